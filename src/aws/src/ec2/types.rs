@@ -1,0 +1,233 @@
+//! EC2 shapes, cut down to the members that are used.
+
+use crate::Tag;
+
+/// A filter, e.g. `tag:nixl:cluster` = [`nixl`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Filter {
+    /// Filter name.
+    pub name: String,
+    /// Any of these matches.
+    pub values: Vec<String>,
+}
+
+impl Filter {
+    /// A filter with any of `values`.
+    pub fn new<const N: usize>(name: impl Into<String>, values: [&str; N]) -> Self {
+        Self { name: name.into(), values: values.map(str::to_owned).to_vec() }
+    }
+
+    /// Resources that carry this tag with this value.
+    #[must_use]
+    pub fn tag(key: &str, value: &str) -> Self {
+        Self::new(format!("tag:{key}"), [value])
+    }
+}
+
+/// An instance.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Instance {
+    /// `i-…`
+    pub id: String,
+    /// `pending`, `running`, `shutting-down`, `terminated`, `stopping`, `stopped`.
+    pub state: String,
+    /// Code of the state's reason, e.g. `Server.InsufficientInstanceCapacity`.
+    pub state_reason_code: Option<String>,
+    /// Text of the state's reason.
+    pub state_reason: Option<String>,
+    /// `r-…`; all instances of one RunInstances share it.
+    pub reservation_id: String,
+    /// Index in its RunInstances, the rank.
+    pub launch_index: u32,
+    /// Type name.
+    pub instance_type: String,
+    /// Image.
+    pub image_id: String,
+    /// Zone name.
+    pub zone: String,
+    /// VPC.
+    pub vpc_id: Option<String>,
+    /// Placement group name.
+    pub placement_group: Option<String>,
+    /// Primary private IPv4 address.
+    pub private_ip: Option<String>,
+    /// Public IPv4 address.
+    pub public_ip: Option<String>,
+    /// Launch time, RFC 3339.
+    pub launch_time: Option<String>,
+    /// Token of the RunInstances that made it.
+    pub client_token: Option<String>,
+    /// Tags.
+    pub tags: Vec<Tag>,
+}
+
+/// One network interface of a launch request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NetworkInterfaceSpec {
+    /// Network card.
+    pub card_index: u32,
+    /// Device index on the card.
+    pub device_index: u32,
+    /// `interface`, `efa` or `efa-only`.
+    pub interface_type: String,
+    /// Subnet.
+    pub subnet_id: String,
+    /// Security groups.
+    pub group_ids: Vec<String>,
+    /// Only allowed with a single interface.
+    pub associate_public_ip: Option<bool>,
+}
+
+/// One RunInstances: all nodes or none (MinCount = MaxCount = `count`).
+/// IMDSv2 is required and instance tags are shown in it; every interface and
+/// volume goes with its instance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunInstances {
+    /// Number of instances.
+    pub count: u32,
+    /// Image.
+    pub image_id: String,
+    /// Type name.
+    pub instance_type: String,
+    /// Idempotency token, at most 64 ASCII characters; unique by zone.
+    pub client_token: String,
+    /// Cluster placement group name.
+    pub placement_group: Option<String>,
+    /// Instance profile name.
+    pub instance_profile: String,
+    /// Network interfaces.
+    pub network_interfaces: Vec<NetworkInterfaceSpec>,
+    /// User data as text, at most 16 KiB; encoded by the implementation.
+    pub user_data: String,
+    /// Tags for instances, volumes and network interfaces.
+    pub tags: Vec<Tag>,
+}
+
+/// An image.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Image {
+    /// `ami-…`
+    pub id: String,
+    /// Name.
+    pub name: String,
+    /// `pending`, `available`, `failed`, …
+    pub state: String,
+    /// `x86_64` or `arm64`.
+    pub architecture: String,
+    /// RFC 3339 creation time.
+    pub creation_date: String,
+    /// Tags.
+    pub tags: Vec<Tag>,
+}
+
+/// Facts about an instance type.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct InstanceTypeInfo {
+    /// Name.
+    pub name: String,
+    /// Default vCPUs.
+    pub vcpus: u32,
+    /// GPUs over all kinds.
+    pub gpus: u32,
+    /// Supports EFA.
+    pub efa_supported: bool,
+    /// Most EFA interfaces.
+    pub efa_max_interfaces: u32,
+    /// `x86_64`, `arm64`.
+    pub architectures: Vec<String>,
+    /// `cluster`, `partition`, `spread`.
+    pub placement_strategies: Vec<String>,
+    /// Network cards in order.
+    pub network_cards: Vec<NetworkCard>,
+}
+
+/// A network card of a type.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NetworkCard {
+    /// Card index.
+    pub index: u32,
+    /// Most interfaces on it.
+    pub max_interfaces: u32,
+    /// What may be attached: `interface`, `efa`, `efa-only`.
+    pub interface_types: Vec<String>,
+}
+
+/// A VPC.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Vpc {
+    /// `vpc-…`
+    pub id: String,
+    /// Whether it is the account's default.
+    pub is_default: bool,
+}
+
+/// A subnet.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Subnet {
+    /// `subnet-…`
+    pub id: String,
+    /// VPC.
+    pub vpc_id: String,
+    /// Zone name.
+    pub zone: String,
+    /// Addresses left.
+    pub free_addresses: u32,
+    /// Default subnet of its zone.
+    pub default_for_zone: bool,
+    /// Whether instances get a public address by default.
+    pub map_public_ip: bool,
+}
+
+/// A security group.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SecurityGroup {
+    /// `sg-…`
+    pub id: String,
+    /// Name.
+    pub name: String,
+    /// VPC.
+    pub vpc_id: String,
+    /// All traffic in from the group itself is allowed.
+    pub self_ingress: bool,
+    /// All traffic out to the group itself is allowed by a group rule.
+    pub self_egress: bool,
+    /// Tags.
+    pub tags: Vec<Tag>,
+}
+
+/// A placement group.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PlacementGroup {
+    /// `pg-…`
+    pub id: String,
+    /// Name.
+    pub name: String,
+    /// `pending`, `available`, `deleting`, `deleted`.
+    pub state: String,
+    /// `cluster`, …
+    pub strategy: String,
+    /// Tags.
+    pub tags: Vec<Tag>,
+}
+
+/// A network interface.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NetworkInterface {
+    /// `eni-…`
+    pub id: String,
+    /// `in-use`, `available`, …
+    pub status: String,
+    /// Tags.
+    pub tags: Vec<Tag>,
+}
+
+/// A volume.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Volume {
+    /// `vol-…`
+    pub id: String,
+    /// `in-use`, `available`, `deleting`, …
+    pub state: String,
+    /// Tags.
+    pub tags: Vec<Tag>,
+}

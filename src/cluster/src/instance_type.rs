@@ -1,0 +1,58 @@
+//! What to expect of an instance type, where the daemon and the plan must know
+//! before EC2 is asked. EC2's own answer wins where both exist.
+
+/// Expectations for one type. Sources: EC2 User Guide, EFA supported instance
+/// types and RDMA table; GPU counts from the accelerated computing pages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InstanceType {
+    /// EC2 name.
+    pub name: &'static str,
+    /// vCPUs, the unit of its quota.
+    pub vcpus: u32,
+    /// GPUs.
+    pub gpus: u32,
+    /// Most EFA interfaces.
+    pub efa_interfaces: u32,
+    /// RDMA read supported by the EFA device.
+    pub rdma_read: bool,
+    /// RDMA write supported by the EFA device.
+    pub rdma_write: bool,
+}
+
+const fn t(
+    name: &'static str,
+    vcpus: u32,
+    gpus: u32,
+    efa_interfaces: u32,
+    rdma_read: bool,
+    rdma_write: bool,
+) -> InstanceType {
+    InstanceType { name, vcpus, gpus, efa_interfaces, rdma_read, rdma_write }
+}
+
+/// Default type: as g5.12xlarge in size and quota, with RDMA read and write.
+pub const DEFAULT: &str = "g6.12xlarge";
+
+/// Known types.
+pub const TABLE: &[InstanceType] = &[
+    t("g4dn.12xlarge", 48, 4, 1, false, false),
+    t("g5.12xlarge", 48, 4, 1, false, false),
+    t("g5.48xlarge", 192, 8, 1, false, false),
+    t("g6.12xlarge", 48, 4, 1, true, true),
+    t("g6.48xlarge", 192, 8, 1, true, true),
+    t("g6e.12xlarge", 48, 4, 1, true, true),
+    t("g6e.24xlarge", 96, 4, 2, true, true),
+    t("g6e.48xlarge", 192, 8, 4, true, true),
+    t("p4d.24xlarge", 96, 8, 4, true, false),
+    t("p4de.24xlarge", 96, 8, 4, true, false),
+    t("p5.4xlarge", 16, 1, 1, true, true),
+    t("p5.48xlarge", 192, 8, 32, true, true),
+    t("p5e.48xlarge", 192, 8, 32, true, true),
+    t("p5en.48xlarge", 192, 8, 16, true, true),
+];
+
+/// Expectations for `name`, if known.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static InstanceType> {
+    TABLE.iter().find(|t| t.name == name)
+}

@@ -1,0 +1,20 @@
+//! The vocabulary of the project: what one program writes, another reads.
+//!
+//! No SDK and no I/O live here. Tag keys and values, names, the settings file
+//! a launcher hands to a node, the health document, the reasons it may name
+//! and what to expect of an instance type are data that `nixl-bake`,
+//! `nixl-launch`, `nixl-noded` and their tests share.
+
+pub mod health;
+pub mod instance_type;
+pub mod name;
+pub mod reason;
+pub mod record;
+pub mod settings;
+pub mod tag;
+
+pub use health::{Check, HealthDocument, Status};
+pub use name::ClusterName;
+pub use reason::{Action, Reason, Severity};
+pub use record::{EndpointRecord, IdentityRecord, Phase, Provider, RecordError, StateRecord};
+pub use settings::NodeSettings;

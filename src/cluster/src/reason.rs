@@ -1,0 +1,132 @@
+//! The one table of reasons: health texts, `nixl-noded explain`, the journal
+//! catalog and the docs page are made from it.
+
+use serde::{Deserialize, Serialize};
+
+/// How bad a reason is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Passing state, not yet a fault.
+    Info,
+    /// Works, look at it.
+    Warning,
+    /// Does not work.
+    Error,
+}
+
+/// What a person should do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// Wait and look again.
+    Watch,
+    /// Change a setting.
+    FixSetting,
+    /// Restart the daemon or the node.
+    Reboot,
+    /// Get another instance.
+    Replace,
+}
+
+/// One row of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reason {
+    /// Stable code; appears in tags, health, journal and metrics.
+    pub code: &'static str,
+    /// How bad it is.
+    pub severity: Severity,
+    /// What it means, one sentence.
+    pub meaning: &'static str,
+    /// What to do.
+    pub action: Action,
+    /// How to do it, one sentence.
+    pub advice: &'static str,
+}
+
+macro_rules! reasons {
+    ($($name:ident $code:literal $severity:ident $action:ident $meaning:literal $advice:literal)*) => {
+        $(#[doc = $meaning] pub const $name: Reason = Reason {
+            code: $code,
+            severity: Severity::$severity,
+            meaning: $meaning,
+            action: Action::$action,
+            advice: $advice,
+        };)*
+        /// Every reason, in the order of the table.
+        pub const TABLE: &[Reason] = &[$($name),*];
+    };
+}
+
+reasons! {
+    INITIALIZING "node.initializing" Info Watch
+        "The daemon is starting and has not reached this point yet."
+        "Wait; a start that takes longer than its deadline becomes a failure of its own."
+    SETTINGS_MISSING "node.settings_missing" Error FixSetting
+        "The settings file that user data should have written is not there."
+        "Look at `cloud-init status --long`; the launcher's user data writes /etc/nixl/node.toml."
+    SETTINGS_INVALID "node.settings_invalid" Error FixSetting
+        "The settings file does not parse."
+        "Correct /etc/nixl/node.toml at the line named and restart nixl-noded."
+    IMDS_UNREACHABLE "node.imds_unreachable" Error FixSetting
+        "The instance metadata service does not answer."
+        "Check that the instance has metadata enabled and that nothing filters 169.254.169.254."
+    REGISTER_DENIED "node.register_denied" Error FixSetting
+        "EC2 refuses to let this node tag itself."
+        "The node's role must allow ec2:CreateTags on its own instance for the nixl: keys; `nixl-launch up` makes such a role."
+    EC2_UNREACHABLE "node.ec2_unreachable" Warning Watch
+        "The EC2 API does not answer or throttles."
+        "Check the route to the EC2 endpoint; the daemon goes on trying, an existing pair keeps working."
+    FABRIC_LIBRARY_MISSING "fabric.library_missing" Error FixSetting
+        "libfabric.so.1 cannot be opened."
+        "Install the EFA installer's libfabric or the distribution's libfabric1; the image component `libfabric` does it."
+    FABRIC_PROVIDER_MISSING "fabric.provider_missing" Error FixSetting
+        "The provider asked for has no device here."
+        "For efa: the instance type and its network interface must be EFA and the efa driver loaded; or launch with another --provider."
+    FABRIC_WORKER_DIED "fabric.worker_died" Warning Watch
+        "The process that owns the fabric ended and was started again."
+        "See the evidence for its last words; repeated deaths mean a libfabric or driver fault."
+    FABRIC_ERROR "fabric.error" Error Watch
+        "libfabric reported an error."
+        "The evidence names the error; 4126 or 15 point to the security group's self rules, 4112 to the memlock limit."
+    PEER_UNKNOWN "pair.peer_unknown" Info Watch
+        "No peer has registered itself yet."
+        "Wait for the other node; if it is up, compare the nixl:cluster tags and the reservation of both."
+    PEER_UNREACHABLE "pair.peer_unreachable" Warning FixSetting
+        "The peer is registered but does not answer over the fabric."
+        "The security group must allow all traffic to and from itself, in both directions, in one zone."
+    PEER_LOST "pair.peer_lost" Warning Watch
+        "The peer was paired and stopped answering."
+        "Look at the peer's own /health; pairing resumes by itself when it is back."
+    PEER_REFUSED "pair.peer_refused" Error FixSetting
+        "A peer's handshake does not match what its tags say."
+        "Its identity is not the one IAM let it publish; replace the node unless its daemon is just restarting."
+    VERSION_SKEW "pair.version_skew" Error FixSetting
+        "The peer speaks another version of the pairing protocol."
+        "Launch both nodes from one image."
+    MLFLOW_DENIED "mlflow.denied" Warning FixSetting
+        "The node may not create a presigned MLflow URL."
+        "Allow sagemaker:CreatePresignedMlflowTrackingServerUrl on the tracking server's ARN in the node's role."
+    MLFLOW_UNREACHABLE "mlflow.unreachable" Warning Watch
+        "SageMaker does not answer or refuses to create a presigned MLflow URL."
+        "See the evidence; a tracking server needs up to 25 minutes to be created or started."
+}
+
+/// The reason with this code.
+#[must_use]
+pub fn find(code: &str) -> Option<&'static Reason> {
+    TABLE.iter().find(|reason| reason.code == code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_and_fit_a_tag() {
+        for (i, reason) in TABLE.iter().enumerate() {
+            assert!(TABLE[i + 1..].iter().all(|other| other.code != reason.code), "{}", reason.code);
+            assert!(reason.code.len() <= 64 && !reason.code.contains(':'), "{}", reason.code);
+        }
+    }
+}

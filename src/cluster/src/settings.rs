@@ -1,0 +1,30 @@
+//! The settings file the launcher's user data leaves on a node.
+
+use crate::{ClusterName, Provider};
+
+/// Where user data writes the file and the daemon reads it.
+pub const PATH: &str = "/etc/nixl/node.toml";
+
+/// What a node must be told; everything else it reads from IMDS or EC2.
+///
+/// Unknown keys are refused, so a typo is an error at boot and not a silence.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NodeSettings {
+    /// Cluster this node belongs to; its `nixl:cluster` tag says the same.
+    pub cluster: ClusterName,
+    /// Number of nodes in the cluster, at least 2.
+    pub size: u32,
+    /// libfabric provider to use; another one is never used in its place.
+    pub provider: Provider,
+    /// ARN of the MLflow tracking server or App, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mlflow_tracking_arn: Option<String>,
+    /// Life of an MLflow UI session in seconds, 1800 to 43200.
+    #[serde(default = "default_session_secs")]
+    pub mlflow_session_secs: u32,
+}
+
+fn default_session_secs() -> u32 {
+    43_200
+}

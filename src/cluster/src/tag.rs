@@ -1,0 +1,28 @@
+//! Tag keys. All but `Name` are under `nixl:` so that one IAM condition on
+//! `aws:TagKeys` can limit what a node may write.
+
+/// Human name of a resource; the console shows it.
+pub const NAME: &str = "Name";
+/// Prefix of every key this project owns.
+pub const PREFIX: &str = "nixl:";
+/// Cluster a resource belongs to (written by the launcher at creation).
+pub const CLUSTER: &str = "nixl:cluster";
+/// Number of nodes in the cluster (written by the launcher).
+pub const SIZE: &str = "nixl:size";
+/// Role of a node when roles differ: `prefill` or `decode`.
+pub const ROLE: &str = "nixl:role";
+/// RFC 3339 time after which the cluster may be reaped.
+pub const EXPIRES_AT: &str = "nixl:expires-at";
+/// [`crate::IdentityRecord`], written by the node on itself.
+pub const IDENTITY: &str = "nixl:identity";
+/// [`crate::EndpointRecord`], written by the node on itself.
+pub const ENDPOINT: &str = "nixl:endpoint";
+/// [`crate::StateRecord`], written by the node on itself.
+pub const STATE: &str = "nixl:state";
+/// Content digest of a baked image (64 hex characters, SHA-256).
+pub const DIGEST: &str = "nixl:digest";
+/// Version of the program that made a resource.
+pub const VERSION: &str = "nixl:version";
+
+/// The keys a node's role may write, and only on its own instance.
+pub const NODE_WRITABLE: [&str; 3] = [IDENTITY, ENDPOINT, STATE];

@@ -1,0 +1,223 @@
+//! The seam between the API half (`api`, `s3`, `sigv4`, `state`) and the
+//! machine half (`machine`, `net`, `imds`, `build`, `mlflow`, `cli`).
+//!
+//! The API half owns what AWS would call resources; the machine half owns
+//! processes, namespaces, mounts and files. Tests of the API half use a
+//! recording implementation of these traits, so that they need no root.
+
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// A failure of the machine half.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{what}: {why}")]
+pub struct BackendError {
+    /// What was tried, e.g. `start i-0123`.
+    pub what: String,
+    /// Why it failed, e.g. the last line of systemd-nspawn.
+    pub why: String,
+}
+
+/// Root filesystem of an image: overlay layers, topmost first; at least one.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct RootFs {
+    /// Folders for overlayfs `lowerdir`, topmost first.
+    pub layers: Vec<PathBuf>,
+}
+
+/// What a machine is told about itself; IMDS serves it live, so the API half
+/// keeps one of these per instance and the machine half asks for it by id.
+#[derive(Debug, Clone)]
+pub struct InstanceView {
+    /// `i-…`
+    pub instance_id: String,
+    /// `r-…`
+    pub reservation_id: String,
+    /// Launch index.
+    pub launch_index: u32,
+    /// `ami-…`
+    pub image_id: String,
+    /// Type name.
+    pub instance_type: String,
+    /// Account.
+    pub account_id: String,
+    /// Region name.
+    pub region: String,
+    /// Zone name.
+    pub zone: String,
+    /// Zone id, e.g. `use1-az1`.
+    pub zone_id: String,
+    /// Private address.
+    pub private_ip: Ipv4Addr,
+    /// Public address, if any.
+    pub public_ip: Option<Ipv4Addr>,
+    /// MAC of the primary interface.
+    pub mac: String,
+    /// Placement group name.
+    pub placement_group: Option<String>,
+    /// Security group names.
+    pub security_groups: Vec<String>,
+    /// Decoded user data.
+    pub user_data: Option<Vec<u8>>,
+    /// Tags as of now.
+    pub tags: Vec<(String, String)>,
+    /// `InstanceMetadataTags=enabled`.
+    pub metadata_tags: bool,
+    /// `HttpTokens=required`.
+    pub tokens_required: bool,
+    /// RFC 3339 launch time.
+    pub launch_time: String,
+    /// Instance profile ARN and id, and the role's name.
+    pub profile: Option<ProfileView>,
+}
+
+/// The instance profile as IMDS shows it.
+#[derive(Debug, Clone)]
+pub struct ProfileView {
+    /// ARN of the profile.
+    pub arn: String,
+    /// `AIPA…`
+    pub id: String,
+    /// Name of the role in it.
+    pub role_name: String,
+}
+
+/// Temporary credentials of a role session.
+#[derive(Debug, Clone)]
+pub struct SessionCredentials {
+    /// `ASIA…`
+    pub access_key_id: String,
+    /// Secret.
+    pub secret_access_key: String,
+    /// Session token.
+    pub session_token: String,
+    /// RFC 3339 expiry.
+    pub expiration: String,
+}
+
+/// What the machine half asks of the API half.
+pub trait Directory: Send + Sync {
+    /// The instance as of now; `None` once it is gone.
+    fn instance(&self, instance_id: &str) -> Option<InstanceView>;
+    /// Credentials for the instance's role, session name = instance id;
+    /// `None` if it has no profile. The same ones until 5 minutes before expiry.
+    fn credentials(&self, instance_id: &str) -> Option<SessionCredentials>;
+    /// A machine ended by itself. `reboot` never gets here: the machine half
+    /// starts it again.
+    fn machine_ended(&self, instance_id: &str, why: &str);
+    /// Spends a presigned MLflow token (once, before it expires): the name of
+    /// the tracking server and the session's length in seconds.
+    fn spend_mlflow_token(&self, server_key: &str, token: &str) -> Option<(String, u64)>;
+    /// Local port of the `mlflow server` behind a tracking server's key, once
+    /// it is active.
+    fn mlflow_port(&self, server_key: &str) -> Option<u16>;
+}
+
+/// A machine to start.
+#[derive(Debug, Clone)]
+pub struct MachineSpec {
+    /// `i-…`
+    pub instance_id: String,
+    /// Host name, e.g. `ip-10-77-0-11`.
+    pub host_name: String,
+    /// Root filesystem of its image.
+    pub root: RootFs,
+    /// Private address inside 10.77.0.0/16; the gateway is 10.77.0.1.
+    pub private_ip: Ipv4Addr,
+    /// MAC of eth0.
+    pub mac: String,
+}
+
+/// Real machines.
+#[async_trait::async_trait]
+pub trait Machines: Send + Sync {
+    /// Starts the machine; returns once its init runs.
+    async fn start(&self, spec: MachineSpec) -> Result<(), BackendError>;
+    /// Orderly power-off, then force after a few seconds; the disk is gone
+    /// afterwards, and so are its namespace, links, mounts and cgroups.
+    async fn terminate(&self, instance_id: &str) -> Result<(), BackendError>;
+    /// Orderly reboot.
+    async fn reboot(&self, instance_id: &str) -> Result<(), BackendError>;
+    /// Last console output, at most 64 KiB.
+    fn console(&self, instance_id: &str) -> Vec<u8>;
+}
+
+/// A component document to run, in recipe order.
+#[derive(Debug, Clone)]
+pub struct BuildDocument {
+    /// ARN of the component, for failures.
+    pub component_arn: String,
+    /// Name for logs.
+    pub name: String,
+    /// AWSTOE document as uploaded (YAML text).
+    pub document: String,
+    /// Parameters the recipe gives.
+    pub parameters: Vec<(String, String)>,
+}
+
+/// An image build.
+#[derive(Debug, Clone)]
+pub struct BuildSpec {
+    /// Id used for folders and logs, e.g. `build-<uuid>`.
+    pub build_id: String,
+    /// Parent image.
+    pub parent: RootFs,
+    /// Documents in order; phases build, then validate, of each run in turn.
+    pub documents: Vec<BuildDocument>,
+    /// Folder of S3 objects (`<root>/<bucket>/<key>`) for S3Download.
+    pub s3_root: PathBuf,
+}
+
+/// Where a build failed, as `failureContext.componentFailure` tells it.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("component {component_arn}, phase {phase}, step {step} ({action}): {message}")]
+pub struct BuildFailure {
+    /// ARN of the component.
+    pub component_arn: String,
+    /// Phase name.
+    pub phase: String,
+    /// Step name.
+    pub step: String,
+    /// Action module.
+    pub action: String,
+    /// Message, cut at 1024 characters as Image Builder does.
+    pub message: String,
+}
+
+/// One step done, for ListWorkflowStepExecutions.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+pub struct StepDone {
+    /// Document name.
+    pub document: String,
+    /// Phase name.
+    pub phase: String,
+    /// Step name.
+    pub step: String,
+    /// Whether it succeeded.
+    pub ok: bool,
+    /// Seconds it took.
+    pub secs: f64,
+}
+
+/// Runs component documents.
+#[async_trait::async_trait]
+pub trait Builder: Send + Sync {
+    /// Runs the documents in a copy of the parent; the new image's layers.
+    async fn build(
+        &self,
+        spec: BuildSpec,
+        progress: Arc<dyn Fn(StepDone) + Send + Sync>,
+    ) -> Result<RootFs, BuildFailure>;
+    /// Drops the layers of an image that was deregistered, except `keep`.
+    async fn discard(&self, root: &RootFs, keep: &[RootFs]);
+}
+
+/// Real MLflow servers.
+#[async_trait::async_trait]
+pub trait TrackingServers: Send + Sync {
+    /// Starts `mlflow server` and returns its loopback port once it answers.
+    async fn start(&self, name: &str, artifact_uri: &str) -> Result<u16, BackendError>;
+    /// Ends it and deletes its store.
+    async fn delete(&self, name: &str) -> Result<(), BackendError>;
+}

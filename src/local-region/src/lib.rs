@@ -1,0 +1,3 @@
+//! The local region, see ARCHITECTURE.md.
+
+pub mod backend;
