@@ -64,13 +64,18 @@ impl AwsError {
                     "nothing answers at {url} ({}); AWS_ENDPOINT_URL points there: start the local region with `nixl-region up`, or unset the variable to use AWS",
                     self.message
                 ),
-                None => format!("the endpoint cannot be reached ({}); check the network and AWS_REGION", self.message),
+                None => format!(
+                    "the endpoint cannot be reached ({}); check the network and AWS_REGION",
+                    self.message
+                ),
             },
             ErrorKind::NoCredentials => format!(
                 "no AWS credentials ({}); sign in with `aws sso login` or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; for the local region: `eval \"$(nixl-region env)\"`",
                 self.message
             ),
-            ErrorKind::Ambiguous => format!("no usable answer, it may have been carried out ({})", self.message),
+            ErrorKind::Ambiguous => {
+                format!("no usable answer, it may have been carried out ({})", self.message)
+            }
             ErrorKind::Invalid => format!("the request is not valid: {}", self.message),
         }
     }
@@ -99,18 +104,23 @@ impl AwsError {
                 let text = DisplayErrorContext(&error).to_string();
                 // Credentials fail before a connection exists; the SDK reports
                 // both as dispatch failures.
-                let kind = if failure.is_io() && text.contains("onnect") || text.contains("dns error") {
-                    ErrorKind::Unreachable
-                } else if text.contains("redentials") {
-                    ErrorKind::NoCredentials
-                } else {
-                    ErrorKind::Ambiguous
-                };
+                let kind =
+                    if failure.is_io() && text.contains("onnect") || text.contains("dns error") {
+                        ErrorKind::Unreachable
+                    } else if text.contains("redentials") {
+                        ErrorKind::NoCredentials
+                    } else {
+                        ErrorKind::Ambiguous
+                    };
                 (kind, innermost(&error))
             }
             _ => {
                 let text = DisplayErrorContext(&error).to_string();
-                let kind = if text.contains("redentials") { ErrorKind::NoCredentials } else { ErrorKind::Ambiguous };
+                let kind = if text.contains("redentials") {
+                    ErrorKind::NoCredentials
+                } else {
+                    ErrorKind::Ambiguous
+                };
                 (kind, innermost(&error))
             }
         };

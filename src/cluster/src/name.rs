@@ -15,13 +15,17 @@ pub const HEALTH_PORT: u16 = 9100;
 ///
 /// The bound keeps every derived name inside the shortest AWS limit (IAM role
 /// names, 64; S3 bucket names, 63 with the account id in them).
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
 #[serde(try_from = "String", into = "String")]
 pub struct ClusterName(String);
 
 /// Why a text is no cluster name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("cluster name {given:?} is not valid: use 1 to 32 of a-z, 0-9 and '-', a letter first, no '-' at the end")]
+#[error(
+    "cluster name {given:?} is not valid: use 1 to 32 of a-z, 0-9 and '-', a letter first, no '-' at the end"
+)]
 pub struct NameError {
     /// The text as given.
     pub given: String,

@@ -125,7 +125,11 @@ mod tests {
     #[test]
     fn codes_are_unique_and_fit_a_tag() {
         for (i, reason) in TABLE.iter().enumerate() {
-            assert!(TABLE[i + 1..].iter().all(|other| other.code != reason.code), "{}", reason.code);
+            assert!(
+                TABLE[i + 1..].iter().all(|other| other.code != reason.code),
+                "{}",
+                reason.code
+            );
             assert!(reason.code.len() <= 64 && !reason.code.contains(':'), "{}", reason.code);
         }
     }

@@ -37,7 +37,13 @@ pub trait Ec2: Send + Sync {
     /// Security groups matching all filters.
     async fn describe_security_groups(&self, filters: &[Filter]) -> Result<Vec<SecurityGroup>>;
     /// Makes a group; its id. EC2 adds an allow-all egress rule by itself.
-    async fn create_security_group(&self, name: &str, description: &str, vpc_id: &str, tags: &[Tag]) -> Result<String>;
+    async fn create_security_group(
+        &self,
+        name: &str,
+        description: &str,
+        vpc_id: &str,
+        tags: &[Tag],
+    ) -> Result<String>;
     /// Allows all traffic from the group to itself.
     async fn authorize_self_ingress(&self, group_id: &str) -> Result<()>;
     /// Allows all traffic from the group to itself on the way out: the CIDR
@@ -54,7 +60,10 @@ pub trait Ec2: Send + Sync {
     async fn delete_placement_group(&self, name: &str) -> Result<()>;
 
     /// Network interfaces matching all filters.
-    async fn describe_network_interfaces(&self, filters: &[Filter]) -> Result<Vec<NetworkInterface>>;
+    async fn describe_network_interfaces(
+        &self,
+        filters: &[Filter],
+    ) -> Result<Vec<NetworkInterface>>;
     /// Volumes matching all filters.
     async fn describe_volumes(&self, filters: &[Filter]) -> Result<Vec<Volume>>;
 }
