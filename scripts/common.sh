@@ -1,0 +1,80 @@
+# Sourced by ./demo, ./test and .ci/run: checks and installs what they share.
+# shellcheck shell=bash disable=SC2119,SC2120
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+export BIN=$ROOT/target/debug
+VENV=$ROOT/target/venv
+MIN_RUST=1.94.1
+
+# What the local region and its tests need from the distribution, and why:
+# mmdebstrap (base image), systemd-container (machines), iproute2 (networks),
+# libfabric1 (the fabric tests on this computer), python3-venv (MLflow, AWS CLI),
+# gcc and libc6-dev (linker of rustc, C parts of ring).
+PACKAGES=(ca-certificates curl gcc iproute2 libc6-dev libfabric1 mmdebstrap procps python3 python3-venv
+  systemd-container util-linux)
+
+say() { printf '\033[1m==> %s\033[0m\n' "$*"; }
+
+die() {
+  printf '%s: %s\n' "$(basename "$0")" "$*" >&2
+  exit 1
+}
+
+# Cargo and pip run as the person who typed sudo, so that nothing of theirs ends up owned by root.
+as_person() {
+  local home
+  if [ -n "${SUDO_USER:-}" ] && [ "$SUDO_USER" != root ]; then
+    home=$(getent passwd "$SUDO_USER" | cut -d: -f6)
+    runuser -u "$SUDO_USER" -- env HOME="$home" PATH="$home/.cargo/bin:$PATH" "$@"
+  else
+    PATH="$HOME/.cargo/bin:$PATH" "$@"
+  fi
+}
+
+require_root() {
+  [ "$(id -u)" = 0 ] || die "machines need root: run it as root or with sudo ($0 under sudo keeps build files yours)"
+}
+
+require_rust() {
+  local have
+  have=$(as_person rustc --version 2>/dev/null | cut -d' ' -f2) ||
+    die "no Rust compiler found: install Rust $MIN_RUST or newer with rustup (https://rustup.rs), then run it again"
+  [ -n "$have" ] || die "no Rust compiler found: install Rust $MIN_RUST or newer with rustup (https://rustup.rs), then run it again"
+  [ "$(printf '%s\n%s\n' "$MIN_RUST" "$have" | sort -V | head -n1)" = "$MIN_RUST" ] ||
+    die "Rust $have is too old: $MIN_RUST or newer is needed; run: rustup update stable"
+}
+
+# Takes further packages; the list above is always in.
+install_packages() {
+  command -v apt-get >/dev/null || die "this computer has no apt-get: Debian 12 or newer, or Ubuntu, is needed"
+  local missing=() package
+  for package in "${PACKAGES[@]}" "$@"; do
+    dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+  done
+  [ ${#missing[@]} -eq 0 ] && return
+  say "installing ${missing[*]}"
+  DEBIAN_FRONTEND=noninteractive apt-get update -qq ||
+    die "apt-get update failed (above): repair the package sources, then run it again"
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null ||
+    die "apt-get could not install ${missing[*]} (above)"
+}
+
+# A venv is whole only when its stamp is: an interrupted one is made again.
+make_venv() {
+  local stamp=$VENV/.requirements.sha256 sum
+  sum=$(sha256sum <"$ROOT/tests/requirements.txt")
+  [ "$(cat "$stamp" 2>/dev/null)" = "$sum" ] && return
+  say "installing MLflow and the AWS CLI into target/venv (about a minute)"
+  rm -rf "$VENV"
+  as_person mkdir -p "$ROOT/target"
+  as_person python3 -m venv "$VENV" || die "python3 -m venv failed: install python3-venv"
+  as_person "$VENV/bin/pip" install -q --disable-pip-version-check -r "$ROOT/tests/requirements.txt" ||
+    die "pip could not install tests/requirements.txt (above)"
+  printf '%s\n' "$sum" >"$stamp"
+}
+
+# One call for the whole workspace: building a single package would build the AWS crates again with other features.
+build() {
+  say "building (the first time takes about 5 minutes on 2 cores)"
+  (cd "$ROOT" && as_person cargo build --locked --workspace)
+}
