@@ -78,11 +78,7 @@ pub unsafe fn cq_open(
 }
 
 /// `fi_endpoint`.
-pub unsafe fn endpoint(
-    domain: *mut fid_domain,
-    info: *mut fi_info,
-    ep: *mut *mut fid_ep,
-) -> c_int {
+pub unsafe fn endpoint(domain: *mut fid_domain, info: *mut fi_info, ep: *mut *mut fid_ep) -> c_int {
     let none = std::ptr::null_mut();
     unsafe { call!((*domain).ops, fi_ops_domain, endpoint, (domain, info, ep, none)) }
 }
@@ -96,12 +92,7 @@ pub unsafe fn ep_bind(ep: *mut fid_ep, object: *mut fid, flags: u64) -> c_int {
 }
 
 /// `fi_setopt` at level `FI_OPT_ENDPOINT`.
-pub unsafe fn setopt(
-    ep: *mut fid_ep,
-    option: c_int,
-    value: *const c_void,
-    length: usize,
-) -> c_int {
+pub unsafe fn setopt(ep: *mut fid_ep, option: c_int, value: *const c_void, length: usize) -> c_int {
     unsafe {
         let this = &raw mut (*ep).fid;
         call!((*ep).ops, fi_ops_ep, setopt, (this, FI_OPT_ENDPOINT, option, value, length))
@@ -253,8 +244,7 @@ mod tests {
     fn a_slot_past_the_tables_size_is_not_called() {
         for (size, answer) in [(size_of::<fi_ops>(), 7), (8, -FI_ENOSYS)] {
             let mut ops = table(size);
-            let mut object =
-                fid { fclass: 0, context: std::ptr::null_mut(), ops: &raw mut ops };
+            let mut object = fid { fclass: 0, context: std::ptr::null_mut(), ops: &raw mut ops };
             // SAFETY: object and table live here.
             assert_eq!(unsafe { close(&raw mut object) }, answer);
         }

@@ -72,8 +72,7 @@ type GetInfo = unsafe extern "C" fn(
     *const fi_info,
     *mut *mut fi_info,
 ) -> c_int;
-type Fabric =
-    unsafe extern "C" fn(*mut fi_fabric_attr, *mut *mut fid_fabric, *mut c_void) -> c_int;
+type Fabric = unsafe extern "C" fn(*mut fi_fabric_attr, *mut *mut fid_fabric, *mut c_void) -> c_int;
 
 /// libfabric, open for the rest of the process's life.
 #[derive(Debug, Clone)]
@@ -184,9 +183,7 @@ impl Library {
         info: *mut *mut fi_info,
     ) -> c_int {
         // SAFETY: as promised by the caller.
-        unsafe {
-            (self.fi_getinfo)(self.api_version().to_raw(), node, service, flags, hints, info)
-        }
+        unsafe { (self.fi_getinfo)(self.api_version().to_raw(), node, service, flags, hints, info) }
     }
 
     /// `fi_allocinfo`: an empty info with all its parts, allocated by the

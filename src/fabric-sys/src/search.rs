@@ -82,8 +82,7 @@ mod tests {
 
     #[test]
     fn every_path_tried_is_told() {
-        let paths =
-            [PathBuf::from("/nonexistent/a.so"), PathBuf::from("/nonexistent/b.so")];
+        let paths = [PathBuf::from("/nonexistent/a.so"), PathBuf::from("/nonexistent/b.so")];
         let tried = open(&paths).expect_err("neither exists");
         assert_eq!(tried.iter().map(|t| t.path.clone()).collect::<Vec<_>>(), paths);
         let text = tried[0].to_string();

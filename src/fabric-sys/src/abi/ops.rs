@@ -67,12 +67,7 @@ pub struct fi_ops_domain {
         ) -> c_int,
     >,
     pub endpoint: Slot<
-        unsafe extern "C" fn(
-            *mut fid_domain,
-            *mut fi_info,
-            *mut *mut fid_ep,
-            *mut c_void,
-        ) -> c_int,
+        unsafe extern "C" fn(*mut fid_domain, *mut fi_info, *mut *mut fid_ep, *mut c_void) -> c_int,
     >,
     pub scalable_ep: Unused,
     pub cntr_open: Unused,
