@@ -11,6 +11,7 @@ mod common;
 use common::Worker;
 use nixl_fabric::protocol::{Command, Event};
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 const TOKEN: [u8; 16] = [0x5a; 16];
 const ROUNDS: u32 = 5_000;
@@ -74,5 +75,34 @@ fn measure(ends: [(&str, Option<&str>); 2]) -> ExitCode {
             Some(())
         });
     }
+    idle_cost(&mut a, &mut b);
     ExitCode::SUCCESS
+}
+
+/// Prints what a worker costs while only heartbeats pass.
+fn idle_cost(a: &mut Worker, b: &mut Worker) {
+    let before = [&*a, &*b].map(|worker| cpu_time(worker.child.id()));
+    let start = Instant::now();
+    for _ in 0..40 {
+        std::thread::sleep(Duration::from_millis(250));
+        a.send(&Command::Send { peer: 1, bytes: vec![0; 64] });
+        b.send(&Command::Send { peer: 0, bytes: vec![0; 64] });
+        a.received();
+        b.received();
+    }
+    let wall = start.elapsed().as_secs_f64();
+    for (worker, before) in [&*a, &*b].into_iter().zip(before) {
+        let share = (cpu_time(worker.child.id()) - before).as_secs_f64() / wall;
+        println!("with heartbeats: {:.2} % of a core", share * 100.0);
+    }
+}
+
+/// Time on a processor of all threads, proc(5) `schedstat`.
+fn cpu_time(process: u32) -> Duration {
+    let threads = std::fs::read_dir(format!("/proc/{process}/task")).expect("worker lives");
+    let nanos = threads.flatten().filter_map(|thread| {
+        let text = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        text.split(' ').next()?.parse::<u64>().ok()
+    });
+    Duration::from_nanos(nanos.sum())
 }

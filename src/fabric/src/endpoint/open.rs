@@ -5,7 +5,7 @@ use super::guard::{Guard, Object};
 use super::info::{self, Info};
 use super::memory::{Memory, RECEIVES, SENDS, Slot};
 use super::{Description, Endpoint, Options, failed};
-use crate::FabricError;
+use crate::{FabricError, Provider};
 use nixl_fabric_sys::abi::{
     FI_AV_UNSPEC, FI_CQ_FORMAT_MSG, FI_ENOPROTOOPT, FI_ENOSYS, FI_EOPNOTSUPP,
     FI_OPT_CUDA_API_PERMITTED, FI_OPT_SHARED_MEMORY_PERMITTED, FI_RECV, FI_SEND, FI_TRANSMIT,
@@ -78,8 +78,11 @@ impl Endpoint {
         step.bind(&ep, "fi_ep_bind eq", eq.fid(), 0)?;
         // A test between two processes of one host must not run over shared
         // memory unseen, and a health daemon must not make GPU contexts.
-        step.forbid(&ep, FI_OPT_SHARED_MEMORY_PERMITTED)?;
-        step.forbid(&ep, FI_OPT_CUDA_API_PERMITTED)?;
+        // The shm provider answers -FI_EINVAL, not "no such option".
+        if options.provider != Provider::Shm {
+            step.forbid(&ep, FI_OPT_SHARED_MEMORY_PERMITTED)?;
+            step.forbid(&ep, FI_OPT_CUDA_API_PERMITTED)?;
+        }
         step.check("fi_enable", unsafe { call::enable(ep.as_ptr()) })?;
         mr = if info.needs_registration() {
             let (start, length) = memory.block();
