@@ -308,3 +308,59 @@ fn an_idle_worker_says_that_it_lives() {
     let between = second - first;
     assert!(between < Duration::from_secs(3), "{between:?}");
 }
+
+#[test]
+fn a_peer_added_again_is_heard_again() {
+    let (mut a, mut b) = (start(), start());
+    let address_a = a.opened(0, "tcp", Some(LOOPBACK));
+    let address_b = b.opened(1, "tcp", Some(LOOPBACK));
+    // Both forget each other, then only one does, as after a lost heartbeat.
+    for both in [true, true, false, false] {
+        a.send(&Command::RemovePeer { peer: 1 });
+        a.send(&Command::AddPeer { peer: 1, address: address_b.clone() });
+        if both {
+            b.send(&Command::RemovePeer { peer: 0 });
+            b.send(&Command::AddPeer { peer: 0, address: address_a.clone() });
+        }
+        // A datagram may be lost while the other side still holds the old
+        // connection, so it is said until it is heard.
+        say_until_heard(&mut a, 1, &mut b, &format!("to b {both}"));
+        say_until_heard(&mut b, 0, &mut a, &format!("to a {both}"));
+    }
+}
+
+fn say_until_heard(from: &mut Worker, peer: u32, to: &mut Worker, text: &str) {
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while Instant::now() < deadline {
+        send(from, peer, text);
+        // A sign of life comes every second: time to say it again.
+        let heard = to.wait_for("message or sign of life", |event| match event {
+            Event::Received { bytes } if *bytes == message(text) => Some(true),
+            Event::Alive => Some(false),
+            _ => None,
+        });
+        if heard {
+            return;
+        }
+    }
+    panic!("{text:?} was never heard");
+}
+
+#[test]
+fn a_stalled_peer_holds_no_buffers_for_ever() {
+    let (mut a, b) = pair("tcp");
+    let mut c = start();
+    let address = c.opened(2, "tcp", Some(LOOPBACK));
+    a.send(&Command::AddPeer { peer: 2, address });
+    let stalled = rustix::process::Pid::from_child(&b.child);
+    rustix::process::kill_process(stalled, rustix::process::Signal::STOP).expect("stops");
+    for _ in 0..2_000 {
+        a.send(&Command::Send { peer: 1, bytes: vec![0; MAX_MESSAGE_BYTES] });
+    }
+    a.send(&Command::RemovePeer { peer: 1 });
+    // More than there are send buffers in all.
+    for round in 0..200 {
+        send(&mut a, 2, &format!("{round}"));
+        assert_eq!(c.received(), message(&format!("{round}")));
+    }
+}
