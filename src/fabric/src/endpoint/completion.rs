@@ -1,0 +1,238 @@
+//! Reading the queues. Progress of every provider happens in here, so it is
+//! called all the time, also when nothing is expected.
+
+use super::memory::Slot;
+use super::{Endpoint, FabricError, code_of};
+use crate::provider_error;
+use nixl_fabric_sys::abi::{
+    ErrorSpace, FI_EAGAIN, FI_EAVAIL, fi_cq_err_entry, fi_cq_msg_entry, fi_eq_err_entry,
+};
+use nixl_fabric_sys::call;
+use std::collections::VecDeque;
+use std::ffi::CStr;
+
+/// Entries read at once.
+const BATCH: usize = 16;
+
+/// Something that finished.
+#[derive(Debug)]
+pub enum Completion {
+    /// A message came in.
+    Received(Message),
+    /// A send is done and its buffer free.
+    Sent {
+        /// The sender's tag.
+        tag: u64,
+    },
+    /// A send failed and its buffer is free.
+    SendFailed {
+        /// The sender's tag.
+        tag: u64,
+        /// Why.
+        error: FabricError,
+    },
+    /// An error of no send: a receive that failed (it is posted again), or
+    /// one the provider could not attach to an operation.
+    Fault(FabricError),
+}
+
+/// A message in its receive buffer; give it back with [`Endpoint::release`].
+#[derive(Debug)]
+#[must_use = "its buffer is posted again by `release`"]
+pub struct Message {
+    slot: Slot,
+    length: usize,
+}
+
+/// What is to be done: receives to post, entries read and not looked at.
+#[derive(Debug)]
+pub(super) struct Backlog {
+    unposted: Vec<Slot>,
+    entries: VecDeque<fi_cq_msg_entry>,
+}
+
+impl Backlog {
+    pub(super) fn new(receives: impl Iterator<Item = Slot>) -> Self {
+        Self { unposted: receives.collect(), entries: VecDeque::with_capacity(BATCH) }
+    }
+}
+
+impl Endpoint {
+    /// The next thing that finished; `None` when nothing has.
+    ///
+    /// # Errors
+    /// The completion queue itself fails: the endpoint is of no use any more.
+    pub fn poll(&mut self) -> Result<Option<Completion>, FabricError> {
+        if self.backlog.entries.is_empty() {
+            if !self.backlog.unposted.is_empty() {
+                self.post_receives()?;
+            }
+            match self.read_batch()? {
+                Batch::Empty => return Ok(None),
+                Batch::Entries => {}
+                Batch::Error(completion) => return Ok(completion),
+            }
+        }
+        let Some(entry) = self.backlog.entries.pop_front() else {
+            return Ok(None);
+        };
+        // Completions without a context of ours do not exist: every operation
+        // is given one.
+        Ok(self.memory.slot_of(entry.op_context).map(|slot| {
+            if slot.is_receive() {
+                Completion::Received(Message { slot, length: entry.len })
+            } else {
+                Completion::Sent { tag: self.memory.give_back(slot) }
+            }
+        }))
+    }
+
+    /// The bytes of a message.
+    #[must_use]
+    pub fn bytes(&self, message: &Message) -> &[u8] {
+        self.memory.received(message.slot, message.length)
+    }
+
+    /// Posts a message's buffer again.
+    ///
+    /// # Errors
+    /// The provider does not take receives any more.
+    #[expect(clippy::needless_pass_by_value, reason = "a message is released once")]
+    pub fn release(&mut self, message: Message) -> Result<(), FabricError> {
+        self.backlog.unposted.push(message.slot);
+        self.post_receives()
+    }
+
+    /// Posts what is not posted, as far as the provider takes it now.
+    pub(super) fn post_receives(&mut self) -> Result<(), FabricError> {
+        while let Some(&slot) = self.backlog.unposted.last() {
+            // SAFETY: buffer and context stay put and unused until the
+            // completion, or the endpoint is closed.
+            let code = unsafe {
+                call::recv(
+                    self.ep.as_ptr(),
+                    self.memory.buffer(slot).cast(),
+                    crate::protocol::MAX_MESSAGE_BYTES,
+                    self.descriptor(),
+                    self.memory.context(slot),
+                )
+            };
+            match code_of(code) {
+                0 => {
+                    self.backlog.unposted.pop();
+                }
+                code if code == -FI_EAGAIN => break,
+                code => return Err(self.failed("fi_recv", code)),
+            }
+        }
+        Ok(())
+    }
+
+    fn read_batch(&mut self) -> Result<Batch, FabricError> {
+        let empty = fi_cq_msg_entry { op_context: std::ptr::null_mut(), flags: 0, len: 0 };
+        let mut entries = [empty; BATCH];
+        // SAFETY: the queue is in this format and `BATCH` entries fit.
+        let count = unsafe { call::cq_read(self.cq.as_ptr(), entries.as_mut_ptr(), BATCH) };
+        match usize::try_from(count) {
+            Ok(0) => Ok(Batch::Empty),
+            Ok(count) => {
+                self.backlog.entries.extend(&entries[..count.min(BATCH)]);
+                Ok(Batch::Entries)
+            }
+            Err(_) => match code_of(count) {
+                code if code == -FI_EAGAIN => Ok(Batch::Empty),
+                code if code == -FI_EAVAIL => self.read_error().map(Batch::Error),
+                code => Err(self.failed("fi_cq_read", code)),
+            },
+        }
+    }
+
+    fn read_error(&mut self) -> Result<Option<Completion>, FabricError> {
+        let mut space = ErrorSpace::<fi_cq_err_entry>::new();
+        // SAFETY: the space is larger than any version's entry.
+        let code = code_of(unsafe { call::cq_readerr(self.cq.as_ptr(), &raw mut space) });
+        if code == -FI_EAGAIN {
+            return Ok(None);
+        }
+        if code < 0 {
+            return Err(self.failed("fi_cq_readerr", code));
+        }
+        let entry = space.entry;
+        let error = self.operation_error(entry.err, entry.prov_errno, &entry);
+        Ok(Some(match self.memory.slot_of(entry.op_context) {
+            Some(slot) if slot.is_receive() => {
+                self.backlog.unposted.push(slot);
+                Completion::Fault(error)
+            }
+            Some(slot) => Completion::SendFailed { tag: self.memory.give_back(slot), error },
+            None => Completion::Fault(error),
+        }))
+    }
+
+    fn operation_error(&self, errno: i32, prov_errno: i32, entry: &fi_cq_err_entry) -> FabricError {
+        let mut buffer = [0; 256];
+        // SAFETY: error data is the entry's, the buffer is writable.
+        let own_words = unsafe {
+            let words = call::cq_strerror(
+                self.cq.as_ptr(),
+                prov_errno,
+                entry.err_data,
+                buffer.as_mut_ptr(),
+                buffer.len(),
+            );
+            if words.is_null() { "".into() } else { CStr::from_ptr(words).to_string_lossy() }
+        };
+        self.error(errno, prov_errno, &own_words)
+    }
+
+    fn error(&self, errno: i32, prov_errno: i32, own_words: &str) -> FabricError {
+        let mut text = format!("{} ({errno})", self.library.strerror(errno));
+        let provider = &self.description.provider_name;
+        let explained = provider_error::explain(provider, prov_errno);
+        let words = explained.as_deref().unwrap_or(own_words);
+        if prov_errno != 0 {
+            text.push_str(&format!(", {provider} {prov_errno}"));
+            if !words.is_empty() {
+                text.push_str(&format!(": {words}"));
+            }
+        }
+        FabricError::Operation { errno, prov_errno, text }
+    }
+
+    /// The next error of the event queue; other events are of no interest to
+    /// an endpoint without connections.
+    #[must_use]
+    pub fn poll_events(&mut self) -> Option<FabricError> {
+        let mut event = 0;
+        let mut entry = [0u64; 32];
+        // SAFETY: the buffer has the length told.
+        let code = code_of(unsafe {
+            call::eq_read(
+                self.eq.as_ptr(),
+                &raw mut event,
+                entry.as_mut_ptr().cast(),
+                size_of_val(&entry),
+            )
+        });
+        if code == -FI_EAGAIN || code >= 0 {
+            return None;
+        }
+        if code != -FI_EAVAIL {
+            return Some(self.failed("fi_eq_read", code));
+        }
+        let mut space = ErrorSpace::<fi_eq_err_entry>::new();
+        // SAFETY: the space is larger than any version's entry.
+        let code = code_of(unsafe { call::eq_readerr(self.eq.as_ptr(), &raw mut space) });
+        match code {
+            code if code == -FI_EAGAIN => None,
+            code if code < 0 => Some(self.failed("fi_eq_readerr", code)),
+            _ => Some(self.error(space.entry.err, space.entry.prov_errno, "")),
+        }
+    }
+}
+
+enum Batch {
+    Empty,
+    Entries,
+    Error(Option<Completion>),
+}
