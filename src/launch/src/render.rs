@@ -78,3 +78,78 @@ fn age(secs: u64) -> String {
         _ => format!("{}d", secs / 86_400),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::TrackingReport;
+
+    fn report() -> Report {
+        let node = |rank: u32, phase: &str, reason: Option<&str>| NodeReport {
+            rank,
+            name: format!("nixl-node{}", rank + 1),
+            instance_id: format!("i-{rank}"),
+            instance_state: "running".to_owned(),
+            phase: Some(phase.to_owned()),
+            reason: reason.map(str::to_owned),
+            meaning: reason.and_then(nixl_cluster::reason::find).map(|reason| reason.meaning),
+            phase_age_secs: Some(12),
+            age_secs: Some(60),
+            private_ip: Some(format!("10.0.0.{rank}")),
+            public_ip: None,
+        };
+        Report {
+            cluster: "nixl".to_owned(),
+            region: "us-east-1".to_owned(),
+            state: "degraded".to_owned(),
+            provider: Some("efa".to_owned()),
+            instance_type: "g6.12xlarge".to_owned(),
+            image_id: "ami-1".to_owned(),
+            zone: "us-east-1a".to_owned(),
+            placement_group: Some("nixl-us-east-1a".to_owned()),
+            security_group: Some("sg-1".to_owned()),
+            tracking: Some(TrackingReport {
+                arn: "arn:x".to_owned(),
+                url: Some("https://m".to_owned()),
+                status: "Created".to_owned(),
+                active: true,
+                owned: true,
+            }),
+            nodes: vec![node(0, "paired", None), node(1, "degraded", Some("pair.peer_lost"))],
+        }
+    }
+
+    #[test]
+    fn tables_look_like_this() {
+        let expected = "\
+┌─────────────────────┬──────────────────────────────────┐
+│ cluster             ┆ nixl                             │
+│ state               ┆ degraded                         │
+│ region              ┆ us-east-1                        │
+│ zone                ┆ us-east-1a                       │
+│ provider            ┆ efa                              │
+│ instance type       ┆ g6.12xlarge                      │
+│ image               ┆ ami-1                            │
+│ placement group     ┆ nixl-us-east-1a                  │
+│ security group      ┆ sg-1                             │
+│ MLflow tracking ARN ┆ arn:x                            │
+│ MLflow tracking URL ┆ https://m                        │
+│ MLflow status       ┆ Created, active, of this cluster │
+└─────────────────────┴──────────────────────────────────┘
+┌────────────┬──────────┬─────────┬───────────────────────────┬───────┬────────────┬───────────┐
+│ node       ┆ instance ┆ state   ┆ phase                     ┆ since ┆ private IP ┆ public IP │
+╞════════════╪══════════╪═════════╪═══════════════════════════╪═══════╪════════════╪═══════════╡
+│ nixl-node1 ┆ i-0      ┆ running ┆ paired                    ┆ 12s   ┆ 10.0.0.0   ┆ -         │
+│ nixl-node2 ┆ i-1      ┆ running ┆ degraded (pair.peer_lost) ┆ 12s   ┆ 10.0.0.1   ┆ -         │
+└────────────┴──────────┴─────────┴───────────────────────────┴───────┴────────────┴───────────┘
+nixl-node2: The peer was paired and stopped answering.
+";
+        assert_eq!(text(&report()), expected);
+    }
+
+    #[test]
+    fn ages_are_short() {
+        let shown = [5, 119, 600, 10_000, 200_000].map(age);
+        assert_eq!(shown, ["5s", "119s", "10m", "2h", "2d"]);
+    }
+}

@@ -37,13 +37,16 @@ pub(super) fn transport(error: &ConnectorError) -> (ErrorKind, String) {
     (kind, innermost(error))
 }
 
-/// The innermost cause says what happened; the layers above only repeat it.
+/// The innermost cause says what happened; the layers above only repeat it. One
+/// line of it: the credential chain lists every place it looked at below.
 pub(super) fn innermost(error: &(dyn Error + 'static)) -> String {
     let mut last = error;
     while let Some(source) = last.source() {
         last = source;
     }
-    last.to_string()
+    let text = last.to_string();
+    let line = text.lines().next().unwrap_or_default();
+    line.trim_end_matches(" Attempted:").trim_end_matches('.').to_owned()
 }
 
 #[cfg(test)]

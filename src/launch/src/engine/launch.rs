@@ -150,7 +150,7 @@ impl Engine<'_> {
                 Ok(nodes) => return Ok(Sent::Launched(nodes)),
                 Err(error) => error,
             };
-            unclear |= matches!(error.kind, ErrorKind::Ambiguous)
+            unclear |= matches!(error.kind, ErrorKind::Ambiguous | ErrorKind::Unreachable)
                 || matches!(error.kind, ErrorKind::Service { status, .. } if status >= 500);
             let budget = match errors::launch(&error) {
                 Launch::NextZone => return Ok(Sent::Refused(error)),

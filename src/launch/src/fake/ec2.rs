@@ -103,6 +103,10 @@ fn run(state: &mut State, request: &RunInstances) -> Result<Vec<Instance>> {
 impl Ec2 for Fake {
     async fn describe_instances(&self, filters: &[Filter]) -> Result<Vec<Instance>> {
         self.call("DescribeInstances", |state| {
+            if state.hidden_looks > 0 {
+                state.hidden_looks -= 1;
+                return Ok(vec![]);
+            }
             advance(state);
             let found = state.instances.iter().filter(|it| {
                 fits(filters, |name| match name {

@@ -53,6 +53,8 @@ pub(crate) struct State {
     pub nodes_say: Option<&'static str>,
     /// Nodes end by themselves with this reason code.
     pub nodes_end: Option<&'static str>,
+    /// So many looks at instances show none.
+    pub hidden_looks: u32,
     pub ids: u32,
 }
 
