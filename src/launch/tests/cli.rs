@@ -1,5 +1,7 @@
 //! The program itself: exit codes and one-line errors.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use assert_cmd::Command;
 use std::net::TcpListener;
 use tempfile::TempDir;

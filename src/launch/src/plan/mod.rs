@@ -209,7 +209,7 @@ fn check_type(wish: &Wish, facts: &Facts, findings: &mut Vec<Finding>, notes: &m
 
 fn check_architecture(image: &Image, facts: &Facts, findings: &mut Vec<Finding>) {
     let info = &facts.instance_type;
-    if !info.architectures.iter().any(|architecture| *architecture == image.architecture) {
+    if !info.architectures.contains(&image.architecture) {
         findings.push(Finding::Architecture {
             image: image.id.clone(),
             image_architecture: image.architecture.clone(),
