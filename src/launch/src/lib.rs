@@ -1,1 +1,23 @@
-//! Room: see ARCHITECTURE.md.
+//! `nixl-launch`: one cluster up, looked at, and down again.
+//!
+//! ```text
+//! cli ─▶ engine ─ reads ─▶ plan (pure: wish + facts ─▶ plan or findings)
+//!            └─ ensures what the plan says, waits, reports
+//! ```
+//! There is no state file: what was made is found again by its tags and by the
+//! names [`nixl_cluster::ClusterName`] derives, from any machine.
+
+pub mod cli;
+pub mod engine;
+pub mod errors;
+pub mod failure;
+pub mod keys;
+pub mod plan;
+pub mod progress;
+pub mod render;
+pub mod report;
+pub mod services;
+pub mod wiring;
+
+#[cfg(test)]
+mod fake;

@@ -1,2 +1,42 @@
-//! Program.
-fn main() {}
+//! Launches a cluster, looks at it, takes it down.
+
+use clap::Parser;
+use nixl_launch::cli::{Cli, run};
+use nixl_launch::failure::{Failure, Left};
+use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::try_from_env("NIXL_LOG").unwrap_or_else(|_| "off".into()))
+        .with_writer(std::io::stderr)
+        .init();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: no async runtime: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let outcome = runtime.block_on(run(cli));
+    // Nothing that is still open (a keep-alive connection) is waited for.
+    runtime.shutdown_background();
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tell(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The error, and under it what is left and may cost money.
+fn tell(error: &anyhow::Error) {
+    eprintln!("error: {error:#}");
+    if let Some(failure) = error.downcast_ref::<Failure>()
+        && failure.left != Left::Unchanged
+    {
+        eprintln!("{}", failure.left);
+    }
+}

@@ -2,8 +2,11 @@
 //!
 //! Source of shapes and limits: EC2 API reference 2016-11-15.
 
+mod client;
+mod convert;
 mod types;
 
+pub use client::Client;
 pub use types::*;
 
 use crate::{Result, Tag};

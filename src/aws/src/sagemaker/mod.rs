@@ -1,6 +1,10 @@
 //! SageMaker's MLflow tracking servers (API reference 2017-07-24), by
 //! hand-signed AwsJson 1.1 calls: the SDK crate costs minutes and gigabytes.
 
+mod client;
+
+pub use client::Client;
+
 use crate::{Result, Tag};
 
 /// A tracking server.

@@ -1,0 +1,251 @@
+//! aws-sdk-ec2's shapes to and from ours.
+
+use super::{
+    Filter, Image, Instance, InstanceTypeInfo, NetworkCard, NetworkInterface, PlacementGroup,
+    SecurityGroup, Subnet, Volume, Vpc,
+};
+use crate::Tag;
+use aws_sdk_ec2::types as sdk;
+use aws_smithy_types::date_time::Format;
+
+pub(super) fn filters(wanted: &[Filter]) -> Option<Vec<sdk::Filter>> {
+    (!wanted.is_empty()).then(|| {
+        wanted
+            .iter()
+            .map(|filter| {
+                sdk::Filter::builder()
+                    .name(&filter.name)
+                    .set_values(Some(filter.values.clone()))
+                    .build()
+            })
+            .collect()
+    })
+}
+
+pub(super) fn texts(given: &[&str]) -> Vec<String> {
+    given.iter().map(|text| (*text).to_owned()).collect()
+}
+
+pub(super) fn tag(tag: &Tag) -> sdk::Tag {
+    sdk::Tag::builder().key(&tag.key).value(&tag.value).build()
+}
+
+pub(super) fn tag_specification(kind: sdk::ResourceType, tags: &[Tag]) -> sdk::TagSpecification {
+    sdk::TagSpecification::builder()
+        .resource_type(kind)
+        .set_tags(Some(tags.iter().map(tag).collect()))
+        .build()
+}
+
+fn tags(found: Option<Vec<sdk::Tag>>) -> Vec<Tag> {
+    found
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(|tag| Some(Tag { key: tag.key?, value: tag.value.unwrap_or_default() }))
+        .collect()
+}
+
+fn count(value: Option<i32>) -> u32 {
+    value.and_then(|value| u32::try_from(value).ok()).unwrap_or_default()
+}
+
+fn some(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.is_empty())
+}
+
+pub(super) fn instances(reservation: sdk::Reservation) -> impl Iterator<Item = Instance> {
+    let reservation_id = reservation.reservation_id.unwrap_or_default();
+    reservation.instances.unwrap_or_default().into_iter().map(move |found| {
+        let (reason_code, reason) =
+            found.state_reason.map(|r| (r.code, r.message)).unwrap_or_default();
+        let placement = found.placement;
+        Instance {
+            id: found.instance_id.unwrap_or_default(),
+            state: found
+                .state
+                .and_then(|state| state.name)
+                .map(|name| name.as_str().to_owned())
+                .unwrap_or_default(),
+            state_reason_code: some(reason_code),
+            state_reason: some(reason),
+            reservation_id: reservation_id.clone(),
+            launch_index: count(found.ami_launch_index),
+            instance_type: found.instance_type.map(|t| t.as_str().to_owned()).unwrap_or_default(),
+            image_id: found.image_id.unwrap_or_default(),
+            zone: placement.as_ref().and_then(|p| p.availability_zone.clone()).unwrap_or_default(),
+            vpc_id: some(found.vpc_id),
+            placement_group: some(placement.and_then(|p| p.group_name)),
+            private_ip: some(found.private_ip_address),
+            public_ip: some(found.public_ip_address),
+            launch_time: found.launch_time.and_then(|time| time.fmt(Format::DateTime).ok()),
+            client_token: some(found.client_token),
+            tags: tags(found.tags),
+        }
+    })
+}
+
+pub(super) fn image(found: sdk::Image) -> Image {
+    Image {
+        id: found.image_id.unwrap_or_default(),
+        name: found.name.unwrap_or_default(),
+        state: found.state.map(|s| s.as_str().to_owned()).unwrap_or_default(),
+        architecture: found.architecture.map(|a| a.as_str().to_owned()).unwrap_or_default(),
+        creation_date: found.creation_date.unwrap_or_default(),
+        tags: tags(found.tags),
+    }
+}
+
+pub(super) fn instance_type(found: sdk::InstanceTypeInfo) -> InstanceTypeInfo {
+    let network = found.network_info;
+    let cards = network.as_ref().and_then(|n| n.network_cards.clone()).unwrap_or_default();
+    let mut network_cards: Vec<NetworkCard> = cards
+        .into_iter()
+        .map(|card| NetworkCard {
+            index: count(card.network_card_index),
+            max_interfaces: count(card.maximum_network_interfaces),
+            interface_types: card
+                .interface_types
+                .unwrap_or_default()
+                .iter()
+                .map(|kind| kind.as_str().to_owned())
+                .collect(),
+        })
+        .collect();
+    network_cards.sort_by_key(|card| card.index);
+    InstanceTypeInfo {
+        name: found.instance_type.map(|t| t.as_str().to_owned()).unwrap_or_default(),
+        vcpus: count(found.v_cpu_info.and_then(|v| v.default_v_cpus)),
+        gpus: found
+            .gpu_info
+            .and_then(|g| g.gpus)
+            .unwrap_or_default()
+            .iter()
+            .map(|gpu| count(gpu.count))
+            .sum(),
+        efa_supported: network.as_ref().and_then(|n| n.efa_supported).unwrap_or_default(),
+        efa_max_interfaces: count(
+            network.and_then(|n| n.efa_info).and_then(|e| e.maximum_efa_interfaces),
+        ),
+        architectures: found
+            .processor_info
+            .and_then(|p| p.supported_architectures)
+            .unwrap_or_default()
+            .iter()
+            .map(|a| a.as_str().to_owned())
+            .collect(),
+        placement_strategies: found
+            .placement_group_info
+            .and_then(|p| p.supported_strategies)
+            .unwrap_or_default()
+            .iter()
+            .map(|s| s.as_str().to_owned())
+            .collect(),
+        network_cards,
+    }
+}
+
+pub(super) fn vpc(found: sdk::Vpc) -> Vpc {
+    Vpc { id: found.vpc_id.unwrap_or_default(), is_default: found.is_default.unwrap_or_default() }
+}
+
+pub(super) fn subnet(found: sdk::Subnet) -> Subnet {
+    Subnet {
+        id: found.subnet_id.unwrap_or_default(),
+        vpc_id: found.vpc_id.unwrap_or_default(),
+        zone: found.availability_zone.unwrap_or_default(),
+        free_addresses: count(found.available_ip_address_count),
+        default_for_zone: found.default_for_az.unwrap_or_default(),
+        map_public_ip: found.map_public_ip_on_launch.unwrap_or_default(),
+    }
+}
+
+pub(super) fn security_group(found: sdk::SecurityGroup) -> SecurityGroup {
+    let id = found.group_id.unwrap_or_default();
+    let to_itself = |rules: Option<Vec<sdk::IpPermission>>| {
+        rules.unwrap_or_default().iter().any(|rule| {
+            rule.ip_protocol.as_deref() == Some("-1")
+                && rule.user_id_group_pairs().iter().any(|pair| pair.group_id() == Some(&id))
+        })
+    };
+    SecurityGroup {
+        self_ingress: to_itself(found.ip_permissions),
+        self_egress: to_itself(found.ip_permissions_egress),
+        name: found.group_name.unwrap_or_default(),
+        vpc_id: found.vpc_id.unwrap_or_default(),
+        tags: tags(found.tags),
+        id,
+    }
+}
+
+pub(super) fn placement_group(found: sdk::PlacementGroup) -> PlacementGroup {
+    PlacementGroup {
+        id: found.group_id.unwrap_or_default(),
+        name: found.group_name.unwrap_or_default(),
+        state: found.state.map(|s| s.as_str().to_owned()).unwrap_or_default(),
+        strategy: found.strategy.map(|s| s.as_str().to_owned()).unwrap_or_default(),
+        tags: tags(found.tags),
+    }
+}
+
+pub(super) fn network_interface(found: sdk::NetworkInterface) -> NetworkInterface {
+    NetworkInterface {
+        id: found.network_interface_id.unwrap_or_default(),
+        status: found.status.map(|s| s.as_str().to_owned()).unwrap_or_default(),
+        tags: tags(found.tag_set),
+    }
+}
+
+pub(super) fn volume(found: sdk::Volume) -> Volume {
+    Volume {
+        id: found.volume_id.unwrap_or_default(),
+        state: found.state.map(|s| s.as_str().to_owned()).unwrap_or_default(),
+        tags: tags(found.tags),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_rule_for_all_traffic_with_the_group_itself_counts() {
+        let rule = |protocol: &str, peer: &str| {
+            sdk::IpPermission::builder()
+                .ip_protocol(protocol)
+                .user_id_group_pairs(sdk::UserIdGroupPair::builder().group_id(peer).build())
+                .build()
+        };
+        let group = |permission| {
+            security_group(
+                sdk::SecurityGroup::builder()
+                    .group_id("sg-1")
+                    .ip_permissions_egress(permission)
+                    .build(),
+            )
+        };
+        assert!(group(rule("-1", "sg-1")).self_egress);
+        assert!(!group(rule("tcp", "sg-1")).self_egress);
+        assert!(!group(rule("-1", "sg-2")).self_egress);
+        assert!(!group(rule("-1", "sg-1")).self_ingress);
+    }
+
+    #[test]
+    fn an_instance_keeps_what_its_reservation_knows() {
+        let reservation = sdk::Reservation::builder()
+            .reservation_id("r-1")
+            .instances(
+                sdk::Instance::builder()
+                    .instance_id("i-1")
+                    .ami_launch_index(1)
+                    .placement(
+                        sdk::Placement::builder().availability_zone("za").group_name("").build(),
+                    )
+                    .public_ip_address("")
+                    .build(),
+            )
+            .build();
+        let found: Vec<Instance> = instances(reservation).collect();
+        assert_eq!((found[0].reservation_id.as_str(), found[0].launch_index), ("r-1", 1));
+        assert_eq!((&found[0].public_ip, &found[0].placement_group), (&None, &None));
+    }
+}

@@ -1,0 +1,172 @@
+//! Everything of the cluster that is there, found by tags and derived names;
+//! and what only looks like it.
+
+use super::Engine;
+use crate::failure::{Left, Resource};
+use crate::keys;
+use crate::plan::is_ours;
+use nixl_aws::ec2::{Filter, Instance, PlacementGroup, SecurityGroup};
+use nixl_aws::iam::{InstanceProfile, Role};
+use nixl_aws::{Result, Tag};
+use nixl_cluster::tag;
+
+/// What MLflow needs, of ours.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Mlflow {
+    /// The role, which is the record of the rest.
+    pub role: Option<Role>,
+    /// Name of the server, if it is there.
+    pub server: Option<String>,
+    /// The bucket, if it is there.
+    pub bucket: Option<String>,
+}
+
+/// What is there.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Inventory {
+    /// Instances in any state but `terminated`.
+    pub instances: Vec<Instance>,
+    /// Network interfaces.
+    pub interfaces: Vec<String>,
+    /// Volumes.
+    pub volumes: Vec<String>,
+    /// Placement groups.
+    pub placement_groups: Vec<PlacementGroup>,
+    /// Security groups.
+    pub security_groups: Vec<SecurityGroup>,
+    /// Instance profile.
+    pub profile: Option<InstanceProfile>,
+    /// Role of the nodes.
+    pub role: Option<Role>,
+    /// MLflow.
+    pub mlflow: Mlflow,
+    /// Has our name or was used by us, and is not ours.
+    pub foreign: Vec<Resource>,
+    /// Tokens of instances in any state: their launches are settled.
+    pub tokens: Vec<String>,
+}
+
+impl Inventory {
+    /// All of it, as a list.
+    pub fn resources(&self, with_mlflow: bool) -> Vec<Resource> {
+        let mut list = Vec::new();
+        let mut add = |kind, id: &str| list.push(Resource::new(kind, id));
+        self.instances.iter().for_each(|it| add("instance", &it.id));
+        self.interfaces.iter().for_each(|id| add("network interface", id));
+        self.volumes.iter().for_each(|id| add("volume", id));
+        self.placement_groups.iter().for_each(|it| add("placement group", &it.name));
+        self.security_groups.iter().for_each(|it| add("security group", &it.id));
+        self.profile.iter().for_each(|it| add("instance profile", &it.name));
+        self.role.iter().for_each(|it| add("IAM role", &it.name));
+        if with_mlflow {
+            self.mlflow.server.iter().for_each(|name| add("MLflow tracking server", name));
+            self.mlflow.bucket.iter().for_each(|name| add("S3 bucket", name));
+            self.mlflow.role.iter().for_each(|it| add("IAM role", &it.name));
+        }
+        list
+    }
+}
+
+impl Engine<'_> {
+    /// Reads all of it, in parallel.
+    pub(super) async fn inventory(&self) -> Result<Inventory> {
+        let ec2 = &self.services.ec2;
+        let iam = &self.services.iam;
+        let ours = [Filter::tag(tag::CLUSTER, self.cluster.as_str())];
+        let named = [Filter::new("group-name", [self.cluster.security_group().as_str()])];
+        let node_role = self.cluster.node_role();
+        let (
+            (mlflow, mut foreign),
+            all_instances,
+            interfaces,
+            volumes,
+            placement_groups,
+            security_groups,
+            same_name,
+            role,
+            profile,
+        ) = tokio::try_join!(
+            self.mlflow(),
+            ec2.describe_instances(&ours),
+            ec2.describe_network_interfaces(&ours),
+            ec2.describe_volumes(&ours),
+            ec2.describe_placement_groups(&ours),
+            ec2.describe_security_groups(&ours),
+            ec2.describe_security_groups(&named),
+            iam.role(&node_role),
+            iam.instance_profile(&node_role),
+        )?;
+        let not_ours = |tags: &[Tag]| !is_ours(&self.cluster, tags);
+        let strangers = same_name.iter().filter(|group| not_ours(&group.tags));
+        foreign.extend(strangers.map(|group| Resource::new("security group", &group.id)));
+        if let Some(role) = role.as_ref().filter(|role| not_ours(&role.tags)) {
+            foreign.push(Resource::new("IAM role", &role.name));
+        }
+        if let Some(profile) = profile.as_ref().filter(|profile| not_ours(&profile.tags)) {
+            foreign.push(Resource::new("instance profile", &profile.name));
+        }
+        let mut attached: Vec<&str> = all_instances
+            .iter()
+            .filter_map(|node| Tag::find(&node.tags, keys::TRACKING_ARN)?.rsplit('/').next())
+            .filter(|name| mlflow.server.as_deref() != Some(name) && mlflow.role.is_none())
+            .collect();
+        attached.sort_unstable();
+        attached.dedup();
+        foreign.extend(attached.iter().map(|n| Resource::new("MLflow tracking server", *n)));
+        Ok(Inventory {
+            tokens: all_instances.iter().filter_map(|it| it.client_token.clone()).collect(),
+            instances: all_instances.into_iter().filter(|it| it.state != "terminated").collect(),
+            interfaces: interfaces.into_iter().map(|it| it.id).collect(),
+            volumes: volumes.into_iter().map(|it| it.id).collect(),
+            placement_groups: placement_groups
+                .into_iter()
+                .filter(|group| group.state != "deleted")
+                .collect(),
+            security_groups,
+            role: role.filter(|role| !not_ours(&role.tags)),
+            profile: profile.filter(|profile| !not_ours(&profile.tags)),
+            mlflow,
+            foreign,
+        })
+    }
+
+    async fn mlflow(&self) -> Result<(Mlflow, Vec<Resource>)> {
+        let role_name = self.cluster.mlflow_role();
+        let (account, role) = tokio::try_join!(
+            self.services.account.account_id(),
+            self.services.iam.role(&role_name),
+        )?;
+        let Some(role) = role else { return Ok(Default::default()) };
+        if !is_ours(&self.cluster, &role.tags) {
+            return Ok((Mlflow::default(), vec![Resource::new("IAM role", role.name)]));
+        }
+        let bucket = self.cluster.artifact_bucket(&account, &self.region);
+        let server = async {
+            match Tag::find(&role.tags, keys::TRACKING_SERVER) {
+                Some(name) => self.find_server(name).await,
+                None => Ok(None),
+            }
+        };
+        let (server, bucket_exists) =
+            tokio::try_join!(server, self.services.buckets.exists(&bucket, &account))?;
+        let mut foreign = Vec::new();
+        let server = server.and_then(|(server, tags)| {
+            if is_ours(&self.cluster, &tags) {
+                return Some(server.name);
+            }
+            foreign.push(Resource::new("MLflow tracking server", server.name));
+            None
+        });
+        let bucket = bucket_exists.then_some(bucket);
+        Ok((Mlflow { role: Some(role), server, bucket }, foreign))
+    }
+
+    /// What is left after a failure.
+    pub(super) async fn left(&self) -> Left {
+        match self.inventory().await.map(|inventory| inventory.resources(true)) {
+            Ok(list) if list.is_empty() => Left::Clear,
+            Ok(list) => Left::Remaining(list),
+            Err(_) => Left::Unknown,
+        }
+    }
+}

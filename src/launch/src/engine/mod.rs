@@ -1,0 +1,47 @@
+//! Carrying a plan out, and taking it back.
+//!
+//! Every step makes sure of something and may be repeated; what is there is
+//! read from AWS each time. Calls that change something are never dropped half
+//! way: they are joined, not raced.
+
+mod down;
+mod inventory;
+mod launch;
+mod node_role;
+mod pace;
+mod placement;
+mod read;
+mod security_group;
+mod status;
+mod tracking;
+mod up;
+mod wait;
+
+pub use down::Removed;
+pub use pace::Pace;
+
+use crate::progress::Progress;
+use crate::services::Services;
+use nixl_cluster::ClusterName;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// One cluster in one region.
+pub struct Engine<'a> {
+    /// The services.
+    pub services: &'a Services,
+    /// Where progress is told.
+    pub progress: &'a dyn Progress,
+    /// Cluster.
+    pub cluster: ClusterName,
+    /// Region.
+    pub region: String,
+    /// How long and how often.
+    pub pace: Pace,
+}
+
+fn now_secs() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+#[cfg(test)]
+mod tests;

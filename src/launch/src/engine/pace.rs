@@ -1,0 +1,74 @@
+//! How often to look and how long to be patient, and the one loop that does it.
+
+use nixl_aws::{AwsError, Result};
+use std::time::{Duration, Instant};
+
+/// Intervals and budgets.
+#[derive(Debug, Clone)]
+pub struct Pace {
+    /// Between two looks at the nodes.
+    pub poll: Duration,
+    /// Longest time between two looks at the tracking server.
+    pub poll_tracking: Duration,
+    /// First wait before a repeat; doubles up to `retry_longest`.
+    pub retry_first: Duration,
+    /// Longest wait before a repeat.
+    pub retry_longest: Duration,
+    /// For a launch that gets no clear answer.
+    pub unclear: Duration,
+    /// For IAM to show a new role to EC2 and SageMaker: seconds as a rule.
+    pub iam: Duration,
+    /// For EC2 to show itself what was just made.
+    pub consistency: Duration,
+    /// For a launch of an earlier run to show up.
+    pub settle: Duration,
+    /// For nodes to end and let go of what they hold.
+    pub removal: Duration,
+    /// For a tracking server: AWS says up to 25 minutes, users saw 30.
+    pub tracking: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        let secs = Duration::from_secs;
+        Self {
+            poll: secs(1),
+            poll_tracking: secs(15),
+            retry_first: Duration::from_millis(500),
+            retry_longest: secs(10),
+            unclear: secs(120),
+            iam: secs(120),
+            consistency: secs(60),
+            settle: secs(15),
+            removal: secs(600),
+            tracking: secs(45 * 60),
+        }
+    }
+}
+
+impl Pace {
+    /// Repeats `call` while `again` says that a repeat may help and the budget
+    /// lasts.
+    pub(super) async fn patiently<T, F>(
+        &self,
+        budget: Duration,
+        again: impl Fn(&AwsError) -> bool,
+        mut call: F,
+    ) -> Result<T>
+    where
+        F: AsyncFnMut() -> Result<T>,
+    {
+        let start = Instant::now();
+        let mut delay = self.retry_first;
+        loop {
+            match call().await {
+                Err(error) if again(&error) && start.elapsed() + delay < budget => {
+                    tracing::debug!(%error, delay_ms = delay.as_millis() as u64, "again");
+                    tokio::time::sleep(delay).await;
+                    delay = (delay * 2).min(self.retry_longest);
+                }
+                other => return other,
+            }
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! The one round of reads before a plan.
+
+use super::Engine;
+use crate::plan::{Facts, TrackingFacts, Wish};
+use nixl_aws::Result;
+use nixl_aws::ec2::{Filter, Image};
+use nixl_cluster::tag;
+
+impl Engine<'_> {
+    /// Everything a plan needs, in parallel.
+    pub(super) async fn facts(&self, wish: &Wish) -> Result<Facts> {
+        let ec2 = &self.services.ec2;
+        let iam = &self.services.iam;
+        let ours = [Filter::tag(tag::CLUSTER, self.cluster.as_str())];
+        let group_name = [Filter::new("group-name", [self.cluster.security_group().as_str()])];
+        let node_role = self.cluster.node_role();
+        // First in the list, first to be told: who is calling.
+        let (
+            (account, tracking),
+            images,
+            instance_type,
+            zones,
+            vpcs,
+            subnets,
+            instances,
+            security_groups,
+            node_role,
+            node_profile,
+        ) = tokio::try_join!(
+            self.account_and_tracking(wish),
+            self.images(wish),
+            ec2.describe_instance_type(&wish.instance_type),
+            ec2.zones_offering(&wish.instance_type),
+            ec2.describe_vpcs(&[]),
+            ec2.describe_subnets(&[]),
+            ec2.describe_instances(&ours),
+            ec2.describe_security_groups(&group_name),
+            iam.role(&node_role),
+            iam.instance_profile(&node_role),
+        )?;
+        Ok(Facts {
+            account,
+            images,
+            instance_type,
+            zones,
+            vpcs,
+            subnets,
+            instances,
+            security_groups,
+            node_role,
+            node_profile,
+            tracking,
+        })
+    }
+
+    async fn images(&self, wish: &Wish) -> Result<Vec<Image>> {
+        let ec2 = &self.services.ec2;
+        match &wish.ami {
+            Some(ami) => ec2.describe_images(&[], &[Filter::new("image-id", [ami.as_str()])]).await,
+            None => ec2.describe_images(&["self"], &[Filter::new("tag-key", [tag::DIGEST])]).await,
+        }
+    }
+
+    async fn account_and_tracking(&self, wish: &Wish) -> Result<(String, TrackingFacts)> {
+        let account = self.services.account.account_id().await?;
+        let Some(name) = &wish.tracking_server else {
+            return Ok((account, TrackingFacts::default()));
+        };
+        let sagemaker = &self.services.sagemaker;
+        let server = async {
+            match sagemaker.describe_tracking_server(name).await? {
+                Some(server) => {
+                    let tags = sagemaker.list_tags(&server.arn).await?;
+                    Ok(Some((server, tags)))
+                }
+                None => Ok(None),
+            }
+        };
+        let bucket = self.cluster.artifact_bucket(&account, &self.region);
+        let role = self.cluster.mlflow_role();
+        let (server, role, bucket_exists) = tokio::try_join!(
+            server,
+            self.services.iam.role(&role),
+            self.services.buckets.exists(&bucket, &account),
+        )?;
+        Ok((account, TrackingFacts { server, role, bucket_exists }))
+    }
+}

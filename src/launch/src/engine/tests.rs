@@ -1,0 +1,365 @@
+//! `up` and `down` against the account in memory.
+
+use crate::failure::{Failure, Left, Problem};
+use crate::fake::{Fake, Fault, REGION, refusal};
+use crate::plan::{Finding, Wish, live};
+use crate::report::Report;
+use nixl_aws::Tag;
+use nixl_aws::ec2::SecurityGroup;
+use nixl_aws::sagemaker::TrackingServer;
+use nixl_cluster::Provider;
+use std::time::Duration;
+
+const CAPACITY: Fault = Fault::Refuse("InsufficientInstanceCapacity", "no room", 500);
+const DENIED: Fault = Fault::Refuse("UnauthorizedOperation", "not you", 403);
+
+fn wish() -> Wish {
+    Wish {
+        cluster: Default::default(),
+        region: REGION.to_owned(),
+        ami: None,
+        instance_type: "g6.12xlarge".to_owned(),
+        size: 2,
+        provider: Provider::Efa,
+        zone: None,
+        tracking_server: Some("nixl-efa-mlflow".to_owned()),
+    }
+}
+
+async fn up(fake: &Fake) -> Result<Report, Failure> {
+    up_with(fake, &wish()).await
+}
+
+async fn up_with(fake: &Fake, wish: &Wish) -> Result<Report, Failure> {
+    let services = fake.services();
+    fake.engine(&services).up(wish, Duration::from_millis(500)).await
+}
+
+async fn down(fake: &Fake) -> Result<super::Removed, Failure> {
+    let services = fake.services();
+    fake.engine(&services).down(false).await
+}
+
+#[tokio::test]
+async fn up_makes_everything_once_and_down_leaves_nothing() {
+    let fake = Fake::new();
+    let report = up(&fake).await.unwrap();
+    assert_eq!((report.state.as_str(), report.nodes.len()), ("paired", 2));
+    assert!(report.tracking.as_ref().is_some_and(|it| it.active && it.owned));
+    {
+        let state = fake.state();
+        let group = &state.groups[0];
+        assert!(group.self_ingress && group.self_egress);
+        let names: Vec<_> =
+            state.instances.iter().map(|it| Tag::find(&it.tags, "Name").unwrap()).collect();
+        assert_eq!(names, ["nixl-node1", "nixl-node2"]);
+        assert!(state.attached["nixl-node"].iter().all(|arn| arn.contains("SSMManaged")));
+    }
+    let again = up(&fake).await.unwrap();
+    assert_eq!(again.nodes, report.nodes);
+    assert_eq!(fake.count("RunInstances"), 1);
+
+    let removed = down(&fake).await.unwrap();
+    assert!(removed.foreign.is_empty() && removed.removed.len() >= 8, "{removed:?}");
+    assert_eq!(fake.residue(), Vec::<String>::new());
+    assert!(down(&fake).await.unwrap().removed.is_empty());
+}
+
+#[tokio::test]
+async fn a_cluster_can_be_made_again_after_down() {
+    let fake = Fake::new();
+    up(&fake).await.unwrap();
+    down(&fake).await.unwrap();
+    up(&fake).await.unwrap();
+    let tokens = fake.state().sent_tokens.clone();
+    assert_eq!(tokens.len(), 2);
+    assert_ne!(tokens[0], tokens[1]);
+}
+
+/// Whatever change fails, refused or carried out with its answer lost: a second
+/// `up` ends with one whole cluster, and `down` leaves nothing.
+#[tokio::test]
+async fn a_failure_at_any_change_converges() {
+    let probe = Fake::new();
+    up(&probe).await.unwrap();
+    let changes = probe.state().changes;
+    assert!(changes >= 12, "{changes}");
+    for n in 0..changes {
+        for fault in [DENIED, Fault::Lose] {
+            let fake = Fake::new();
+            fake.state().nth_change = Some((n, fault.clone()));
+            let first = up(&fake).await;
+            if let Err(failure) = &first {
+                assert!(!matches!(failure.left, Left::Unchanged), "{n} {fault:?}: {failure}");
+            }
+            up(&fake).await.unwrap_or_else(|failure| panic!("{n} {fault:?}: {failure}"));
+            assert_eq!(live(&fake.state().instances).len(), 2, "{n} {fault:?}");
+            down(&fake).await.unwrap_or_else(|failure| panic!("{n} {fault:?}: {failure}"));
+            assert_eq!(fake.residue(), Vec::<String>::new(), "{n} {fault:?}");
+        }
+    }
+}
+
+/// The same for `down`: a second one finishes the job.
+#[tokio::test]
+async fn a_failure_at_any_removal_converges() {
+    let probe = Fake::new();
+    up(&probe).await.unwrap();
+    let made = probe.state().changes;
+    down(&probe).await.unwrap();
+    let removals = probe.state().changes - made;
+    for n in 0..removals {
+        for fault in [DENIED, Fault::Lose] {
+            let fake = Fake::new();
+            up(&fake).await.unwrap();
+            let at = fake.state().changes + n;
+            fake.state().nth_change = Some((at, fault.clone()));
+            if let Err(failure) = down(&fake).await {
+                assert!(matches!(failure.left, Left::Remaining(_) | Left::Clear), "{n} {failure}");
+            }
+            down(&fake).await.unwrap_or_else(|failure| panic!("{n} {fault:?}: {failure}"));
+            assert_eq!(fake.residue(), Vec::<String>::new(), "{n} {fault:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_room_in_one_zone_moves_on_and_takes_its_group_along() {
+    let fake = Fake::new();
+    fake.script("RunInstances", &[CAPACITY]);
+    let report = up(&fake).await.unwrap();
+    assert_eq!(report.zone, "us-east-1b");
+    assert_eq!(fake.state().placement.len(), 1);
+    assert_eq!(report.placement_group.as_deref(), Some("nixl-us-east-1b"));
+}
+
+#[tokio::test]
+async fn no_room_anywhere_says_so_for_each_zone() {
+    let fake = Fake::new();
+    fake.script("RunInstances", &[CAPACITY, CAPACITY]);
+    let failure = up(&fake).await.unwrap_err();
+    let text = failure.to_string();
+    assert!(text.contains("us-east-1a: ") && text.contains("us-east-1b: "), "{text}");
+    assert!(matches!(failure.left, Left::Remaining(_)));
+    assert!(fake.state().placement.is_empty());
+    assert_eq!(fake.count("RunInstances"), 2);
+}
+
+#[tokio::test]
+async fn a_quota_refusal_is_final_and_says_what_to_do() {
+    let fake = Fake::new();
+    fake.script("RunInstances", &[Fault::Refuse("VcpuLimitExceeded", "64", 400)]);
+    let failure = up(&fake).await.unwrap_err();
+    assert!(failure.to_string().contains("request-service-quota-increase"));
+    assert_eq!(fake.count("RunInstances"), 1);
+}
+
+#[tokio::test]
+async fn unclear_answers_repeat_the_same_token() {
+    let fake = Fake::new();
+    let server = Fault::Refuse("InternalError", "", 500);
+    let throttled = Fault::Refuse("RequestLimitExceeded", "", 503);
+    fake.script("RunInstances", &[Fault::Lose, server, throttled, Fault::Lose]);
+    up(&fake).await.unwrap();
+    let state = fake.state();
+    assert_eq!(state.sent_tokens.len(), 3);
+    assert!(state.sent_tokens.iter().all(|token| *token == state.sent_tokens[0]));
+    assert_eq!(state.instances.len(), 2);
+}
+
+#[tokio::test]
+async fn a_new_role_is_waited_for() {
+    let fake = Fake::new();
+    let lag = Fault::Refuse("InvalidParameterValue", "Invalid IAM Instance Profile name", 400);
+    fake.script("RunInstances", &[lag.clone(), lag]);
+    up(&fake).await.unwrap();
+    assert_eq!(fake.count("RunInstances"), 3);
+}
+
+#[tokio::test]
+async fn a_spent_token_starts_a_new_generation_once() {
+    let fake = Fake::new();
+    let spent = Fault::Refuse("IdempotentInstanceTerminated", "", 400);
+    fake.script("RunInstances", &[spent]);
+    up(&fake).await.unwrap();
+    assert_eq!(fake.state().instances.len(), 2);
+    assert_eq!(fake.count("RunInstances"), 2);
+}
+
+/// A launch in the second zone whose answer is lost and whose nodes EC2 does
+/// not show yet.
+async fn cut_off(fake: &Fake) {
+    let server_error = Fault::Refuse("InternalError", "", 500);
+    let mut faults = vec![CAPACITY, Fault::Lose];
+    faults.resize(500, server_error);
+    fake.script("RunInstances", &faults);
+    fake.state().hidden_looks = u32::MAX;
+    let failure = up(fake).await.unwrap_err();
+    assert!(matches!(failure.problem, Problem::Unsettled { .. }), "{failure}");
+    assert_eq!(fake.state().instances.len(), 2);
+    fake.state().script.clear();
+    // The next run's first look still misses them.
+    fake.state().hidden_looks = 1;
+}
+
+#[tokio::test]
+async fn a_launch_in_flight_is_sent_again_before_another_zone_is_tried() {
+    let fake = Fake::new();
+    cut_off(&fake).await;
+    let report = up(&fake).await.unwrap();
+    assert_eq!(report.zone, "us-east-1b");
+    assert_eq!(fake.state().instances.len(), 2);
+}
+
+#[tokio::test]
+async fn a_launch_in_flight_is_found_when_another_one_is_wished() {
+    let fake = Fake::new();
+    cut_off(&fake).await;
+    let before = fake.count("RunInstances");
+    up_with(&fake, &Wish { zone: Some("us-east-1a".to_owned()), ..wish() }).await.unwrap();
+    assert_eq!(fake.count("RunInstances"), before);
+    assert_eq!(fake.state().instances.len(), 2);
+}
+
+#[tokio::test]
+async fn down_finds_a_launch_in_flight() {
+    let fake = Fake::new();
+    cut_off(&fake).await;
+    down(&fake).await.unwrap();
+    assert_eq!(fake.residue(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_node_that_says_failed_ends_the_wait() {
+    let fake = Fake::new();
+    fake.state().nodes_say = Some("1:failed:fabric.provider_missing:100");
+    let failure = up(&fake).await.unwrap_err();
+    let text = failure.to_string();
+    assert!(matches!(failure.problem, Problem::NodeFailed { .. }), "{text}");
+    assert!(text.contains("nixl-node1") && text.contains("no device here"), "{text}");
+    assert!(matches!(failure.left, Left::Remaining(list) if list.len() >= 8));
+}
+
+#[tokio::test]
+async fn a_node_that_ends_says_why() {
+    let fake = Fake::new();
+    fake.state().nodes_end = Some("Server.InsufficientInstanceCapacity");
+    let failure = up(&fake).await.unwrap_err();
+    assert!(failure.to_string().contains("Server.InsufficientInstanceCapacity"), "{failure}");
+}
+
+#[tokio::test]
+async fn a_wait_without_end_says_what_is_missing() {
+    let fake = Fake::new();
+    fake.state().nodes_say = Some("1:registered:pair.peer_unreachable:100");
+    let services = fake.services();
+    let failure = fake.engine(&services).up(&wish(), Duration::from_millis(20)).await.unwrap_err();
+    let text = failure.to_string();
+    assert!(text.contains("nixl-node2") && text.contains("pair.peer_unreachable"), "{text}");
+    assert!(failure.left.to_string().contains("money may be running"));
+}
+
+#[tokio::test]
+async fn nothing_is_changed_before_every_check_is_made() {
+    let fake = Fake::new();
+    fake.state().images.clear();
+    let failure = up(&fake).await.unwrap_err();
+    assert_eq!(failure.left, Left::Unchanged);
+    assert_eq!(failure.to_string(), "no image: run `nixl-bake build`");
+    let other = up_with(&fake, &Wish { instance_type: "t3.micro".to_owned(), ..wish() }).await;
+    assert!(matches!(other.unwrap_err().problem, Problem::Plan(f) if f.0.len() == 3));
+    assert_eq!(fake.state().changes, 0);
+}
+
+#[tokio::test]
+async fn half_a_cluster_is_refused_and_down_clears_it() {
+    let fake = Fake::new();
+    up(&fake).await.unwrap();
+    fake.state().instances[1].state = "terminated".to_owned();
+    let failure = up(&fake).await.unwrap_err();
+    assert!(
+        matches!(&failure.problem, Problem::Plan(f) if matches!(f.0[..], [Finding::Half { .. }]))
+    );
+    assert_eq!(failure.left, Left::Unchanged);
+    down(&fake).await.unwrap();
+    assert_eq!(fake.residue(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn what_is_not_ours_stays() {
+    let fake = Fake::new();
+    {
+        let mut state = fake.state();
+        state.server = Some((
+            TrackingServer {
+                arn: "arn:aws:sagemaker:us-east-1:1:mlflow-tracking-server/nixl-efa-mlflow".into(),
+                name: "nixl-efa-mlflow".into(),
+                status: "Created".into(),
+                is_active: true,
+                ..Default::default()
+            },
+            vec![],
+        ));
+    }
+    let report = up(&fake).await.unwrap();
+    assert!(report.tracking.is_some_and(|it| !it.owned));
+    assert!(fake.state().buckets.is_empty());
+    let removed = down(&fake).await.unwrap();
+    assert_eq!(removed.foreign[0].kind, "MLflow tracking server");
+    assert_eq!(fake.residue(), ["nixl-efa-mlflow"]);
+    assert_eq!(fake.count("DeleteMlflowTrackingServer"), 0);
+
+    fake.state().groups.push(SecurityGroup {
+        id: "sg-9".into(),
+        name: "nixl-fabric".into(),
+        vpc_id: "vpc-1".into(),
+        ..Default::default()
+    });
+    assert!(matches!(up(&fake).await.unwrap_err().left, Left::Unchanged));
+    assert_eq!(down(&fake).await.unwrap().foreign[0].id, "sg-9");
+    assert!(fake.residue().contains(&"nixl-fabric".to_owned()));
+}
+
+#[tokio::test]
+async fn mlflow_can_outlive_its_cluster() {
+    let fake = Fake::new();
+    up(&fake).await.unwrap();
+    let services = fake.services();
+    let removed = fake.engine(&services).down(true).await.unwrap();
+    assert_eq!(removed.kept.len(), 3, "{removed:?}");
+    assert_eq!(fake.residue().len(), 3);
+    assert!(up(&fake).await.unwrap().tracking.is_some_and(|it| it.owned));
+    assert_eq!(fake.count("CreateMlflowTrackingServer"), 1);
+    down(&fake).await.unwrap();
+    assert_eq!(fake.residue(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn without_mlflow_nothing_of_it_is_made() {
+    let fake = Fake::new();
+    let report = up_with(&fake, &Wish { tracking_server: None, ..wish() }).await.unwrap();
+    assert_eq!(report.tracking, None);
+    let state = fake.state();
+    assert!(state.server.is_none() && state.buckets.is_empty() && state.roles.len() == 1);
+    assert!(!state.policies["nixl-node"]["nixl-node"].contains("sagemaker"));
+}
+
+#[tokio::test]
+async fn status_tells_of_a_cluster_or_that_there_is_none() {
+    let fake = Fake::new();
+    let services = fake.services();
+    let failure = fake.engine(&services).status().await.unwrap_err();
+    assert!(matches!(failure.problem, Problem::NoCluster { .. }));
+    up(&fake).await.unwrap();
+    assert_eq!(fake.engine(&services).status().await.unwrap().nodes.len(), 2);
+}
+
+#[tokio::test]
+async fn an_unreadable_account_leaves_it_unknown() {
+    let fake = Fake::new();
+    fake.script("RunInstances", &[DENIED]);
+    let broken = Fault::Refuse("UnauthorizedOperation", "", 403);
+    fake.script("DescribeVolumes", &[broken]);
+    assert_eq!(up(&fake).await.unwrap_err().left, Left::Unknown);
+    assert_eq!(refusal("X", "C", "m", 400).code(), Some("C"));
+}

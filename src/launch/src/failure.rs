@@ -1,0 +1,213 @@
+//! A failed command: what went wrong, what to do, and whether money may still
+//! be running.
+
+use crate::plan::Findings;
+use nixl_aws::AwsError;
+
+/// One resource that is still there.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+pub struct Resource {
+    /// What it is, e.g. `instance`.
+    pub kind: &'static str,
+    /// Id or name.
+    pub id: String,
+}
+
+impl Resource {
+    /// A resource.
+    pub fn new(kind: &'static str, id: impl Into<String>) -> Self {
+        Self { kind, id: id.into() }
+    }
+}
+
+impl std::fmt::Display for Resource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.kind, self.id)
+    }
+}
+
+/// What is left of the cluster after a failure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Left {
+    /// The command changed nothing.
+    Unchanged,
+    /// Nothing of the cluster is there.
+    Clear,
+    /// These are there; some may cost money.
+    Remaining(Vec<Resource>),
+    /// It could not be found out.
+    Unknown,
+}
+
+impl std::fmt::Display for Left {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Unchanged => f.write_str("nothing was changed"),
+            Self::Clear => f.write_str("nothing of the cluster is left"),
+            Self::Remaining(list) => write!(
+                f,
+                "still there, money may be running: {}; `nixl-launch down` removes it",
+                joined(list)
+            ),
+            Self::Unknown => f.write_str(
+                "it is not known what is there, money may be running; `nixl-launch down` finds and removes it",
+            ),
+        }
+    }
+}
+
+/// What went wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum Problem {
+    /// A call failed and there is no way on.
+    #[error("{error}{}", told(.advice))]
+    Aws {
+        /// The call's error.
+        error: AwsError,
+        /// What to do, if the table knows.
+        advice: Option<&'static str>,
+    },
+    /// Obstacles found before anything was changed.
+    #[error("{0}")]
+    Plan(Findings),
+    /// Every zone refused.
+    #[error(
+        "no zone has room for {count} {instance_type} now:\n{}",
+        .refusals.iter().map(|(zone, why)| format!("  {zone}: {why}")).collect::<Vec<_>>().join("\n")
+    )]
+    NoCapacity {
+        /// Nodes asked for.
+        count: u32,
+        /// Type asked for.
+        instance_type: String,
+        /// Zone and EC2's answer.
+        refusals: Vec<(String, String)>,
+    },
+    /// No answer to a launch, and no trace of it.
+    #[error("the launch in {zone} got no usable answer and cannot be found yet: {error}")]
+    Unsettled {
+        /// Zone.
+        zone: String,
+        /// Last answer.
+        error: AwsError,
+    },
+    /// A node says that it failed.
+    #[error("{name} ({instance_id}) failed: {reason}: {meaning}\n  {advice}")]
+    NodeFailed {
+        /// `Name` of the node.
+        name: String,
+        /// Instance.
+        instance_id: String,
+        /// Reason code.
+        reason: String,
+        /// What it means.
+        meaning: &'static str,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// An instance ended while it was waited for.
+    #[error("{name} ({instance_id}) is {state}: {why}")]
+    NodeEnded {
+        /// `Name` of the node.
+        name: String,
+        /// Instance.
+        instance_id: String,
+        /// State.
+        state: String,
+        /// EC2's reason.
+        why: String,
+    },
+    /// Something did not happen in time.
+    #[error("not ready after {secs} s: {}", joined(.missing))]
+    Timeout {
+        /// Seconds waited.
+        secs: u64,
+        /// What is missing.
+        missing: Vec<String>,
+    },
+    /// Creation of the tracking server failed.
+    #[error("MLflow tracking server {name} is {status}")]
+    TrackingServer {
+        /// Name.
+        name: String,
+        /// Status.
+        status: String,
+    },
+    /// Something is there with our name that is not ours.
+    #[error(
+        "{kind} {name} is there but does not carry the cluster's tag; it is left alone: delete it or choose another --cluster"
+    )]
+    Foreign {
+        /// What it is.
+        kind: &'static str,
+        /// Name.
+        name: String,
+    },
+    /// `down` ended and something is left.
+    #[error("not everything could be removed")]
+    Residue,
+    /// No cluster.
+    #[error("no cluster {cluster} in {region}; `nixl-launch up` makes one")]
+    NoCluster {
+        /// Name.
+        cluster: String,
+        /// Region.
+        region: String,
+    },
+}
+
+impl Problem {
+    /// Stable code, for scripts.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Aws { .. } => "aws",
+            Self::Plan(_) => "plan",
+            Self::NoCapacity { .. } => "no_capacity",
+            Self::Unsettled { .. } => "unsettled",
+            Self::NodeFailed { .. } => "node_failed",
+            Self::NodeEnded { .. } => "node_ended",
+            Self::Timeout { .. } => "timeout",
+            Self::TrackingServer { .. } => "tracking_server",
+            Self::Foreign { .. } => "foreign",
+            Self::Residue => "residue",
+            Self::NoCluster { .. } => "no_cluster",
+        }
+    }
+}
+
+impl From<AwsError> for Problem {
+    fn from(error: AwsError) -> Self {
+        let advice = crate::errors::advice(&error);
+        Self::Aws { error, advice }
+    }
+}
+
+/// A failed command.
+#[derive(Debug, thiserror::Error)]
+#[error("{problem}")]
+pub struct Failure {
+    /// What went wrong.
+    pub problem: Problem,
+    /// What is left.
+    pub left: Left,
+}
+
+impl Failure {
+    /// A failure before anything was changed.
+    pub fn unchanged(problem: impl Into<Problem>) -> Self {
+        Self { problem: problem.into(), left: Left::Unchanged }
+    }
+}
+
+/// Items with commas between them.
+pub(crate) fn joined<T: ToString>(items: &[T]) -> String {
+    if items.is_empty() {
+        return "none".to_owned();
+    }
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn told(advice: &Option<&'static str>) -> String {
+    advice.map(|advice| format!("; {advice}")).unwrap_or_default()
+}

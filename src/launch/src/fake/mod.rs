@@ -1,0 +1,216 @@
+//! An account in memory, as strict as EC2 where the launcher depends on it:
+//! zonal tokens, asynchronous placement groups, refusal to delete what is in
+//! use. Calls are recorded; faults are scripted by operation or by the n-th
+//! change.
+
+mod ec2;
+mod rest;
+
+use crate::engine::{Engine, Pace};
+use crate::progress::Progress;
+use crate::services::Services;
+use nixl_aws::ec2::{Image, Instance, NetworkCard, PlacementGroup, SecurityGroup};
+use nixl_aws::iam::{InstanceProfile, Role};
+use nixl_aws::sagemaker::TrackingServer;
+use nixl_aws::{AwsError, ErrorKind, Result, Tag};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+pub(crate) const ACCOUNT: &str = "123456789012";
+pub(crate) const REGION: &str = "us-east-1";
+
+/// What goes wrong with a call.
+#[derive(Debug, Clone)]
+pub(crate) enum Fault {
+    /// The service refuses: code, message, status.
+    Refuse(&'static str, &'static str, u16),
+    /// It is carried out and the answer is lost.
+    Lose,
+}
+
+#[derive(Default)]
+pub(crate) struct State {
+    pub calls: Vec<&'static str>,
+    pub changes: usize,
+    pub script: BTreeMap<&'static str, VecDeque<Fault>>,
+    pub nth_change: Option<(usize, Fault)>,
+    pub images: Vec<Image>,
+    pub zones: Vec<&'static str>,
+    pub instances: Vec<Instance>,
+    pub looks: BTreeMap<String, u32>,
+    pub tokens: BTreeMap<(String, String), (String, Vec<String>)>,
+    pub sent_tokens: Vec<String>,
+    pub groups: Vec<SecurityGroup>,
+    pub placement: Vec<PlacementGroup>,
+    pub roles: BTreeMap<String, Role>,
+    pub policies: BTreeMap<String, BTreeMap<String, String>>,
+    pub attached: BTreeMap<String, BTreeSet<String>>,
+    pub profiles: BTreeMap<String, InstanceProfile>,
+    pub server: Option<(TrackingServer, Vec<Tag>)>,
+    pub buckets: BTreeSet<String>,
+    /// Value of `nixl:state` that nodes come to, instead of `paired`.
+    pub nodes_say: Option<&'static str>,
+    /// Nodes end by themselves with this reason code.
+    pub nodes_end: Option<&'static str>,
+    /// So many looks at instances show none.
+    pub hidden_looks: u32,
+    pub ids: u32,
+}
+
+#[derive(Clone, Default)]
+pub(crate) struct Fake(Arc<Mutex<State>>);
+
+pub(crate) struct Silent;
+
+impl Progress for Silent {
+    fn told(&self, _: &str) {}
+    fn doing(&self, _: &str, _: &str) {}
+    fn done(&self) {}
+}
+
+pub(crate) fn refusal(operation: &'static str, code: &str, message: &str, status: u16) -> AwsError {
+    AwsError {
+        service: "fake",
+        operation,
+        kind: ErrorKind::Service { code: code.to_owned(), status },
+        message: message.to_owned(),
+    }
+}
+
+impl Fake {
+    /// An account with one baked image and two zones that offer everything.
+    pub fn new() -> Self {
+        let fake = Self::default();
+        {
+            let mut state = fake.state();
+            state.zones = vec!["us-east-1a", "us-east-1b"];
+            state.images = vec![Image {
+                id: "ami-1".to_owned(),
+                state: "available".to_owned(),
+                architecture: "x86_64".to_owned(),
+                creation_date: "2026-01-01T00:00:00.000Z".to_owned(),
+                tags: vec![Tag::new("nixl:digest", "d")],
+                ..Default::default()
+            }];
+        }
+        fake
+    }
+
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap()
+    }
+
+    pub fn services(&self) -> Services {
+        let shared = Arc::new(self.clone());
+        Services {
+            ec2: shared.clone(),
+            iam: shared.clone(),
+            sagemaker: shared.clone(),
+            buckets: shared.clone(),
+            account: shared,
+        }
+    }
+
+    pub fn engine<'a>(&self, services: &'a Services) -> Engine<'a> {
+        let quick = Duration::from_millis;
+        Engine {
+            services,
+            progress: &Silent,
+            cluster: Default::default(),
+            region: REGION.to_owned(),
+            pace: Pace {
+                poll: quick(1),
+                poll_tracking: quick(1),
+                retry_first: quick(1),
+                retry_longest: quick(2),
+                unclear: quick(20),
+                iam: quick(50),
+                consistency: quick(50),
+                settle: quick(5),
+                removal: quick(200),
+                tracking: quick(200),
+            },
+        }
+    }
+
+    /// Scripts the next calls of an operation.
+    pub fn script(&self, operation: &'static str, faults: &[Fault]) {
+        self.state().script.insert(operation, faults.iter().cloned().collect());
+    }
+
+    pub fn count(&self, operation: &str) -> usize {
+        self.state().calls.iter().filter(|call| **call == operation).count()
+    }
+
+    /// Everything that exists and is not terminated.
+    pub fn residue(&self) -> Vec<String> {
+        let state = self.state();
+        let mut left: Vec<String> = state
+            .instances
+            .iter()
+            .filter(|it| it.state != "terminated")
+            .map(|it| it.id.clone())
+            .collect();
+        left.extend(state.groups.iter().map(|it| it.name.clone()));
+        left.extend(state.placement.iter().map(|it| it.name.clone()));
+        left.extend(state.roles.keys().cloned());
+        left.extend(state.profiles.keys().cloned());
+        left.extend(state.server.iter().map(|(server, _)| server.name.clone()));
+        left.extend(state.buckets.iter().cloned());
+        left
+    }
+
+    fn call<T>(
+        &self,
+        operation: &'static str,
+        act: impl FnOnce(&mut State) -> Result<T>,
+    ) -> Result<T> {
+        let mut state = self.state();
+        state.calls.push(operation);
+        let mut fault = state.script.get_mut(operation).and_then(VecDeque::pop_front);
+        if !["Describe", "Get", "List", "Head"].iter().any(|read| operation.starts_with(read)) {
+            let n = state.changes;
+            state.changes += 1;
+            if let Some((_, planned)) = state.nth_change.take_if(|(at, _)| *at == n) {
+                fault = Some(planned);
+            }
+        }
+        match fault {
+            Some(Fault::Refuse(code, message, status)) => {
+                Err(refusal(operation, code, message, status))
+            }
+            Some(Fault::Lose) => {
+                act(&mut state)?;
+                Err(AwsError {
+                    service: "fake",
+                    operation,
+                    kind: ErrorKind::Ambiguous,
+                    message: "connection reset".to_owned(),
+                })
+            }
+            None => act(&mut state),
+        }
+    }
+}
+
+impl State {
+    fn id(&mut self, prefix: &str) -> String {
+        self.ids += 1;
+        format!("{prefix}-{:04}", self.ids)
+    }
+
+    fn uses(&self, group: &str) -> bool {
+        self.instances
+            .iter()
+            .any(|it| it.state != "terminated" && it.placement_group.as_deref() == Some(group))
+    }
+}
+
+pub(crate) fn card() -> NetworkCard {
+    NetworkCard {
+        index: 0,
+        max_interfaces: 7,
+        interface_types: ["interface", "efa", "efa-only"].map(str::to_owned).to_vec(),
+    }
+}

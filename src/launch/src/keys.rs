@@ -1,0 +1,20 @@
+//! Tag keys that only this program writes and reads, beside those of
+//! [`nixl_cluster::tag`].
+
+/// On the security group: random, new for every group of nodes, so that the
+/// client token of a later launch differs from an earlier one's. Written before
+/// the launch it is about.
+pub const GENERATION: &str = "nixl:generation";
+/// On the security group: the launch that may be in flight, `<zone>/<token>`,
+/// or [`NO_ATTEMPT`]. Written before the launch it is about.
+pub const ATTEMPT: &str = "nixl:attempt";
+/// Value of [`ATTEMPT`] when the last one is known to have launched nothing.
+pub const NO_ATTEMPT: &str = "none";
+/// On instances: libfabric provider they were told to use.
+pub const PROVIDER: &str = "nixl:provider";
+/// On instances: ARN of the MLflow tracking server they were told of.
+pub const TRACKING_ARN: &str = "nixl:tracking-arn";
+/// On the MLflow role: name of the tracking server made with it. The role is
+/// made before the server and its bucket and deleted after them, so it is the
+/// record of both.
+pub const TRACKING_SERVER: &str = "nixl:tracking-server";

@@ -1,0 +1,76 @@
+//! Nodes that are there already: whole, none, or an obstacle.
+
+use super::{Finding, Wish};
+use crate::keys;
+use nixl_aws::Tag;
+use nixl_aws::ec2::Instance;
+use nixl_cluster::tag;
+use std::collections::BTreeSet;
+
+/// What is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Existing {
+    /// No node.
+    None,
+    /// All nodes, by rank.
+    Complete(Vec<Instance>),
+}
+
+/// Whether the instance runs or is about to.
+#[must_use]
+pub fn is_live(instance: &Instance) -> bool {
+    matches!(instance.state.as_str(), "pending" | "running")
+}
+
+/// The live instances, by rank.
+#[must_use]
+pub fn live(instances: &[Instance]) -> Vec<Instance> {
+    let mut live: Vec<Instance> = instances.iter().filter(|i| is_live(i)).cloned().collect();
+    live.sort_by_key(|instance| instance.launch_index);
+    live
+}
+
+pub(super) fn judge(wish: &Wish, instances: &[Instance]) -> Result<Existing, Finding> {
+    let live = live(instances);
+    let gone = |i: &&Instance| !is_live(i) && i.state != "terminated";
+    let dying: Vec<&Instance> = instances.iter().filter(gone).collect();
+    if live.is_empty() && dying.is_empty() {
+        return Ok(Existing::None);
+    }
+    let size = live.first().and_then(|i| Tag::find(&i.tags, tag::SIZE)).unwrap_or("?").to_owned();
+    let reservations: BTreeSet<&str> = live.iter().map(|i| i.reservation_id.as_str()).collect();
+    if !dying.is_empty() || reservations.len() != 1 || size != live.len().to_string() {
+        let mut seen = vec![format!("{} of {size} nodes live", live.len())];
+        seen.extend(dying.iter().map(|i| format!("{} {}", i.id, i.state)));
+        if reservations.len() > 1 {
+            seen.push(format!("from {} launches", reservations.len()));
+        }
+        return Err(Finding::Half { cluster: wish.cluster.to_string(), seen: seen.join(", ") });
+    }
+    if live.len() as u32 != wish.size {
+        let cluster = wish.cluster.to_string();
+        return Err(Finding::OtherSize { cluster, there: size, wished: wish.size });
+    }
+    Ok(Existing::Complete(live))
+}
+
+/// What was wished and is not so, because the cluster is there already.
+pub(super) fn differences(wish: &Wish, nodes: &[Instance]) -> Vec<String> {
+    let Some(node) = nodes.first() else { return Vec::new() };
+    let told = Tag::find(&node.tags, keys::PROVIDER).unwrap_or("?");
+    let pairs = [
+        ("--instance-type", Some(wish.instance_type.as_str()), node.instance_type.as_str()),
+        ("--provider", Some(wish.provider.as_str()), told),
+        ("--ami", wish.ami.as_deref(), node.image_id.as_str()),
+        ("--zone", wish.zone.as_deref(), node.zone.as_str()),
+    ];
+    pairs
+        .into_iter()
+        .filter_map(|(flag, wished, there)| {
+            let wished = wished.filter(|wished| *wished != there)?;
+            Some(format!(
+                "the cluster is already there with {there}; {flag} {wished} has no effect"
+            ))
+        })
+        .collect()
+}

@@ -1,0 +1,44 @@
+//! What is there, as read in one round.
+
+use nixl_aws::Tag;
+use nixl_aws::ec2::{Image, Instance, InstanceTypeInfo, SecurityGroup, Subnet, Vpc};
+use nixl_aws::iam::{InstanceProfile, Role};
+use nixl_aws::sagemaker::TrackingServer;
+
+/// A snapshot of the account and region.
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    /// Account id.
+    pub account: String,
+    /// Image candidates: the one named, or every baked one.
+    pub images: Vec<Image>,
+    /// Facts of the wished type.
+    pub instance_type: InstanceTypeInfo,
+    /// Zones that offer it.
+    pub zones: Vec<String>,
+    /// VPCs.
+    pub vpcs: Vec<Vpc>,
+    /// Subnets.
+    pub subnets: Vec<Subnet>,
+    /// Instances of the cluster, in any state.
+    pub instances: Vec<Instance>,
+    /// Security groups of the cluster's name.
+    pub security_groups: Vec<SecurityGroup>,
+    /// Role of the cluster's name.
+    pub node_role: Option<Role>,
+    /// Instance profile of the cluster's name.
+    pub node_profile: Option<InstanceProfile>,
+    /// MLflow.
+    pub tracking: TrackingFacts,
+}
+
+/// What is there of MLflow.
+#[derive(Debug, Clone, Default)]
+pub struct TrackingFacts {
+    /// The server of the wished name, and its tags.
+    pub server: Option<(TrackingServer, Vec<Tag>)>,
+    /// The role the cluster would make for it.
+    pub role: Option<Role>,
+    /// The bucket the cluster would make for it is there.
+    pub bucket_exists: bool,
+}

@@ -1,0 +1,260 @@
+//! What to do, from what is wished and what is there: pure, no I/O, so that
+//! every check is made before anything is changed.
+
+mod existing;
+mod facts;
+mod finding;
+mod network;
+mod place;
+mod policy;
+mod token;
+mod tracking;
+mod user_data;
+mod wish;
+
+pub use existing::{Existing, is_live, live};
+pub use facts::{Facts, TrackingFacts};
+pub use finding::{Finding, Findings};
+pub use network::interfaces;
+pub use place::{Place, hinted};
+pub use policy::{
+    MLFLOW_POLICY, NODE_POLICY, SSM_CORE_POLICY, mlflow_policy, node_policy, partition,
+    ssm_core_policy_arn, trust_policy,
+};
+pub use token::client_token;
+pub use tracking::{Tracking, tracking_arn};
+pub use user_data::{MAX_USER_DATA_BYTES, user_data};
+pub use wish::Wish;
+
+use nixl_aws::Tag;
+use nixl_aws::ec2::{Image, InstanceTypeInfo, RunInstances, SecurityGroup};
+use nixl_cluster::{ClusterName, NodeSettings, Provider, instance_type, tag};
+
+use crate::keys;
+
+/// Life of an MLflow UI session: the longest SageMaker allows.
+const SESSION_SECS: u32 = 43_200;
+
+/// Everything `up` will make sure of.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Cluster.
+    pub cluster: ClusterName,
+    /// Nodes.
+    pub size: u32,
+    /// Provider the nodes are told to use.
+    pub provider: Provider,
+    /// Image.
+    pub image: Image,
+    /// Type.
+    pub instance_type: InstanceTypeInfo,
+    /// VPC of every place.
+    pub vpc_id: String,
+    /// Where to try, best first.
+    pub places: Vec<Place>,
+    /// The security group, if it is there.
+    pub security_group: Option<SecurityGroup>,
+    /// MLflow.
+    pub tracking: Tracking,
+    /// Nodes that are there already.
+    pub existing: Existing,
+    /// User data of every node.
+    pub user_data: String,
+    /// What a person should know before and after.
+    pub notes: Vec<String>,
+}
+
+/// Decides, or says everything that stands in the way.
+///
+/// # Errors
+/// All findings at once.
+pub fn plan(wish: &Wish, facts: &Facts) -> Result<Plan, Findings> {
+    let mut findings = Vec::new();
+    let mut notes = Vec::new();
+
+    let image = place::image(wish, facts).map_err(|f| findings.push(f)).ok();
+    check_type(wish, facts, &mut findings, &mut notes);
+    if let Some(image) = &image {
+        check_architecture(image, facts, &mut findings);
+    }
+    let (vpc_id, places) = place::places(wish, facts).unwrap_or_else(|finding| {
+        findings.push(finding);
+        Default::default()
+    });
+    let security_group = check_ownership(wish, facts, &vpc_id, &mut findings);
+    let tracking = tracking::decide(wish, facts).unwrap_or_else(|finding| {
+        findings.push(finding);
+        Tracking::None
+    });
+    let existing = existing::judge(wish, &facts.instances).unwrap_or_else(|finding| {
+        findings.push(finding);
+        Existing::None
+    });
+    if let Existing::Complete(nodes) = &existing {
+        notes.extend(existing::differences(wish, nodes));
+    }
+    let settings = NodeSettings {
+        cluster: wish.cluster.clone(),
+        size: wish.size,
+        provider: wish.provider,
+        mlflow_tracking_arn: tracking.arn().map(str::to_owned),
+        mlflow_session_secs: SESSION_SECS,
+    };
+    let user_data = user_data(&settings).unwrap_or_else(|why| {
+        findings.push(Finding::UserData { why });
+        String::new()
+    });
+    match image {
+        Some(image) if findings.is_empty() => Ok(Plan {
+            cluster: wish.cluster.clone(),
+            size: wish.size,
+            provider: wish.provider,
+            image,
+            instance_type: facts.instance_type.clone(),
+            vpc_id,
+            places,
+            security_group,
+            tracking,
+            existing,
+            user_data,
+            notes,
+        }),
+        _ => Err(Findings(findings)),
+    }
+}
+
+impl Plan {
+    /// The launch request for one place, with its token.
+    #[must_use]
+    pub fn request(&self, place: &Place, group_id: &str, generation: &str) -> RunInstances {
+        let mut request = RunInstances {
+            count: self.size,
+            image_id: self.image.id.clone(),
+            instance_type: self.instance_type.name.clone(),
+            client_token: String::new(),
+            placement_group: Some(self.cluster.placement_group(&place.zone)),
+            instance_profile: self.cluster.node_role(),
+            network_interfaces: interfaces(
+                &self.instance_type,
+                self.provider,
+                &place.subnet_id,
+                group_id,
+            ),
+            user_data: self.user_data.clone(),
+            tags: self.node_tags(),
+        };
+        request.client_token = client_token(&self.cluster, generation, &place.zone, &request);
+        request
+    }
+
+    /// Tags of the cluster on everything it owns.
+    #[must_use]
+    pub fn tags(&self) -> Vec<Tag> {
+        owner_tags(&self.cluster)
+    }
+
+    fn node_tags(&self) -> Vec<Tag> {
+        let mut tags = self.tags();
+        tags.push(Tag::new(tag::SIZE, self.size.to_string()));
+        tags.push(Tag::new(keys::PROVIDER, self.provider.as_str()));
+        if let Some(arn) = self.tracking.arn() {
+            tags.push(Tag::new(keys::TRACKING_ARN, arn));
+        }
+        tags
+    }
+}
+
+/// Tags that say whose a resource is.
+#[must_use]
+pub fn owner_tags(cluster: &ClusterName) -> Vec<Tag> {
+    vec![Tag::new(tag::CLUSTER, cluster.as_str())]
+}
+
+/// Whether the tags say that the resource is this cluster's.
+#[must_use]
+pub fn is_ours(cluster: &ClusterName, tags: &[Tag]) -> bool {
+    Tag::find(tags, tag::CLUSTER) == Some(cluster.as_str())
+}
+
+fn check_type(wish: &Wish, facts: &Facts, findings: &mut Vec<Finding>, notes: &mut Vec<String>) {
+    let info = &facts.instance_type;
+    if wish.size < 2 {
+        findings.push(Finding::Size { size: wish.size });
+    }
+    if wish.provider == Provider::Efa && !info.efa_supported {
+        findings.push(Finding::NoEfa { instance_type: info.name.clone() });
+    }
+    if !info.placement_strategies.iter().any(|strategy| strategy == "cluster") {
+        findings.push(Finding::NoClusterPlacement { instance_type: info.name.clone() });
+    }
+    if wish.provider != Provider::Efa {
+        return;
+    }
+    if let Some(known) = instance_type::find(&info.name)
+        && !known.rdma_write
+    {
+        let missing = if known.rdma_read { "RDMA write" } else { "RDMA read or write" };
+        notes.push(format!(
+            "{}: its EFA has no {missing}, one-sided transfers are emulated; g6.12xlarge and g6e.12xlarge have both",
+            info.name
+        ));
+    }
+    if interfaces(info, wish.provider, "", "").len() > 1 {
+        notes.push(format!(
+            "{}: with several network cards EC2 gives no public address; the nodes reach AWS only through a NAT gateway or VPC endpoints",
+            info.name
+        ));
+    }
+}
+
+fn check_architecture(image: &Image, facts: &Facts, findings: &mut Vec<Finding>) {
+    let info = &facts.instance_type;
+    if !info.architectures.contains(&image.architecture) {
+        findings.push(Finding::Architecture {
+            image: image.id.clone(),
+            image_architecture: image.architecture.clone(),
+            instance_type: info.name.clone(),
+            type_architectures: info.architectures.clone(),
+        });
+    }
+}
+
+/// What has our name must have our tag; the security group, if it is there.
+fn check_ownership(
+    wish: &Wish,
+    facts: &Facts,
+    vpc_id: &str,
+    findings: &mut Vec<Finding>,
+) -> Option<SecurityGroup> {
+    let cluster = &wish.cluster;
+    let mut foreign = |kind, name: &str| {
+        findings.push(Finding::Foreign {
+            kind,
+            name: name.to_owned(),
+            cluster: cluster.to_string(),
+        });
+    };
+    let group = facts
+        .security_groups
+        .iter()
+        .find(|group| group.vpc_id == vpc_id && group.name == cluster.security_group());
+    if let Some(group) = group
+        && !is_ours(cluster, &group.tags)
+    {
+        foreign("security group", &group.id);
+    }
+    if let Some(role) = &facts.node_role
+        && !is_ours(cluster, &role.tags)
+    {
+        foreign("IAM role", &role.name);
+    }
+    if let Some(profile) = &facts.node_profile
+        && !is_ours(cluster, &profile.tags)
+    {
+        foreign("instance profile", &profile.name);
+    }
+    group.cloned()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,124 @@
+//! Network interfaces of a node, from what EC2 says of the type's cards.
+//!
+//! Source: EC2 User Guide, "Maximize network bandwidth with multiple network
+//! cards" and the EFA chapter: card 0 carries the addresses, every further card
+//! an `efa-only` interface, which has none.
+
+use nixl_aws::ec2::{InstanceTypeInfo, NetworkCard, NetworkInterfaceSpec};
+use nixl_cluster::Provider;
+
+const PLAIN: &str = "interface";
+const EFA: &str = "efa";
+const EFA_ONLY: &str = "efa-only";
+
+/// The interfaces of one node.
+#[must_use]
+pub fn interfaces(
+    info: &InstanceTypeInfo,
+    provider: Provider,
+    subnet_id: &str,
+    group_id: &str,
+) -> Vec<NetworkInterfaceSpec> {
+    let first = info.network_cards.iter().find(|card| card.index == 0);
+    // A type may have cards without EFA, even the first (p6-b300).
+    let first_has_efa = info.efa_supported && first.is_none_or(|card| offers(card, EFA));
+    let mut chosen = vec![(0, 0, if first_has_efa { EFA } else { PLAIN })];
+    if provider == Provider::Efa && info.efa_supported {
+        let further = info.network_cards.iter().filter(|card| card.index != 0);
+        chosen.extend(further.filter_map(|card| {
+            let kind = [EFA_ONLY, EFA].into_iter().find(|kind| offers(card, kind))?;
+            // A card that takes a single interface has only device index 0.
+            let device = u32::from(card.max_interfaces != 1);
+            Some((card.index, device, kind))
+        }));
+        let plain = usize::from(!first_has_efa);
+        chosen.truncate((info.efa_max_interfaces as usize + plain).max(1));
+    }
+    let single = chosen.len() == 1;
+    chosen
+        .into_iter()
+        .map(|(card_index, device_index, interface_type)| NetworkInterfaceSpec {
+            card_index,
+            device_index,
+            interface_type: interface_type.to_owned(),
+            subnet_id: subnet_id.to_owned(),
+            group_ids: vec![group_id.to_owned()],
+            // Refused by EC2 as soon as there are several interfaces.
+            associate_public_ip: single.then_some(true),
+        })
+        .collect()
+}
+
+/// Regions that do not yet tell a card's interface types are taken to offer all.
+fn offers(card: &NetworkCard, kind: &str) -> bool {
+    card.interface_types.is_empty() || card.interface_types.iter().any(|offered| offered == kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn card(index: u32, max_interfaces: u32, types: &[&str]) -> NetworkCard {
+        NetworkCard {
+            index,
+            max_interfaces,
+            interface_types: types.iter().map(|t| (*t).to_owned()).collect(),
+        }
+    }
+
+    fn with(efa_max_interfaces: u32, network_cards: Vec<NetworkCard>) -> InstanceTypeInfo {
+        InstanceTypeInfo {
+            efa_supported: efa_max_interfaces > 0,
+            efa_max_interfaces,
+            network_cards,
+            ..Default::default()
+        }
+    }
+
+    fn layout(
+        info: &InstanceTypeInfo,
+        provider: Provider,
+    ) -> Vec<(u32, u32, String, Option<bool>)> {
+        interfaces(info, provider, "subnet-1", "sg-1")
+            .into_iter()
+            .map(|i| (i.card_index, i.device_index, i.interface_type, i.associate_public_ip))
+            .collect()
+    }
+
+    const ALL: &[&str] = &["interface", "efa", "efa-only"];
+
+    #[test]
+    fn a_single_card_gets_efa_and_a_public_address() {
+        let info = with(1, vec![card(0, 7, ALL)]);
+        assert_eq!(layout(&info, Provider::Efa), [(0, 0, "efa".to_owned(), Some(true))]);
+    }
+
+    #[test]
+    fn further_cards_are_efa_only_and_nothing_is_public() {
+        let info = with(4, (0..4).map(|i| card(i, 15, ALL)).collect());
+        let got = layout(&info, Provider::Efa);
+        assert_eq!(got[0], (0, 0, "efa".to_owned(), None));
+        assert_eq!(
+            got[1..].iter().map(|i| (i.0, i.1)).collect::<Vec<_>>(),
+            [(1, 1), (2, 1), (3, 1)]
+        );
+        assert!(got[1..].iter().all(|i| i.2 == "efa-only"));
+    }
+
+    #[test]
+    fn a_first_card_without_efa_stays_plain_and_single_slot_cards_use_device_0() {
+        let mut cards = vec![card(0, 2, &["interface"])];
+        cards.extend((1..=2).map(|i| card(i, 1, ALL)));
+        let got = layout(&with(2, cards), Provider::Efa);
+        assert_eq!(got.iter().map(|i| (i.0, i.1)).collect::<Vec<_>>(), [(0, 0), (1, 0), (2, 0)]);
+        assert_eq!(got[0].2, "interface");
+    }
+
+    #[test]
+    fn tcp_needs_one_interface_only() {
+        let efa = with(4, (0..4).map(|i| card(i, 15, ALL)).collect());
+        assert_eq!(layout(&efa, Provider::Tcp), [(0, 0, "efa".to_owned(), Some(true))]);
+        let plain = with(0, vec![card(0, 3, &["interface"])]);
+        assert_eq!(layout(&plain, Provider::Tcp), [(0, 0, "interface".to_owned(), Some(true))]);
+    }
+}

@@ -1,0 +1,158 @@
+//! IAM documents, least privilege.
+//!
+//! Source: service authorization reference; the form of "a node may tag only
+//! itself" is the one AWS's own AWSEC2VssSnapshotPolicy uses, with the keys
+//! limited as well. `aws:ARN == ${ec2:SourceInstanceARN}` never matches.
+
+use nixl_cluster::tag;
+use serde_json::{Value, json};
+
+/// Name of the node role's inline policy.
+pub const NODE_POLICY: &str = "nixl-node";
+/// Name of the MLflow role's inline policy.
+pub const MLFLOW_POLICY: &str = "nixl-artifacts";
+/// Managed policy that lets SSM reach the node.
+pub const SSM_CORE_POLICY: &str = "AmazonSSMManagedInstanceCore";
+
+/// Partition of a region: the second field of its ARNs.
+#[must_use]
+pub fn partition(region: &str) -> &'static str {
+    match region {
+        _ if region.starts_with("cn-") => "aws-cn",
+        _ if region.starts_with("us-gov-") => "aws-us-gov",
+        _ => "aws",
+    }
+}
+
+/// ARN of [`SSM_CORE_POLICY`].
+#[must_use]
+pub fn ssm_core_policy_arn(region: &str) -> String {
+    format!("arn:{}:iam::aws:policy/{SSM_CORE_POLICY}", partition(region))
+}
+
+/// Lets one service assume a role.
+#[must_use]
+pub fn trust_policy(service: &str) -> Value {
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Effect": "Allow",
+            "Principal": { "Service": service },
+            "Action": "sts:AssumeRole",
+        }],
+    })
+}
+
+/// What a node may do: register itself, find its peers, open MLflow.
+#[must_use]
+pub fn node_policy(region: &str, tracking_arn: Option<&str>) -> Value {
+    let partition = partition(region);
+    let mut statements = vec![
+        json!({
+            "Sid": "RegisterItself",
+            "Effect": "Allow",
+            "Action": "ec2:CreateTags",
+            "Resource": format!("arn:{partition}:ec2:*:*:instance/*"),
+            "Condition": {
+                "ArnEquals": {
+                    "ec2:SourceInstanceARN":
+                        format!("arn:{partition}:ec2:*:*:instance/${{ec2:InstanceID}}"),
+                },
+                "ForAllValues:StringEquals": { "aws:TagKeys": tag::NODE_WRITABLE },
+                "Null": { "aws:TagKeys": "false" },
+            },
+        }),
+        json!({
+            "Sid": "FindPeers",
+            "Effect": "Allow",
+            "Action": "ec2:DescribeInstances",
+            "Resource": "*",
+        }),
+    ];
+    if let Some(arn) = tracking_arn {
+        statements.push(json!({
+            "Sid": "OpenMlflow",
+            "Effect": "Allow",
+            "Action": [
+                "sagemaker:CreatePresignedMlflowTrackingServerUrl",
+                "sagemaker:DescribeMlflowTrackingServer",
+            ],
+            "Resource": arn,
+        }));
+        // Without it the URL opens onto a refusal; it has no resource type, and
+        // which URLs can be made is limited above.
+        statements.push(json!({
+            "Sid": "EnterMlflow",
+            "Effect": "Allow",
+            "Action": "sagemaker-mlflow:AccessUI",
+            "Resource": "*",
+        }));
+    }
+    json!({ "Version": "2012-10-17", "Statement": statements })
+}
+
+/// What the tracking server may do: its own bucket, nothing else.
+#[must_use]
+pub fn mlflow_policy(region: &str, bucket: &str) -> Value {
+    let bucket = format!("arn:{}:s3:::{bucket}", partition(region));
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Sid": "Bucket",
+                "Effect": "Allow",
+                "Action": ["s3:GetBucketLocation", "s3:ListBucket"],
+                "Resource": bucket,
+            },
+            {
+                "Sid": "Artifacts",
+                "Effect": "Allow",
+                "Action": ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
+                "Resource": format!("{bucket}/*"),
+            },
+        ],
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_may_tag_only_itself_and_only_with_its_keys() {
+        let policy = node_policy("us-east-1", None);
+        let condition = &policy["Statement"][0]["Condition"];
+        assert_eq!(
+            condition["ArnEquals"]["ec2:SourceInstanceARN"],
+            "arn:aws:ec2:*:*:instance/${ec2:InstanceID}"
+        );
+        assert_eq!(
+            condition["ForAllValues:StringEquals"]["aws:TagKeys"],
+            json!(["nixl:identity", "nixl:endpoint", "nixl:state"])
+        );
+        // ForAllValues is true of no keys at all; Null closes that.
+        assert_eq!(condition["Null"]["aws:TagKeys"], "false");
+        assert_eq!(policy["Statement"].as_array().unwrap().len(), 2);
+    }
+
+    #[test]
+    fn mlflow_is_open_on_one_arn_only() {
+        let arn = "arn:aws:sagemaker:us-east-1:1:mlflow-tracking-server/x";
+        let policy = node_policy("us-east-1", Some(arn));
+        assert_eq!(policy["Statement"][2]["Resource"], arn);
+    }
+
+    #[test]
+    fn the_server_reaches_its_bucket_only() {
+        let policy = mlflow_policy("cn-north-1", "b");
+        for statement in policy["Statement"].as_array().unwrap() {
+            assert!(statement["Resource"].as_str().unwrap().starts_with("arn:aws-cn:s3:::b"));
+        }
+    }
+
+    #[test]
+    fn policies_fit_iams_limit_for_inline_policies() {
+        let arn = "x".repeat(300);
+        assert!(node_policy("us-east-1", Some(&arn)).to_string().len() < 10_240);
+    }
+}

@@ -1,0 +1,229 @@
+//! The plan against hand-made facts.
+
+use super::*;
+use crate::fake::card;
+use nixl_aws::ec2::{Instance, Subnet, Vpc};
+use nixl_aws::iam::Role;
+use nixl_aws::sagemaker::TrackingServer;
+use proptest::prelude::*;
+
+fn wish() -> Wish {
+    Wish {
+        cluster: Default::default(),
+        region: "us-east-1".to_owned(),
+        ami: None,
+        instance_type: "g6.12xlarge".to_owned(),
+        size: 2,
+        provider: Provider::Efa,
+        zone: None,
+        tracking_server: Some("nixl-efa-mlflow".to_owned()),
+    }
+}
+
+fn baked(id: &str, date: &str) -> Image {
+    Image {
+        id: id.to_owned(),
+        state: "available".to_owned(),
+        architecture: "x86_64".to_owned(),
+        creation_date: date.to_owned(),
+        tags: vec![Tag::new(tag::DIGEST, "d")],
+        ..Default::default()
+    }
+}
+
+fn facts() -> Facts {
+    let subnet = |zone: &str| Subnet {
+        id: format!("subnet-{zone}"),
+        vpc_id: "vpc-1".to_owned(),
+        zone: zone.to_owned(),
+        free_addresses: 100,
+        default_for_zone: true,
+        map_public_ip: true,
+    };
+    Facts {
+        account: "123456789012".to_owned(),
+        images: vec![baked("ami-old", "2026-01-01"), baked("ami-new", "2026-02-01")],
+        instance_type: InstanceTypeInfo {
+            name: "g6.12xlarge".to_owned(),
+            efa_supported: true,
+            efa_max_interfaces: 1,
+            architectures: vec!["x86_64".to_owned()],
+            placement_strategies: vec!["cluster".to_owned()],
+            network_cards: vec![card()],
+            ..Default::default()
+        },
+        zones: vec!["us-east-1b".to_owned(), "us-east-1a".to_owned()],
+        vpcs: vec![Vpc { id: "vpc-1".to_owned(), is_default: true }],
+        subnets: vec![subnet("us-east-1b"), subnet("us-east-1a"), subnet("us-east-1c")],
+        ..Default::default()
+    }
+}
+
+fn node(index: u32, state: &str, size: u32) -> Instance {
+    Instance {
+        id: format!("i-{index}"),
+        state: state.to_owned(),
+        reservation_id: "r-1".to_owned(),
+        launch_index: index,
+        instance_type: "g6.12xlarge".to_owned(),
+        tags: vec![Tag::new(tag::SIZE, size.to_string()), Tag::new(keys::PROVIDER, "efa")],
+        ..Default::default()
+    }
+}
+
+fn refused(wish: &Wish, facts: &Facts) -> Vec<Finding> {
+    plan(wish, facts).unwrap_err().0
+}
+
+#[test]
+fn the_plain_case_takes_the_newest_image_and_every_possible_zone() {
+    let plan = plan(&wish(), &facts()).unwrap();
+    assert_eq!(plan.image.id, "ami-new");
+    let zones: Vec<&str> = plan.places.iter().map(|place| place.zone.as_str()).collect();
+    assert_eq!(zones, ["us-east-1a", "us-east-1b"]);
+    assert_eq!(plan.existing, Existing::None);
+    assert_eq!(
+        plan.tracking.arn(),
+        Some("arn:aws:sagemaker:us-east-1:123456789012:mlflow-tracking-server/nixl-efa-mlflow")
+    );
+    assert!(plan.user_data.contains("mlflow_tracking_arn = \"arn:aws:sagemaker:"));
+}
+
+#[test]
+fn the_request_holds_the_whole_group() {
+    let plan = plan(&wish(), &facts()).unwrap();
+    let request = plan.request(&plan.places[0], "sg-1", "g");
+    assert_eq!(request.count, 2);
+    assert_eq!(request.placement_group.as_deref(), Some("nixl-us-east-1a"));
+    assert_eq!(request.instance_profile, "nixl-node");
+    assert_eq!(Tag::find(&request.tags, tag::CLUSTER), Some("nixl"));
+    assert_eq!(Tag::find(&request.tags, tag::SIZE), Some("2"));
+    assert!(request.client_token.len() <= 64 && request.client_token.is_ascii());
+}
+
+#[test]
+fn a_token_is_the_same_for_the_same_launch_only() {
+    let plan_of = |wish: &Wish| plan(wish, &facts()).unwrap();
+    let base = plan_of(&wish());
+    let token = |plan: &Plan, place: usize, group: &str, generation: &str| {
+        plan.request(&plan.places[place], group, generation).client_token
+    };
+    let first = token(&base, 0, "sg-1", "g");
+    assert_eq!(first, token(&plan_of(&wish()), 0, "sg-1", "g"));
+    let tcp = plan_of(&Wish { provider: Provider::Tcp, ..wish() });
+    let three = plan_of(&Wish { size: 3, ..wish() });
+    let others = [
+        token(&base, 1, "sg-1", "g"),
+        token(&base, 0, "sg-2", "g"),
+        token(&base, 0, "sg-1", "h"),
+        token(&tcp, 0, "sg-1", "g"),
+        token(&three, 0, "sg-1", "g"),
+    ];
+    assert!(others.iter().all(|other| *other != first));
+}
+
+proptest! {
+    #[test]
+    fn generations_never_share_a_token(a in "[a-f0-9]{1,32}", b in "[a-f0-9]{1,32}") {
+        let plan = plan(&wish(), &facts()).unwrap();
+        let token = |generation: &str| plan.request(&plan.places[0], "sg", generation).client_token;
+        prop_assert_eq!(token(&a) == token(&b), a == b);
+    }
+}
+
+#[test]
+fn every_obstacle_is_named_at_once() {
+    let mut facts = facts();
+    facts.images.clear();
+    facts.instance_type.efa_supported = false;
+    facts.instance_type.placement_strategies.clear();
+    let found = refused(&Wish { zone: Some("us-east-1c".to_owned()), ..wish() }, &facts);
+    assert_eq!(found.len(), 4, "{found:?}");
+    assert!(found[0].to_string().contains("nixl-bake build"));
+    assert!(found[3].to_string().contains("us-east-1a, us-east-1b"));
+}
+
+#[test]
+fn an_image_for_another_architecture_is_refused() {
+    let mut facts = facts();
+    facts.images.iter_mut().for_each(|image| image.architecture = "arm64".to_owned());
+    assert!(matches!(refused(&wish(), &facts)[0], Finding::Architecture { .. }));
+}
+
+#[test]
+fn what_only_has_our_name_is_left_alone() {
+    let mut facts = facts();
+    facts.node_role = Some(Role { name: "nixl-node".to_owned(), ..Default::default() });
+    facts.security_groups = vec![SecurityGroup {
+        id: "sg-9".to_owned(),
+        name: "nixl-fabric".to_owned(),
+        vpc_id: "vpc-1".to_owned(),
+        tags: vec![Tag::new(tag::CLUSTER, "other")],
+        ..Default::default()
+    }];
+    let found = refused(&wish(), &facts);
+    assert!(found.iter().all(|finding| matches!(finding, Finding::Foreign { .. })));
+    assert_eq!(found.len(), 2);
+}
+
+#[test]
+fn a_bucket_without_its_record_is_foreign() {
+    let mut facts = facts();
+    facts.tracking.bucket_exists = true;
+    assert!(matches!(refused(&wish(), &facts)[0], Finding::Foreign { kind: "S3 bucket", .. }));
+}
+
+#[test]
+fn somebodys_tracking_server_is_attached_and_a_broken_one_refused() {
+    let mut facts = facts();
+    let server = |status: &str| {
+        let arn = "arn:other".to_owned();
+        Some((TrackingServer { arn, status: status.to_owned(), ..Default::default() }, vec![]))
+    };
+    facts.tracking.server = server("Created");
+    let attached = plan(&wish(), &facts).unwrap().tracking;
+    assert!(matches!(attached, Tracking::Attach { arn, .. } if arn == "arn:other"));
+    facts.tracking.server = server("CreateFailed");
+    assert!(matches!(refused(&wish(), &facts)[0], Finding::TrackingServer { .. }));
+}
+
+#[test]
+fn nodes_that_are_there_are_whole_or_in_the_way() {
+    let judge = |instances: Vec<Instance>, size| {
+        let facts = Facts { instances, ..facts() };
+        plan(&Wish { size, ..wish() }, &facts)
+    };
+    let whole = judge(vec![node(1, "running", 2), node(0, "pending", 2)], 2).unwrap();
+    assert!(matches!(whole.existing, Existing::Complete(nodes) if nodes[0].launch_index == 0));
+    let ended = judge(vec![node(0, "terminated", 2), node(1, "terminated", 2)], 2).unwrap();
+    assert_eq!(ended.existing, Existing::None);
+    for half in [
+        vec![node(0, "running", 2)],
+        vec![node(0, "running", 2), node(1, "terminated", 2)],
+        vec![node(0, "running", 2), node(1, "stopped", 2)],
+        vec![node(0, "shutting-down", 2)],
+    ] {
+        let findings = judge(half, 2).unwrap_err();
+        assert!(matches!(findings.0[..], [Finding::Half { .. }]), "{findings}");
+        assert!(findings.to_string().contains("nixl-launch down"));
+    }
+    let other = judge(vec![node(0, "running", 2), node(1, "running", 2)], 3).unwrap_err();
+    assert!(matches!(other.0[..], [Finding::OtherSize { .. }]));
+}
+
+#[test]
+fn flags_without_effect_are_noted() {
+    let facts = Facts { instances: vec![node(0, "running", 2), node(1, "running", 2)], ..facts() };
+    let wish = Wish { provider: Provider::Tcp, ..wish() };
+    let notes = plan(&wish, &facts).unwrap().notes;
+    assert_eq!(notes.len(), 1);
+    assert!(notes[0].contains("--provider tcp has no effect"));
+}
+
+#[test]
+fn a_type_without_rdma_is_noted() {
+    let mut facts = facts();
+    facts.instance_type.name = "g5.12xlarge".to_owned();
+    let wish = Wish { instance_type: "g5.12xlarge".to_owned(), ..wish() };
+    assert!(plan(&wish, &facts).unwrap().notes[0].contains("no RDMA read or write"));
+}

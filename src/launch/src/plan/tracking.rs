@@ -1,0 +1,101 @@
+//! The MLflow tracking server: made, used again or attached.
+
+use super::{Facts, Finding, Wish, is_ours, partition};
+use crate::keys;
+use nixl_aws::Tag;
+
+/// What happens about MLflow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Tracking {
+    /// Nothing.
+    None,
+    /// A server somebody else made is used and never changed.
+    Attach {
+        /// Name.
+        name: String,
+        /// ARN.
+        arn: String,
+    },
+    /// A server of this cluster, with a role and a bucket of its own.
+    Own {
+        /// Name.
+        name: String,
+        /// ARN, known before the server is there.
+        arn: String,
+        /// Bucket for artifacts.
+        bucket: String,
+    },
+}
+
+impl Tracking {
+    /// ARN of the server.
+    #[must_use]
+    pub fn arn(&self) -> Option<&str> {
+        match self {
+            Self::None => None,
+            Self::Attach { arn, .. } | Self::Own { arn, .. } => Some(arn),
+        }
+    }
+
+    /// Name of the server.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Self::None => None,
+            Self::Attach { name, .. } | Self::Own { name, .. } => Some(name),
+        }
+    }
+}
+
+/// ARN of a tracking server: made of names only, so that nodes can be told of
+/// it while it is still being created.
+#[must_use]
+pub fn tracking_arn(region: &str, account: &str, name: &str) -> String {
+    let partition = partition(region);
+    format!("arn:{partition}:sagemaker:{region}:{account}:mlflow-tracking-server/{name}")
+}
+
+pub(super) fn decide(wish: &Wish, facts: &Facts) -> Result<Tracking, Finding> {
+    let Some(name) = wish.tracking_server.clone() else { return Ok(Tracking::None) };
+    let tracking = &facts.tracking;
+    if let Some((server, tags)) = &tracking.server {
+        let advice = match server.status.as_str() {
+            "CreateFailed" | "DeleteFailed" => Some(
+                "delete it with `aws sagemaker delete-mlflow-tracking-server` or choose another --tracking-server",
+            ),
+            "Deleting" => Some("wait until it is gone or choose another --tracking-server"),
+            "Stopping" | "Stopped" | "StopFailed" => {
+                Some("start it with `aws sagemaker start-mlflow-tracking-server`")
+            }
+            _ => None,
+        };
+        if let Some(advice) = advice {
+            return Err(Finding::TrackingServer { name, status: server.status.clone(), advice });
+        }
+        if !is_ours(&wish.cluster, tags) {
+            return Ok(Tracking::Attach { name, arn: server.arn.clone() });
+        }
+    }
+    let foreign = |kind, name: &str| Finding::Foreign {
+        kind,
+        name: name.to_owned(),
+        cluster: wish.cluster.to_string(),
+    };
+    let bucket = wish.cluster.artifact_bucket(&facts.account, &wish.region);
+    match &tracking.role {
+        Some(role) if !is_ours(&wish.cluster, &role.tags) => {
+            return Err(foreign("IAM role", &role.name));
+        }
+        Some(role) => {
+            let made = Tag::find(&role.tags, keys::TRACKING_SERVER);
+            if let Some(made) = made.filter(|made| *made != name) {
+                return Err(Finding::OtherServer { made: made.to_owned(), wished: name });
+            }
+        }
+        // The role is the record of the bucket: without it, the bucket is not ours.
+        None if tracking.bucket_exists => return Err(foreign("S3 bucket", &bucket)),
+        None => {}
+    }
+    let arn = tracking_arn(&wish.region, &facts.account, &name);
+    Ok(Tracking::Own { name, arn, bucket })
+}

@@ -1,0 +1,72 @@
+//! User data: the template in `userdata/`, filled in.
+
+use minijinja::{Environment, UndefinedBehavior, context};
+use nixl_cluster::{NodeSettings, settings};
+
+/// EC2's limit, before base64 (API reference, RunInstances).
+pub const MAX_USER_DATA_BYTES: usize = 16 * 1024;
+
+const TEMPLATE: &str = include_str!("../../../../userdata/cloud-config.yaml");
+
+/// The cloud-config that leaves `settings` on a node.
+///
+/// # Errors
+/// If it cannot be rendered or is too long.
+pub fn user_data(settings: &NodeSettings) -> Result<String, String> {
+    let text = toml::to_string(settings).map_err(|error| error.to_string())?;
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    let mut rendered = environment
+        .render_str(TEMPLATE, context! { path => settings::PATH, settings => text.trim_end() })
+        .map_err(|error| error.to_string())?;
+    // The engine drops a template's last newline.
+    rendered.push('\n');
+    if rendered.len() > MAX_USER_DATA_BYTES {
+        return Err(format!("{} bytes, the limit is {MAX_USER_DATA_BYTES}", rendered.len()));
+    }
+    Ok(rendered)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nixl_cluster::Provider;
+    use proptest::prelude::*;
+
+    fn written(settings: &NodeSettings) -> NodeSettings {
+        let text = user_data(settings).unwrap();
+        assert!(text.starts_with("#cloud-config\n"));
+        let document: serde_yaml_ng::Value = serde_yaml_ng::from_str(&text).unwrap();
+        let file = &document["write_files"][0];
+        assert_eq!(file["path"], "/etc/nixl/node.toml");
+        assert_eq!(file["permissions"], "0644");
+        toml::from_str(file["content"].as_str().unwrap()).unwrap()
+    }
+
+    proptest! {
+        /// Whatever the settings say arrives unchanged through TOML in YAML.
+        #[test]
+        fn settings_arrive(size in 2u32..5000, arn in proptest::option::of("\\PC{0,64}")) {
+            let settings = NodeSettings {
+                cluster: Default::default(),
+                size,
+                provider: Provider::Efa,
+                mlflow_tracking_arn: arn,
+                mlflow_session_secs: 43_200,
+            };
+            prop_assert_eq!(written(&settings), settings);
+        }
+    }
+
+    #[test]
+    fn too_much_is_refused_before_ec2_does() {
+        let settings = NodeSettings {
+            cluster: Default::default(),
+            size: 2,
+            provider: Provider::Tcp,
+            mlflow_tracking_arn: Some("x".repeat(MAX_USER_DATA_BYTES)),
+            mlflow_session_secs: 43_200,
+        };
+        assert!(user_data(&settings).unwrap_err().contains("16384"));
+    }
+}

@@ -1,0 +1,142 @@
+//! What is there, for people and scripts: the result of `up` and `status`.
+
+use crate::keys;
+use nixl_aws::Tag;
+use nixl_aws::ec2::Instance;
+use nixl_cluster::{ClusterName, StateRecord, reason, tag};
+use serde::Serialize;
+
+/// A cluster as it is now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// Name.
+    pub cluster: String,
+    /// Region.
+    pub region: String,
+    /// Worst phase of all nodes, or `pending` while one has said nothing.
+    pub state: String,
+    /// Provider the nodes were told to use.
+    pub provider: Option<String>,
+    /// Type.
+    pub instance_type: String,
+    /// Image.
+    pub image_id: String,
+    /// Zone.
+    pub zone: String,
+    /// Placement group.
+    pub placement_group: Option<String>,
+    /// Security group.
+    pub security_group: Option<String>,
+    /// MLflow.
+    pub tracking: Option<TrackingReport>,
+    /// Nodes by rank.
+    pub nodes: Vec<NodeReport>,
+}
+
+/// The tracking server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TrackingReport {
+    /// ARN.
+    pub arn: String,
+    /// Where it answers.
+    pub url: Option<String>,
+    /// Status.
+    pub status: String,
+    /// Usable.
+    pub active: bool,
+    /// Made for this cluster, and removed with it.
+    pub owned: bool,
+}
+
+/// A node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NodeReport {
+    /// Rank.
+    pub rank: u32,
+    /// `Name` tag.
+    pub name: String,
+    /// Instance id.
+    pub instance_id: String,
+    /// EC2's state.
+    pub instance_state: String,
+    /// Phase the node says it is in.
+    pub phase: Option<String>,
+    /// Reason code, if it gives one.
+    pub reason: Option<String>,
+    /// What the reason means.
+    pub meaning: Option<&'static str>,
+    /// Seconds since when the phase holds.
+    pub phase_age_secs: Option<u64>,
+    /// Seconds since launch.
+    pub age_secs: Option<u64>,
+    /// Private address.
+    pub private_ip: Option<String>,
+    /// Public address.
+    pub public_ip: Option<String>,
+}
+
+/// The state a node wrote on itself, if it is one.
+#[must_use]
+pub fn state_of(instance: &Instance) -> Option<StateRecord> {
+    Tag::find(&instance.tags, tag::STATE)?.parse().ok()
+}
+
+/// The cluster of these nodes (at least one, by rank).
+#[must_use]
+pub fn report(
+    cluster: &ClusterName,
+    region: &str,
+    nodes: &[Instance],
+    security_group: Option<String>,
+    tracking: Option<TrackingReport>,
+    now_secs: u64,
+) -> Report {
+    let first = nodes.first();
+    let tagged = |key| first.and_then(|node| Tag::find(&node.tags, key)).map(str::to_owned);
+    let text = |get: fn(&Instance) -> &String| first.map(get).cloned().unwrap_or_default();
+    let nodes: Vec<NodeReport> =
+        nodes.iter().map(|node| self::node(cluster, node, now_secs)).collect();
+    Report {
+        cluster: cluster.to_string(),
+        region: region.to_owned(),
+        state: overall(&nodes),
+        provider: tagged(keys::PROVIDER),
+        instance_type: text(|node| &node.instance_type),
+        image_id: text(|node| &node.image_id),
+        zone: text(|node| &node.zone),
+        placement_group: first.and_then(|node| node.placement_group.clone()),
+        security_group,
+        tracking,
+        nodes,
+    }
+}
+
+fn node(cluster: &ClusterName, node: &Instance, now_secs: u64) -> NodeReport {
+    let state = state_of(node);
+    let reason = state.as_ref().and_then(|state| state.reason.clone());
+    let launched = node.launch_time.as_deref().and_then(|t| t.parse::<jiff::Timestamp>().ok());
+    NodeReport {
+        rank: node.launch_index,
+        name: cluster.node(node.launch_index),
+        instance_id: node.id.clone(),
+        instance_state: node.state.clone(),
+        phase: state.as_ref().map(|state| state.phase.to_string()),
+        meaning: reason.as_deref().and_then(reason::find).map(|reason| reason.meaning),
+        reason,
+        phase_age_secs: state.map(|state| now_secs.saturating_sub(state.since_secs)),
+        age_secs: launched
+            .and_then(|time| u64::try_from(time.as_second()).ok())
+            .map(|then| now_secs.saturating_sub(then)),
+        private_ip: node.private_ip.clone(),
+        public_ip: node.public_ip.clone(),
+    }
+}
+
+fn overall(nodes: &[NodeReport]) -> String {
+    const WORST_FIRST: [&str; 5] = ["failed", "degraded", "booting", "registered", "paired"];
+    if nodes.iter().any(|node| node.phase.is_none()) {
+        return "pending".to_owned();
+    }
+    let has = |phase: &&str| nodes.iter().any(|node| node.phase.as_deref() == Some(phase));
+    WORST_FIRST.into_iter().find(has).unwrap_or("pending").to_owned()
+}

@@ -1,0 +1,42 @@
+//! The services as this program uses them; tests put a fake in their place.
+
+use nixl_aws::Result;
+use nixl_aws::ec2::Ec2;
+use nixl_aws::iam::Iam;
+use nixl_aws::sagemaker::SageMaker;
+use std::sync::Arc;
+
+/// Who is calling.
+#[async_trait::async_trait]
+pub trait Account: Send + Sync {
+    /// The caller's account id.
+    async fn account_id(&self) -> Result<String>;
+}
+
+/// Buckets, as far as MLflow's artifacts need one.
+#[async_trait::async_trait]
+pub trait Buckets: Send + Sync {
+    /// Whether the bucket is there and belongs to `account`.
+    async fn exists(&self, bucket: &str, account: &str) -> Result<bool>;
+    /// Makes it, in the client's region, closed to the public.
+    async fn create(&self, bucket: &str) -> Result<()>;
+    /// Deletes every object in it.
+    async fn empty(&self, bucket: &str) -> Result<()>;
+    /// Deletes it; it must be empty.
+    async fn delete(&self, bucket: &str) -> Result<()>;
+}
+
+/// All of them.
+#[derive(Clone)]
+pub struct Services {
+    /// EC2.
+    pub ec2: Arc<dyn Ec2>,
+    /// IAM.
+    pub iam: Arc<dyn Iam>,
+    /// SageMaker.
+    pub sagemaker: Arc<dyn SageMaker>,
+    /// S3.
+    pub buckets: Arc<dyn Buckets>,
+    /// STS.
+    pub account: Arc<dyn Account>,
+}

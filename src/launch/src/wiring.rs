@@ -1,0 +1,52 @@
+//! The services over `nixl-aws`: the only place that names its clients.
+
+use crate::services::{Account, Buckets, Services};
+use nixl_aws::s3::S3;
+use nixl_aws::sts::Sts;
+use nixl_aws::{Aws, Result, ec2, iam, s3, sagemaker, sts};
+use std::sync::Arc;
+
+/// Everything over one shared configuration.
+#[must_use]
+pub fn services(aws: &Aws) -> Services {
+    Services {
+        ec2: Arc::new(ec2::Client::new(aws)),
+        iam: Arc::new(iam::Client::new(aws)),
+        sagemaker: Arc::new(sagemaker::Client::new(aws)),
+        buckets: Arc::new(OverS3(s3::Client::new(aws))),
+        account: Arc::new(OverSts(sts::Client::new(aws))),
+    }
+}
+
+struct OverSts(sts::Client);
+
+#[async_trait::async_trait]
+impl Account for OverSts {
+    async fn account_id(&self) -> Result<String> {
+        Ok(self.0.get_caller_identity().await?.account)
+    }
+}
+
+struct OverS3(s3::Client);
+
+#[async_trait::async_trait]
+impl Buckets for OverS3 {
+    async fn exists(&self, bucket: &str, account: &str) -> Result<bool> {
+        self.0.head_bucket(bucket, account).await
+    }
+
+    async fn create(&self, bucket: &str) -> Result<()> {
+        self.0.create_bucket(bucket).await?;
+        self.0.block_public_access(bucket).await
+    }
+
+    async fn empty(&self, bucket: &str) -> Result<()> {
+        let objects = self.0.list_objects(bucket, "").await?;
+        let keys: Vec<String> = objects.into_iter().map(|object| object.key).collect();
+        if keys.is_empty() { Ok(()) } else { self.0.delete_objects(bucket, &keys).await }
+    }
+
+    async fn delete(&self, bucket: &str) -> Result<()> {
+        self.0.delete_bucket(bucket).await
+    }
+}

@@ -1,0 +1,100 @@
+//! The program itself: exit codes and one-line errors.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use assert_cmd::Command;
+use std::net::TcpListener;
+use tempfile::TempDir;
+
+/// The program with no AWS settings but those given.
+fn program(home: &TempDir) -> Command {
+    let mut command = Command::cargo_bin("nixl-launch").unwrap();
+    command
+        .env_clear()
+        .env("HOME", home.path())
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .env("AWS_REGION", "us-east-1");
+    command
+}
+
+/// Exit code and stderr; stdout must be empty.
+fn failure(command: &mut Command) -> (i32, String) {
+    let output = command.output().unwrap();
+    assert!(output.stdout.is_empty(), "{}", String::from_utf8_lossy(&output.stdout));
+    (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[test]
+fn usage_errors_exit_2() {
+    let home = TempDir::new().unwrap();
+    for args in [
+        &["up", "--no-such-flag"][..],
+        &["status", "--cluster", "Not_A_Name"],
+        &["up", "--size", "1"],
+        &["up", "--provider", "ib"],
+        &["up", "--timeout", "soon"],
+        &["up", "--tracking-server", "-x"],
+        &["up", "--no-mlflow", "--tracking-server", "x"],
+        &[],
+    ] {
+        let (code, stderr) = failure(program(&home).args(args));
+        assert_eq!(code, 2, "{args:?}: {stderr}");
+        assert!(!stderr.is_empty());
+    }
+}
+
+#[test]
+fn a_bad_cluster_name_is_told_with_the_rule() {
+    let home = TempDir::new().unwrap();
+    let (_, stderr) = failure(program(&home).args(["down", "--cluster", "9x"]));
+    assert!(stderr.contains("a letter first"), "{stderr}");
+}
+
+#[test]
+fn no_region_is_one_line() {
+    let home = TempDir::new().unwrap();
+    let (code, stderr) = failure(program(&home).env_remove("AWS_REGION").arg("status"));
+    assert_eq!((code, stderr.lines().count()), (1, 1), "{stderr}");
+    assert!(stderr.contains("AWS_REGION") && stderr.contains("--region"), "{stderr}");
+}
+
+#[test]
+fn no_credentials_is_one_line() {
+    let home = TempDir::new().unwrap();
+    for command in ["up", "status", "down"] {
+        let (code, stderr) = failure(program(&home).arg(command));
+        assert_eq!((code, stderr.lines().count()), (1, 1), "{command}: {stderr}");
+        assert!(stderr.contains("no AWS credentials"), "{command}: {stderr}");
+    }
+}
+
+#[test]
+fn an_endpoint_without_an_answer_is_one_line() {
+    let home = TempDir::new().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    for command in ["up", "status", "down"] {
+        let (code, stderr) = failure(
+            program(&home)
+                .env("AWS_ENDPOINT_URL", &url)
+                .env("AWS_ACCESS_KEY_ID", "AKID")
+                .env("AWS_SECRET_ACCESS_KEY", "secret")
+                .arg(command),
+        );
+        assert_eq!((code, stderr.lines().count()), (1, 1), "{command}: {stderr}");
+        assert!(stderr.contains("nixl-region up") && stderr.contains(&url), "{stderr}");
+    }
+}
+
+#[test]
+fn user_data_can_be_rendered_without_aws() {
+    let home = TempDir::new().unwrap();
+    let output = program(&home)
+        .args(["render-user-data", "--cluster", "other", "--provider", "tcp", "--size", "3"])
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && text.starts_with("#cloud-config\n"), "{text}");
+    assert!(text.contains("cluster = \"other\"") && text.contains("size = 3"), "{text}");
+}
