@@ -1,3 +1,14 @@
 //! The local region, see ARCHITECTURE.md.
 
+pub mod api;
 pub mod backend;
+mod control;
+mod debian;
+mod directory;
+mod lifecycle;
+mod s3;
+pub mod server;
+pub mod sigv4;
+pub mod state;
+
+pub use server::{Region, RegionConfig};

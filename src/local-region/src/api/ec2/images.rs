@@ -1,0 +1,128 @@
+//! DescribeImages, DeregisterImage.
+
+use super::{done, dry_run, filter::Filters, page, tag_set};
+use crate::api::{Answer, ApiError, Call, params::Params};
+use crate::lifecycle;
+use crate::state::ec2::{Ec2, Image};
+use serde_json::json;
+
+const FILTERS: &[&str] = &[
+    "architecture", "creation-date", "description", "image-id", "image-type", "is-public", "name",
+    "owner-id", "root-device-type", "state", "virtualization-type",
+];
+
+/// Images by id, owner and filter.
+pub fn describe(call: &Call<'_>, p: &Params) -> Answer {
+    let filters = Filters::read(p, FILTERS)?;
+    let ids = p.list("ImageId");
+    let owners = p.list("Owner");
+    let account = call.region.config.account_id.clone();
+    let _ = (p.flag("IncludeDeprecated")?, p.flag("IncludeDisabled")?, p.list("ExecutableBy"));
+    dry_run(p)?;
+    let state = call.state();
+    for id in &ids {
+        find(&state.ec2, id)?;
+    }
+    let owned = |image: &Image| {
+        owners.is_empty()
+            || owners.iter().any(|owner| *owner == image.owner || (owner == "self" && image.owner == account))
+    };
+    let shown = state
+        .ec2
+        .images
+        .values()
+        .filter(|image| ids.is_empty() || ids.contains(&image.id))
+        .filter(|image| owned(image) && (image.public || image.owner == account))
+        .filter(|image| filters.keep(&state.ec2.tags_of(&image.id), |name| vec![field(image, name)]))
+        .map(|image| {
+            json!({
+                "imageId": image.id,
+                "name": image.name,
+                "imageLocation": format!("{}/{}", image.owner, image.name),
+                "imageState": "available",
+                "imageOwnerId": image.owner,
+                "isPublic": image.public,
+                "architecture": "x86_64",
+                "imageType": "machine",
+                "description": image.description,
+                "creationDate": image.created,
+                "rootDeviceType": "ebs",
+                "rootDeviceName": "/dev/xvda",
+                "virtualizationType": "hvm",
+                "hypervisor": "xen",
+                "enaSupport": true,
+                "platformDetails": "Linux/UNIX",
+                "usageOperation": "RunInstances",
+                "bootMode": "uefi-preferred",
+                "productCodes": [],
+                "blockDeviceMapping": [{"deviceName": "/dev/xvda", "ebs": {
+                    "snapshotId": image.snapshot_id, "volumeSize": 8, "volumeType": "gp3",
+                    "deleteOnTermination": true, "encrypted": false,
+                }}],
+                "tagSet": tag_set(&state.ec2.tags_of(&image.id)),
+            })
+        })
+        .collect();
+    let (items, next) = page(shown, p, (1, 1000))?;
+    Ok(json!({"imagesSet": items, "nextToken": next}))
+}
+
+fn field(image: &Image, name: &str) -> String {
+    match name {
+        "architecture" => "x86_64".to_owned(),
+        "creation-date" => image.created.clone(),
+        "description" => image.description.clone(),
+        "image-id" => image.id.clone(),
+        "image-type" => "machine".to_owned(),
+        "is-public" => image.public.to_string(),
+        "name" => image.name.clone(),
+        "owner-id" => image.owner.clone(),
+        "root-device-type" => "ebs".to_owned(),
+        "state" => "available".to_owned(),
+        _ => "hvm".to_owned(),
+    }
+}
+
+/// An image by id, with AWS's errors.
+pub fn find<'a>(ec2: &'a Ec2, id: &str) -> Result<&'a Image, ApiError> {
+    let well_formed = id
+        .strip_prefix("ami-")
+        .is_some_and(|hex| matches!(hex.len(), 8 | 17) && hex.chars().all(|c| c.is_ascii_hexdigit()));
+    if !well_formed {
+        return Err(ApiError::new(
+            "InvalidAMIID.Malformed",
+            format!("Invalid id: \"{id}\" (expecting \"ami-...\")"),
+        ));
+    }
+    ec2.images.get(id).ok_or_else(|| {
+        ApiError::new("InvalidAMIID.NotFound", format!("The image id '[{id}]' does not exist"))
+    })
+}
+
+/// Takes an image out; its files go when nothing stands on them any more.
+pub fn deregister(call: &Call<'_>, p: &Params) -> Answer {
+    let id = p.need("ImageId")?;
+    // Snapshots here are the image's files, which nothing else uses.
+    let _ = p.flag("DeleteAssociatedSnapshots")?;
+    let mut state = call.state();
+    let image = find(&state.ec2, id).map_err(|error| match error.code.as_str() {
+        "InvalidAMIID.NotFound" => {
+            ApiError::new("InvalidAMIID.Unavailable", format!("The image ID '{id}' is no longer available"))
+        }
+        _ => error,
+    })?;
+    if image.owner != call.region.config.account_id {
+        return Err(ApiError::new(
+            "AuthFailure",
+            format!("Not authorized for image:{id}"),
+        )
+        .status(http::StatusCode::FORBIDDEN));
+    }
+    dry_run(p)?;
+    let Some(image) = state.ec2.images.remove(id) else { return done() };
+    state.ec2.tags.remove(id);
+    state.ec2.tags.remove(&image.snapshot_id);
+    drop(state);
+    lifecycle::discard(call.region, image.root);
+    done()
+}

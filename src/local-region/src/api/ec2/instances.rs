@@ -1,0 +1,325 @@
+//! DescribeInstances, TerminateInstances, RebootInstances, GetConsoleOutput.
+
+use super::{done, dry_run, filter::Filters, network, page, tag_set};
+use crate::api::{Answer, ApiError, Call, params::Params, tags::Tags};
+use crate::lifecycle;
+use crate::state::ec2::{Ec2, Instance, InstanceState};
+use base64::Engine;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+const FILTERS: &[&str] = &[
+    "architecture",
+    "availability-zone",
+    "availability-zone-id",
+    "client-token",
+    "iam-instance-profile.arn",
+    "image-id",
+    "instance-id",
+    "instance-state-code",
+    "instance-state-name",
+    "instance-type",
+    "instance.group-id",
+    "instance.group-name",
+    "launch-index",
+    "network-interface.network-interface-id",
+    "network-interface.private-ip-address",
+    "network-interface.subnet-id",
+    "network-interface.vpc-id",
+    "ip-address",
+    "owner-id",
+    "placement-group-name",
+    "private-dns-name",
+    "private-ip-address",
+    "reservation-id",
+    "state-reason-code",
+    "subnet-id",
+    "vpc-id",
+];
+
+/// Describes instances by id and filter, grouped by reservation.
+pub fn describe(call: &Call<'_>, p: &Params) -> Answer {
+    let filters = Filters::read(p, FILTERS)?;
+    let ids = p.list("InstanceId");
+    if !ids.is_empty() && p.get("MaxResults").is_some() {
+        return Err(ApiError::new(
+            "InvalidParameterCombination",
+            "The parameter instancesSet cannot be used with the parameter maxResults",
+        ));
+    }
+    dry_run(p)?;
+    let state = call.state();
+    let ec2 = &state.ec2;
+    let account = &call.region.config.account_id;
+    check_ids(ec2, &ids)?;
+    let profile_arn = |instance: &Instance| {
+        instance.profile.as_ref().and_then(|name| state.iam.profiles.get(name)).map(|p| (p.arn.clone(), p.id.clone()))
+    };
+    let mut reservations: BTreeMap<(String, String), Vec<Value>> = BTreeMap::new();
+    let mut found: Vec<&Instance> = ec2
+        .instances
+        .values()
+        .filter(|i| ids.is_empty() || ids.contains(&i.id))
+        .filter(|i| {
+            let field = |name: &str| field(ec2, i, name, account, profile_arn(i).map(|(arn, _)| arn));
+            filters.keep(&ec2.tags_of(&i.id), field)
+        })
+        .collect();
+    found.sort_by_key(|instance| instance.index);
+    for instance in found {
+        let key = (instance.launched.clone(), instance.reservation_id.clone());
+        let shown = show(ec2, instance, account, profile_arn(instance));
+        reservations.entry(key).or_default().push(shown);
+    }
+    let items = reservations
+        .into_iter()
+        .map(|((_, id), instances)| {
+            json!({"reservationId": id, "ownerId": account, "groupSet": [], "instancesSet": instances})
+        })
+        .collect();
+    let (items, next) = page(items, p, (5, 1000))?;
+    Ok(json!({"reservationSet": items, "nextToken": next}))
+}
+
+fn field(ec2: &Ec2, i: &Instance, name: &str, account: &str, profile: Option<String>) -> Vec<String> {
+    let (code, state) = i.state.told();
+    let interfaces = || i.interfaces.iter();
+    let groups = || interfaces().flat_map(|interface| interface.group_ids.iter());
+    let subnet = || i.interfaces.first().map(|first| first.subnet_id.clone());
+    match name {
+        "architecture" => vec!["x86_64".to_owned()],
+        "availability-zone" => vec![i.zone.clone()],
+        "availability-zone-id" => vec![i.zone_id.clone()],
+        "client-token" => vec![i.client_token.clone()],
+        "iam-instance-profile.arn" => profile.into_iter().collect(),
+        "image-id" => vec![i.image_id.clone()],
+        "instance-id" => vec![i.id.clone()],
+        "instance-state-code" => vec![code.to_string()],
+        "instance-state-name" => vec![state.to_owned()],
+        "instance-type" => vec![i.instance_type.clone()],
+        "instance.group-id" => groups().cloned().collect(),
+        "instance.group-name" => {
+            groups().filter_map(|id| ec2.groups.get(id)).map(|group| group.name.clone()).collect()
+        }
+        "launch-index" => vec![i.index.to_string()],
+        "network-interface.network-interface-id" => interfaces().map(|n| n.id.clone()).collect(),
+        "network-interface.private-ip-address" => {
+            interfaces().filter_map(|n| n.private_ip).map(|ip| ip.to_string()).collect()
+        }
+        "subnet-id" | "network-interface.subnet-id" => subnet().into_iter().collect(),
+        "vpc-id" | "network-interface.vpc-id" => subnet().map(|_| ec2.vpc_id.clone()).into_iter().collect(),
+        "ip-address" => i.public_ip.iter().map(ToString::to_string).collect(),
+        "owner-id" => vec![account.to_owned()],
+        "placement-group-name" => i.placement_group.iter().cloned().collect(),
+        "private-ip-address" => subnet().map(|_| i.private_ip().to_string()).into_iter().collect(),
+        "private-dns-name" => subnet().map(|_| dns_name(i)).into_iter().collect(),
+        "reservation-id" => vec![i.reservation_id.clone()],
+        "state-reason-code" => i.reason.iter().map(|(code, _)| code.clone()).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn dns_name(i: &Instance) -> String {
+    format!("ip-{}.ec2.internal", i.private_ip().to_string().replace('.', "-"))
+}
+
+/// An instance as RunInstances and DescribeInstances show it.
+pub fn show(ec2: &Ec2, i: &Instance, account: &str, profile: Option<(String, String)>) -> Value {
+    let (code, name) = i.state.told();
+    let primary = i.interfaces.first();
+    let tags: Tags = ec2.tags_of(&i.id);
+    let public_dns = i.public_ip.map(|ip| {
+        format!("ec2-{}.compute-1.amazonaws.com", ip.to_string().replace('.', "-"))
+    });
+    let interfaces: Vec<Value> =
+        i.interfaces.iter().map(|n| network::show_of_instance(ec2, i, n, account)).collect();
+    json!({
+        "instanceId": i.id,
+        "imageId": i.image_id,
+        "instanceState": {"code": code, "name": name},
+        "privateDnsName": primary.map(|_| dns_name(i)).unwrap_or_default(),
+        "dnsName": public_dns.unwrap_or_default(),
+        "reason": i.reason.as_ref().map(|(_, text)| text.clone()).unwrap_or_default(),
+        "stateReason": i.reason.as_ref().map(|(code, text)| json!({"code": code, "message": text})),
+        "amiLaunchIndex": i.index,
+        "productCodes": [],
+        "instanceType": i.instance_type,
+        "launchTime": i.launched,
+        "placement": {
+            "availabilityZone": i.zone,
+            "availabilityZoneId": i.zone_id,
+            "groupName": i.placement_group.clone().unwrap_or_default(),
+            "tenancy": "default",
+        },
+        "monitoring": {"state": "disabled"},
+        "subnetId": primary.map(|n| n.subnet_id.clone()),
+        "vpcId": primary.map(|_| ec2.vpc_id.clone()),
+        "privateIpAddress": primary.and_then(|n| n.private_ip).map(|ip| ip.to_string()),
+        "ipAddress": i.public_ip.map(|ip| ip.to_string()),
+        "sourceDestCheck": true,
+        "groupSet": primary.map(|n| network::groups_of(ec2, n)).unwrap_or_else(|| json!([])),
+        "architecture": "x86_64",
+        "rootDeviceType": "ebs",
+        "rootDeviceName": "/dev/xvda",
+        "blockDeviceMapping": primary.map_or_else(|| json!([]), |_| json!([{
+            "deviceName": "/dev/xvda",
+            "ebs": {"volumeId": i.volume_id, "status": "attached", "attachTime": i.launched, "deleteOnTermination": true},
+        }])),
+        "virtualizationType": "hvm",
+        "hypervisor": "xen",
+        "clientToken": i.client_token,
+        "tagSet": tag_set(&tags),
+        "networkInterfaceSet": interfaces,
+        "iamInstanceProfile": profile.map(|(arn, id)| json!({"arn": arn, "id": id})),
+        "ebsOptimized": false,
+        "enaSupport": true,
+        "metadataOptions": {
+            "state": "applied",
+            "httpTokens": if i.tokens_required { "required" } else { "optional" },
+            "httpPutResponseHopLimit": i.hop_limit,
+            "httpEndpoint": "enabled",
+            "httpProtocolIpv6": "disabled",
+            "instanceMetadataTags": if i.metadata_tags { "enabled" } else { "disabled" },
+        },
+    })
+}
+
+/// All ids must be known, or none is acted upon.
+fn check_ids(ec2: &Ec2, ids: &[String]) -> Result<(), ApiError> {
+    let malformed = |id: &&String| {
+        !id.strip_prefix("i-").is_some_and(|hex| {
+            matches!(hex.len(), 8 | 17) && hex.chars().all(|c| c.is_ascii_hexdigit())
+        })
+    };
+    if let Some(id) = ids.iter().find(malformed) {
+        return Err(ApiError::new("InvalidInstanceID.Malformed", format!("Invalid id: \"{id}\"")));
+    }
+    let missing: Vec<&str> =
+        ids.iter().map(String::as_str).filter(|id| !ec2.instances.contains_key(*id)).collect();
+    match missing[..] {
+        [] => Ok(()),
+        [id] => Err(ApiError::new(
+            "InvalidInstanceID.NotFound",
+            format!("The instance ID '{id}' does not exist"),
+        )),
+        _ => Err(ApiError::new(
+            "InvalidInstanceID.NotFound",
+            format!("The instance IDs '{}' do not exist", missing.join(", ")),
+        )),
+    }
+}
+
+fn needed_ids(call: &Call<'_>, p: &Params) -> Result<Vec<String>, ApiError> {
+    let ids = p.list("InstanceId");
+    if ids.is_empty() {
+        return Err(ApiError::new(
+            "MissingParameter",
+            "The request must contain the parameter InstanceId",
+        ));
+    }
+    for id in &ids {
+        call.authorize(&call.arn(&format!("instance/{id}")))?;
+    }
+    Ok(ids)
+}
+
+/// State of running instances (of all with `IncludeAllInstances`).
+pub fn describe_status(call: &Call<'_>, p: &Params) -> Answer {
+    let filters = Filters::read(p, &["availability-zone", "instance-state-name"])?;
+    let ids = p.list("InstanceId");
+    let all = p.flag("IncludeAllInstances")?;
+    let state = call.state();
+    check_ids(&state.ec2, &ids)?;
+    let shown = state
+        .ec2
+        .instances
+        .values()
+        .filter(|i| ids.is_empty() || ids.contains(&i.id))
+        .filter(|i| all || i.state == InstanceState::Running)
+        .filter(|i| filters.keep(&Tags::new(), |name| field(&state.ec2, i, name, "", None)))
+        .map(|i| {
+            let (code, name) = i.state.told();
+            let health = if i.state == InstanceState::Running { "ok" } else { "not-applicable" };
+            let status = json!({"status": health, "details": []});
+            json!({
+                "instanceId": i.id,
+                "availabilityZone": i.zone,
+                "instanceState": {"code": code, "name": name},
+                "systemStatus": status,
+                "instanceStatus": status,
+            })
+        })
+        .collect();
+    let (items, next) = page(shown, p, (5, 1000))?;
+    Ok(json!({"instanceStatusSet": items, "nextToken": next}))
+}
+
+/// Ends all of the instances or, if one id is wrong, none.
+pub fn terminate(call: &Call<'_>, p: &Params) -> Answer {
+    let ids = needed_ids(call, p)?;
+    let mut state = call.state();
+    check_ids(&state.ec2, &ids)?;
+    dry_run(p)?;
+    let mut changes = Vec::new();
+    for id in &ids {
+        let Some(instance) = state.ec2.instances.get_mut(id) else { continue };
+        let (old_code, old) = instance.state.told();
+        if instance.state.holds_resources() && instance.state != InstanceState::ShuttingDown {
+            instance.state = InstanceState::ShuttingDown;
+            let code = "Client.UserInitiatedShutdown";
+            instance.reason =
+                Some((code.to_owned(), format!("{code}: User initiated shutdown")));
+            lifecycle::terminate(call.region, id);
+        }
+        let (code, name) = instance.state.told();
+        changes.push(json!({
+            "instanceId": id,
+            "currentState": {"code": code, "name": name},
+            "previousState": {"code": old_code, "name": old},
+        }));
+    }
+    Ok(json!({"instancesSet": changes}))
+}
+
+/// Reboots machines; AWS queues this too and answers at once.
+pub fn reboot(call: &Call<'_>, p: &Params) -> Answer {
+    let ids = needed_ids(call, p)?;
+    let state = call.state();
+    check_ids(&state.ec2, &ids)?;
+    for id in &ids {
+        let instance = &state.ec2.instances[id];
+        if instance.state != InstanceState::Running {
+            return Err(ApiError::new(
+                "IncorrectInstanceState",
+                format!("The instance '{id}' is not in a state from which it can be rebooted."),
+            ));
+        }
+    }
+    dry_run(p)?;
+    drop(state);
+    for id in ids {
+        let region = call.region.clone();
+        call.region.runtime.spawn(async move {
+            if let Err(error) = region.config.machines.reboot(&id).await {
+                tracing::error!(instance_id = id, %error, "machine did not reboot");
+            }
+        });
+    }
+    done()
+}
+
+/// The machine's console, base64.
+pub fn console(call: &Call<'_>, p: &Params) -> Answer {
+    let id = p.need("InstanceId")?.to_owned();
+    // `Latest` asks for what EC2 would otherwise show with delay; here it is
+    // always the latest.
+    let _ = p.flag("Latest")?;
+    check_ids(&call.state().ec2, std::slice::from_ref(&id))?;
+    dry_run(p)?;
+    let output = call.region.config.machines.console(&id);
+    Ok(json!({
+        "instanceId": id,
+        "timestamp": crate::api::timestamp(),
+        "output": base64::engine::general_purpose::STANDARD.encode(output),
+    }))
+}

@@ -1,0 +1,136 @@
+//! Roles.
+
+use super::{add_tags, conflict, encoded, name, no_role, path};
+use crate::api::{Answer, ApiError, Call, params::Params, policy, tags, tags::Tags, timestamp};
+use crate::state::{iam::Role, ids};
+use serde_json::{Value, json};
+
+/// A role as the API shows it.
+pub fn show(role: &Role) -> Value {
+    json!({
+        "Path": role.path,
+        "RoleName": role.name,
+        "RoleId": role.id,
+        "Arn": role.arn,
+        "CreateDate": role.created,
+        "AssumeRolePolicyDocument": encoded(&role.trust),
+        "Description": role.description,
+        "MaxSessionDuration": role.max_session_secs,
+        "Tags": tags::list(&role.tags, "Key", "Value"),
+    })
+}
+
+/// CreateRole.
+pub fn create(call: &Call<'_>, p: &Params) -> Answer {
+    let name = name(p, "RoleName", 64)?.to_owned();
+    let path = path(p)?;
+    let trust = policy::parse(p.need("AssumeRolePolicyDocument")?, policy::Kind::Trust)?;
+    let max_session_secs = p.number("MaxSessionDuration")?.unwrap_or(3600);
+    if !(3600..=43200).contains(&max_session_secs) {
+        return Err(ApiError::new("ValidationError", "MaxSessionDuration must be 3600 to 43200."));
+    }
+    let mut tags = Tags::new();
+    add_tags(p, &mut tags)?;
+    let description = p.get("Description").map(str::to_owned);
+    let mut state = call.state();
+    if state.iam.roles.contains_key(&name) {
+        return Err(conflict("EntityAlreadyExists", format!("Role with name {name} already exists.")));
+    }
+    let role = Role {
+        id: ids::unique("AROA"),
+        arn: format!("arn:aws:iam::{}:role{path}{name}", call.region.config.account_id),
+        path,
+        trust,
+        created: timestamp(),
+        description,
+        max_session_secs,
+        inline: Default::default(),
+        attached: Default::default(),
+        tags,
+        name: name.clone(),
+    };
+    let answer = json!({ "Role": show(&role) });
+    state.iam.roles.insert(name, role);
+    Ok(answer)
+}
+
+/// GetRole.
+pub fn get(call: &Call<'_>, p: &Params) -> Answer {
+    let name = name(p, "RoleName", 64)?;
+    let state = call.state();
+    let role = state.iam.roles.get(name).ok_or_else(|| no_role(name))?;
+    Ok(json!({ "Role": show(role) }))
+}
+
+/// ListRoles.
+pub fn list(call: &Call<'_>, p: &Params) -> Answer {
+    let prefix = p.get("PathPrefix").unwrap_or("/").to_owned();
+    let state = call.state();
+    let roles = state.iam.roles.values().filter(|role| role.path.starts_with(&prefix));
+    Ok(json!({"Roles": roles.map(show).collect::<Vec<_>>(), "IsTruncated": false}))
+}
+
+/// DeleteRole; refused while anything hangs on it.
+pub fn delete(call: &Call<'_>, p: &Params) -> Answer {
+    let name = name(p, "RoleName", 64)?;
+    let mut state = call.state();
+    let role = state.iam.roles.get(name).ok_or_else(|| no_role(name))?;
+    let in_profile = state.iam.profiles.values().any(|profile| profile.role.as_deref() == Some(name));
+    let why = if in_profile {
+        Some("must remove roles from instance profile first.")
+    } else if !role.inline.is_empty() {
+        Some("must delete policies first.")
+    } else if !role.attached.is_empty() {
+        Some("must detach all policies first.")
+    } else {
+        None
+    };
+    if let Some(why) = why {
+        return Err(conflict("DeleteConflict", format!("Cannot delete entity, {why}")));
+    }
+    state.iam.roles.remove(name);
+    Ok(json!({}))
+}
+
+/// UpdateAssumeRolePolicy.
+pub fn update_trust(call: &Call<'_>, p: &Params) -> Answer {
+    let trust = policy::parse(p.need("PolicyDocument")?, policy::Kind::Trust)?;
+    change(call, p, |role| {
+        role.trust = trust;
+        Ok(())
+    })
+}
+
+/// TagRole.
+pub fn tag(call: &Call<'_>, p: &Params) -> Answer {
+    change(call, p, |role| add_tags(p, &mut role.tags))
+}
+
+/// UntagRole.
+pub fn untag(call: &Call<'_>, p: &Params) -> Answer {
+    let keys = p.list("TagKeys");
+    change(call, p, |role| {
+        role.tags.retain(|key, _| !keys.contains(key));
+        Ok(())
+    })
+}
+
+/// ListRoleTags.
+pub fn list_tags(call: &Call<'_>, p: &Params) -> Answer {
+    let name = name(p, "RoleName", 64)?;
+    let state = call.state();
+    let role = state.iam.roles.get(name).ok_or_else(|| no_role(name))?;
+    Ok(json!({"Tags": tags::list(&role.tags, "Key", "Value"), "IsTruncated": false}))
+}
+
+/// Changes the role of the request.
+pub fn change(
+    call: &Call<'_>,
+    p: &Params,
+    change: impl FnOnce(&mut Role) -> Result<(), ApiError>,
+) -> Answer {
+    let name = name(p, "RoleName", 64)?;
+    let mut state = call.state();
+    change(state.iam.roles.get_mut(name).ok_or_else(|| no_role(name))?)?;
+    Ok(json!({}))
+}

@@ -1,0 +1,224 @@
+//! A build from CREATING to AVAILABLE, and the AMI that comes of it.
+
+use super::{document, names, workflows};
+use crate::api::{tags::Tags, timestamp};
+use crate::backend::{BuildDocument, BuildFailure, BuildSpec, RootFs};
+use crate::server::Inner;
+use crate::state::{State, ec2::Image, ids, imagebuilder::ImageBuild, ssm::Parameter};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// Cut of `errorMessage` in the failure's context.
+const MAX_ERROR_CHARS: usize = 1024;
+
+/// Whether an AMI name tells the build's date, which makes it unique.
+#[must_use]
+pub fn has_build_date(name: &str) -> bool {
+    with_build_date(name, "") != name
+}
+
+fn with_build_date(name: &str, date: &str) -> String {
+    name.replace("{{ imagebuilder:buildDate }}", date).replace("{{imagebuilder:buildDate}}", date)
+}
+
+/// Starts the build of an image that is PENDING.
+pub fn start(region: &Arc<Inner>, arn: String) {
+    let region = region.clone();
+    let runtime = region.runtime.clone();
+    runtime.spawn(async move { run(&region, &arn).await });
+}
+
+fn change<T>(region: &Inner, arn: &str, act: impl FnOnce(&mut ImageBuild) -> T) -> Option<T> {
+    region.state().imagebuilder.images.get_mut(arn).map(act)
+}
+
+fn set_status(region: &Inner, arn: &str, status: &str) {
+    change(region, arn, |image| image.body["state"] = json!({"status": status}));
+}
+
+async fn run(region: &Arc<Inner>, arn: &str) {
+    set_status(region, arn, "CREATING");
+    let spec = match spec(region, arn) {
+        Ok(spec) => spec,
+        Err(why) => return fail(region, arn, json!({"status": "FAILED", "reason": why})),
+    };
+    let Some(cancel) = change(region, arn, |image| image.cancel.clone()) else { return };
+    set_status(region, arn, "BUILDING");
+    let progress = {
+        let (region, arn) = (region.clone(), arn.to_owned());
+        Arc::new(move |step| {
+            change(&region, &arn, |image| image.steps.push(step));
+        })
+    };
+    let built = tokio::select! {
+        built = region.config.builder.build(spec, progress) => built,
+        // Dropping the build's future is what stops it.
+        () = cancel.notified() => {
+            return fail(region, arn, json!({"status": "CANCELLED", "reason": "Image creation was cancelled."}));
+        }
+    };
+    match built {
+        Ok(root) => {
+            set_status(region, arn, "DISTRIBUTING");
+            distribute(region, arn, root);
+        }
+        Err(failure) => {
+            let state = failed_state(region, arn, &failure);
+            fail(region, arn, state);
+        }
+    }
+}
+
+fn fail(region: &Inner, arn: &str, state: Value) {
+    tracing::warn!(arn, status = %state["status"], reason = %state["reason"], "image was not built");
+    change(region, arn, |image| {
+        image.body["state"] = state;
+        image.ended = Some(timestamp());
+    });
+}
+
+fn failed_state(region: &Inner, arn: &str, failure: &BuildFailure) -> Value {
+    let workflow = change(region, arn, |image| image.workflow_execution_id.clone());
+    let message: String = failure.message.chars().take(MAX_ERROR_CHARS).collect();
+    json!({
+        "status": "FAILED",
+        "reason": format!("Workflow step 'ApplyBuildComponents' failed: {failure}").chars().take(MAX_ERROR_CHARS).collect::<String>(),
+        "failureContext": {
+            "imageStatus": "BUILDING",
+            "workflowExecutionId": workflow,
+            "workflowArn": workflows::workflow_arn(&region.config.region),
+            "failedStep": "ApplyBuildComponents",
+            "componentFailure": {
+                "componentArn": failure.component_arn,
+                "phaseName": failure.phase,
+                "stepName": failure.step,
+                "action": failure.action,
+                "errorMessage": message,
+            },
+        },
+    })
+}
+
+/// What is to be built; the error is the image's reason.
+fn spec(region: &Inner, arn: &str) -> Result<BuildSpec, String> {
+    let mut state = region.state();
+    let state = &mut *state;
+    let image = state.imagebuilder.images.get_mut(arn).ok_or("The image was deleted.")?;
+    let recipe = image.body["imageRecipe"].clone();
+    let mut documents = Vec::new();
+    for wanted in recipe["components"].as_array().into_iter().flatten() {
+        let named = wanted["componentArn"].as_str().unwrap_or_default();
+        let components = &state.imagebuilder.components;
+        let component_arn = names::resolve(components.keys(), named)
+            .ok_or_else(|| format!("The component '{named}' does not exist."))?;
+        let body = &components[&component_arn].body;
+        let parameters = wanted["parameters"].as_array().into_iter().flatten().map(|parameter| {
+            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            (text(&parameter["name"]), text(&parameter["value"][0]))
+        });
+        documents.push(BuildDocument {
+            name: body["name"].as_str().unwrap_or_default().to_owned(),
+            document: body["data"].as_str().unwrap_or_default().to_owned(),
+            parameters: parameters.collect(),
+            component_arn,
+        });
+    }
+    let steps = documents.iter().filter_map(|d| document::outline(&d.document).ok());
+    let steps_total = steps.map(|outline| outline.build_steps).sum();
+    let parent = parent(state, recipe["parentImage"].as_str().unwrap_or_default())?;
+    if let Some(image) = state.imagebuilder.images.get_mut(arn) {
+        image.steps_total = steps_total;
+    }
+    Ok(BuildSpec {
+        build_id: format!("build-{}", ids::request()),
+        parent,
+        documents,
+        s3_root: region.s3_root(),
+    })
+}
+
+/// Files of a recipe's parent: AMI id, `ssm:<parameter>` or image ARN.
+fn parent(state: &State, wanted: &str) -> Result<RootFs, String> {
+    let ami = if let Some(name) = wanted.strip_prefix("ssm:") {
+        let name = match name.split_once(":parameter") {
+            Some((_, path)) => path,
+            None => name,
+        };
+        let parameter = state.ssm.get(name);
+        parameter.ok_or_else(|| format!("The SSM parameter '{name}' of the parent image does not exist."))?.value.clone()
+    } else if wanted.starts_with("arn:") {
+        let images = &state.imagebuilder.images;
+        let available = images.iter().filter(|(_, image)| image.ami_id.is_some()).map(|(arn, _)| arn);
+        let arn = names::resolve(available, wanted);
+        arn.and_then(|arn| images[&arn].ami_id.clone())
+            .ok_or_else(|| format!("The parent image '{wanted}' does not exist or is not available."))?
+    } else {
+        wanted.to_owned()
+    };
+    let image = state.ec2.images.get(&ami);
+    Ok(image.ok_or_else(|| format!("The parent image '{ami}' does not exist."))?.root.clone())
+}
+
+/// Registers the AMI with the tags and name that were asked for.
+fn distribute(region: &Arc<Inner>, arn: &str, root: RootFs) {
+    let mut state = region.state();
+    let state = &mut *state;
+    let Some(image) = state.imagebuilder.images.get_mut(arn) else { return };
+    let distribution = image.body["distributionConfiguration"]["distributions"][0].clone();
+    let ami_settings = &distribution["amiDistributionConfiguration"];
+    let recipe_name = image.body["imageRecipe"]["name"].as_str().unwrap_or_default();
+    let template = ami_settings["name"].as_str().map_or_else(
+        || format!("{recipe_name} {{{{ imagebuilder:buildDate }}}}"),
+        str::to_owned,
+    );
+    let date = jiff::Timestamp::now().strftime("%Y-%m-%dT%H-%M-%S.%3fZ").to_string();
+    let name = with_build_date(&template, &date);
+    let mut tags = Tags::from([
+        ("CreatedBy".to_owned(), "EC2 Image Builder".to_owned()),
+        ("Ec2ImageBuilderArn".to_owned(), arn.to_owned()),
+    ]);
+    for source in [&image.body["imageRecipe"]["amiTags"], &ami_settings["amiTags"]] {
+        for (key, value) in source.as_object().into_iter().flatten() {
+            tags.insert(key.clone(), value.as_str().unwrap_or_default().to_owned());
+        }
+    }
+    let ami = Image {
+        id: ids::resource("ami"),
+        name: name.clone(),
+        owner: region.config.account_id.clone(),
+        description: ami_settings["description"].as_str().unwrap_or_default().to_owned(),
+        created: timestamp(),
+        public: false,
+        snapshot_id: ids::resource("snap"),
+        root,
+    };
+    for target in distribution["ssmParameterConfigurations"].as_array().into_iter().flatten() {
+        let Some(parameter) = target["parameterName"].as_str() else { continue };
+        let version = state.ssm.get(parameter).map_or(1, |old| old.version + 1);
+        state.ssm.insert(
+            parameter.to_owned(),
+            Parameter {
+                kind: "String".to_owned(),
+                value: ami.id.clone(),
+                data_type: target["dataType"].as_str().unwrap_or("text").to_owned(),
+                version,
+                modified: crate::api::epoch_secs(),
+                public: false,
+            },
+        );
+    }
+    image.ami_id = Some(ami.id.clone());
+    image.ended = Some(timestamp());
+    image.body["outputResources"]["amis"] = json!([{
+        "region": region.config.region,
+        "image": ami.id,
+        "name": name,
+        "description": ami.description,
+        "accountId": region.config.account_id,
+        "state": {"status": "AVAILABLE"},
+    }]);
+    image.body["state"] = json!({"status": "AVAILABLE"});
+    state.ec2.tags.insert(ami.snapshot_id.clone(), tags.clone());
+    state.ec2.tags.insert(ami.id.clone(), tags);
+    state.ec2.images.insert(ami.id.clone(), ami);
+}

@@ -1,0 +1,151 @@
+//! Images: create, get, cancel, delete, list.
+
+use super::{Answer, Call, Input, bad, build, invalid, list, names, not_found, resources, tokens};
+use crate::api::{ApiError, timestamp};
+use crate::state::{ids, imagebuilder::ImageBuild};
+use serde_json::{Value, json};
+
+const SUMMARY: &[&str] = &[
+    "arn", "name", "type", "version", "platform", "osVersion", "state", "owner", "dateCreated",
+    "outputResources", "tags", "buildType", "imageSource",
+];
+
+/// CreateImage: checks what it names, then builds in the background.
+pub fn create(call: &Call<'_>, input: &Input<'_>) -> Answer {
+    tokens::once(call, input, || {
+        let recipe_arn = input.need("imageRecipeArn")?;
+        let infrastructure_arn = input.need("infrastructureConfigurationArn")?;
+        let tags = resources::read(input.body, "tags")?;
+        let mut state = call.state();
+        let builder = &mut state.imagebuilder;
+        let missing = |field: &str, arn: &str| bad(field, format!("The resource '{arn}' does not exist."));
+        let recipe = builder.recipes.get(recipe_arn).ok_or_else(|| missing("imageRecipeArn", recipe_arn))?;
+        let infrastructure = builder
+            .infrastructures
+            .get(infrastructure_arn)
+            .ok_or_else(|| missing("infrastructureConfigurationArn", infrastructure_arn))?;
+        let distribution = input
+            .text("distributionConfigurationArn")
+            .map(|arn| {
+                let found = builder.distributions.get(arn);
+                found.cloned().ok_or_else(|| missing("distributionConfigurationArn", arn))
+            })
+            .transpose()?;
+        let name = recipe.body["name"].as_str().unwrap_or_default();
+        let version = recipe.body["version"].as_str().unwrap_or_default();
+        let prefix = names::arn(call, "image", name, version);
+        let latest = names::resolve(builder.images.keys(), &prefix);
+        let number = latest.and_then(|arn| arn.rsplit('/').next()?.parse::<u32>().ok()).unwrap_or(0) + 1;
+        let arn = format!("{prefix}/{number}");
+        let tests = match &input.body["imageTestsConfiguration"] {
+            Value::Null => json!({"imageTestsEnabled": true, "timeoutMinutes": 720}),
+            given => given.clone(),
+        };
+        let mut body = json!({
+            "arn": arn,
+            "type": "AMI",
+            "name": name,
+            "version": format!("{version}/{number}"),
+            "platform": "Linux",
+            "enhancedImageMetadataEnabled": input.body["enhancedImageMetadataEnabled"].as_bool().unwrap_or(true),
+            "osVersion": "Debian 12",
+            "state": {"status": "PENDING"},
+            "imageRecipe": recipe.body,
+            "infrastructureConfiguration": infrastructure.body,
+            "imageTestsConfiguration": tests,
+            "dateCreated": timestamp(),
+            "owner": call.region.config.account_id,
+            "outputResources": {"amis": [], "containers": []},
+            "tags": tags,
+            "buildType": "USER_INITIATED",
+            "imageSource": "CUSTOM",
+        });
+        if let Some(distribution) = distribution {
+            let mut distribution = distribution.body;
+            distribution.as_object_mut().and_then(|body| body.remove("regions"));
+            body["distributionConfiguration"] = distribution;
+        }
+        let image = ImageBuild {
+            body,
+            ami_id: None,
+            steps: Vec::new(),
+            steps_total: 0,
+            workflow_execution_id: format!("wf-{}", ids::request()),
+            started: timestamp(),
+            ended: None,
+            cancel: Default::default(),
+        };
+        builder.images.insert(arn.clone(), image);
+        build::start(call.region, arn.clone());
+        Ok(("imageBuildVersionArn", arn))
+    })
+}
+
+/// GetImage.
+pub fn get(call: &Call<'_>, input: &Input<'_>) -> Answer {
+    let wanted = input.need("imageBuildVersionArn")?;
+    let state = call.state();
+    let images = &state.imagebuilder.images;
+    let arn = names::resolve(images.keys(), wanted).ok_or_else(|| not_found(wanted))?;
+    let mut body = images[&arn].body.clone();
+    body.as_object_mut().and_then(|body| body.remove("owner"));
+    Ok(json!({"requestId": ids::request(), "image": body}))
+}
+
+/// CancelImageCreation; the image is CANCELLED once its build has stopped.
+pub fn cancel(call: &Call<'_>, input: &Input<'_>) -> Answer {
+    let arn = input.need("imageBuildVersionArn")?;
+    tokens::once(call, input, || {
+        let state = call.state();
+        let image = state.imagebuilder.images.get(arn).ok_or_else(|| not_found(arn))?;
+        if !image.is_building() {
+            return Err(invalid(format!("The image '{arn}' is {}: its creation cannot be cancelled.", image.status())));
+        }
+        image.cancel.notify_one();
+        Ok(("imageBuildVersionArn", arn.to_owned()))
+    })
+}
+
+/// DeleteImage; the AMI stays.
+pub fn delete(call: &Call<'_>, input: &Input<'_>) -> Answer {
+    let arn = input.need("imageBuildVersionArn")?;
+    let mut state = call.state();
+    let image = state.imagebuilder.images.get(arn).ok_or_else(|| not_found(arn))?;
+    if image.is_building() {
+        return Err(ApiError::new("ResourceInUseException", format!("The image '{arn}' is being built."))
+            .status(http::StatusCode::CONFLICT));
+    }
+    state.imagebuilder.images.remove(arn);
+    Ok(json!({"requestId": ids::request(), "imageBuildVersionArn": arn}))
+}
+
+/// ListImages: one entry for each version.
+pub fn list(call: &Call<'_>, input: &Input<'_>) -> Answer {
+    let fields = ["arn", "name", "type", "version", "platform", "osVersion", "owner", "dateCreated", "buildType", "imageSource"];
+    let state = call.state();
+    let mut shown: Vec<Value> = Vec::new();
+    for image in state.imagebuilder.images.values() {
+        let mut entry = list::pick(&image.body, &fields);
+        for field in ["arn", "version"] {
+            let short = entry[field].as_str().and_then(|text| text.rsplit_once('/')).map(|(text, _)| text.to_owned());
+            entry[field] = json!(short);
+        }
+        shown.retain(|old| old["arn"] != entry["arn"]);
+        shown.push(entry);
+    }
+    list::answer(input, "imageVersionList", shown)
+}
+
+/// ListImageBuildVersions.
+pub fn list_builds(call: &Call<'_>, input: &Input<'_>) -> Answer {
+    let version = input.text("imageVersionArn").unwrap_or_default().to_owned();
+    let state = call.state();
+    let shown = state
+        .imagebuilder
+        .images
+        .iter()
+        .filter(|(arn, _)| version.is_empty() || arn.starts_with(&format!("{version}/")))
+        .map(|(_, image)| list::pick(&image.body, SUMMARY))
+        .collect();
+    list::answer(input, "imageSummaryList", shown)
+}

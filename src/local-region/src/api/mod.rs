@@ -1,0 +1,122 @@
+//! The AWS services, one folder or file each, over three protocols.
+//!
+//! Every operation is a plain function from a [`Call`] and its parameters to a
+//! JSON tree: the JSON protocols send it as it is, the query protocol writes it
+//! as XML. None of them waits; what takes time is handed to a task.
+
+pub mod ec2;
+pub mod error;
+pub mod iam;
+pub mod imagebuilder;
+pub mod params;
+pub mod policy;
+pub mod protocol;
+pub mod sagemaker;
+pub mod ssm;
+pub mod sts;
+pub mod tags;
+pub mod xml;
+
+use crate::server::Inner;
+use crate::state::State;
+use std::sync::{Arc, MutexGuard};
+
+pub use error::ApiError;
+
+/// Answer of an operation.
+pub type Answer = Result<serde_json::Value, ApiError>;
+
+/// Who calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Caller {
+    /// The laptop: an administrator of the account.
+    Administrator,
+    /// A machine's role session.
+    Session {
+        /// Role name.
+        role_name: String,
+        /// `AROA…`
+        role_id: String,
+        /// Session name, which is the instance's id.
+        instance_id: String,
+    },
+}
+
+impl Caller {
+    /// ARN as GetCallerIdentity tells it.
+    #[must_use]
+    pub fn arn(&self, account: &str) -> String {
+        match self {
+            Self::Administrator => format!("arn:aws:iam::{account}:user/administrator"),
+            Self::Session { role_name, instance_id, .. } => {
+                format!("arn:aws:sts::{account}:assumed-role/{role_name}/{instance_id}")
+            }
+        }
+    }
+
+    /// `aws:userid`.
+    #[must_use]
+    pub fn user_id(&self) -> String {
+        match self {
+            Self::Administrator => "AIDANIXLADMINISTRATOR".to_owned(),
+            Self::Session { role_id, instance_id, .. } => format!("{role_id}:{instance_id}"),
+        }
+    }
+}
+
+/// One call of one operation.
+pub struct Call<'a> {
+    /// The region.
+    pub region: &'a Arc<Inner>,
+    /// Who calls.
+    pub caller: &'a Caller,
+    /// IAM prefix of the service, e.g. `ec2`.
+    pub service: &'static str,
+    /// Operation name.
+    pub operation: &'a str,
+}
+
+impl Call<'_> {
+    /// The region's state; not to be held longer than the operation.
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        self.region.state()
+    }
+
+    /// ARN of a resource in this account and region.
+    #[must_use]
+    pub fn arn(&self, resource: &str) -> String {
+        let config = &self.region.config;
+        format!("arn:aws:{}:{}:{}:{resource}", self.service, config.region, config.account_id)
+    }
+
+    /// Refuses the call unless the caller may do this on the resource.
+    pub fn authorize(&self, resource: &str) -> Result<(), ApiError> {
+        self.authorize_with(self.operation, resource, &tags::Tags::new())
+    }
+
+    /// The same for another action, with the tags of the request.
+    pub fn authorize_with(
+        &self,
+        action: &str,
+        resource: &str,
+        tags: &tags::Tags,
+    ) -> Result<(), ApiError> {
+        let action = format!("{}:{action}", self.service);
+        policy::authorize(self.region, self.caller, &action, resource, tags).map_err(|why| {
+            let arn = self.caller.arn(&self.region.config.account_id);
+            ApiError::denied(self.service, &arn, &action, resource, why)
+        })
+    }
+}
+
+/// Now, as AWS writes it in XML: `2026-11-23T13:21:02.000Z`.
+#[must_use]
+pub fn timestamp() -> String {
+    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.000Z").to_string()
+}
+
+/// Now in seconds since 1970, as the JSON protocols write it.
+#[must_use]
+pub fn epoch_secs() -> f64 {
+    jiff::Timestamp::now().as_millisecond() as f64 / 1000.0
+}

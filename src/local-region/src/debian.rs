@@ -1,0 +1,34 @@
+//! The public Debian 12 image of the region, and the public parameter that
+//! names it (Debian wiki, "Amazon EC2 Image: Bookworm").
+
+use crate::server::RegionConfig;
+use crate::state::{State, ec2::Image, ids, ssm::Parameter};
+
+/// Account under which Debian publishes its images.
+const ACCOUNT: &str = "136693071363";
+/// Parameter with the id of the newest image.
+pub const PARAMETER: &str = "/aws/service/debian/release/12/latest/amd64";
+
+/// Registers image and parameter.
+pub fn register(state: &mut State, config: &RegionConfig) {
+    let image = Image {
+        id: ids::resource("ami"),
+        name: format!("debian-12-amd64-{}", jiff::Timestamp::now().strftime("%Y%m%d-0000")),
+        owner: ACCOUNT.to_owned(),
+        description: "Debian 12 (bookworm)".to_owned(),
+        created: crate::api::timestamp(),
+        public: true,
+        snapshot_id: ids::resource("snap"),
+        root: config.base_image.clone(),
+    };
+    let parameter = Parameter {
+        kind: "String".to_owned(),
+        value: image.id.clone(),
+        data_type: "aws:ec2:image".to_owned(),
+        version: 1,
+        modified: crate::api::epoch_secs(),
+        public: true,
+    };
+    state.ssm.insert(PARAMETER.to_owned(), parameter);
+    state.ec2.images.insert(image.id.clone(), image);
+}

@@ -1,0 +1,73 @@
+//! What the machine half asks: see [`Directory`].
+
+use crate::backend::{Directory, InstanceView, ProfileView, SessionCredentials};
+use crate::lifecycle;
+use crate::server::Region;
+use crate::state::ec2::InstanceState;
+use std::time::Instant;
+
+impl Directory for Region {
+    fn instance(&self, instance_id: &str) -> Option<InstanceView> {
+        let state = self.inner.state();
+        let config = &self.inner.config;
+        let instance = state.ec2.instances.get(instance_id)?;
+        if !instance.state.holds_resources() {
+            return None;
+        }
+        let primary = instance.interfaces.first()?;
+        let profile = instance.profile.as_ref().and_then(|name| state.iam.profiles.get(name));
+        let groups = primary.group_ids.iter().filter_map(|id| state.ec2.groups.get(id));
+        Some(InstanceView {
+            instance_id: instance.id.clone(),
+            reservation_id: instance.reservation_id.clone(),
+            launch_index: instance.index,
+            image_id: instance.image_id.clone(),
+            instance_type: instance.instance_type.clone(),
+            account_id: config.account_id.clone(),
+            region: config.region.clone(),
+            zone: instance.zone.clone(),
+            zone_id: instance.zone_id.clone(),
+            private_ip: instance.private_ip(),
+            public_ip: instance.public_ip,
+            mac: primary.mac.clone(),
+            placement_group: instance.placement_group.clone(),
+            security_groups: groups.map(|group| group.name.clone()).collect(),
+            user_data: instance.user_data.clone(),
+            tags: state.ec2.tags_of(&instance.id).into_iter().collect(),
+            metadata_tags: instance.metadata_tags,
+            tokens_required: instance.tokens_required,
+            launch_time: instance.launched.clone(),
+            profile: profile.and_then(|profile| {
+                Some(ProfileView {
+                    arn: profile.arn.clone(),
+                    id: profile.id.clone(),
+                    role_name: profile.role.clone()?,
+                })
+            }),
+        })
+    }
+
+    fn credentials(&self, instance_id: &str) -> Option<SessionCredentials> {
+        let mut state = self.inner.state();
+        let instance = state.ec2.instances.get(instance_id)?;
+        if !matches!(instance.state, InstanceState::Pending | InstanceState::Running) {
+            return None;
+        }
+        let role = state.iam.profiles.get(instance.profile.as_ref()?)?.role.clone()?;
+        Some(state.sessions.of_instance(instance_id, &role, jiff::Timestamp::now()))
+    }
+
+    fn machine_ended(&self, instance_id: &str, why: &str) {
+        lifecycle::machine_ended(&self.inner, instance_id, why);
+    }
+
+    fn spend_mlflow_token(&self, server_key: &str, token: &str) -> Option<(String, u64)> {
+        self.inner.state().sagemaker.spend(server_key, token, Instant::now())
+    }
+
+    fn mlflow_port(&self, server_key: &str) -> Option<u16> {
+        let state = self.inner.state();
+        let server = state.sagemaker.by_key(server_key)?;
+        (server.status == "Created").then_some(server.port).flatten()
+    }
+}

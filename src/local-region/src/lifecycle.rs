@@ -1,0 +1,165 @@
+//! What takes time: machines that start and end, servers that come and go.
+//! State follows what really happened.
+
+use crate::backend::{MachineSpec, RootFs};
+use crate::server::Inner;
+use crate::state::ec2::{Instance, InstanceState};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A terminated instance stays visible this long. AWS shows it for about an
+/// hour; here a person looks right after `down`, and then nothing should be
+/// left, while a poller at the usual 1 to 2 s still sees the state.
+pub const TERMINATED_VISIBLE: Duration = Duration::from_secs(5);
+
+/// Starts the machine of a new instance.
+pub fn start(region: &Arc<Inner>, instance: &Instance) {
+    let region = region.clone();
+    let address = instance.private_ip();
+    let spec = MachineSpec {
+        instance_id: instance.id.clone(),
+        host_name: format!("ip-{}", address.to_string().replace('.', "-")),
+        root: instance.root.clone(),
+        private_ip: address,
+        mac: instance.interfaces.first().map(|first| first.mac.clone()).unwrap_or_default(),
+    };
+    let gate = instance.gate.clone().try_lock_owned();
+    let runtime = region.runtime.clone();
+    runtime.spawn(async move {
+        // A new instance's gate is free; holding it from here makes an early
+        // terminate wait until there is something to end.
+        let _gate = gate;
+        let id = spec.instance_id.clone();
+        let started = region.config.machines.start(spec).await;
+        let mut state = region.state();
+        let Some(instance) = state.ec2.instances.get_mut(&id) else { return };
+        match started {
+            Ok(()) if instance.state == InstanceState::Pending => {
+                instance.state = InstanceState::Running;
+            }
+            Ok(()) => {}
+            Err(error) => {
+                tracing::error!(instance_id = id, %error, "machine did not start");
+                instance.reason = Some((
+                    "Server.InternalError".to_owned(),
+                    format!("Server.InternalError: Internal error on launch: {error}"),
+                ));
+                drop(state);
+                ended(&region, &id);
+            }
+        }
+    });
+}
+
+/// Ends the machine of an instance that is `shutting-down`.
+pub fn terminate(region: &Arc<Inner>, instance_id: &str) {
+    let region = region.clone();
+    let id = instance_id.to_owned();
+    let runtime = region.runtime.clone();
+    runtime.spawn(async move { terminate_now(&region, &id).await });
+}
+
+async fn terminate_now(region: &Arc<Inner>, id: &str) {
+    let Some(gate) = region.state().ec2.instances.get(id).map(|instance| instance.gate.clone())
+    else {
+        return;
+    };
+    let _gate = gate.lock().await;
+    let still = region.state().ec2.instances.get(id).is_some_and(|i| i.state.holds_resources());
+    if !still {
+        return;
+    }
+    if let Err(error) = region.config.machines.terminate(id).await {
+        tracing::error!(instance_id = id, %error, "machine did not end cleanly");
+    }
+    ended(region, id);
+}
+
+/// Notes that an instance is gone, and forgets it after a while.
+fn ended(region: &Arc<Inner>, id: &str) {
+    {
+        let mut state = region.state();
+        state.ec2.release(id);
+        state.sessions.forget_instance(id);
+    }
+    let region = region.clone();
+    let id = id.to_owned();
+    let runtime = region.runtime.clone();
+    runtime.spawn(async move {
+        tokio::time::sleep(TERMINATED_VISIBLE).await;
+        let mut state = region.state();
+        let root = state.ec2.instances.remove(&id).map(|instance| instance.root);
+        state.ec2.tags.remove(&id);
+        drop(state);
+        if let Some(root) = root {
+            discard(&region, root);
+        }
+    });
+}
+
+/// A machine powered itself off.
+pub fn machine_ended(region: &Arc<Inner>, id: &str, why: &str) {
+    let mut state = region.state();
+    let Some(instance) = state.ec2.instances.get_mut(id) else { return };
+    if !matches!(instance.state, InstanceState::Running | InstanceState::Pending) {
+        return;
+    }
+    tracing::warn!(instance_id = id, why, "machine ended by itself");
+    let code = "Client.InstanceInitiatedShutdown";
+    instance.reason = Some((code.to_owned(), format!("{code}: Instance initiated shutdown: {why}")));
+    if instance.terminate_on_shutdown {
+        instance.state = InstanceState::ShuttingDown;
+        drop(state);
+        terminate(region, id);
+    } else {
+        instance.state = InstanceState::Stopped;
+    }
+}
+
+/// Deletes the layers of an image that was deregistered, unless other images
+/// or instances still stand on them.
+pub fn discard(region: &Arc<Inner>, root: RootFs) {
+    let state = region.state();
+    let keep: Vec<RootFs> = state
+        .ec2
+        .images
+        .values()
+        .map(|image| image.root.clone())
+        .chain(state.ec2.instances.values().map(|instance| instance.root.clone()))
+        .collect();
+    drop(state);
+    if keep.contains(&root) {
+        return;
+    }
+    let region = region.clone();
+    let runtime = region.runtime.clone();
+    runtime.spawn(async move { region.config.builder.discard(&root, &keep).await });
+}
+
+/// Ends every machine and tracking server at the same time.
+pub async fn shutdown(region: &Arc<Inner>) {
+    let (instances, servers) = {
+        let mut state = region.state();
+        for build in state.imagebuilder.images.values().filter(|build| build.is_building()) {
+            build.cancel.notify_one();
+        }
+        let mut instances = Vec::new();
+        for instance in state.ec2.instances.values_mut().filter(|i| i.state.holds_resources()) {
+            instance.state = InstanceState::ShuttingDown;
+            instances.push(instance.id.clone());
+        }
+        (instances, state.sagemaker.servers.keys().cloned().collect::<Vec<_>>())
+    };
+    let machines = instances.iter().map(|id| terminate_now(region, id));
+    let servers = servers.iter().map(|name| async move {
+        if let Err(error) = region.config.tracking.delete(name).await {
+            tracing::error!(name, %error, "tracking server did not end cleanly");
+        }
+        region.state().sagemaker.servers.remove(name);
+    });
+    futures_util::future::join(
+        futures_util::future::join_all(machines),
+        futures_util::future::join_all(servers),
+    )
+    .await;
+}

@@ -1,0 +1,144 @@
+//! S3: the crate s3s (protocol, signatures) over s3s-fs (objects are files at
+//! `<root>/<bucket>/<key>`), path style.
+//!
+//! Added here: session tokens and role policies, buckets that are not empty,
+//! bucket tags, the public access block, and the way us-east-1 treats a bucket
+//! that is created again by its owner.
+
+mod buckets;
+
+use crate::api::policy;
+use crate::api::tags::Tags;
+use crate::server::{Inner, secret_of_key};
+use crate::sigv4::SignatureError;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::Response;
+use s3s::access::{S3Access, S3AccessContext};
+use s3s::auth::{S3Auth, SecretKey};
+use s3s::path::S3Path;
+use s3s::service::{S3Service, S3ServiceBuilder};
+use s3s::{S3Result, s3_error};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock, Weak};
+
+/// The region's S3.
+pub struct Objects {
+    service: S3Service,
+    root: PathBuf,
+    region: Arc<OnceLock<Weak<Inner>>>,
+}
+
+impl Objects {
+    /// Objects below `root`.
+    pub fn new(root: &Path) -> anyhow::Result<Self> {
+        let region = Arc::new(OnceLock::new());
+        let store = buckets::Buckets::new(root)?;
+        let mut builder = S3ServiceBuilder::new(store);
+        builder.set_auth(Gate(region.clone()));
+        builder.set_access(Gate(region.clone()));
+        Ok(Self { service: builder.build(), root: root.to_owned(), region })
+    }
+
+    /// Tells it whose credentials count.
+    pub fn attach(&self, region: Weak<Inner>) {
+        // Set once, right after it was made.
+        let _ = self.region.set(region);
+    }
+
+    /// Whether a bucket exists.
+    #[must_use]
+    pub fn bucket_exists(&self, name: &str) -> bool {
+        !name.starts_with('.') && !name.contains('/') && self.root.join(name).is_dir()
+    }
+
+    /// Answers a request.
+    pub async fn serve(&self, request: Request) -> Response {
+        let request = request.map(s3s::Body::http_body_unsync);
+        match self.service.call(request).await {
+            Ok(response) => response.map(Body::new),
+            Err(error) => {
+                tracing::error!(?error, "S3 request failed");
+                let mut response = Response::new(Body::empty());
+                *response.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
+                response
+            }
+        }
+    }
+}
+
+/// Credentials and permissions.
+struct Gate(Arc<OnceLock<Weak<Inner>>>);
+
+impl Gate {
+    fn region(&self) -> S3Result<Arc<Inner>> {
+        self.0.get().and_then(Weak::upgrade).ok_or_else(|| s3_error!(ServiceUnavailable))
+    }
+}
+
+#[async_trait::async_trait]
+impl S3Auth for Gate {
+    async fn get_secret_key(&self, access_key: &str) -> S3Result<SecretKey> {
+        let region = self.region()?;
+        if access_key == region.config.access_key_id {
+            return Ok(SecretKey::from(region.config.secret_access_key.as_str()));
+        }
+        let state = region.state();
+        let session = state.sessions.find(access_key);
+        let session = session.ok_or_else(|| s3_error!(InvalidAccessKeyId, "The AWS Access Key Id you provided does not exist in our records."))?;
+        Ok(SecretKey::from(session.credentials.secret_access_key.as_str()))
+    }
+}
+
+#[async_trait::async_trait]
+impl S3Access for Gate {
+    async fn check(&self, cx: &mut S3AccessContext<'_>) -> S3Result<()> {
+        let region = self.region()?;
+        let Some(credentials) = cx.credentials() else {
+            return Err(s3_error!(AccessDenied, "Access Denied: the request is not signed"));
+        };
+        let header = cx.headers().get("x-amz-security-token").and_then(|value| value.to_str().ok());
+        let token = header.map(str::to_owned).or_else(|| query_token(cx.uri().query()));
+        let caller = match secret_of_key(&region, &credentials.access_key, token.as_deref()) {
+            Ok((_, caller)) => caller,
+            Err(SignatureError::ExpiredToken) => {
+                return Err(s3_error!(ExpiredToken, "The provided token has expired."));
+            }
+            Err(_) => return Err(s3_error!(InvalidToken, "The provided token is malformed or otherwise invalid.")),
+        };
+        let resource = match cx.s3_path() {
+            S3Path::Root => "*".to_owned(),
+            S3Path::Bucket { bucket } => format!("arn:aws:s3:::{bucket}"),
+            S3Path::Object { bucket, key } => format!("arn:aws:s3:::{bucket}/{key}"),
+        };
+        let action = format!("s3:{}", action(cx.s3_op().name()));
+        policy::authorize(&region, &caller, &action, &resource, &Tags::new()).map_err(|why| {
+            let arn = caller.arn(&region.config.account_id);
+            s3_error!(AccessDenied, "User: {arn} is not authorized to perform: {action} on resource: \"{resource}\" because {why}")
+        })
+    }
+}
+
+/// The permission an operation needs, where it is not the operation's name
+/// (Amazon S3 user guide, "Required permissions for Amazon S3 API operations").
+fn action(operation: &str) -> &str {
+    match operation {
+        "HeadObject" => "GetObject",
+        "HeadBucket" | "ListObjects" | "ListObjectsV2" => "ListBucket",
+        "ListBuckets" => "ListAllMyBuckets",
+        "DeleteObjects" => "DeleteObject",
+        "CopyObject" | "CreateMultipartUpload" | "UploadPart" | "UploadPartCopy"
+        | "CompleteMultipartUpload" => "PutObject",
+        "ListParts" => "ListMultipartUploadParts",
+        "GetPublicAccessBlock" => "GetBucketPublicAccessBlock",
+        "PutPublicAccessBlock" | "DeletePublicAccessBlock" => "PutBucketPublicAccessBlock",
+        "DeleteBucketTagging" => "PutBucketTagging",
+        other => other,
+    }
+}
+
+fn query_token(query: Option<&str>) -> Option<String> {
+    let pairs = query?.split('&').filter_map(|pair| pair.split_once('='));
+    let (_, value) = pairs.into_iter().find(|(key, _)| key.eq_ignore_ascii_case("x-amz-security-token"))?;
+    Some(percent_encoding::percent_decode_str(value).decode_utf8_lossy().into_owned())
+}

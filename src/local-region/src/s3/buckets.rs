@@ -1,0 +1,293 @@
+//! The S3 operations: what s3s-fs lacks, and the rest handed on to it.
+
+use s3s::dto::*;
+use s3s::{S3, S3Error, S3Request, S3Response, S3Result, s3_error};
+use s3s_fs::FileSystem;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Settings of a bucket that are not files.
+#[derive(Default)]
+struct Settings {
+    tags: Option<TagSet>,
+    public_access_block: Option<PublicAccessBlockConfiguration>,
+}
+
+/// Buckets as folders.
+pub struct Buckets {
+    files: FileSystem,
+    root: PathBuf,
+    settings: Mutex<HashMap<String, Settings>>,
+}
+
+impl Buckets {
+    /// Buckets below `root`.
+    pub fn new(root: &Path) -> anyhow::Result<Self> {
+        let files = FileSystem::new(root)
+            .map_err(|error| anyhow::anyhow!("cannot keep S3 objects in {}: {error:?}", root.display()))?;
+        Ok(Self { files, root: root.to_owned(), settings: Mutex::default() })
+    }
+
+    fn settings(&self) -> MutexGuard<'_, HashMap<String, Settings>> {
+        self.settings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn need(&self, bucket: &str) -> S3Result<PathBuf> {
+        let path = self.root.join(bucket);
+        if path.is_dir() {
+            Ok(path)
+        } else {
+            Err(s3_error!(NoSuchBucket, "The specified bucket does not exist"))
+        }
+    }
+
+    /// S3 has no folders: those that a deletion empties go with it.
+    fn prune(&self, bucket: &str, key: &str) {
+        let bucket = self.root.join(bucket);
+        let mut folder = bucket.join(key);
+        while folder.pop() && folder != bucket && folder.starts_with(&bucket) {
+            if std::fs::remove_dir(&folder).is_err() {
+                break;
+            }
+        }
+    }
+}
+
+/// Whether there is a file anywhere below.
+fn holds_files(folder: &Path) -> std::io::Result<bool> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        if !entry.file_type()?.is_dir() || holds_files(&entry.path())? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+#[async_trait::async_trait]
+impl S3 for Buckets {
+    async fn create_bucket(
+        &self,
+        req: S3Request<CreateBucketInput>,
+    ) -> S3Result<S3Response<CreateBucketOutput>> {
+        let constraint = req.input.create_bucket_configuration.as_ref();
+        if constraint.and_then(|c| c.location_constraint.as_ref()).is_some() {
+            return Err(s3_error!(InvalidLocationConstraint, "The specified location-constraint is not valid"));
+        }
+        let location = Some(format!("/{}", req.input.bucket));
+        // In us-east-1 alone the owner may create a bucket again.
+        if self.need(&req.input.bucket).is_err() {
+            self.files.create_bucket(req).await?;
+        }
+        Ok(S3Response::new(CreateBucketOutput { location, ..Default::default() }))
+    }
+
+    async fn delete_bucket(
+        &self,
+        req: S3Request<DeleteBucketInput>,
+    ) -> S3Result<S3Response<DeleteBucketOutput>> {
+        let path = self.need(&req.input.bucket)?;
+        if holds_files(&path).map_err(S3Error::internal_error)? {
+            return Err(s3_error!(BucketNotEmpty, "The bucket you tried to delete is not empty"));
+        }
+        let bucket = req.input.bucket.clone();
+        let mut answer = self.files.delete_bucket(req).await?;
+        self.settings().remove(&bucket);
+        answer.status = Some(hyper::StatusCode::NO_CONTENT);
+        Ok(answer)
+    }
+
+    async fn delete_object(
+        &self,
+        req: S3Request<DeleteObjectInput>,
+    ) -> S3Result<S3Response<DeleteObjectOutput>> {
+        let (bucket, key) = (req.input.bucket.clone(), req.input.key.clone());
+        let answer = self.files.delete_object(req).await?;
+        self.prune(&bucket, &key);
+        Ok(answer)
+    }
+
+    async fn delete_objects(
+        &self,
+        req: S3Request<DeleteObjectsInput>,
+    ) -> S3Result<S3Response<DeleteObjectsOutput>> {
+        self.need(&req.input.bucket)?;
+        let bucket = req.input.bucket.clone();
+        let keys: Vec<String> =
+            req.input.delete.objects.iter().map(|object| object.key.clone()).collect();
+        let answer = self.files.delete_objects(req).await?;
+        for key in keys {
+            self.prune(&bucket, &key);
+        }
+        Ok(answer)
+    }
+
+    async fn put_bucket_tagging(
+        &self,
+        req: S3Request<PutBucketTaggingInput>,
+    ) -> S3Result<S3Response<PutBucketTaggingOutput>> {
+        self.need(&req.input.bucket)?;
+        self.settings().entry(req.input.bucket).or_default().tags = Some(req.input.tagging.tag_set);
+        let mut answer = S3Response::new(PutBucketTaggingOutput::default());
+        answer.status = Some(hyper::StatusCode::NO_CONTENT);
+        Ok(answer)
+    }
+
+    async fn get_bucket_tagging(
+        &self,
+        req: S3Request<GetBucketTaggingInput>,
+    ) -> S3Result<S3Response<GetBucketTaggingOutput>> {
+        self.need(&req.input.bucket)?;
+        let tags = self.settings().get(&req.input.bucket).and_then(|settings| settings.tags.clone());
+        let tag_set = tags.ok_or_else(|| s3_error!(NoSuchTagSet, "The TagSet does not exist"))?;
+        Ok(S3Response::new(GetBucketTaggingOutput { tag_set }))
+    }
+
+    async fn delete_bucket_tagging(
+        &self,
+        req: S3Request<DeleteBucketTaggingInput>,
+    ) -> S3Result<S3Response<DeleteBucketTaggingOutput>> {
+        self.need(&req.input.bucket)?;
+        if let Some(settings) = self.settings().get_mut(&req.input.bucket) {
+            settings.tags = None;
+        }
+        Ok(S3Response::new(DeleteBucketTaggingOutput::default()))
+    }
+
+    async fn put_public_access_block(
+        &self,
+        req: S3Request<PutPublicAccessBlockInput>,
+    ) -> S3Result<S3Response<PutPublicAccessBlockOutput>> {
+        self.need(&req.input.bucket)?;
+        self.settings().entry(req.input.bucket).or_default().public_access_block =
+            Some(req.input.public_access_block_configuration);
+        Ok(S3Response::new(PutPublicAccessBlockOutput::default()))
+    }
+
+    async fn get_public_access_block(
+        &self,
+        req: S3Request<GetPublicAccessBlockInput>,
+    ) -> S3Result<S3Response<GetPublicAccessBlockOutput>> {
+        self.need(&req.input.bucket)?;
+        let settings = self.settings();
+        let given = settings.get(&req.input.bucket).and_then(|s| s.public_access_block.clone());
+        // What every new bucket has since April 2023.
+        let block = given.unwrap_or(PublicAccessBlockConfiguration {
+            block_public_acls: Some(true),
+            block_public_policy: Some(true),
+            ignore_public_acls: Some(true),
+            restrict_public_buckets: Some(true),
+        });
+        Ok(S3Response::new(GetPublicAccessBlockOutput {
+            public_access_block_configuration: Some(block),
+        }))
+    }
+
+    async fn put_object(
+        &self,
+        req: S3Request<PutObjectInput>,
+    ) -> S3Result<S3Response<PutObjectOutput>> {
+        self.need(&req.input.bucket)?;
+        self.files.put_object(req).await
+    }
+
+    async fn create_multipart_upload(
+        &self,
+        req: S3Request<CreateMultipartUploadInput>,
+    ) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
+        self.need(&req.input.bucket)?;
+        self.files.create_multipart_upload(req).await
+    }
+
+    async fn copy_object(
+        &self,
+        req: S3Request<CopyObjectInput>,
+    ) -> S3Result<S3Response<CopyObjectOutput>> {
+        self.files.copy_object(req).await
+    }
+
+    async fn get_object(
+        &self,
+        req: S3Request<GetObjectInput>,
+    ) -> S3Result<S3Response<GetObjectOutput>> {
+        self.files.get_object(req).await
+    }
+
+    async fn head_bucket(
+        &self,
+        req: S3Request<HeadBucketInput>,
+    ) -> S3Result<S3Response<HeadBucketOutput>> {
+        self.files.head_bucket(req).await
+    }
+
+    async fn head_object(
+        &self,
+        req: S3Request<HeadObjectInput>,
+    ) -> S3Result<S3Response<HeadObjectOutput>> {
+        self.files.head_object(req).await
+    }
+
+    async fn list_buckets(
+        &self,
+        req: S3Request<ListBucketsInput>,
+    ) -> S3Result<S3Response<ListBucketsOutput>> {
+        self.files.list_buckets(req).await
+    }
+
+    async fn list_objects(
+        &self,
+        req: S3Request<ListObjectsInput>,
+    ) -> S3Result<S3Response<ListObjectsOutput>> {
+        self.files.list_objects(req).await
+    }
+
+    async fn list_objects_v2(
+        &self,
+        req: S3Request<ListObjectsV2Input>,
+    ) -> S3Result<S3Response<ListObjectsV2Output>> {
+        self.files.list_objects_v2(req).await
+    }
+
+    async fn get_bucket_location(
+        &self,
+        req: S3Request<GetBucketLocationInput>,
+    ) -> S3Result<S3Response<GetBucketLocationOutput>> {
+        self.files.get_bucket_location(req).await
+    }
+
+    async fn upload_part(
+        &self,
+        req: S3Request<UploadPartInput>,
+    ) -> S3Result<S3Response<UploadPartOutput>> {
+        self.files.upload_part(req).await
+    }
+
+    async fn upload_part_copy(
+        &self,
+        req: S3Request<UploadPartCopyInput>,
+    ) -> S3Result<S3Response<UploadPartCopyOutput>> {
+        self.files.upload_part_copy(req).await
+    }
+
+    async fn list_parts(
+        &self,
+        req: S3Request<ListPartsInput>,
+    ) -> S3Result<S3Response<ListPartsOutput>> {
+        self.files.list_parts(req).await
+    }
+
+    async fn complete_multipart_upload(
+        &self,
+        req: S3Request<CompleteMultipartUploadInput>,
+    ) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
+        self.files.complete_multipart_upload(req).await
+    }
+
+    async fn abort_multipart_upload(
+        &self,
+        req: S3Request<AbortMultipartUploadInput>,
+    ) -> S3Result<S3Response<AbortMultipartUploadOutput>> {
+        self.files.abort_multipart_upload(req).await
+    }
+}

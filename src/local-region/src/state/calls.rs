@@ -1,0 +1,51 @@
+//! The log of calls, for `GET /_region/calls` and for tests.
+
+use serde::Serialize;
+use std::collections::VecDeque;
+
+/// Calls kept; older ones are dropped, sequence numbers go on.
+const KEPT: usize = 10_000;
+
+/// One call.
+#[derive(Debug, Clone, Serialize)]
+pub struct CallRecord {
+    /// Place in the sequence, from 1.
+    pub sequence: u64,
+    /// RFC 3339.
+    pub time: String,
+    /// ARN, or `-` if not authentic.
+    pub caller: String,
+    /// `ec2`, `s3`, …
+    pub service: String,
+    /// Operation, e.g. `RunInstances`; for S3 method and path.
+    pub operation: String,
+    /// `OK` or the error's code.
+    pub outcome: String,
+    /// Time to the answer.
+    pub latency_micros: u64,
+}
+
+/// The last calls.
+#[derive(Debug, Default)]
+pub struct CallLog {
+    count: u64,
+    records: VecDeque<CallRecord>,
+}
+
+impl CallLog {
+    /// Adds a call; its sequence number is set here.
+    pub fn push(&mut self, mut record: CallRecord) {
+        self.count += 1;
+        record.sequence = self.count;
+        if self.records.len() == KEPT {
+            self.records.pop_front();
+        }
+        self.records.push_back(record);
+    }
+
+    /// All kept calls, oldest first.
+    #[must_use]
+    pub fn all(&self) -> Vec<CallRecord> {
+        self.records.iter().cloned().collect()
+    }
+}

@@ -1,0 +1,442 @@
+//! EC2's resources. Tags of every kind of resource lie in one map by id.
+
+use super::ids;
+use crate::api::tags::Tags;
+use crate::backend::RootFs;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Zones of the region and their ids, as one account may see them.
+pub const ZONES: [(&str, &str); 6] = [
+    ("us-east-1a", "use1-az1"),
+    ("us-east-1b", "use1-az2"),
+    ("us-east-1c", "use1-az4"),
+    ("us-east-1d", "use1-az6"),
+    ("us-east-1e", "use1-az3"),
+    ("us-east-1f", "use1-az5"),
+];
+/// Addresses of a /20.
+const SUBNET_SIZE: u32 = 1 << 12;
+/// AWS keeps the first four addresses and the last one of every subnet.
+const RESERVED_FIRST: u32 = 4;
+
+/// A default subnet.
+#[derive(Debug)]
+pub struct Subnet {
+    /// `subnet-…`
+    pub id: String,
+    /// Zone name.
+    pub zone: &'static str,
+    /// Zone id.
+    pub zone_id: &'static str,
+    /// First address.
+    pub base: Ipv4Addr,
+    used: BTreeSet<u32>,
+    next: u32,
+}
+
+impl Subnet {
+    /// Takes a free address; addresses are not used again soon.
+    pub fn take(&mut self) -> Option<Ipv4Addr> {
+        let usable = SUBNET_SIZE - RESERVED_FIRST - 1;
+        for step in 0..usable {
+            let offset = RESERVED_FIRST + (self.next + step) % usable;
+            if self.used.insert(offset) {
+                self.next = (self.next + step + 1) % usable;
+                return Some(Ipv4Addr::from(u32::from(self.base) + offset));
+            }
+        }
+        None
+    }
+
+    /// Gives an address back.
+    pub fn release(&mut self, address: Ipv4Addr) {
+        self.used.remove(&u32::from(address).wrapping_sub(u32::from(self.base)));
+    }
+
+    /// Addresses left.
+    #[must_use]
+    pub fn free(&self) -> usize {
+        (SUBNET_SIZE - RESERVED_FIRST - 1) as usize - self.used.len()
+    }
+}
+
+/// What a rule lets through to or from.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Peer {
+    /// IPv4 range.
+    Cidr(String),
+    /// IPv6 range.
+    Cidr6(String),
+    /// Security group.
+    Group(String),
+}
+
+/// A security group rule.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    /// `sgr-…`
+    pub id: String,
+    /// Outbound.
+    pub egress: bool,
+    /// `-1`, `tcp`, `udp`, `icmp` or a number.
+    pub protocol: String,
+    /// First and last port (or ICMP type and code).
+    pub ports: Option<(i32, i32)>,
+    /// Other side.
+    pub peer: Peer,
+    /// Description.
+    pub description: Option<String>,
+}
+
+impl Rule {
+    /// Whether both let the same through.
+    #[must_use]
+    pub fn same(&self, other: &Self) -> bool {
+        (self.egress, &self.protocol, self.ports, &self.peer)
+            == (other.egress, &other.protocol, other.ports, &other.peer)
+    }
+}
+
+/// A security group.
+#[derive(Debug, Clone)]
+pub struct SecurityGroup {
+    /// `sg-…`
+    pub id: String,
+    /// Name, unique in the VPC.
+    pub name: String,
+    /// Description.
+    pub description: String,
+    /// Rules.
+    pub rules: Vec<Rule>,
+}
+
+/// A placement group.
+#[derive(Debug, Clone)]
+pub struct PlacementGroup {
+    /// `pg-…`
+    pub id: String,
+    /// Name.
+    pub name: String,
+    /// `cluster`, `partition` or `spread`.
+    pub strategy: String,
+    /// From then on it is available.
+    pub available_at: Instant,
+    /// Zone of its first instance; a cluster group stays there while used.
+    pub zone: Option<String>,
+}
+
+/// An image.
+#[derive(Debug, Clone)]
+pub struct Image {
+    /// `ami-…`
+    pub id: String,
+    /// Name, unique for its owner.
+    pub name: String,
+    /// Account.
+    pub owner: String,
+    /// Description.
+    pub description: String,
+    /// Creation time.
+    pub created: String,
+    /// Readable by everyone.
+    pub public: bool,
+    /// Snapshot behind it.
+    pub snapshot_id: String,
+    /// Where its files are.
+    pub root: RootFs,
+}
+
+/// State of an instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InstanceState {
+    /// The machine is being started.
+    Pending,
+    /// Its init runs.
+    Running,
+    /// The machine is being ended.
+    ShuttingDown,
+    /// Gone.
+    Terminated,
+    /// Powered itself off.
+    Stopped,
+}
+
+impl InstanceState {
+    /// Code and name in the API.
+    #[must_use]
+    pub fn told(self) -> (u16, &'static str) {
+        match self {
+            Self::Pending => (0, "pending"),
+            Self::Running => (16, "running"),
+            Self::ShuttingDown => (32, "shutting-down"),
+            Self::Terminated => (48, "terminated"),
+            Self::Stopped => (80, "stopped"),
+        }
+    }
+
+    /// Whether it still holds interfaces, volumes and groups.
+    #[must_use]
+    pub fn holds_resources(self) -> bool {
+        self != Self::Terminated
+    }
+}
+
+/// A network interface of an instance.
+#[derive(Debug, Clone)]
+pub struct Interface {
+    /// `eni-…`
+    pub id: String,
+    /// `eni-attach-…`
+    pub attachment_id: String,
+    /// Network card.
+    pub card: u32,
+    /// Device index.
+    pub device: u32,
+    /// `interface`, `efa` or `efa-only`.
+    pub kind: String,
+    /// Subnet.
+    pub subnet_id: String,
+    /// Address; an `efa-only` interface has none.
+    pub private_ip: Option<Ipv4Addr>,
+    /// MAC address.
+    pub mac: String,
+    /// Security groups.
+    pub group_ids: Vec<String>,
+    /// Goes with the instance; the only kind this region has.
+    pub description: String,
+}
+
+/// An instance.
+#[derive(Debug, Clone)]
+pub struct Instance {
+    /// `i-…`
+    pub id: String,
+    /// `r-…`
+    pub reservation_id: String,
+    /// Launch index.
+    pub index: u32,
+    /// Image.
+    pub image_id: String,
+    /// Its files.
+    pub root: RootFs,
+    /// Type name.
+    pub instance_type: String,
+    /// Zone name.
+    pub zone: String,
+    /// Zone id.
+    pub zone_id: String,
+    /// Interfaces, primary first.
+    pub interfaces: Vec<Interface>,
+    /// Root volume.
+    pub volume_id: String,
+    /// Public address.
+    pub public_ip: Option<Ipv4Addr>,
+    /// Placement group.
+    pub placement_group: Option<String>,
+    /// Name of the instance profile.
+    pub profile: Option<String>,
+    /// Decoded user data.
+    pub user_data: Option<Vec<u8>>,
+    /// IMDSv2 only.
+    pub tokens_required: bool,
+    /// Tags in IMDS.
+    pub metadata_tags: bool,
+    /// Hop limit of IMDS answers.
+    pub hop_limit: u8,
+    /// Launch time.
+    pub launched: String,
+    /// State.
+    pub state: InstanceState,
+    /// Code and text.
+    pub reason: Option<(String, String)>,
+    /// Client token.
+    pub client_token: String,
+    /// A power-off terminates instead of stopping.
+    pub terminate_on_shutdown: bool,
+    /// When it was terminated.
+    pub ended: Option<Instant>,
+    /// Start and end of the machine happen one after the other.
+    pub gate: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl Instance {
+    /// Primary private address.
+    #[must_use]
+    pub fn private_ip(&self) -> Ipv4Addr {
+        self.interfaces.first().and_then(|first| first.private_ip).unwrap_or(Ipv4Addr::UNSPECIFIED)
+    }
+}
+
+/// What a client token stands for.
+#[derive(Debug, Clone)]
+pub struct Launch {
+    /// The request's parameters.
+    pub fingerprint: String,
+    /// Reservation it made.
+    pub reservation_id: String,
+}
+
+/// All of EC2.
+pub struct Ec2 {
+    /// The default VPC.
+    pub vpc_id: String,
+    /// Default subnets in zone order.
+    pub subnets: Vec<Subnet>,
+    /// Security groups by id.
+    pub groups: BTreeMap<String, SecurityGroup>,
+    /// Placement groups by name.
+    pub placement_groups: BTreeMap<String, PlacementGroup>,
+    /// Images by id.
+    pub images: BTreeMap<String, Image>,
+    /// Instances by id.
+    pub instances: BTreeMap<String, Instance>,
+    /// By zone and token: tokens are unique per zone. Kept for the life of the
+    /// region (AWS: at least 24 h after termination).
+    pub tokens: HashMap<(String, String), Launch>,
+    /// Tags by resource id.
+    pub tags: BTreeMap<String, Tags>,
+}
+
+impl Ec2 {
+    /// An account as it is new: default VPC, subnets and security group.
+    #[must_use]
+    pub fn new() -> Self {
+        let subnets = ZONES
+            .iter()
+            .enumerate()
+            .map(|(index, (zone, zone_id))| Subnet {
+                id: ids::resource("subnet"),
+                zone,
+                zone_id,
+                base: Ipv4Addr::new(10, 77, u8::try_from(index * 16).unwrap_or(u8::MAX), 0),
+                used: BTreeSet::new(),
+                next: 6,
+            })
+            .collect();
+        let mut group = SecurityGroup {
+            id: ids::resource("sg"),
+            name: "default".to_owned(),
+            description: "default VPC security group".to_owned(),
+            rules: vec![Self::default_egress()],
+        };
+        group.rules.push(Rule {
+            id: ids::resource("sgr"),
+            egress: false,
+            protocol: "-1".to_owned(),
+            ports: None,
+            peer: Peer::Group(group.id.clone()),
+            description: None,
+        });
+        Self {
+            vpc_id: ids::resource("vpc"),
+            subnets,
+            groups: BTreeMap::from([(group.id.clone(), group)]),
+            placement_groups: BTreeMap::new(),
+            images: BTreeMap::new(),
+            instances: BTreeMap::new(),
+            tokens: HashMap::new(),
+            tags: BTreeMap::new(),
+        }
+    }
+
+    /// The rule every new group has.
+    #[must_use]
+    pub fn default_egress() -> Rule {
+        Rule {
+            id: ids::resource("sgr"),
+            egress: true,
+            protocol: "-1".to_owned(),
+            ports: None,
+            peer: Peer::Cidr("0.0.0.0/0".to_owned()),
+            description: None,
+        }
+    }
+
+    /// A public address out of TEST-NET-3 (RFC 5737): it shows where AWS shows
+    /// one and leads nowhere.
+    #[must_use]
+    pub fn free_public_ip(&self) -> Option<Ipv4Addr> {
+        let taken: BTreeSet<Ipv4Addr> =
+            self.instances.values().filter_map(|instance| instance.public_ip).collect();
+        (1..=254).map(|last| Ipv4Addr::new(203, 0, 113, last)).find(|ip| !taken.contains(ip))
+    }
+
+    /// Instances that hold resources.
+    pub fn live(&self) -> impl Iterator<Item = &Instance> {
+        self.instances.values().filter(|instance| instance.state.holds_resources())
+    }
+
+    /// Whether the resource exists and may carry tags.
+    #[must_use]
+    pub fn exists(&self, id: &str) -> bool {
+        match id.split('-').next().unwrap_or_default() {
+            "i" => self.instances.contains_key(id),
+            "ami" => self.images.contains_key(id),
+            "sg" => self.groups.contains_key(id),
+            "pg" => self.placement_groups.values().any(|group| group.id == id),
+            "subnet" => self.subnets.iter().any(|subnet| subnet.id == id),
+            "vpc" => self.vpc_id == id,
+            "snap" => self.images.values().any(|image| image.snapshot_id == id),
+            "vol" => self.live().any(|instance| instance.volume_id == id),
+            "eni" => self.live().any(|i| i.interfaces.iter().any(|interface| interface.id == id)),
+            "sgr" => self.groups.values().any(|group| group.rules.iter().any(|rule| rule.id == id)),
+            _ => false,
+        }
+    }
+
+    /// Tags of a resource.
+    #[must_use]
+    pub fn tags_of(&self, id: &str) -> Tags {
+        self.tags.get(id).cloned().unwrap_or_default()
+    }
+
+    /// Ends what an instance held: addresses, interfaces, volume, their tags.
+    pub fn release(&mut self, instance_id: &str) {
+        let Some(instance) = self.instances.get_mut(instance_id) else { return };
+        instance.state = InstanceState::Terminated;
+        instance.ended = Some(Instant::now());
+        instance.public_ip = None;
+        let gone = std::mem::take(&mut instance.interfaces);
+        self.tags.remove(&instance.volume_id);
+        for interface in gone {
+            self.tags.remove(&interface.id);
+            if let Some(address) = interface.private_ip
+                && let Some(subnet) =
+                    self.subnets.iter_mut().find(|subnet| subnet.id == interface.subnet_id)
+            {
+                subnet.release(address);
+            }
+        }
+    }
+}
+
+impl Default for Ec2 {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn subnets_give_every_usable_address_once() {
+        let mut ec2 = Ec2::new();
+        let subnet = &mut ec2.subnets[1];
+        let first = subnet.take().unwrap();
+        assert_eq!(first, Ipv4Addr::new(10, 77, 16, 10));
+        let mut seen = BTreeSet::from([first]);
+        while let Some(address) = subnet.take() {
+            assert!(seen.insert(address));
+        }
+        assert_eq!(seen.len(), 4091);
+        assert!(!seen.contains(&Ipv4Addr::new(10, 77, 16, 3)));
+        assert!(!seen.contains(&Ipv4Addr::new(10, 77, 31, 255)));
+        subnet.release(first);
+        assert_eq!(subnet.take(), Some(first));
+    }
+}

@@ -1,0 +1,29 @@
+//! The region's state: plain data behind one lock, changed only by operations
+//! and by what really happens to machines, builds and servers.
+
+pub mod calls;
+pub mod ec2;
+pub mod iam;
+pub mod ids;
+pub mod imagebuilder;
+pub mod sagemaker;
+pub mod sessions;
+pub mod ssm;
+
+/// Everything the region knows.
+pub struct State {
+    /// Instances, images, groups, tags.
+    pub ec2: ec2::Ec2,
+    /// Roles and instance profiles.
+    pub iam: iam::Iam,
+    /// Parameters.
+    pub ssm: ssm::Parameters,
+    /// Components, recipes, configurations, images.
+    pub imagebuilder: imagebuilder::ImageBuilder,
+    /// Tracking servers.
+    pub sagemaker: sagemaker::SageMaker,
+    /// Credentials of role sessions.
+    pub sessions: sessions::Sessions,
+    /// Calls so far.
+    pub calls: calls::CallLog,
+}
