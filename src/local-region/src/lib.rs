@@ -1,11 +1,22 @@
 //! The local region, see ARCHITECTURE.md.
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 pub mod api;
 pub mod backend;
+pub mod base_image;
+pub mod build;
+pub mod cli;
 mod control;
 mod debian;
 mod directory;
+pub mod imds;
+pub mod layout;
 mod lifecycle;
+pub mod machine;
+pub mod mlflow;
+pub mod net;
+pub mod process;
 mod s3;
 pub mod server;
 pub mod sigv4;

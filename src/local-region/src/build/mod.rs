@@ -1,0 +1,123 @@
+//! Image builds: AWSTOE component documents run for real in a copy of the
+//! parent image, as Image Builder does on a build instance (ARCHITECTURE.md,
+//! Image Builder user guide "AWS Task Orchestrator and Executor").
+
+mod actions;
+mod document;
+mod inputs;
+mod log;
+mod reference;
+mod runner;
+mod sandbox;
+mod sanitize;
+
+use std::sync::Arc;
+
+use crate::backend::{BuildDocument, BuildFailure, BuildSpec, Builder, RootFs, StepDone};
+use crate::layout::Layout;
+use document::{Document, Phase};
+use runner::Runner;
+
+/// Phases of a build, in order; `test` belongs to a test instance.
+const PHASES: [&str; 2] = ["build", "validate"];
+
+/// Builds images with systemd-nspawn.
+pub struct NspawnBuilder {
+    layout: Layout,
+}
+
+impl NspawnBuilder {
+    /// A builder for this region.
+    pub fn new(layout: &Layout) -> Arc<Self> {
+        Arc::new(Self { layout: layout.clone() })
+    }
+
+    async fn run(
+        &self,
+        spec: &BuildSpec,
+        progress: Arc<dyn Fn(StepDone) + Send + Sync>,
+    ) -> Result<RootFs, BuildFailure> {
+        // All documents are read before anything runs.
+        let mut documents = Vec::new();
+        for source in &spec.documents {
+            documents.push((source, parse(source)?));
+        }
+        let setup = |message: String| failure("", "", "", "PrepareInstance", message);
+        let folder = self.layout.build_dir(&spec.build_id);
+        let sandbox = sandbox::Sandbox::new(&self.layout, &spec.build_id, &folder, &spec.parent)
+            .map_err(|error| setup(error.to_string()))?;
+        let runner = Runner { sandbox: &sandbox, s3_root: &spec.s3_root, progress: &*progress };
+        let result = self.phases(&runner, &documents).await;
+        sandbox.close().await;
+        if let Err(error) = result {
+            sandbox.drop_upper().await;
+            return Err(error);
+        }
+        tracing::info!(build = spec.build_id, "image built");
+        let mut layers = vec![sandbox.layer()];
+        layers.extend(spec.parent.layers.iter().cloned());
+        Ok(RootFs { layers })
+    }
+
+    async fn phases(
+        &self,
+        runner: &Runner<'_>,
+        documents: &[(&BuildDocument, Document)],
+    ) -> Result<(), BuildFailure> {
+        for phase in PHASES {
+            for (source, document) in documents {
+                let steps = document.phases.iter().filter(|p| p.name == phase);
+                for Phase { name, steps } in steps {
+                    runner.phase(source, document, name, steps).await?;
+                }
+            }
+        }
+        let cleaned = runner.sandbox.bash(sanitize::SCRIPT, sanitize::TIMEOUT_SECS).await;
+        match cleaned {
+            Ok(output) if output.ok() => Ok(()),
+            Ok(output) => Err(failure("", "", "", "SanitizeInstance", output.tail())),
+            Err(error) => Err(failure("", "", "", "SanitizeInstance", error.to_string())),
+        }
+    }
+}
+
+#[async_trait::async_trait]
+impl Builder for NspawnBuilder {
+    async fn build(
+        &self,
+        spec: BuildSpec,
+        progress: Arc<dyn Fn(StepDone) + Send + Sync>,
+    ) -> Result<RootFs, BuildFailure> {
+        self.run(&spec, progress).await
+    }
+
+    async fn discard(&self, root: &RootFs, keep: &[RootFs]) {
+        // Only what a build made here; the base image lives in the cache.
+        let builds = self.layout.state_dir().join("builds");
+        for layer in root.layers.iter().filter(|layer| layer.starts_with(&builds)) {
+            if keep.iter().any(|other| other.layers.contains(layer)) {
+                continue;
+            }
+            if let Err(error) = tokio::fs::remove_dir_all(layer).await {
+                tracing::warn!(layer = %layer.display(), %error, "layer not removed");
+            }
+        }
+    }
+}
+
+fn parse(source: &BuildDocument) -> Result<Document, BuildFailure> {
+    Document::parse(&source.document, &source.parameters).map_err(|error| {
+        failure(&source.component_arn, "", "", "ParseDocument", format!("{}: {error}", source.name))
+    })
+}
+
+/// A failure, its message cut as Image Builder cuts it.
+fn failure(arn: &str, phase: &str, step: &str, action: &str, message: String) -> BuildFailure {
+    BuildFailure {
+        component_arn: arn.to_owned(),
+        phase: phase.to_owned(),
+        step: step.to_owned(),
+        action: action.to_owned(),
+        message: log::cut(&message),
+    }
+}

@@ -1,0 +1,166 @@
+//! Where the steps run: systemd-nspawn, not booted, over an overlay of the
+//! parent, with this computer's network so that apt works.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+use super::log::{BuildLog, Tail};
+use crate::backend::RootFs;
+use crate::layout::Layout;
+use crate::machine::cgroup::Cgroup;
+use crate::machine::nspawn::Overlay;
+
+const KILL_PATIENCE: Duration = Duration::from_secs(10);
+/// Where Image Builder works on the instance.
+pub(super) const WORK_DIR: &str = "/tmp";
+
+/// How a command in the sandbox ended.
+pub(super) struct Output {
+    code: Option<i32>,
+    tail: String,
+    timed_out: Option<u64>,
+}
+
+impl Output {
+    pub(super) fn ok(&self) -> bool {
+        self.code == Some(0) && self.timed_out.is_none()
+    }
+
+    /// What a failure shows.
+    pub(super) fn tail(&self) -> String {
+        match (self.timed_out, self.code) {
+            (Some(secs), _) => format!("{}\ntimed out after {secs} s", self.tail),
+            (None, Some(code)) => format!("{}\nexit status {code}", self.tail),
+            (None, None) => format!("{}\nkilled by a signal", self.tail),
+        }
+        .trim()
+        .to_owned()
+    }
+}
+
+/// The instance being built.
+pub(super) struct Sandbox {
+    overlay: Overlay,
+    cgroup: Cgroup,
+    name: String,
+    folder: PathBuf,
+    pub(super) log: BuildLog,
+}
+
+impl Sandbox {
+    pub(super) fn new(
+        layout: &Layout,
+        id: &str,
+        folder: &Path,
+        parent: &RootFs,
+    ) -> io::Result<Self> {
+        let overlay = Overlay::prepare(folder, parent)?;
+        // A standard build's user data asks for the clean-up at the end.
+        let tmp = overlay.upper().join("tmp");
+        std::fs::create_dir_all(&tmp)?;
+        std::fs::set_permissions(&tmp, std::fs::Permissions::from_mode(0o1777))?;
+        File::create(tmp.join("perform_cleanup"))?;
+        Ok(Self {
+            overlay,
+            cgroup: Cgroup::named(&layout.cgroup_of(id)),
+            name: layout.machine_netns(id),
+            folder: folder.to_owned(),
+            log: BuildLog::create(&folder.join("log"))?,
+        })
+    }
+
+    /// Runs a script; its exit code is the result.
+    pub(super) async fn bash(&self, script: &str, timeout_secs: Option<u64>) -> io::Result<Output> {
+        self.run(&["/bin/bash", "-c", script], None, timeout_secs).await
+    }
+
+    /// Runs a command, with a file of this computer as its input.
+    pub(super) async fn run(
+        &self,
+        argv: &[&str],
+        stdin: Option<Stdio>,
+        timeout_secs: Option<u64>,
+    ) -> io::Result<Output> {
+        let doors: Vec<File> = self.cgroup.create()?;
+        let mut child = self
+            .overlay
+            .nspawn(&self.name, doors)
+            // Bound, not copied: this computer's resolver must not get into the image.
+            .args(["--as-pid2", "--resolv-conf=bind-host"])
+            .arg(format!("--chdir={WORK_DIR}"))
+            .args(argv)
+            // What a step leaves in /tmp is there for the next, as on an instance.
+            .env("SYSTEMD_NSPAWN_TMPFS_TMP", "0")
+            .stdin(stdin.unwrap_or_else(Stdio::null))
+            .spawn()?;
+        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+        let tail = std::sync::Mutex::new(Tail::default());
+        let work = async {
+            let (status, ..) =
+                tokio::join!(child.wait(), self.keep(stdout, &tail), self.keep(stderr, &tail));
+            status
+        };
+        let limit = timeout_secs.map_or(Duration::MAX, Duration::from_secs);
+        let ended = tokio::time::timeout(limit, work).await;
+        // A step's background processes end with it, as nspawn's init does.
+        let cgroup = self.cgroup.clone();
+        let killed = tokio::task::spawn_blocking(move || cgroup.kill(KILL_PATIENCE)).await;
+        if !matches!(killed, Ok(true)) {
+            return Err(io::Error::other("processes of the step do not die"));
+        }
+        let tail = tail.into_inner().unwrap_or_else(|e| e.into_inner()).text();
+        Ok(match ended {
+            Ok(status) => Output { code: status?.code(), tail, timed_out: None },
+            Err(_) => Output { code: None, tail, timed_out: timeout_secs },
+        })
+    }
+
+    async fn keep(&self, from: Option<impl AsyncRead + Unpin>, tail: &std::sync::Mutex<Tail>) {
+        let Some(mut from) = from else { return };
+        let mut buffer = [0; 8192];
+        while let Ok(size @ 1..) = from.read(&mut buffer).await {
+            tail.lock().unwrap_or_else(|e| e.into_inner()).push(&buffer[..size]);
+            if let Err(error) = self.log.write(&buffer[..size]) {
+                tracing::warn!(%error, "build log not kept");
+            }
+        }
+    }
+
+    /// Ends what is left of the instance; its disk stays until the next call.
+    pub(super) async fn close(&self) {
+        let (cgroup, name) = (self.cgroup.clone(), self.name.clone());
+        let closed = tokio::task::spawn_blocking(move || {
+            cgroup.kill(KILL_PATIENCE);
+            cgroup.remove(KILL_PATIENCE)?;
+            crate::machine::sweep::remove_propagation(&name)
+        })
+        .await;
+        if !matches!(closed, Ok(Ok(()))) {
+            tracing::warn!("a build's cgroup stays until the region goes down");
+        }
+        for name in ["work", "root"] {
+            if let Err(error) = tokio::fs::remove_dir_all(self.folder.join(name)).await {
+                tracing::warn!(name, %error, "folder of a build not removed");
+            }
+        }
+    }
+
+    /// The changes as a layer. Whiteouts and overlay attributes in it mean the
+    /// same in a lower layer (kernel documentation, overlayfs).
+    pub(super) fn layer(&self) -> PathBuf {
+        self.overlay.upper()
+    }
+
+    /// Drops the changes of a build that failed.
+    pub(super) async fn drop_upper(&self) {
+        if let Err(error) = tokio::fs::remove_dir_all(self.overlay.upper()).await {
+            tracing::warn!(%error, "disk of a failed build not removed");
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! The command line.
+
+mod client;
+mod down;
+mod env;
+mod exec;
+mod logs;
+pub mod port_owner;
+pub mod prerequisites;
+mod serve;
+mod state;
+mod status;
+mod up;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::layout::{DEFAULT_CACHE_DIR, DEFAULT_STATE_DIR, Layout};
+
+/// A pretend AWS region on this computer, with real machines.
+#[derive(Debug, Parser)]
+#[command(name = "nixl-region", version, about)]
+pub struct Cli {
+    #[command(flatten)]
+    place: Place,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Args)]
+struct Place {
+    /// Folder of the region's state; `down` removes it.
+    #[arg(long, global = true, env = "NIXL_REGION_STATE_DIR", default_value = DEFAULT_STATE_DIR)]
+    state_dir: PathBuf,
+    /// Folder of the base image; it stays.
+    #[arg(long, global = true, env = "NIXL_REGION_CACHE_DIR", default_value = DEFAULT_CACHE_DIR)]
+    cache_dir: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Starts the region, unless it is up.
+    Up(Settings),
+    /// Shows endpoint and machines.
+    Status {
+        /// `table` or `json`.
+        #[arg(long, default_value = "table")]
+        output: status::Output,
+    },
+    /// Prints what makes AWS tools use the region: `eval "$(nixl-region env)"`.
+    Env,
+    /// Runs a command in a machine.
+    Exec {
+        /// Name tag or instance id.
+        machine: String,
+        /// Command and its arguments, after `--`.
+        #[arg(last = true, required = true)]
+        argv: Vec<String>,
+    },
+    /// Opens a shell in a machine.
+    Shell {
+        /// Name tag or instance id.
+        machine: String,
+    },
+    /// Prints the region's log, or a machine's console.
+    Logs {
+        /// Name tag or instance id.
+        machine: Option<String>,
+        /// Goes on printing.
+        #[arg(short, long)]
+        follow: bool,
+    },
+    /// Stops the region and removes all it made; also after it was killed.
+    Down {
+        /// Removes the cached base image too.
+        #[arg(long)]
+        purge: bool,
+    },
+    /// The region itself; `up` starts it.
+    #[command(hide = true)]
+    Serve(Settings),
+}
+
+/// What `up` and the region it starts are told.
+#[derive(Debug, Args)]
+struct Settings {
+    /// Port of the endpoint on 127.0.0.1.
+    #[arg(long, default_value_t = 4577, value_parser = clap::value_parser!(u16).range(1..))]
+    port: u16,
+    /// Name of the region.
+    #[arg(long, default_value = "us-east-1")]
+    region: String,
+    /// Python venv with MLflow in it (default: `venv` in the cache folder).
+    #[arg(long, env = "NIXL_REGION_VENV")]
+    venv: Option<PathBuf>,
+}
+
+impl Cli {
+    /// Runs it.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let layout = Layout::new(&self.place.state_dir)?;
+        let cache_dir = std::path::absolute(&self.place.cache_dir)?;
+        match self.command {
+            Command::Up(settings) => up::run(&layout, &cache_dir, &settings),
+            Command::Status { output } => status::run(&layout, output),
+            Command::Env => env::run(&layout),
+            Command::Exec { machine, argv } => exec::run(&layout, &machine, &argv),
+            Command::Shell { machine } => exec::shell(&layout, &machine),
+            Command::Logs { machine, follow } => logs::run(&layout, machine.as_deref(), follow),
+            Command::Down { purge } => down::run(&layout, purge.then_some(&cache_dir)),
+            Command::Serve(settings) => serve::run(&layout, &cache_dir, &settings),
+        }
+    }
+}
+
+impl Settings {
+    fn venv(&self, cache_dir: &std::path::Path) -> PathBuf {
+        self.venv.clone().unwrap_or_else(|| cache_dir.join("venv"))
+    }
+}

@@ -1,0 +1,146 @@
+//! The region's process: makes the halves, ties them together, serves until
+//! SIGTERM, takes everything down. All wiring is here.
+
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context;
+use axum::extract::State;
+use axum::{Json, Router};
+use http::{HeaderMap, StatusCode};
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::Settings;
+use super::client::{MACHINES, MachineRow, TOKEN};
+use super::state::Credentials;
+use crate::backend::Directory;
+use crate::base_image;
+use crate::build::NspawnBuilder;
+use crate::imds::LateDirectory;
+use crate::layout::Layout;
+use crate::machine::NspawnMachines;
+use crate::mlflow::{self, MlflowServers, Store};
+use crate::process::{ProcessRef, write_atomic};
+use crate::server::{Region, RegionConfig};
+
+pub(super) fn run(
+    layout: &Layout,
+    cache_dir: &Path,
+    settings: &Settings,
+) -> anyhow::Result<ExitCode> {
+    tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_env("NIXL_REGION_LOG")
+                .unwrap_or_else(|_| "info".into()),
+        )
+        .init();
+    let lock = std::fs::File::create(layout.lock_file()).context("make the region's lock")?;
+    lock.try_lock().context("another region runs with this state folder")?;
+    let runtime = tokio::runtime::Runtime::new().context("start the runtime")?;
+    runtime.block_on(serve(layout, cache_dir, settings))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn serve(layout: &Layout, cache_dir: &Path, settings: &Settings) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, settings.port))
+        .await
+        .with_context(|| format!("listen on 127.0.0.1:{}", settings.port))?;
+    let credentials = Credentials::generate(settings.port, &settings.region);
+
+    let directory = LateDirectory::default();
+    let machines = NspawnMachines::new(layout, Arc::clone(&directory), settings.port)?;
+    let builder = NspawnBuilder::new(layout);
+    let store = Store {
+        endpoint_url: credentials.endpoint_url.clone(),
+        region: credentials.region.clone(),
+        access_key_id: credentials.access_key_id.clone(),
+        secret_access_key: credentials.secret_access_key.clone(),
+    };
+    let tracking = MlflowServers::new(layout, &settings.venv(cache_dir), store);
+    let base = base_image::ensure(cache_dir, &|line| tracing::info!("{line}"))?;
+
+    let region = Region::new(RegionConfig {
+        state_dir: layout.state_dir().to_path_buf(),
+        region: credentials.region.clone(),
+        account_id: credentials.account_id.clone(),
+        access_key_id: credentials.access_key_id.clone(),
+        secret_access_key: credentials.secret_access_key.clone(),
+        endpoint_url: credentials.endpoint_url.clone(),
+        control_token: credentials.control_token.clone(),
+        machines: machines.clone(),
+        builder,
+        tracking: tracking.clone(),
+        base_image: base,
+    })?;
+    let as_directory: Arc<dyn Directory> = Arc::new(region.clone());
+    // Set once, here.
+    let _ = directory.set(Arc::clone(&as_directory));
+    let router = region.service().merge(mlflow::router(Arc::clone(&directory))).merge(control(
+        &credentials.control_token,
+        Arc::clone(&machines),
+        as_directory,
+    ));
+    machines.serve_in_machines(router.clone());
+
+    credentials.write(layout)?;
+    let me = ProcessRef::of(std::process::id()).context("read this process's start time")?;
+    write_atomic(&layout.pid_file(), &serde_json::to_vec(&me)?, 0o644)
+        .context("write the pid file")?;
+    tracing::info!(endpoint = credentials.endpoint_url, "region is up");
+
+    tokio::select! {
+        result = axum::serve(listener, router).into_future() => result.context("serve")?,
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("region goes down");
+    region.shutdown().await;
+    tokio::join!(machines.shutdown(), tracking.shutdown());
+    Ok(())
+}
+
+#[derive(Clone)]
+struct Control {
+    token: Arc<str>,
+    machines: Arc<NspawnMachines>,
+    directory: Arc<dyn Directory>,
+}
+
+/// What `status` and `exec` ask.
+fn control(token: &str, machines: Arc<NspawnMachines>, directory: Arc<dyn Directory>) -> Router {
+    Router::new().route(MACHINES, axum::routing::get(list)).with_state(Control {
+        token: token.into(),
+        machines,
+        directory,
+    })
+}
+
+async fn list(
+    State(control): State<Control>,
+    headers: HeaderMap,
+) -> Result<Json<Vec<MachineRow>>, StatusCode> {
+    let token = headers.get(TOKEN).map(|value| value.as_bytes());
+    if token != Some(control.token.as_bytes()) {
+        return Err(StatusCode::FORBIDDEN);
+    }
+    let row = |(instance_id, state): (String, &'static str)| {
+        let view = control.directory.instance(&instance_id);
+        let tag = |view: &crate::backend::InstanceView| {
+            view.tags.iter().find(|(key, _)| key == "Name").map(|(_, value)| value.clone())
+        };
+        MachineRow {
+            name: view.as_ref().and_then(tag),
+            state: state.to_owned(),
+            private_ip: view.as_ref().map(|view| view.private_ip),
+            public_ip: view.as_ref().and_then(|view| view.public_ip),
+            instance_type: view.map(|view| view.instance_type),
+            instance_id,
+        }
+    };
+    Ok(Json(control.machines.states().into_iter().map(row).collect()))
+}

@@ -1,0 +1,56 @@
+//! `nixl-region status`.
+
+use std::process::ExitCode;
+
+use clap::ValueEnum;
+use serde_json::json;
+
+use super::{client, state};
+use crate::layout::Layout;
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum Output {
+    Table,
+    Json,
+}
+
+pub(super) fn run(layout: &Layout, output: Output) -> anyhow::Result<ExitCode> {
+    let credentials = state::credentials(layout)?;
+    let machines = client::machines(&credentials)?;
+    match output {
+        Output::Json => {
+            let document = json!({
+                "endpoint_url": credentials.endpoint_url,
+                "region": credentials.region,
+                "account_id": credentials.account_id,
+                "state_dir": layout.state_dir(),
+                "machines": machines,
+            });
+            println!("{document:#}");
+        }
+        Output::Table => {
+            println!("region {} up at {}", credentials.region, credentials.endpoint_url);
+            if machines.is_empty() {
+                println!("no machines");
+                return Ok(ExitCode::SUCCESS);
+            }
+            let mut table = comfy_table::Table::new();
+            table.load_style(comfy_table::presets::NOTHING);
+            table.set_header(["NAME", "INSTANCE", "STATE", "TYPE", "PRIVATE IP", "PUBLIC IP"]);
+            for machine in machines {
+                let ip =
+                    |ip: Option<std::net::Ipv4Addr>| ip.map_or("-".into(), |ip| ip.to_string());
+                table.add_row([
+                    machine.name.unwrap_or_else(|| "-".into()),
+                    machine.instance_id,
+                    machine.state,
+                    machine.instance_type.unwrap_or_else(|| "-".into()),
+                    ip(machine.private_ip),
+                    ip(machine.public_ip),
+                ]);
+            }
+            println!("{table}");
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

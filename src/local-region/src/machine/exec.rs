@@ -1,0 +1,23 @@
+//! Commands inside a running machine, through nsenter(1).
+
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+/// Search path of a Debian root shell.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// The command that runs `argv` in the namespaces of `leader`.
+pub fn enter(leader: u32, argv: &[String]) -> Command {
+    let mut command = Command::new("nsenter");
+    command
+        .args(["-t", &leader.to_string(), "-a", "--", "env", "-i"])
+        .args([&format!("PATH={PATH}"), "HOME=/root", "LANG=C.UTF-8"])
+        .arg(format!("TERM={}", std::env::var("TERM").unwrap_or_else(|_| "dumb".into())))
+        .args(argv);
+    command
+}
+
+/// Becomes that command; returns only when that fails.
+pub fn become_command(leader: u32, argv: &[String]) -> std::io::Error {
+    enter(leader, argv).exec()
+}

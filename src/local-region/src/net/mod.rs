@@ -1,0 +1,11 @@
+//! The region's network: one namespace with a bridge, one namespace and one
+//! veth per machine. Addresses are set from outside, as the hypervisor does
+//! on EC2; nothing in a machine needs DHCP.
+
+mod command;
+mod fabric;
+mod namespace;
+
+pub use command::{CommandError, run};
+pub use fabric::{GATEWAY, IMDS, Network, remove_all};
+pub use namespace::listen_in;
