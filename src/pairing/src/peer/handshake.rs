@@ -105,12 +105,14 @@ impl Peer {
                 }
                 self.knock(cx);
             }
-            // It lost its session (its fabric restarted) while ours still
-            // lives: make a new one beside it.
+            // It lost its session (its fabric restarted) while ours still lives:
+            // make a new one beside it. While heartbeats arrive it is an old hello.
             PeerState::Paired => {
-                self.knock.reset();
-                self.attempt = None;
-                self.knock(cx);
+                if self.live.as_ref().is_some_and(|live| live.falters(cx.now)) {
+                    self.knock.reset();
+                    self.attempt = None;
+                    self.knock(cx);
+                }
             }
             PeerState::Refused => self.knock(cx),
             PeerState::Unknown | PeerState::Lost => {}

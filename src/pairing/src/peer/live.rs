@@ -44,6 +44,11 @@ impl Live {
         (self.last_heard + LOST_AFTER).min(self.last_echo + UNHEARD_AFTER)
     }
 
+    /// More than one heartbeat is overdue.
+    pub(super) fn falters(&self, now: Duration) -> bool {
+        now >= self.last_heard + HEARTBEAT_INTERVAL * 2
+    }
+
     pub(super) fn deadline(&self) -> Duration {
         self.next_beat.min(self.silent_at())
     }
