@@ -1,0 +1,101 @@
+//! Every interval of the protocol, each with its reason, and the one backoff.
+
+use rand::RngExt as _;
+use rand::rngs::StdRng;
+use std::time::Duration;
+
+/// Between two heartbeats: four fit into [`LOST_AFTER`], so three may get lost.
+pub const HEARTBEAT_INTERVAL: Duration = Duration::from_millis(250);
+/// Silence after which a peer is lost: a killed peer must be paired again
+/// within 3 s, and a busy scheduler must not look like a death.
+pub const LOST_AFTER: Duration = Duration::from_secs(1);
+/// How long a peer may be heard without echoing anything newer of ours. It
+/// declares us lost after [`LOST_AFTER`] and falls silent by itself; this is
+/// for one that does not.
+pub const UNHEARD_AFTER: Duration = Duration::from_secs(2);
+/// First wait before a hello or noise-1 is repeated: a fabric round trip is
+/// microseconds, a daemon under load takes some milliseconds.
+pub const KNOCK_FIRST: Duration = Duration::from_millis(100);
+/// Longest wait between two hellos or noise-1: bounds what a returning peer waits.
+pub const KNOCK_LONGEST: Duration = Duration::from_secs(1);
+/// Wait between knocks at a refused peer: it may still turn out to be right.
+pub const KNOCK_REFUSED: Duration = Duration::from_secs(5);
+/// Least time between two answers to hellos of one peer: a flood must not be mirrored.
+pub const KNOCK_LEAST: Duration = Duration::from_millis(50);
+/// Sends of one noise-1 before a new one is made: about 1.5 s with the backoff.
+pub const SENDS_PER_ATTEMPT: u32 = 4;
+/// Unanswered handshaking after which a peer counts as unreachable: longer
+/// than a restart of its daemon, shorter than a person's patience.
+pub const UNREACHABLE_AFTER: Duration = Duration::from_secs(5);
+/// Failed handshakes, each against tags read after the one before, that make a
+/// refusal: tags are eventually consistent, one or two may be stale.
+pub const REFUSED_AFTER: u32 = 3;
+/// First wait between look-ups.
+pub const LOOK_UP_FIRST: Duration = Duration::from_millis(250);
+/// Longest wait between look-ups: DescribeInstances draws on a bucket that the
+/// whole account shares.
+pub const LOOK_UP_LONGEST: Duration = Duration::from_secs(5);
+/// Least time between look-ups that a message asked for: a foreigner must not
+/// be able to spend the account's bucket.
+pub const LOOK_UP_LEAST: Duration = Duration::from_secs(1);
+/// A look-up not answered for so long counts as failed.
+pub const LOOK_UP_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Doubling wait with ±20 % jitter, so that nodes started together drift apart.
+#[derive(Debug, Clone)]
+pub(crate) struct Backoff {
+    first: Duration,
+    longest: Duration,
+    wait: Duration,
+}
+
+impl Backoff {
+    pub(crate) fn new(first: Duration, longest: Duration) -> Self {
+        Self { first, longest, wait: first }
+    }
+
+    pub(crate) fn reset(&mut self) {
+        self.wait = self.first;
+    }
+
+    /// The wait to take now; the next is twice as long.
+    pub(crate) fn next(&mut self, rng: &mut StdRng) -> Duration {
+        let wait = self.wait;
+        self.wait = (wait * 2).min(self.longest);
+        jittered(wait, rng)
+    }
+}
+
+pub(crate) fn jittered(wait: Duration, rng: &mut StdRng) -> Duration {
+    wait.mul_f64(rng.random_range(0.8..=1.2))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::SeedableRng as _;
+
+    #[test]
+    fn backoff_doubles_to_its_bound_within_jitter() {
+        let mut rng = StdRng::seed_from_u64(1);
+        let mut backoff = Backoff::new(LOOK_UP_FIRST, LOOK_UP_LONGEST);
+        for expected_ms in [250, 500, 1000, 2000, 4000, 5000, 5000] {
+            let expected = Duration::from_millis(expected_ms);
+            let wait = backoff.next(&mut rng);
+            assert!(wait >= expected.mul_f64(0.79) && wait <= expected.mul_f64(1.21), "{wait:?}");
+        }
+        backoff.reset();
+        assert!(backoff.next(&mut rng) <= LOOK_UP_FIRST.mul_f64(1.21));
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_waits() {
+        let waits = |seed| {
+            let mut rng = StdRng::seed_from_u64(seed);
+            let mut backoff = Backoff::new(KNOCK_FIRST, KNOCK_LONGEST);
+            (0..5).map(|_| backoff.next(&mut rng)).collect::<Vec<_>>()
+        };
+        assert_eq!(waits(7), waits(7));
+        assert_ne!(waits(7), waits(8));
+    }
+}

@@ -1,0 +1,156 @@
+//! What goes into the machine, what comes out of it and what can be seen of it.
+
+use nixl_cluster::{ClusterName, EndpointRecord, IdentityRecord};
+use std::time::Duration;
+
+/// This node.
+#[derive(Clone)]
+pub struct LocalNode {
+    /// Cluster.
+    pub cluster: ClusterName,
+    /// Own instance id.
+    pub instance_id: String,
+    /// Own rank.
+    pub rank: u32,
+    /// Nodes in the cluster.
+    pub size: u32,
+    /// Own identity as published.
+    pub identity: IdentityRecord,
+    /// Secret half of the identity's key.
+    pub secret_key: [u8; 32],
+    /// Own endpoint as published.
+    pub endpoint: EndpointRecord,
+}
+
+/// Another node, as its tags describe it now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Instance id.
+    pub instance_id: String,
+    /// Rank.
+    pub rank: u32,
+    /// Identity, once registered.
+    pub identity: Option<IdentityRecord>,
+    /// Endpoint, once registered.
+    pub endpoint: Option<EndpointRecord>,
+}
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// Result of a look-up: every other member of the cluster.
+    Members(Vec<Member>),
+    /// A look-up failed.
+    LookUpFailed,
+    /// A message came in over the fabric.
+    Received(Vec<u8>),
+    /// A send to this rank failed.
+    SendFailed(u32),
+    /// The fabric worker was started anew: no address is inserted any more.
+    FabricRestarted,
+    /// The deadline passed.
+    Tick,
+}
+
+/// Something to do.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Output {
+    /// Insert the peer's address.
+    AddPeer {
+        /// Rank.
+        rank: u32,
+        /// Address.
+        address: Vec<u8>,
+    },
+    /// Remove the peer's address.
+    RemovePeer {
+        /// Rank.
+        rank: u32,
+    },
+    /// Send a message.
+    Send {
+        /// Rank.
+        rank: u32,
+        /// Message, at most 4096 bytes.
+        bytes: Vec<u8>,
+    },
+    /// Read the members' tags and answer with `Members` or `LookUpFailed`.
+    LookUp,
+    /// Let the worker answer and send probes with this token.
+    ArmProbe {
+        /// Rank.
+        rank: u32,
+        /// Token; a secret of the pair, `Debug` does not show it.
+        token: [u8; 16],
+    },
+    /// A peer's state changed; log it.
+    Changed {
+        /// Rank.
+        rank: u32,
+        /// State before.
+        from: PeerState,
+        /// State now.
+        to: PeerState,
+        /// Reason code, when the new state is not good.
+        reason: Option<&'static str>,
+    },
+}
+
+impl std::fmt::Debug for Output {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::AddPeer { rank, address } => {
+                f.debug_struct("AddPeer").field("rank", rank).field("address", address).finish()
+            }
+            Self::RemovePeer { rank } => f.debug_struct("RemovePeer").field("rank", rank).finish(),
+            Self::Send { rank, bytes } => {
+                f.debug_struct("Send").field("rank", rank).field("len", &bytes.len()).finish()
+            }
+            Self::LookUp => f.write_str("LookUp"),
+            Self::ArmProbe { rank, .. } => {
+                f.debug_struct("ArmProbe").field("rank", rank).finish_non_exhaustive()
+            }
+            Self::Changed { rank, from, to, reason } => f
+                .debug_struct("Changed")
+                .field("rank", rank)
+                .field("from", from)
+                .field("to", to)
+                .field("reason", reason)
+                .finish(),
+        }
+    }
+}
+
+/// State of one peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PeerState {
+    /// No tags seen.
+    Unknown,
+    /// Tags seen, handshake not finished.
+    Handshaking,
+    /// Paired, heartbeats arrive.
+    Paired,
+    /// Was paired, heartbeats stopped.
+    Lost,
+    /// Handshake refused.
+    Refused,
+}
+
+/// What is known of one peer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeerView {
+    /// Rank.
+    pub rank: u32,
+    /// Instance id, once known.
+    pub instance_id: Option<String>,
+    /// State.
+    pub state: PeerState,
+    /// Reason code, when the state is not good.
+    pub reason: Option<&'static str>,
+    /// Since when the state holds.
+    pub since: Duration,
+    /// When it was last heard under seal.
+    pub last_heard: Option<Duration>,
+    /// Times it has been paired.
+    pub pairings: u64,
+}
