@@ -21,6 +21,8 @@ pub enum Command {
         source: Option<IpAddr>,
         /// `libfabric.so.1` to use instead of the search order.
         library: Option<PathBuf>,
+        /// Own rank, the sender in probe headers.
+        rank: u32,
     },
     /// Inserts a peer's address; replaces the one it had.
     AddPeer {
