@@ -110,6 +110,9 @@ reasons! {
     MLFLOW_UNREACHABLE "mlflow.unreachable" Warning Watch
         "SageMaker does not answer or refuses to create a presigned MLflow URL."
         "See the evidence; a tracking server needs up to 25 minutes to be created or started."
+    ENVIRONMENT_STALE "node.environment_stale" Warning FixSetting
+        "The environment files of this node do not name its MLflow tracking ARN."
+        "Run `systemctl restart nixl-environment.service` and read its journal."
 }
 
 /// The reason with this code.

@@ -1,1 +1,26 @@
-//! Room: see ARCHITECTURE.md.
+//! The node daemon: boots, registers its instance by tags, supervises the
+//! process that owns the fabric, keeps the pairing alive and tells the truth
+//! about all of it on 127.0.0.1:9100. See ARCHITECTURE.md.
+
+pub mod backoff;
+pub mod beat;
+pub mod board;
+pub mod boot;
+pub mod cli;
+pub mod engine;
+pub mod environment;
+pub mod events;
+pub mod explain;
+pub mod health;
+pub mod http;
+pub mod identity;
+pub mod log;
+pub mod mlflow;
+pub mod notify;
+pub mod port;
+pub mod publisher;
+pub mod registry;
+pub mod run;
+pub mod settings;
+pub mod wiring;
+pub mod worker;

@@ -1,0 +1,123 @@
+//! The command line.
+
+use crate::{environment, explain, health, log, port, run};
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+use nixl_cluster::name::HEALTH_PORT;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Node daemon of nixl: registers this instance, pairs it over libfabric and
+/// tells how it is on 127.0.0.1:9100.
+#[derive(Debug, Parser)]
+#[command(name = "nixl-noded", version)]
+pub struct Cli {
+    /// What to log, e.g. `debug` or `info,nixl_noded=debug`.
+    #[arg(long, global = true, env = log::VARIABLE, default_value = log::DEFAULT,
+          value_parser = checked_filter)]
+    log: String,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs the daemon, in the foreground, until SIGTERM.
+    Run(RunArgs),
+    /// Writes MLFLOW_TRACKING_ARN to /etc/environment, profile.d and /run/nixl (root).
+    Environment {
+        /// Settings file.
+        #[arg(long, value_name = "FILE", default_value = nixl_cluster::settings::PATH)]
+        settings: PathBuf,
+        /// Folder in whose place `/` is taken.
+        #[arg(long, value_name = "DIR", default_value = "/")]
+        root: PathBuf,
+    },
+    /// Owns the fabric for the daemon, which speaks to it on descriptor 3.
+    #[command(hide = true)]
+    FabricWorker,
+    /// Explains a reason code, or all of them.
+    Explain {
+        /// Code as in /health, the state tag and the journal.
+        code: Option<String>,
+        /// Prints the journal's message catalog instead.
+        #[arg(long, conflicts_with = "code")]
+        catalog: bool,
+    },
+    /// Asks the daemon on this node how it is; exit code 1 if it fails.
+    Health {
+        /// Where the daemon listens.
+        #[arg(long, value_name = "ADDRESS:PORT", default_value_t = default_listen(),
+              value_parser = port::parse)]
+        listen: SocketAddr,
+    },
+}
+
+/// Options of `run`.
+#[derive(Debug, clap::Args)]
+pub struct RunArgs {
+    /// Settings file, written by user data.
+    #[arg(long, value_name = "FILE", default_value = nixl_cluster::settings::PATH)]
+    pub settings: PathBuf,
+    /// Loopback address of the HTTP interface, unless systemd passes a socket.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value_t = default_listen(),
+          value_parser = port::parse)]
+    pub listen: SocketAddr,
+}
+
+fn default_listen() -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, HEALTH_PORT).into()
+}
+
+fn checked_filter(text: &str) -> Result<String, String> {
+    log::filter(text).map(|_| text.to_owned())
+}
+
+impl Cli {
+    /// Does what was asked.
+    ///
+    /// # Errors
+    /// With the chain of what went wrong.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        // The worker's stderr goes to the daemon, which keeps its last line.
+        let filter = log::filter(&self.log).map_err(anyhow::Error::msg)?;
+        match self.command {
+            Command::Run(args) => {
+                log::install(filter);
+                run::run(args)?;
+            }
+            Command::Environment { settings, root } => {
+                log::install(filter);
+                environment::run(&settings, &root)?;
+            }
+            Command::FabricWorker => fabric_worker()?,
+            Command::Explain { catalog: true, .. } => print!("{}", explain::catalog()),
+            Command::Explain { code: Some(code), .. } => print!("{}", explain::code(&code)?),
+            Command::Explain { code: None, .. } => print!("{}", explain::all()),
+            Command::Health { listen } => {
+                let usable = health::run(listen)?;
+                return Ok(if usable { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn fabric_worker() -> anyhow::Result<()> {
+    let socket = crate::worker::inherited_socket().context(
+        "descriptor 3 is no socket; this command is started by `nixl-noded run`, not by hand",
+    )?;
+    Ok(nixl_fabric::worker::run(socket)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

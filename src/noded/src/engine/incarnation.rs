@@ -1,0 +1,304 @@
+//! One life of a worker: open, publish, pair, measure, until either ends.
+
+use super::links::Links;
+use super::report::Reporter;
+use super::{End, Engine, Machine};
+use crate::beat::INTERVAL;
+use crate::board::{Reading, name};
+use crate::registry::RegistryError;
+use crate::worker::{FromWorker, Worker};
+use crate::{events, identity};
+use nixl_cluster::{EndpointRecord, Provider, reason, tag};
+use nixl_fabric::protocol::{Command, Event};
+use nixl_pairing::{Input, LocalNode, Member, Output, PeerState};
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+use tokio::task::JoinSet;
+use tokio::time::sleep_until;
+
+/// A look-up that takes longer has failed; it is asked for again.
+const LOOK_UP_TIMEOUT: Duration = Duration::from_secs(15);
+/// Least time between two ticks, so that no deadline can make the loop spin.
+/// Stands for a deadline of "nothing is due", which would overflow an instant.
+const NEVER: Duration = Duration::from_secs(3600);
+const MIN_TICK: Duration = Duration::from_millis(1);
+
+struct Opened {
+    provider_name: String,
+    address: Vec<u8>,
+}
+
+struct Life<'a> {
+    engine: &'a Engine,
+    report: &'a mut Reporter,
+    worker: Worker,
+    machine: Box<dyn Machine>,
+    start: Instant,
+    links: Links,
+    look_ups: JoinSet<Result<Vec<Member>, RegistryError>>,
+    last_sign: Instant,
+    last_tick: Instant,
+}
+
+impl Engine {
+    pub(super) async fn incarnation(&self, report: &mut Reporter, epoch: &mut u64) -> End {
+        let mut worker = match self.spawner.spawn() {
+            Ok(worker) => worker,
+            Err(error) => return End::Died(format!("it could not be started: {error}")),
+        };
+        let opened = tokio::select! {
+            () = self.stop.cancelled() => return End::Stopped,
+            opened = self.beat.during(self.open(&mut worker, report)) => opened,
+        };
+        let opened = match opened {
+            Ok(opened) => opened,
+            Err(end) => return end,
+        };
+        let identity = match identity::generate(*epoch) {
+            Ok(identity) => identity,
+            Err(error) => return End::Died(format!("no identity could be made: {error:#}")),
+        };
+        *epoch = identity.record.epoch;
+        let endpoint = EndpointRecord { provider: self.settings.provider, address: opened.address };
+        report.opened(&opened.provider_name);
+        self.publisher.want([
+            (tag::IDENTITY, identity.record.to_string()),
+            (tag::ENDPOINT, endpoint.to_string()),
+            (tag::STATE, report.state_record()),
+        ]);
+        let local = LocalNode {
+            cluster: self.settings.cluster.clone(),
+            instance_id: self.instance.id.clone(),
+            rank: self.instance.launch_index,
+            size: self.settings.size,
+            identity: identity.record,
+            secret_key: identity.secret_key,
+            endpoint,
+        };
+        let now = Instant::now();
+        let life = Life {
+            engine: self,
+            report,
+            worker,
+            machine: (self.machines)(local, Duration::ZERO),
+            start: now,
+            links: Links::new(self.timings.clone()),
+            look_ups: JoinSet::new(),
+            last_sign: now,
+            last_tick: now,
+        };
+        life.run().await
+    }
+
+    async fn open(&self, worker: &mut Worker, report: &mut Reporter) -> Result<Opened, End> {
+        let source = match self.settings.provider {
+            Provider::Tcp => self.instance.local_ipv4.map(IpAddr::V4),
+            Provider::Efa | Provider::Shm => None,
+        };
+        let command = Command::Open {
+            provider: self.settings.provider.to_string(),
+            source,
+            library: None,
+            // The header's width; a reservation never holds that many.
+            rank: u16::try_from(self.instance.launch_index).unwrap_or(u16::MAX),
+        };
+        // A worker that is gone already says so through its events.
+        let _ = worker.commands.send(command);
+        let answer = tokio::time::timeout(self.timings.open, async {
+            loop {
+                match worker.events.recv().await {
+                    Some(FromWorker::Event(Event::Opened {
+                        provider_name,
+                        domain,
+                        library,
+                        library_version,
+                        address,
+                    })) => {
+                        tracing::info!(
+                            provider = %provider_name, %domain, %library, %library_version,
+                            "endpoint open on {provider_name} {domain} (libfabric {library_version})"
+                        );
+                        return Ok(Opened { provider_name, address });
+                    }
+                    Some(FromWorker::Event(Event::OpenFailed { code, message })) => {
+                        report.not_opened(&code, &message);
+                        return Err(End::NotOpened);
+                    }
+                    Some(FromWorker::Event(_)) => {}
+                    Some(FromWorker::Died(how)) => return Err(End::Died(how)),
+                    None => return Err(End::Died("it ended".to_owned())),
+                }
+            }
+        });
+        answer.await.unwrap_or_else(|_| {
+            let secs = self.timings.open.as_secs();
+            Err(End::Died(format!("it opened no endpoint within {secs} s and was killed")))
+        })
+    }
+}
+
+impl Life<'_> {
+    async fn run(mut self) -> End {
+        let mut interval = tokio::time::interval(INTERVAL);
+        loop {
+            self.engine.beat.now();
+            let due = self.start + self.machine.deadline().min(NEVER);
+            let tick = due.max(self.last_tick + MIN_TICK);
+            let probe = self.links.due();
+            tokio::select! {
+                () = self.engine.stop.cancelled() => {
+                    self.shut_down().await;
+                    return End::Stopped;
+                }
+                said = self.worker.events.recv() => match said {
+                    Some(FromWorker::Event(event)) => {
+                        self.last_sign = Instant::now();
+                        self.on_event(event);
+                    }
+                    Some(FromWorker::Died(how)) => return End::Died(how),
+                    None => return End::Died("it ended".to_owned()),
+                },
+                Some(found) = self.look_ups.join_next() => {
+                    self.on_look_up(found.unwrap_or_else(|error| {
+                        let message = format!("the look-up ended: {error}");
+                        Err(RegistryError { denied: false, message })
+                    }));
+                }
+                () = sleep_until(tick.into()) => {
+                    self.last_tick = Instant::now();
+                    self.drive(Input::Tick);
+                }
+                () = sleep_until(probe.unwrap_or(tick).into()), if probe.is_some() => {
+                    for command in self.links.start_due(Instant::now()) {
+                        self.command(command);
+                    }
+                }
+                _ = interval.tick() => {
+                    let silence = self.last_sign.elapsed();
+                    if silence > self.engine.timings.silence {
+                        let secs = silence.as_secs();
+                        return End::Died(format!("it gave no sign of life for {secs} s and was killed"));
+                    }
+                    self.tell();
+                }
+            }
+        }
+    }
+
+    fn on_event(&mut self, event: Event) {
+        match event {
+            Event::Received { bytes } => self.drive(Input::Received(bytes)),
+            Event::SendFailed { peer, errno, prov_errno, message } => {
+                self.links.send_failed(peer, format!("{message} ({errno}, provider {prov_errno})"));
+                self.drive(Input::SendFailed(peer));
+            }
+            Event::Fault { errno, prov_errno, message } => {
+                self.report.fault(&format!("{message} ({errno}, provider {prov_errno})"));
+            }
+            Event::ProbeDone { .. } => {
+                self.links.done(&event);
+                self.tell();
+            }
+            Event::OpenFailed { message, .. } | Event::Opened { provider_name: message, .. } => {
+                tracing::warn!(%message, "the fabric worker opened twice");
+            }
+            Event::Alive => {}
+        }
+    }
+
+    fn on_look_up(&mut self, found: Result<Vec<Member>, RegistryError>) {
+        match found {
+            Ok(members) => {
+                self.engine.board.set(name::LOOK_UP, Reading::good(members.len()));
+                self.drive(Input::Members(members));
+            }
+            Err(error) => {
+                let reason = &reason::EC2_UNREACHABLE;
+                events::reason(reason, &error.message);
+                self.engine.board.set(name::LOOK_UP, Reading::bad(reason, error.message));
+                self.drive(Input::LookUpFailed);
+            }
+        }
+    }
+
+    fn drive(&mut self, input: Input) {
+        let outputs = self.machine.handle(self.start.elapsed(), input);
+        self.carry_out_all(outputs);
+    }
+
+    fn carry_out_all(&mut self, outputs: Vec<Output>) {
+        let mut changed = false;
+        for output in outputs {
+            changed |= matches!(output, Output::Changed { .. });
+            self.carry_out(output);
+        }
+        if changed {
+            self.tell();
+        }
+    }
+
+    fn carry_out(&mut self, output: Output) {
+        match output {
+            Output::AddPeer { rank, address } => {
+                self.command(Command::AddPeer { peer: rank, address });
+            }
+            Output::RemovePeer { rank } => self.command(Command::RemovePeer { peer: rank }),
+            Output::Send { rank, bytes } => self.command(Command::Send { peer: rank, bytes }),
+            Output::ArmProbe { rank, token } => {
+                self.command(Command::ArmProbe { peer: rank, token });
+            }
+            Output::LookUp => self.look_up(),
+            Output::Changed { rank, from, to, reason } => {
+                let peers = self.machine.peers();
+                let id = peers.iter().find(|peer| peer.rank == rank);
+                let id = id.and_then(|peer| peer.instance_id.as_deref());
+                events::peer_changed(rank, id, from, to, reason);
+                if to == PeerState::Paired {
+                    self.links.paired(rank, Instant::now());
+                } else {
+                    self.links.unpaired(rank);
+                }
+            }
+        }
+    }
+
+    fn look_up(&mut self) {
+        // One at a time: its answer serves whoever asked meanwhile.
+        if !self.look_ups.is_empty() {
+            return;
+        }
+        let registry = self.engine.registry.clone();
+        self.look_ups.spawn(async move {
+            tokio::time::timeout(LOOK_UP_TIMEOUT, registry.members()).await.unwrap_or_else(|_| {
+                let message = format!("no answer within {} s", LOOK_UP_TIMEOUT.as_secs());
+                Err(RegistryError { denied: false, message })
+            })
+        });
+    }
+
+    fn command(&self, command: Command) {
+        // A worker that is gone already says so through its events.
+        let _ = self.worker.commands.send(command);
+    }
+
+    fn tell(&mut self) {
+        let (peers, all) = (self.machine.peers(), self.machine.all_paired());
+        self.report.peers(&peers, all, self.start.elapsed(), &self.links);
+    }
+
+    async fn shut_down(&mut self) {
+        let goodbyes = self.machine.bye(self.start.elapsed());
+        self.carry_out_all(goodbyes);
+        self.command(Command::Shutdown);
+        let ended = async {
+            while let Some(said) = self.worker.events.recv().await {
+                if matches!(said, FromWorker::Died(_)) {
+                    break;
+                }
+            }
+        };
+        if tokio::time::timeout(self.engine.timings.shutdown, ended).await.is_err() {
+            tracing::warn!("the fabric worker did not end in time and is killed");
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! When to measure which link, and what came of it.
+//!
+//! A measurement is 200 round trips of 64 bytes: enough for a 99th percentile
+//! that means something, and about a millisecond of traffic on EFA.
+
+use super::Timings;
+use nixl_fabric::protocol::{Command, Event};
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+const PROBE_SIZE_BYTES: u32 = 64;
+const PROBE_COUNT: u32 = 200;
+/// A measurement not reported by then is lost with its worker's patience.
+const GIVE_UP: Duration = Duration::from_secs(60);
+
+/// Result of one measurement.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Measured {
+    pub p50_micros: f64,
+    pub p99_micros: f64,
+    pub lost: u32,
+}
+
+/// All links by rank.
+pub(super) struct Links {
+    timings: Timings,
+    next: BTreeMap<u32, Instant>,
+    measured: BTreeMap<u32, Measured>,
+    send_errors: BTreeMap<u32, String>,
+}
+
+impl Links {
+    pub fn new(timings: Timings) -> Self {
+        Self {
+            timings,
+            next: BTreeMap::new(),
+            measured: BTreeMap::new(),
+            send_errors: BTreeMap::new(),
+        }
+    }
+
+    pub fn paired(&mut self, rank: u32, now: Instant) {
+        self.next.insert(rank, now + self.timings.probe_delay);
+        self.send_errors.remove(&rank);
+    }
+
+    /// What was measured says nothing about a link that is gone.
+    pub fn unpaired(&mut self, rank: u32) {
+        self.next.remove(&rank);
+        self.measured.remove(&rank);
+    }
+
+    pub fn send_failed(&mut self, rank: u32, error: String) {
+        self.send_errors.insert(rank, error);
+    }
+
+    pub fn due(&self) -> Option<Instant> {
+        self.next.values().min().copied()
+    }
+
+    /// Commands for every measurement that is due.
+    pub fn start_due(&mut self, now: Instant) -> Vec<Command> {
+        let mut commands = Vec::new();
+        for (rank, due) in &mut self.next {
+            if *due <= now {
+                *due = now + GIVE_UP;
+                commands.push(Command::Probe {
+                    peer: *rank,
+                    size_bytes: PROBE_SIZE_BYTES,
+                    count: PROBE_COUNT,
+                });
+            }
+        }
+        commands
+    }
+
+    /// Takes a [`Event::ProbeDone`].
+    pub fn done(&mut self, event: &Event) {
+        let Event::ProbeDone { peer, answered, lost, p50_nanos, p99_nanos, .. } = event else {
+            return;
+        };
+        // A report that comes after the peer was lost belongs to no link.
+        let Some(next) = self.next.get_mut(peer) else { return };
+        *next = Instant::now() + self.timings.probe_interval;
+        if *answered > 0 {
+            self.measured.insert(
+                *peer,
+                Measured {
+                    p50_micros: micros(*p50_nanos),
+                    p99_micros: micros(*p99_nanos),
+                    lost: *lost,
+                },
+            );
+        }
+    }
+
+    pub fn measured(&self, rank: u32) -> Option<Measured> {
+        self.measured.get(&rank).copied()
+    }
+
+    pub fn send_error(&self, rank: u32) -> Option<&str> {
+        self.send_errors.get(&rank).map(String::as_str)
+    }
+}
+
+/// With two decimals; more would be noise.
+#[expect(clippy::cast_precision_loss, reason = "a round trip is far below 2^53 ns")]
+fn micros(nanos: u64) -> f64 {
+    ((nanos as f64) / 10.0).round() / 100.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn done(peer: u32, answered: u32) -> Event {
+        Event::ProbeDone {
+            peer,
+            size_bytes: 64,
+            answered,
+            lost: 1,
+            min_nanos: 1,
+            p50_nanos: 15_678,
+            p99_nanos: 20_000,
+            max_nanos: 1,
+        }
+    }
+
+    #[test]
+    fn a_pair_is_measured_soon_and_then_again() {
+        let mut links = Links::new(Timings::default());
+        let now = Instant::now();
+        links.paired(1, now);
+        assert!(links.start_due(now).is_empty());
+        let later = now + Duration::from_millis(200);
+        assert_eq!(links.start_due(later).len(), 1);
+        assert!(links.start_due(later).is_empty(), "one at a time");
+        links.done(&done(1, 199));
+        let expected = Measured { p50_micros: 15.68, p99_micros: 20.0, lost: 1 };
+        assert_eq!(links.measured(1), Some(expected));
+        assert!(links.due().unwrap() > now + Duration::from_secs(9));
+    }
+
+    #[test]
+    fn a_lost_link_has_no_measurement() {
+        let mut links = Links::new(Timings::default());
+        links.paired(1, Instant::now());
+        links.done(&done(1, 200));
+        links.unpaired(1);
+        links.done(&done(1, 200));
+        assert_eq!((links.measured(1), links.due()), (None, None));
+    }
+}

@@ -1,0 +1,124 @@
+//! The heart: one incarnation after the other.
+//!
+//! An incarnation is one life of the fabric worker with its own key, epoch
+//! and pairing. A new worker has a new address; peers learn addresses from
+//! tags and refresh them by epoch, so the whole identity is made anew.
+
+mod incarnation;
+mod links;
+mod machine;
+mod report;
+#[cfg(test)]
+mod tests;
+
+pub use machine::{Machine, MachineMaker, pairing};
+
+use crate::backoff::Backoff;
+use crate::beat::Beat;
+use crate::board::Board;
+use crate::boot::Instance;
+use crate::publisher::Publisher;
+use crate::registry::Registry;
+use crate::worker::Spawner;
+use nixl_cluster::NodeSettings;
+use report::Reporter;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
+
+/// How long things may take.
+#[derive(Debug, Clone)]
+pub struct Timings {
+    /// Opening an endpoint; EFA's takes about a second.
+    pub open: Duration,
+    /// Silence after which a worker counts as hung; it says `Alive` each second.
+    pub silence: Duration,
+    /// Between two measurements of a link.
+    pub probe_interval: Duration,
+    /// From paired to the first measurement: the peer has to be armed too.
+    pub probe_delay: Duration,
+    /// First wait before a new worker.
+    pub restart_first: Duration,
+    /// Last wait before a new worker.
+    pub restart_most: Duration,
+    /// Time a worker has to end when the daemon stops.
+    pub shutdown: Duration,
+}
+
+impl Default for Timings {
+    fn default() -> Self {
+        Self {
+            open: Duration::from_secs(10),
+            silence: Duration::from_secs(5),
+            probe_interval: Duration::from_secs(10),
+            probe_delay: Duration::from_millis(200),
+            restart_first: Duration::from_millis(200),
+            restart_most: Duration::from_secs(10),
+            shutdown: Duration::from_millis(700),
+        }
+    }
+}
+
+/// A life longer than this was no failure to start.
+const LONG_LIFE: Duration = Duration::from_secs(30);
+
+/// Everything an incarnation needs.
+pub struct Engine {
+    /// What the launcher said.
+    pub settings: NodeSettings,
+    /// What IMDS said.
+    pub instance: Instance,
+    /// Where the others are found.
+    pub registry: Arc<dyn Registry>,
+    /// Starts workers.
+    pub spawner: Arc<dyn Spawner>,
+    /// Makes the pairing.
+    pub machines: MachineMaker,
+    /// Where results go.
+    pub board: Board,
+    /// This node's tags.
+    pub publisher: Publisher,
+    /// Proof of progress.
+    pub beat: Beat,
+    /// Ends the engine.
+    pub stop: CancellationToken,
+    /// How long things may take.
+    pub timings: Timings,
+}
+
+/// Why an incarnation ended.
+enum End {
+    /// The daemon stops.
+    Stopped,
+    /// The endpoint could not be opened; already told.
+    NotOpened,
+    /// The worker died.
+    Died(String),
+}
+
+impl Engine {
+    /// Runs until stopped.
+    pub async fn run(self) {
+        let mut report = Reporter::new(self.board.clone(), self.publisher.clone());
+        let mut backoff = Backoff::new(self.timings.restart_first, self.timings.restart_most);
+        let mut epoch = 0;
+        loop {
+            self.beat.now();
+            let started = Instant::now();
+            match self.incarnation(&mut report, &mut epoch).await {
+                End::Stopped => break,
+                End::NotOpened => {}
+                End::Died(how) => report.worker_died(&how),
+            }
+            if started.elapsed() > LONG_LIFE {
+                backoff.reset();
+            }
+            let wait = self.beat.during(tokio::time::sleep(backoff.next()));
+            tokio::select! {
+                () = self.stop.cancelled() => break,
+                () = wait => {}
+            }
+        }
+        report.stopped();
+    }
+}

@@ -1,0 +1,222 @@
+//! What the engine knows, told to the board, the journal and the state tag.
+
+use super::links::Links;
+use crate::board::{Board, Reading, name};
+use crate::events;
+use crate::publisher::Publisher;
+use nixl_cluster::reason::{self, Reason};
+use nixl_cluster::{Phase, StateRecord, tag};
+use nixl_pairing::{PeerState, PeerView};
+use std::time::{Duration, Instant};
+
+/// An error that does not come again for this long is over.
+const FORGET: Duration = Duration::from_secs(60);
+/// Readings whose errors a person must clear before pairing can succeed.
+const BLOCKING: &[&str] = &[name::ENDPOINT, name::PEER];
+
+pub(super) struct Reporter {
+    board: Board,
+    publisher: Publisher,
+    open: bool,
+    was_paired: bool,
+    all_paired: bool,
+    deaths: u64,
+    last_death: Option<Instant>,
+    last_fault: Option<Instant>,
+    phase: Phase,
+    since_secs: u64,
+}
+
+impl Reporter {
+    pub fn new(board: Board, publisher: Publisher) -> Self {
+        board.set(name::WORKER, Reading::good(0));
+        board.set(
+            name::ENDPOINT,
+            Reading::bad(&reason::INITIALIZING, "the endpoint is being opened"),
+        );
+        Self {
+            board,
+            publisher,
+            open: false,
+            was_paired: false,
+            all_paired: false,
+            deaths: 0,
+            last_death: None,
+            last_fault: None,
+            phase: Phase::Booting,
+            since_secs: unix_secs(),
+        }
+    }
+
+    pub fn opened(&mut self, provider_name: &str) {
+        self.open = true;
+        self.board.set(name::ENDPOINT, Reading::good(provider_name));
+        self.board.describe(|node| node.provider = Some(provider_name.to_owned()));
+        self.settle();
+    }
+
+    pub fn not_opened(&mut self, code: &str, message: &str) {
+        let reason = reason::find(code).unwrap_or(&reason::FABRIC_ERROR);
+        events::reason(reason, message);
+        self.closed(Reading::bad(reason, message));
+    }
+
+    pub fn worker_died(&mut self, how: &str) {
+        self.deaths += 1;
+        self.last_death = Some(Instant::now());
+        let evidence = format!("died {} times since the daemon started, last: {how}", self.deaths);
+        events::worker_died(self.deaths, how);
+        let reading = Reading::bad(&reason::FABRIC_WORKER_DIED, evidence.as_str());
+        self.board.set(name::WORKER, reading.value(self.deaths));
+        self.closed(Reading::bad(&reason::FABRIC_WORKER_DIED, evidence));
+    }
+
+    fn closed(&mut self, endpoint: Reading) {
+        self.open = false;
+        self.all_paired = false;
+        self.board.set(name::ENDPOINT, endpoint);
+        self.board.set_all(name::PEER, Vec::new());
+        self.board
+            .set(name::PEERS, Reading::bad(&reason::INITIALIZING, "no endpoint is open").value(0));
+        self.links_gone();
+        self.board.describe(|node| {
+            node.provider = None;
+            node.peers.clear();
+        });
+        self.settle();
+    }
+
+    fn links_gone(&self) {
+        for name in [name::LINK_P50, name::LINK_P99, name::LINK_LOST] {
+            self.board.set_all(name, Vec::new());
+        }
+    }
+
+    pub fn fault(&mut self, message: &str) {
+        self.last_fault = Some(Instant::now());
+        events::reason(&reason::FABRIC_ERROR, message);
+        self.board.set(name::FAULTS, Reading::bad(&reason::FABRIC_ERROR, message));
+        self.settle();
+    }
+
+    /// Every peer, told anew: called at each change and each second.
+    pub fn peers(&mut self, peers: &[PeerView], all_paired: bool, now: Duration, links: &Links) {
+        self.all_paired = all_paired;
+        self.was_paired |= all_paired;
+        let readings: Vec<Reading> =
+            peers.iter().map(|peer| reading(peer, now, links.send_error(peer.rank))).collect();
+        let paired: Vec<&PeerView> =
+            peers.iter().filter(|peer| peer.state == PeerState::Paired).collect();
+        let count = format!("{} of {} peers are paired", paired.len(), peers.len());
+        let worst = readings
+            .iter()
+            .filter_map(|reading| reading.reason.as_ref().map(|(reason, _)| *reason))
+            .max_by_key(|reason| reason.severity);
+        let total = if all_paired {
+            Reading::good(paired.len())
+        } else {
+            Reading::bad(worst.unwrap_or(&reason::INITIALIZING), count).value(paired.len())
+        };
+        self.board.set(name::PEERS, total);
+        self.board.set_all(name::PEER, readings);
+        let link = |value: fn(super::links::Measured) -> serde_json::Value, unit| {
+            let of = |peer: &&PeerView| {
+                let measured = links.measured(peer.rank)?;
+                Some(Reading::good(value(measured)).unit(unit).about(id(peer)))
+            };
+            paired.iter().filter_map(of).collect::<Vec<Reading>>()
+        };
+        self.board.set_all(name::LINK_P50, link(|link| link.p50_micros.into(), "us"));
+        self.board.set_all(name::LINK_P99, link(|link| link.p99_micros.into(), "us"));
+        self.board.set_all(name::LINK_LOST, link(|link| link.lost.into(), "probes"));
+        self.board.describe(|node| node.peers = paired.iter().map(|peer| id(peer)).collect());
+        self.forget();
+        self.settle();
+    }
+
+    /// Takes back what has not come again.
+    fn forget(&mut self) {
+        let over = |at: &mut Option<Instant>| at.take_if(|at| at.elapsed() > FORGET).is_some();
+        if over(&mut self.last_death) {
+            self.board.set(name::WORKER, Reading::good(self.deaths));
+        }
+        if over(&mut self.last_fault) {
+            self.board.set_all(name::FAULTS, Vec::new());
+        }
+    }
+
+    /// The phase of this moment, to the board and the tag.
+    fn settle(&mut self) {
+        let phase = self.phase_now();
+        if phase != self.phase {
+            tracing::info!(phase = %phase, "phase {} -> {phase}", self.phase);
+            self.phase = phase;
+            self.since_secs = unix_secs();
+        }
+        self.board.set_all_paired(self.all_paired);
+        self.board.describe(|node| node.phase = phase.to_string());
+        // Before the endpoint is open a tag would only repeat what its absence
+        // says; a failure to open it is worth a write.
+        if phase != Phase::Booting {
+            self.publisher.want([(tag::STATE, self.state_record())]);
+        }
+    }
+
+    fn phase_now(&self) -> Phase {
+        if self.all_paired {
+            Phase::Paired
+        } else if self.was_paired {
+            Phase::Degraded
+        } else if self.board.has_error(BLOCKING) {
+            Phase::Failed
+        } else if self.open {
+            Phase::Registered
+        } else {
+            Phase::Booting
+        }
+    }
+
+    pub fn state_record(&self) -> String {
+        let reason = self.board.worst_for_tag().map(|reason| reason.code.to_owned());
+        StateRecord { phase: self.phase, reason, since_secs: self.since_secs }.to_string()
+    }
+
+    /// The daemon ends: nobody listens on the published endpoint any more.
+    pub fn stopped(&mut self) {
+        let reason = Some(reason::INITIALIZING.code.to_owned());
+        let record = StateRecord { phase: Phase::Booting, reason, since_secs: unix_secs() };
+        self.publisher.want([(tag::STATE, record.to_string())]);
+    }
+}
+
+fn id(peer: &PeerView) -> String {
+    peer.instance_id.clone().unwrap_or_else(|| format!("rank {}", peer.rank))
+}
+
+fn reading(peer: &PeerView, now: Duration, send_error: Option<&str>) -> Reading {
+    let (value, usual): (_, Option<&'static Reason>) = match peer.state {
+        PeerState::Paired => ("paired", None),
+        PeerState::Unknown => ("unknown", Some(&reason::PEER_UNKNOWN)),
+        PeerState::Handshaking => ("handshaking", Some(&reason::INITIALIZING)),
+        PeerState::Lost => ("lost", Some(&reason::PEER_LOST)),
+        PeerState::Refused => ("refused", Some(&reason::PEER_REFUSED)),
+    };
+    let told = peer.reason.and_then(reason::find).or(usual).filter(|_| usual.is_some());
+    let reason = told.map(|reason| {
+        let secs = now.saturating_sub(peer.since).as_secs();
+        let mut evidence = format!("{} (rank {}) is {value} for {secs} s", id(peer), peer.rank);
+        if let Some(heard) = peer.last_heard {
+            let ago = now.saturating_sub(heard).as_secs_f64();
+            evidence = format!("{evidence}, last heard {ago:.1} s ago");
+        }
+        if let Some(error) = send_error {
+            evidence = format!("{evidence}; last send error: {error}");
+        }
+        (reason, evidence)
+    });
+    Reading { reason, ..Reading::good(value).about(id(peer)) }
+}
+
+fn unix_secs() -> u64 {
+    u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or(0)
+}

@@ -1,0 +1,121 @@
+//! `nixl-noded health`: asks the daemon and prints what it says, readable.
+
+use anyhow::{Context as _, bail};
+use nixl_cluster::health::{Check, HealthDocument, Status};
+use std::fmt::Write as _;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+/// The daemon answers from memory.
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// Far above any document.
+const MAX_ANSWER_BYTES: u64 = 4 << 20;
+
+/// GET over HTTP/1.0, which needs no client: status and body.
+///
+/// # Errors
+/// If nobody answers with HTTP.
+pub fn get(address: SocketAddr, path: &str) -> anyhow::Result<(u16, String)> {
+    let mut stream = TcpStream::connect_timeout(&address, TIMEOUT).with_context(|| {
+        format!("nothing answers on {address}; is it running? `systemctl status nixl-noded`")
+    })?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
+    stream.set_write_timeout(Some(TIMEOUT))?;
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: localhost:{}\r\n\r\n", address.port())?;
+    let mut answer = String::new();
+    stream
+        .take(MAX_ANSWER_BYTES)
+        .read_to_string(&mut answer)
+        .with_context(|| format!("no answer on {address} within {} s", TIMEOUT.as_secs()))?;
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    let mut words = head.split_ascii_whitespace();
+    match (words.next(), words.next().and_then(|status| status.parse().ok())) {
+        (Some(protocol), Some(status)) if protocol.starts_with("HTTP/") => {
+            Ok((status, body.to_owned()))
+        }
+        _ => bail!("what answers on {address} does not speak HTTP"),
+    }
+}
+
+/// Asks and prints; whether the node is usable.
+///
+/// # Errors
+/// If there is no health document to be had.
+pub fn run(address: SocketAddr) -> anyhow::Result<bool> {
+    let (status, body) = get(address, "/health")?;
+    let document: HealthDocument = serde_json::from_str(&body).with_context(|| {
+        format!("what answers on {address} (HTTP {status}) is no nixl-noded of this release")
+    })?;
+    std::io::stdout().write_all(table(&document).as_bytes())?;
+    Ok(document.status != Status::Fail)
+}
+
+fn word(status: Status) -> &'static str {
+    match status {
+        Status::Pass => "pass",
+        Status::Warn => "warn",
+        Status::Fail => "FAIL",
+    }
+}
+
+fn table(document: &HealthDocument) -> String {
+    let mut text =
+        format!("{}  {}: {}\n\n", word(document.status), document.service_id, document.output);
+    let rows: Vec<(&str, &str, &Check)> = document
+        .checks
+        .iter()
+        .flat_map(|(name, checks)| checks.iter().map(move |check| (name.as_str(), check)))
+        .map(|(name, check)| (name, check.component_id.as_deref().unwrap_or("-"), check))
+        .collect();
+    let width =
+        |column: fn(&(&str, &str, &Check)) -> usize| rows.iter().map(column).max().unwrap_or(0);
+    let (names, ids) = (width(|row| row.0.len()), width(|row| row.1.len()));
+    for (name, id, check) in &rows {
+        let value = match &check.observed_value {
+            None => "-".to_owned(),
+            Some(serde_json::Value::String(value)) => value.clone(),
+            Some(value) => value.to_string(),
+        };
+        let unit = check.observed_unit.as_deref().unwrap_or_default();
+        let line = format!("{}  {name:names$}  {id:ids$}  {value} {unit}", word(check.status));
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{}", line.trim_end());
+        if let Some(reason) = &check.reason {
+            let _ = writeln!(
+                text,
+                "      {}: {}\n      {}",
+                reason.code, reason.evidence, reason.advice
+            );
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::board::{Board, Reading, name};
+    use nixl_cluster::reason;
+
+    #[test]
+    fn the_table_shows_values_and_reasons() {
+        let board = Board::default();
+        board.set(name::LINK_P50, Reading::good(12.5).unit("us").about("i-2"));
+        board.set(
+            name::MLFLOW,
+            Reading::bad(&reason::MLFLOW_DENIED, "AccessDenied").value("no URL"),
+        );
+        let text = table(&board.document());
+        assert!(text.contains("pass  link:roundTripP50  i-2  12.5 us\n"), "{text}");
+        assert!(text.contains("      mlflow.denied: AccessDenied\n"), "{text}");
+        assert!(text.contains(reason::MLFLOW_DENIED.advice), "{text}");
+    }
+
+    #[test]
+    fn nobody_there_is_said_with_what_to_do() {
+        let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let error = format!("{:#}", run(closed).unwrap_err());
+        assert!(error.contains("systemctl status nixl-noded"), "{error}");
+    }
+}

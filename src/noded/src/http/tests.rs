@@ -1,0 +1,102 @@
+//! The routes over a real socket, asked by the client of `nixl-noded health`.
+
+use super::*;
+use crate::board::{Reading, name};
+use crate::health::get;
+use nixl_cluster::health::HealthDocument;
+use nixl_cluster::reason;
+use nixl_mlflow::{MintError, Minter, UrlKeeper};
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+
+struct Served {
+    shared: Shared,
+    address: SocketAddr,
+    _runtime: tokio::runtime::Runtime,
+}
+
+fn serve() -> Served {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let beats = Beats::default();
+    let shared = Shared { board: Board::default(), beats, mlflow: Slot::default() };
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let _inside = runtime.enter();
+    let listening = Listening::new(listener, shared.beats.task("http")).unwrap();
+    let router = router(shared.clone());
+    runtime.spawn(async move { axum::serve(listening, router).await });
+    drop(_inside);
+    Served { shared, address, _runtime: runtime }
+}
+
+fn raw(address: SocketAddr, request: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn health_is_503_on_an_error_and_200_on_a_warning() {
+    let served = serve();
+    let (status, body) = get(served.address, "/health").unwrap();
+    let document: HealthDocument = serde_json::from_str(&body).unwrap();
+    assert_eq!((status, document.node.phase.as_str()), (200, "booting"));
+    let bad = Reading::bad(&reason::SETTINGS_MISSING, "no file");
+    served.shared.board.set(name::SETTINGS, bad);
+    let answer = raw(served.address, "GET /health HTTP/1.0\r\nHost: localhost\r\n\r\n");
+    assert!(answer.starts_with("HTTP/1.0 503"), "{answer}");
+    assert!(answer.contains("content-type: application/health+json"), "{answer}");
+}
+
+#[test]
+fn ready_follows_the_pairing_and_verbose_says_what_is_missing() {
+    let served = serve();
+    let (status, body) = get(served.address, "/readyz?verbose").unwrap();
+    assert_eq!(status, 503);
+    assert!(body.contains("[-]settings:file not reached yet"), "{body}");
+    assert!(body.contains("[-]pairing:peers node.initializing"), "{body}");
+    served.shared.board.set(name::PEERS, Reading::good(1));
+    served.shared.board.set_all_paired(true);
+    assert_eq!(get(served.address, "/readyz").unwrap(), (200, "ok\n".to_owned()));
+    assert_eq!(get(served.address, "/livez").unwrap(), (200, "ok\n".to_owned()));
+}
+
+#[test]
+fn foreign_hosts_methods_and_paths_are_refused() {
+    let served = serve();
+    let evil = raw(served.address, "GET /health HTTP/1.0\r\nHost: evil.example\r\n\r\n");
+    assert!(evil.starts_with("HTTP/1.0 421"), "{evil}");
+    let hostless = raw(served.address, "GET /health HTTP/1.0\r\n\r\n");
+    assert!(hostless.starts_with("HTTP/1.0 421"), "{hostless}");
+    let post = raw(served.address, "POST /health HTTP/1.0\r\nHost: localhost\r\n\r\n");
+    assert!(post.starts_with("HTTP/1.0 405") && post.contains("\"error\""), "{post}");
+    let (status, body) = get(served.address, "/metric").unwrap();
+    assert!(status == 404 && body.contains("not_found"), "{body}");
+    assert!(get(served.address, "/").unwrap().1.contains("/readyz"));
+}
+
+struct Denied;
+
+#[async_trait::async_trait]
+impl Minter for Denied {
+    async fn mint(&self, _: u32, _: u32) -> Result<String, MintError> {
+        Err(MintError { denied: true, message: "not allowed".to_owned() })
+    }
+}
+
+#[test]
+fn mlflow_says_why_there_is_no_link() {
+    let served = serve();
+    assert_eq!(get(served.address, "/mlflow").unwrap().0, 503);
+    assert!(served.shared.mlflow.set(None).is_ok());
+    let (status, body) = get(served.address, "/mlflow").unwrap();
+    assert!(status == 404 && body.contains("mlflow_tracking_arn"), "{body}");
+    let denied = serve();
+    let keeper = UrlKeeper::new(Arc::new(Denied), 1800);
+    assert!(denied.shared.mlflow.set(Some(keeper)).is_ok());
+    assert_eq!(get(denied.address, "/mlflow").unwrap().0, 503);
+}

@@ -1,0 +1,69 @@
+//! Where log lines go: to the journal with fields under systemd, else stderr.
+
+use std::io::IsTerminal as _;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+/// Name in the journal.
+const IDENTIFIER: &str = "nixl-noded";
+/// Variable that holds the filter.
+pub const VARIABLE: &str = "NIXL_LOG";
+/// Filter used when none is given.
+pub const DEFAULT: &str = "info";
+/// These may log bodies and headers, where credentials are; they never get
+/// below warnings, whatever the filter says.
+const CAPPED: &[&str] = &[
+    "aws_config=warn",
+    "aws_runtime=warn",
+    "aws_sdk_ec2=warn",
+    "aws_sigv4=warn",
+    "aws_smithy_http_client=warn",
+    "aws_smithy_runtime=warn",
+    "aws_smithy_runtime_api=warn",
+    "hyper=warn",
+    "hyper_util=warn",
+];
+
+/// Parses a filter.
+///
+/// # Errors
+/// If it is no filter.
+pub fn filter(text: &str) -> Result<EnvFilter, String> {
+    let mut filter = EnvFilter::try_new(text)
+        .map_err(|error| format!("{error}; try `debug` or `info,nixl_noded=debug`"))?;
+    for directive in CAPPED {
+        filter = filter.add_directive(directive.parse().map_err(|error| format!("{error}"))?);
+    }
+    Ok(filter)
+}
+
+/// Installs the subscriber, once.
+pub fn install(filter: EnvFilter) {
+    let registry = tracing_subscriber::registry().with(filter);
+    // Set by systemd exactly when stderr is the journal, systemd.exec(5).
+    if std::env::var_os("JOURNAL_STREAM").is_some()
+        && let Ok(journal) = tracing_journald::layer()
+    {
+        // A second call finds the first one's subscriber, which is as good.
+        let journal = journal.with_field_prefix(None).with_syslog_identifier(IDENTIFIER.to_owned());
+        let _ = registry.with(journal).try_init();
+        return;
+    }
+    let stderr = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
+    let _ = registry.with(stderr).try_init();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_is_checked_and_capped() {
+        assert!(filter("nixl_noded=loud").is_err());
+        let text = filter("trace").unwrap().to_string();
+        assert!(text.contains("hyper=warn") && text.contains("aws_smithy_runtime=warn"), "{text}");
+    }
+}

@@ -1,0 +1,199 @@
+//! `nixl-noded run`: what starts when, and what ends in which order.
+//!
+//! HTTP comes first and goes last, so that there is always somebody to ask.
+
+use crate::beat::{Beat, Beats};
+use crate::board::{Board, Reading, name};
+use crate::cli::RunArgs;
+use crate::engine::{self, Engine, Timings};
+use crate::environment::Files;
+use crate::http::{Listening, Shared};
+use crate::mlflow::{SageMakerMinter, Slot};
+use crate::port::{self, PortError};
+use crate::registry::Ec2Registry;
+use crate::worker::ProcessSpawner;
+use crate::{boot, events, http, mlflow, notify, publisher, wiring};
+use anyhow::Context as _;
+use nixl_cluster::{NodeSettings, reason};
+use nixl_mlflow::{TrackingResource, UrlKeeper};
+use sd_notify::NotifyState;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+/// All of a stop; the service manager waits longer.
+const STOP_TIMEOUT: Duration = Duration::from_millis(1800);
+/// Under a service manager a taken port is no reason to restart five times a
+/// second.
+const PORT_PAUSE: Duration = Duration::from_secs(5);
+const ENVIRONMENT_INTERVAL: Duration = Duration::from_secs(10);
+/// Room for the engine, HTTP and a look-up at once; a node's cores are not ours.
+const RUNTIME_THREADS: usize = 2;
+
+/// Runs until SIGTERM or SIGINT.
+///
+/// # Errors
+/// If the port is taken or the runtime cannot be made.
+pub fn run(args: RunArgs) -> anyhow::Result<()> {
+    let listener = port::listener(args.listen).inspect_err(refused)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(RUNTIME_THREADS)
+        .enable_all()
+        .build()
+        .context("no runtime")?;
+    let done = runtime.block_on(serve(args, listener));
+    // Nothing that is left may hold up the exit.
+    runtime.shutdown_background();
+    done
+}
+
+fn refused(error: &PortError) {
+    if std::env::var_os("NOTIFY_SOCKET").is_some() {
+        let told = error.to_string();
+        events::port_taken(&told);
+        notify::tell(&[NotifyState::Status(&told)]);
+        std::thread::sleep(PORT_PAUSE);
+    }
+}
+
+async fn serve(args: RunArgs, listener: std::net::TcpListener) -> anyhow::Result<()> {
+    let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let address = listener.local_addr()?;
+    let (board, beats, slot) = (Board::default(), Beats::default(), Slot::default());
+    let stop = CancellationToken::new();
+
+    let listening = Listening::new(listener, beats.task("http"))?;
+    let shared = Shared { board: board.clone(), beats: beats.clone(), mlflow: slot.clone() };
+    tokio::spawn(async move { axum::serve(listening, http::router(shared)).await });
+    notify::tell(&[NotifyState::Ready]);
+    events::started(address);
+    tokio::spawn(notify::run(board.clone(), beats.clone(), stop.clone()));
+
+    let node = Node { board, beats, slot, stop: stop.clone() };
+    let mut node = tokio::spawn(node.live(args));
+    let name = tokio::select! {
+        _ = term.recv() => "SIGTERM",
+        _ = int.recv() => "SIGINT",
+        ended = &mut node => {
+            // It only ends when told to; anything else is a fault of ours.
+            return Err(ended.err().map_or_else(
+                || anyhow::anyhow!("the engine ended by itself"),
+                |panic| anyhow::anyhow!("the engine failed: {panic}"),
+            ));
+        }
+    };
+    notify::tell(&[NotifyState::Stopping, NotifyState::Status("stopping")]);
+    events::stopping(name);
+    stop.cancel();
+    if tokio::time::timeout(STOP_TIMEOUT, node).await.is_err() {
+        tracing::warn!("not everything ended in time");
+    }
+    Ok(())
+}
+
+struct Node {
+    board: Board,
+    beats: Beats,
+    slot: Slot,
+    stop: CancellationToken,
+}
+
+impl Node {
+    async fn live(self, args: RunArgs) {
+        let beat = self.beats.task("engine");
+        let booted = tokio::select! {
+            () = self.stop.cancelled() => return,
+            booted = self.boot(&args.settings, &beat) => booted,
+        };
+        let (settings, instance) = booted;
+        let resource: Option<TrackingResource> =
+            settings.mlflow_tracking_arn.as_ref().and_then(|arn| arn.parse().ok());
+        let mlflow_region = resource.as_ref().map(|resource| match resource {
+            TrackingResource::Server { region, .. } | TrackingResource::App { region, .. } => {
+                region.as_str()
+            }
+        });
+        let services = beat.during(wiring::services(&instance.region, mlflow_region)).await;
+        let keeper = services.sagemaker.zip(resource).map(|(sagemaker, resource)| {
+            let minter = Arc::new(SageMakerMinter::new(sagemaker, resource));
+            UrlKeeper::new(minter, settings.mlflow_session_secs)
+        });
+        self.keep_url(keeper);
+        tokio::spawn(watch_environment(settings.clone(), self.board.clone(), self.stop.clone()));
+
+        let registry = Arc::new(Ec2Registry::new(
+            services.ec2,
+            settings.cluster.clone(),
+            instance.id.clone(),
+            instance.reservation_id.clone(),
+        ));
+        // Its own stop: it writes the last state after the engine has ended.
+        let last = CancellationToken::new();
+        let (publisher, writer) = publisher::pair(
+            registry.clone(),
+            self.board.clone(),
+            self.beats.task("publisher"),
+            last.clone(),
+        );
+        let writer = tokio::spawn(writer.run());
+        let engine = Engine {
+            settings,
+            instance,
+            registry,
+            spawner: Arc::new(ProcessSpawner::default()),
+            machines: engine::pairing(),
+            board: self.board,
+            publisher,
+            beat,
+            stop: self.stop,
+            timings: Timings::default(),
+        };
+        engine.run().await;
+        last.cancel();
+        if let Err(error) = writer.await {
+            tracing::error!(%error, "the tag writer failed");
+        }
+    }
+
+    async fn boot(&self, settings: &Path, beat: &Beat) -> (NodeSettings, boot::Instance) {
+        let settings = boot::settings(settings, &self.board, beat).await;
+        let imds = wiring::imds();
+        let instance = boot::instance(imds.as_ref(), &self.board, beat).await;
+        (settings, instance)
+    }
+
+    fn keep_url(&self, keeper: Option<Arc<UrlKeeper>>) {
+        match &keeper {
+            Some(keeper) => {
+                tokio::spawn(mlflow::run(keeper.clone(), self.board.clone(), self.stop.clone()));
+            }
+            None => self.board.set(name::MLFLOW, Reading::good("not configured")),
+        }
+        // Only this function fills the slot, and it runs once.
+        let _ = self.slot.set(keeper);
+    }
+}
+
+/// The oneshot may run after the daemon, so its files are looked at again.
+async fn watch_environment(settings: NodeSettings, board: Board, stop: CancellationToken) {
+    let files = Files::below(Path::new("/"));
+    let arn = settings.mlflow_tracking_arn.as_deref();
+    let mut interval = tokio::time::interval(ENVIRONMENT_INTERVAL);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = interval.tick() => {}
+        }
+        let stale = files.stale(arn);
+        let reading = if stale.is_empty() {
+            Reading::good(if arn.is_some() { "as set" } else { "nothing to set" })
+        } else {
+            let paths: Vec<String> = stale.iter().map(|path| path.display().to_string()).collect();
+            let evidence = format!("the tracking ARN is not in {}", paths.join(" and "));
+            Reading::bad(&reason::ENVIRONMENT_STALE, evidence)
+        };
+        board.set(name::ENVIRONMENT, reading);
+    }
+}

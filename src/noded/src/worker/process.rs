@@ -1,0 +1,247 @@
+//! The worker as a child process: this binary's `fabric-worker`, with one end
+//! of a socketpair as file descriptor 3.
+
+use super::{FromWorker, Spawner, Worker, frame};
+use nixl_fabric::protocol::Command;
+use nixl_fabric::worker::WORKER_ENV;
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::{AsRawFd as _, BorrowedFd, OwnedFd};
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::process::{Child, ChildStderr};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// Descriptor on which a worker finds its socket.
+pub const WORKER_FD: i32 = 3;
+/// A worker that closed its socket has this long to end by itself.
+const EXIT_GRACE: Duration = Duration::from_secs(1);
+/// Longest last line kept.
+const MAX_WORDS_CHARS: usize = 400;
+/// Events waiting for the engine; the worker waits when there are more.
+const EVENTS: usize = 1024;
+
+/// Starts `program` with `args`.
+pub struct ProcessSpawner {
+    program: OsString,
+    args: Vec<OsString>,
+}
+
+impl Default for ProcessSpawner {
+    fn default() -> Self {
+        // The running binary, also when a new one has taken its path.
+        Self::new("/proc/self/exe", &["fabric-worker"])
+    }
+}
+
+impl ProcessSpawner {
+    /// A spawner of another program, for tests.
+    #[must_use]
+    pub fn new(program: &str, args: &[&str]) -> Self {
+        Self { program: program.into(), args: args.iter().map(OsString::from).collect() }
+    }
+}
+
+impl Spawner for ProcessSpawner {
+    fn spawn(&self) -> io::Result<Worker> {
+        let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
+        ours.set_nonblocking(true)?;
+        let mut command = tokio::process::Command::new(&self.program);
+        command
+            .args(&self.args)
+            .env_clear()
+            .envs(std::env::vars_os().filter(|(key, _)| passes(&key.to_string_lossy())))
+            .envs(WORKER_ENV.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        let theirs_fd = theirs.as_raw_fd();
+        // SAFETY: dup2 and fcntl are async-signal-safe. Descriptor 3 is in use
+        // since the socketpair was made at the latest (the lowest free number
+        // is given out first), so it is none that `spawn` itself relies on.
+        unsafe {
+            command.pre_exec(move || {
+                let done = if theirs_fd == WORKER_FD {
+                    libc::fcntl(WORKER_FD, libc::F_SETFD, 0)
+                } else {
+                    libc::dup2(theirs_fd, WORKER_FD)
+                };
+                if done < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+            });
+        }
+        let mut child = command.spawn()?;
+        drop(theirs);
+        let (read, write) = UnixStream::from_std(ours)?.into_split();
+        let (commands, from_engine) = mpsc::unbounded_channel();
+        let (to_engine, events) = mpsc::channel(EVENTS);
+        let words = Arc::new(Mutex::new(String::new()));
+        let kill = CancellationToken::new();
+        if let Some(stderr) = child.stderr.take() {
+            tokio::spawn(listen(stderr, words.clone()));
+        }
+        tokio::spawn(send(write, from_engine));
+        tokio::spawn(supervise(child, read, to_engine, words, kill.clone()));
+        Ok(Worker { commands, events, guard: kill.drop_guard() })
+    }
+}
+
+/// The worker's side: its socket on [`WORKER_FD`], closed for any child.
+///
+/// # Errors
+/// If there is no socket there.
+pub fn inherited_socket() -> io::Result<OwnedFd> {
+    // SAFETY: only looked at; an unused number gives EBADF.
+    let passed = unsafe { BorrowedFd::borrow_raw(WORKER_FD) };
+    rustix::net::sockopt::socket_type(passed)?;
+    Ok(rustix::io::fcntl_dupfd_cloexec(passed, WORKER_FD + 1)?)
+}
+
+/// What of the daemon's environment the worker sees: no credentials, no
+/// sockets of the service manager.
+fn passes(key: &str) -> bool {
+    key.starts_with("FI_") || matches!(key, "PATH" | "LD_LIBRARY_PATH" | "RUST_BACKTRACE")
+}
+
+/// Passes commands on; the worker sees the end of the stream when the engine
+/// lets go.
+async fn send(mut write: OwnedWriteHalf, mut commands: mpsc::UnboundedReceiver<Command>) {
+    while let Some(command) = commands.recv().await {
+        match frame::encode(&command) {
+            Ok(frame) => {
+                if write.write_all(&frame).await.is_err() {
+                    return;
+                }
+            }
+            Err(error) => tracing::error!(%error, "a command to the fabric worker was dropped"),
+        }
+    }
+}
+
+async fn listen(stderr: ChildStderr, words: Arc<Mutex<String>>) {
+    let mut lines = BufReader::new(stderr).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        let line: String = line.trim().chars().take(MAX_WORDS_CHARS).collect();
+        if !line.is_empty() {
+            tracing::info!(worker_says = %line, "fabric worker: {line}");
+            *words.lock().unwrap_or_else(PoisonError::into_inner) = line;
+        }
+    }
+}
+
+async fn supervise(
+    mut child: Child,
+    mut read: OwnedReadHalf,
+    events: mpsc::Sender<FromWorker>,
+    words: Arc<Mutex<String>>,
+    kill: CancellationToken,
+) {
+    let fault = tokio::select! {
+        () = kill.cancelled() => {
+            // The engine has let go; nobody reads what follows.
+            let _ = child.kill().await;
+            return;
+        }
+        fault = pass_events(&mut read, &events) => fault,
+    };
+    let status = match tokio::time::timeout(EXIT_GRACE, child.wait()).await {
+        Ok(status) => status,
+        Err(_) => match child.kill().await {
+            Ok(()) => child.wait().await,
+            Err(error) => Err(error),
+        },
+    };
+    // The last line may still be in the pipe.
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    let words = words.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let _ = events.send(FromWorker::Died(obituary(status, fault, &words))).await;
+}
+
+async fn pass_events(
+    read: &mut OwnedReadHalf,
+    events: &mpsc::Sender<FromWorker>,
+) -> Option<io::Error> {
+    loop {
+        match frame::read(read).await {
+            Ok(Some(event)) => {
+                if events.send(FromWorker::Event(event)).await.is_err() {
+                    return None;
+                }
+            }
+            Ok(None) => return None,
+            Err(error) => return Some(error),
+        }
+    }
+}
+
+fn obituary(status: io::Result<ExitStatus>, fault: Option<io::Error>, words: &str) -> String {
+    let mut text = match status {
+        Ok(status) => status.to_string(),
+        Err(error) => format!("its end could not be seen: {error}"),
+    };
+    if let Some(fault) = fault {
+        text = format!("{text}; it sent {fault}");
+    }
+    if words.is_empty() { text } else { format!("{text}; last words: {words}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nixl_fabric::protocol::Event;
+
+    fn shell(script: &str) -> Worker {
+        ProcessSpawner::new("/bin/sh", &["-c", script]).spawn().unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_death_is_told_with_the_last_words() {
+        let mut worker = shell("echo first >&2; echo 'provider aborts' >&2; kill -ABRT $$");
+        let Some(FromWorker::Died(told)) = worker.events.recv().await else { panic!() };
+        assert!(
+            told.contains("SIGABRT") && told.ends_with("last words: provider aborts"),
+            "{told}"
+        );
+        assert!(worker.events.recv().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn frames_pass_over_descriptor_three_in_both_directions() {
+        // Alive is the last of seven variants; an echo needs no second encoder.
+        assert_eq!(frame::encode(&Event::Alive).unwrap(), [1, 0, 0, 0, 6]);
+        let shutdown = frame::encode(&Command::Shutdown).unwrap();
+        assert_eq!(shutdown, [1, 0, 0, 0, 6]);
+        let mut worker = shell("head -c 5 <&3 >&3");
+        worker.commands.send(Command::Shutdown).unwrap();
+        assert_eq!(worker.events.recv().await, Some(FromWorker::Event(Event::Alive)));
+        assert_eq!(worker.events.recv().await, Some(FromWorker::Died("exit status: 0".to_owned())));
+    }
+
+    #[tokio::test]
+    async fn nonsense_from_the_worker_ends_it() {
+        let mut worker = shell("printf '\\377\\377\\377\\377' >&3; exec 3>&-; exec sleep 60");
+        let Some(FromWorker::Died(told)) = worker.events.recv().await else { panic!() };
+        assert!(told.contains("SIGKILL") && told.contains("longer than"), "{told}");
+    }
+
+    #[tokio::test]
+    async fn letting_go_kills_the_worker() {
+        let mut worker = shell("exec sleep 60");
+        drop(worker.guard);
+        assert_eq!(worker.events.recv().await, None);
+    }
+
+    #[tokio::test]
+    async fn the_environment_is_cut_down() {
+        assert!(passes("FI_LOG_LEVEL") && !passes("AWS_SECRET_ACCESS_KEY"));
+        assert!(!passes("NOTIFY_SOCKET") && !passes("LISTEN_FDS"));
+        let mut worker = shell("echo \"[$NOTIFY_SOCKET$HOME]\" >&2; exit 3");
+        let Some(FromWorker::Died(told)) = worker.events.recv().await else { panic!() };
+        assert_eq!(told, "exit status: 3; last words: []");
+    }
+}
