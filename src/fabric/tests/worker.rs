@@ -137,7 +137,10 @@ fn a_probe_that_cannot_run_is_answered() {
 
 #[test]
 fn a_killed_peer_comes_back_at_another_address() {
-    let (mut a, mut b) = pair("tcp");
+    let (mut a, mut b) = (start(), start());
+    let address_a = a.opened(0, "tcp", Some(LOOPBACK));
+    let address = b.opened(1, "tcp", Some(LOOPBACK));
+    a.send(&Command::AddPeer { peer: 1, address });
     send(&mut a, 1, "before");
     assert_eq!(b.received(), message("before"));
     b.kill();
@@ -167,6 +170,9 @@ fn a_killed_peer_comes_back_at_another_address() {
     send(&mut a, 1, "welcome back");
     assert_eq!(b.received(), message("welcome back"), "what was queued for the old one is gone");
     assert!(started.elapsed() < Duration::from_secs(1), "took {:?}", started.elapsed());
+    b.send(&Command::AddPeer { peer: 0, address: address_a });
+    send(&mut b, 0, "glad to be");
+    assert_eq!(a.received(), message("glad to be"));
 }
 
 #[test]

@@ -9,6 +9,8 @@ mod limit;
 mod outbox;
 mod pace;
 mod peers;
+mod probing;
+mod state;
 
 use crate::FabricError;
 use crate::codec::{self, CodecError};
