@@ -139,15 +139,25 @@ impl Client {
     }
 
     pub(super) async fn build(&self, arn: &str) -> Result<Option<Build>> {
-        let answer =
-            match self.sdk.get_image().image_build_version_arn(arn).send().await.map_err(failed("GetImage"))
-            {
-                Err(error) if error.is(&["ResourceNotFoundException"]) => return Ok(None),
-                answer => answer?,
-            };
+        let answer = match self
+            .sdk
+            .get_image()
+            .image_build_version_arn(arn)
+            .send()
+            .await
+            .map_err(failed("GetImage"))
+        {
+            Err(error) if error.is(&["ResourceNotFoundException"]) => return Ok(None),
+            answer => answer?,
+        };
         Ok(answer.image.map(|image| {
             let tags = from_map(image.tags());
-            build(image.arn.unwrap_or_else(|| arn.to_owned()), image.state, image.output_resources, tags)
+            build(
+                image.arn.unwrap_or_else(|| arn.to_owned()),
+                image.state,
+                image.output_resources,
+                tags,
+            )
         }))
     }
 

@@ -36,10 +36,7 @@ impl Client {
         let config = aws_sdk_s3::config::Builder::from(aws.sdk())
             .force_path_style(aws.sdk().endpoint_url().is_some())
             .build();
-        Self {
-            sdk: aws_sdk_s3::Client::from_conf(config),
-            region: aws.region().map(str::to_owned),
-        }
+        Self { sdk: aws_sdk_s3::Client::from_conf(config), region: aws.region().map(str::to_owned) }
     }
 }
 
@@ -76,9 +73,7 @@ impl S3 for Client {
             .as_deref()
             .filter(|region| *region != CLASSIC_REGION)
             .map(BucketLocationConstraint::from)
-            .map(|region| {
-                CreateBucketConfiguration::builder().location_constraint(region).build()
-            });
+            .map(|region| CreateBucketConfiguration::builder().location_constraint(region).build());
         let result = self
             .sdk
             .create_bucket()
@@ -167,10 +162,9 @@ impl S3 for Client {
             .await
             .map_err(failed("HeadObject"));
         match result {
-            Ok(answer) => Ok(Some(Object {
-                key: key.to_owned(),
-                size_bytes: size(answer.content_length()),
-            })),
+            Ok(answer) => {
+                Ok(Some(Object { key: key.to_owned(), size_bytes: size(answer.content_length()) }))
+            }
             Err(error) if status(&error) == Some(404) => Ok(None),
             Err(error) => Err(error),
         }
