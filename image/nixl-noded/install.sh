@@ -1,10 +1,10 @@
 #!/bin/bash
-# systemd/ is laid out as on the node, so unpacking it at / installs it.
+# systemd/usr is laid out as on the node, so unpacking it in /usr installs it.
 set -Eeuo pipefail
 
 install -m 0755 -o root -g root "$NIXL_FILES/nixl-noded" /usr/bin/nixl-noded
 # The archive holds files and links only: folders that exist keep their mode and owner.
-tar --extract --file "$NIXL_FILES/systemd.tar" --directory / --same-permissions --no-same-owner
+tar --extract --file "$NIXL_FILES/systemd.tar" --directory /usr --same-permissions --no-same-owner
 
 systemd-sysusers
 journalctl --update-catalog

@@ -5,6 +5,8 @@
 //! ([`blueprint`]); only then does [`flow`] talk to AWS, and every step of it
 //! finds what an earlier run has made before it makes anything.
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 pub mod blueprint;
 pub mod cli;
 pub mod cloud;

@@ -1,5 +1,7 @@
 //! The program as a person meets it, without AWS.
 
+#![allow(clippy::unwrap_used)]
+
 use assert_cmd::Command;
 use std::path::PathBuf;
 

@@ -71,12 +71,12 @@ mod tests {
 
     #[test]
     fn shapes_are_those_of_the_api() {
-        let body = serde_json::to_string(&GetParameter { name: "/a" }).unwrap();
+        let body = serde_json::to_string(&GetParameter { name: "/a" }).expect("plain JSON");
         assert_eq!(body, r#"{"Name":"/a"}"#);
         let answer: GetParameterAnswer = serde_json::from_str(
             r#"{"Parameter":{"Name":"/a","Type":"String","Value":"ami-1","Version":3}}"#,
         )
-        .unwrap();
+        .expect("the answer parses");
         assert_eq!(answer.parameter.value, "ami-1");
     }
 }
