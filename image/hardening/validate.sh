@@ -22,7 +22,9 @@ if [[ -d /var/lib/dbus ]]; then
         || die "/var/lib/dbus/machine-id is no link to /etc/machine-id"
 fi
 
-none "cloud-init state is left" find /var/lib/cloud -mindepth 1 -maxdepth 1 -name 'instance*'
+if [[ -d /var/lib/cloud ]]; then
+    none "cloud-init state is left" find /var/lib/cloud -mindepth 1 -maxdepth 1 -name 'instance*'
+fi
 none "apt lists are left" find /var/lib/apt/lists -type f
 none "apt packages are left" find /var/cache/apt -name '*.deb'
 
