@@ -129,12 +129,15 @@ impl AwsError {
 }
 
 /// The innermost cause says what happened; the layers above only repeat it.
+/// One line of it: the credential chain lists every place it looked at below.
 fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
     let mut last = error;
     while let Some(source) = last.source() {
         last = source;
     }
-    last.to_string()
+    let text = last.to_string();
+    let line = text.lines().next().unwrap_or_default();
+    line.trim_end_matches(" Attempted:").trim_end_matches('.').to_owned()
 }
 
 fn endpoint_from_env() -> Option<String> {

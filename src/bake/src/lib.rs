@@ -1,1 +1,26 @@
-//! Room: see ARCHITECTURE.md.
+//! `nixl-bake`: from a recipe to an AMI, through EC2 Image Builder.
+//!
+//! An image is named by what goes into it. Everything is read first
+//! ([`content`]), hashed ([`content::Content::digest`]) and laid out
+//! ([`blueprint`]); only then does [`flow`] talk to AWS, and every step of it
+//! finds what an earlier run has made before it makes anything.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod blueprint;
+pub mod cli;
+pub mod cloud;
+pub mod content;
+pub mod document;
+pub mod error;
+pub mod flow;
+pub mod hash;
+pub mod list;
+pub mod output;
+pub mod plan;
+pub mod progress;
+pub mod recipe;
+pub mod tar;
+
+#[cfg(test)]
+mod testing;

@@ -1,0 +1,33 @@
+#!/bin/bash
+set -Eeuo pipefail
+
+# none WHAT COMMAND…: the command must print nothing.
+none() {
+    local what=$1 found
+    shift
+    found=$("$@")
+    [[ -z $found ]] || die "$what: $found"
+}
+
+[[ $(passwd --status root | awk '{ print $2 }') == L ]] || die "root is not locked"
+
+none "ssh host keys are left" find /etc -xdev -path '/etc/ssh/ssh_host_*_key*'
+none "authorized keys are left" find /root /home -xdev -path '*/.ssh/authorized_keys'
+none "shell history is left" find /root /home -xdev -name .bash_history
+
+[[ -e /etc/machine-id ]] || die "/etc/machine-id is missing; it must be there, empty"
+[[ ! -s /etc/machine-id ]] || die "/etc/machine-id is not empty"
+if [[ -d /var/lib/dbus ]]; then
+    [[ $(readlink /var/lib/dbus/machine-id) == /etc/machine-id ]] \
+        || die "/var/lib/dbus/machine-id is no link to /etc/machine-id"
+fi
+
+if [[ -d /var/lib/cloud ]]; then
+    none "cloud-init state is left" find /var/lib/cloud -mindepth 1 -maxdepth 1 -name 'instance*'
+fi
+none "apt lists are left" find /var/lib/apt/lists -type f
+none "apt packages are left" find /var/cache/apt -name '*.deb'
+
+grep -qx 'Storage=persistent' /etc/systemd/journald.conf.d/nixl.conf \
+    || die "the journal is not persistent"
+[[ -d /var/log/journal ]] || die "/var/log/journal is missing"

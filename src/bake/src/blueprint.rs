@@ -1,0 +1,259 @@
+//! Every resource an image needs, with its name, before anything is made.
+//! `plan` looks these up, `build` makes what is missing: both from the same list.
+
+use crate::cloud::Cloud;
+use crate::content::Content;
+use crate::document::{self, MAX_INLINE_CHARS, Store};
+use crate::error::Result;
+use crate::hash::Sum;
+use nixl_aws::Tag;
+use nixl_aws::builder_profile::Profile;
+use nixl_aws::imagebuilder::{
+    CreateComponent, CreateDistribution, CreateImage, CreateInfrastructure, CreateRecipe,
+    DocumentSource,
+};
+use nixl_cluster::tag;
+use std::sync::Arc;
+
+/// Role and instance profile of the build instance; IAM is global, so one does
+/// for every region.
+pub const BUILDER_PROFILE: &str = "nixl-bake";
+/// Version of this program, on everything it makes.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// A file to have in the bucket.
+#[derive(Debug, Clone)]
+pub struct Upload {
+    /// Key, which holds the content's sum.
+    pub key: String,
+    /// Content.
+    pub bytes: Arc<Vec<u8>>,
+    /// Its sum.
+    pub sum: Sum,
+}
+
+/// All of it.
+#[derive(Debug, Clone)]
+pub struct Blueprint {
+    /// Identity of the image.
+    pub digest: Sum,
+    /// AMI to start from.
+    pub base_ami: String,
+    /// Region the AMI is made in.
+    pub region: String,
+    /// Bucket for the build's files.
+    pub bucket: String,
+    /// Tags of the bucket.
+    pub bucket_tags: Vec<Tag>,
+    /// Files.
+    pub uploads: Vec<Upload>,
+    /// Build instance's profile.
+    pub profile: Profile,
+    /// Components in order.
+    pub components: Vec<CreateComponent>,
+    /// Image recipe; its component ARNs are known once those exist.
+    pub recipe: CreateRecipe,
+    /// Where it is built.
+    pub infrastructure: CreateInfrastructure,
+    /// Where it goes.
+    pub distribution: CreateDistribution,
+}
+
+impl Blueprint {
+    /// Lays out `content` on `base_ami` for the account and region of `cloud`.
+    pub fn new(content: &Content, base_ami: &str, cloud: &Cloud) -> Result<Self> {
+        let account = &cloud.identity.account;
+        let partition = cloud.identity.partition();
+        let digest = content.digest(base_ami);
+        let bucket = format!("nixl-bake-{account}-{}", cloud.region);
+        let store = Store { bucket: bucket.clone(), account: account.clone() };
+
+        let mut uploads = Vec::new();
+        let mut components = Vec::new();
+        for component in &content.components {
+            uploads.extend(component.files.iter().map(|file| Upload {
+                key: store.key(file),
+                bytes: file.bytes.clone(),
+                sum: file.sum,
+            }));
+            let text = document::render(component, &store)?;
+            let sum = Sum::of(text.as_bytes());
+            let name = component.name().to_string();
+            let document = if text.chars().count() <= MAX_INLINE_CHARS {
+                DocumentSource::Inline(text)
+            } else {
+                let key = format!("components/{}/{name}.yaml", sum.hex());
+                let uri = store.uri(&key);
+                uploads.push(Upload { key, bytes: Arc::new(text.into_bytes()), sum });
+                DocumentSource::Uri(uri)
+            };
+            components.push(CreateComponent {
+                version: sum.version(),
+                description: component.spec.description.clone(),
+                tags: tags(&sum),
+                client_token: token(&["component", &name, &sum.hex()]),
+                name,
+                document,
+            });
+        }
+
+        let recipe = &content.recipe;
+        let hex = digest.hex();
+        let image_name = format!("{}-{}", recipe.name, digest.short());
+        let infrastructure_sum =
+            Sum::of_fields([recipe.instance_type.as_bytes(), BUILDER_PROFILE.as_bytes()]);
+        let mut ami_tags = tags(&digest);
+        ami_tags.push(Tag::new(tag::NAME, &image_name));
+        Ok(Self {
+            base_ami: base_ami.to_owned(),
+            region: cloud.region.clone(),
+            bucket_tags: vec![Tag::new(tag::VERSION, VERSION)],
+            uploads,
+            profile: Profile {
+                name: BUILDER_PROFILE.to_owned(),
+                description: "Build instances of nixl-bake".to_owned(),
+                // Without SSM core a build ends after 75 minutes of waiting for the agent.
+                managed_policies: [
+                    "EC2InstanceProfileForImageBuilder",
+                    "AmazonSSMManagedInstanceCore",
+                ]
+                .map(|name| format!("arn:{partition}:iam::aws:policy/{name}"))
+                .to_vec(),
+                inline_name: "nixl-bake-files".to_owned(),
+                inline_policy: files_policy(partition, account),
+                tags: vec![Tag::new(tag::VERSION, VERSION)],
+            },
+            components,
+            recipe: CreateRecipe {
+                name: recipe.name.to_string(),
+                version: digest.version(),
+                description: format!("{} {}: {}", recipe.name, recipe.version, recipe.description),
+                parent_image: base_ami.to_owned(),
+                component_arns: Vec::new(),
+                root_device: recipe.root_device.clone(),
+                volume_size_gib: recipe.volume_size_gib.gib(),
+                tags: tags(&digest),
+                client_token: token(&["recipe", &hex]),
+            },
+            infrastructure: CreateInfrastructure {
+                name: format!("nixl-bake-{}", infrastructure_sum.short()),
+                description: format!("Builds on {}", recipe.instance_type),
+                instance_type: recipe.instance_type.clone(),
+                instance_profile: BUILDER_PROFILE.to_owned(),
+                tags: tags(&infrastructure_sum),
+                client_token: token(&["infrastructure", &infrastructure_sum.hex()]),
+            },
+            distribution: CreateDistribution {
+                name: image_name.clone(),
+                description: format!("{} {}", recipe.name, recipe.version),
+                region: cloud.region.clone(),
+                ami_name: format!("{image_name}-{{{{ imagebuilder:buildDate }}}}"),
+                ami_tags,
+                tags: tags(&digest),
+                client_token: token(&["distribution", &hex, &cloud.region]),
+            },
+            bucket,
+            digest,
+        })
+    }
+
+    /// The request for the build, as the `attempt`-th for this content: a
+    /// token is answered with its first answer for ever, also if that failed.
+    #[must_use]
+    pub fn image(&self, arns: Arns, attempt: u32) -> CreateImage {
+        CreateImage {
+            recipe_arn: arns.recipe,
+            infrastructure_arn: arns.infrastructure,
+            distribution_arn: arns.distribution,
+            tags: tags(&self.digest),
+            client_token: token(&["image", &self.digest.hex(), &self.region, &attempt.to_string()]),
+        }
+    }
+}
+
+/// What a build is made from.
+#[derive(Debug, Clone)]
+pub struct Arns {
+    /// Image recipe.
+    pub recipe: String,
+    /// Infrastructure configuration.
+    pub infrastructure: String,
+    /// Distribution configuration.
+    pub distribution: String,
+}
+
+fn tags(digest: &Sum) -> Vec<Tag> {
+    vec![Tag::new(tag::DIGEST, digest.hex()), Tag::new(tag::VERSION, VERSION)]
+}
+
+/// 64 characters, the longest a client token may be.
+fn token(parts: &[&str]) -> String {
+    Sum::of_fields(parts.iter().map(|part| part.as_bytes())).hex()
+}
+
+/// Reading this account's bake buckets, in any region.
+fn files_policy(partition: &str, account: &str) -> String {
+    let bucket = format!("arn:{partition}:s3:::nixl-bake-{account}-*");
+    serde_json::json!({
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Action": "s3:GetObject", "Resource": format!("{bucket}/components/*")},
+            {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": bucket},
+        ],
+    })
+    .to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{BASE, Checkout, Fake};
+
+    fn blueprint() -> Blueprint {
+        let content = Checkout::new().load().unwrap();
+        Blueprint::new(&content, BASE, &Fake::default().cloud()).unwrap()
+    }
+
+    #[test]
+    fn every_name_fits_its_service() {
+        let blueprint = blueprint();
+        assert!(blueprint.bucket.len() <= 63);
+        for name in [
+            &blueprint.recipe.name,
+            &blueprint.infrastructure.name,
+            &blueprint.distribution.name,
+            &blueprint.components[0].name,
+        ] {
+            assert!((3..=128).contains(&name.len()), "{name}");
+        }
+        assert!(blueprint.distribution.ami_name.contains("{{ imagebuilder:buildDate }}"));
+        assert!(blueprint.distribution.ami_name.len() <= 127);
+        assert_eq!(blueprint.recipe.client_token.len(), 64);
+    }
+
+    #[test]
+    fn another_attempt_has_another_token() {
+        let blueprint = blueprint();
+        let arns =
+            Arns { recipe: "r".into(), infrastructure: "i".into(), distribution: "d".into() };
+        let tokens = [1, 2, 1].map(|attempt| blueprint.image(arns.clone(), attempt).client_token);
+        assert!(tokens[0] != tokens[1] && tokens[0] == tokens[2]);
+    }
+
+    #[test]
+    fn a_long_document_goes_through_s3() {
+        let checkout = Checkout::new();
+        let path = checkout.path("image/nixl-noded/install.sh");
+        let mut script = std::fs::read_to_string(&path).unwrap();
+        script.push_str(&"# filler\n".repeat(MAX_INLINE_CHARS / 9));
+        std::fs::write(&path, script).unwrap();
+        let content = checkout.load().unwrap();
+        let blueprint = Blueprint::new(&content, BASE, &Fake::default().cloud()).unwrap();
+        let DocumentSource::Uri(uri) = &blueprint.components[0].document else {
+            panic!("the document is inline");
+        };
+        let upload = blueprint.uploads.last().unwrap();
+        assert_eq!(*uri, format!("s3://{}/{}", blueprint.bucket, upload.key));
+        assert!(upload.bytes.starts_with(b"name: nixl-noded"));
+    }
+}

@@ -1,0 +1,99 @@
+//! What the flow needs from AWS, each behind a trait that tests script.
+
+use nixl_aws::builder_profile::{self, Profile};
+use nixl_aws::ec2::{Ec2, Filter, Image};
+use nixl_aws::imagebuilder::ImageBuilder;
+use nixl_aws::s3::S3;
+use nixl_aws::ssm::Ssm;
+use nixl_aws::{Aws, Result};
+use nixl_cluster::tag;
+
+use crate::error::BakeError;
+use nixl_aws::sts::{Identity, Sts as _};
+
+/// AMIs, by the two questions asked.
+#[async_trait::async_trait]
+pub trait Images: Send + Sync {
+    /// The AMI of this id, whoever owns it.
+    async fn by_id(&self, id: &str) -> Result<Option<Image>>;
+    /// The account's own AMIs that carry a digest, this one or any.
+    async fn by_digest(&self, digest: Option<&str>) -> Result<Vec<Image>>;
+}
+
+/// The build instance's profile.
+#[async_trait::async_trait]
+pub trait BuilderProfile: Send + Sync {
+    /// Whether it exists and is complete.
+    async fn is_complete(&self, name: &str) -> Result<bool>;
+    /// Makes what is missing; `false` if it was complete already.
+    async fn ensure(&self, profile: &Profile) -> Result<bool>;
+}
+
+/// An account and region, and the services there.
+pub struct Cloud {
+    /// Whose credentials these are.
+    pub identity: Identity,
+    /// Region.
+    pub region: String,
+    /// AMIs.
+    pub images: Box<dyn Images>,
+    /// Image Builder.
+    pub builder: Box<dyn ImageBuilder>,
+    /// Instance profile of the build instance.
+    pub profile: Box<dyn BuilderProfile>,
+    /// Files.
+    pub s3: Box<dyn S3>,
+    /// Parameters.
+    pub ssm: Box<dyn Ssm>,
+}
+
+impl Cloud {
+    /// From the standard AWS environment; asks who the caller is.
+    pub async fn connect(region: Option<&str>) -> std::result::Result<Self, BakeError> {
+        let aws = Aws::load(region).await;
+        let region = aws.region().ok_or(BakeError::NoRegion)?.to_owned();
+        let identity = nixl_aws::sts::Client::new(&aws).get_caller_identity().await?;
+        Ok(Self {
+            identity,
+            region,
+            images: Box::new(Ec2Images(nixl_aws::ec2::Client::new(&aws))),
+            builder: Box::new(nixl_aws::imagebuilder::Client::new(&aws)),
+            profile: Box::new(IamProfile(builder_profile::Client::new(&aws))),
+            s3: Box::new(nixl_aws::s3::Client::new(&aws)),
+            ssm: Box::new(nixl_aws::ssm::Client::new(&aws)),
+        })
+    }
+}
+
+struct Ec2Images(nixl_aws::ec2::Client);
+
+#[async_trait::async_trait]
+impl Images for Ec2Images {
+    async fn by_id(&self, id: &str) -> Result<Option<Image>> {
+        // By filter, which answers with an empty list where an id would be an error.
+        let found = self.0.describe_images(&[], &[Filter::new("image-id", [id])]).await?;
+        Ok(found.into_iter().next())
+    }
+
+    async fn by_digest(&self, digest: Option<&str>) -> Result<Vec<Image>> {
+        let filter = match digest {
+            Some(digest) => Filter::tag(tag::DIGEST, digest),
+            None => Filter::new("tag-key", [tag::DIGEST]),
+        };
+        let mut images = self.0.describe_images(&["self"], &[filter]).await?;
+        images.sort_by(|a, b| b.creation_date.cmp(&a.creation_date));
+        Ok(images)
+    }
+}
+
+struct IamProfile(builder_profile::Client);
+
+#[async_trait::async_trait]
+impl BuilderProfile for IamProfile {
+    async fn is_complete(&self, name: &str) -> Result<bool> {
+        self.0.is_complete(name).await
+    }
+    async fn ensure(&self, profile: &Profile) -> Result<bool> {
+        self.0.ensure(profile).await
+    }
+}

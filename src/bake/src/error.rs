@@ -1,0 +1,133 @@
+//! What can go wrong, with the facts in fields.
+
+use nixl_aws::AwsError;
+use std::path::PathBuf;
+
+/// A failed bake.
+#[derive(Debug, thiserror::Error)]
+pub enum BakeError {
+    /// A file of the recipe cannot be read.
+    #[error("{}: {source}{}", path.display(), hint(source))]
+    Unreadable {
+        /// File.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file of the recipe says something wrong.
+    #[error("{}:{line}:{column}: {message}", path.display())]
+    Malformed {
+        /// File.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// Column in characters, from 1.
+        column: usize,
+        /// What, and what to write instead.
+        message: String,
+    },
+    /// A component's document would be longer than Image Builder takes.
+    #[error(
+        "component {component}: its document has {bytes} bytes, Image Builder takes at most {limit}; move part of its scripts into a file it lists in component.toml"
+    )]
+    DocumentTooLong {
+        /// Component.
+        component: String,
+        /// Length.
+        bytes: usize,
+        /// Limit.
+        limit: usize,
+    },
+    /// A file name or link target does not fit an archive.
+    #[error("{}: {why}", path.display())]
+    NotPackable {
+        /// File.
+        path: PathBuf,
+        /// Why.
+        why: &'static str,
+    },
+    /// No source named a region.
+    #[error(
+        "no region: pass --region or set AWS_REGION (for the local region: `eval \"$(nixl-region env)\"`)"
+    )]
+    NoRegion,
+    /// The base image does not exist.
+    #[error("base image {base} does not exist in {region}; correct `base` in the recipe")]
+    NoBase {
+        /// As in the recipe.
+        base: String,
+        /// Region.
+        region: String,
+    },
+    /// The base image is for another kind of machine.
+    #[error("base image {ami} is {found}, the recipe says {wanted}")]
+    WrongArchitecture {
+        /// Image.
+        ami: String,
+        /// Its architecture.
+        found: String,
+        /// The recipe's.
+        wanted: String,
+    },
+    /// Something else has the name that is needed.
+    #[error(
+        "{what} {name} exists with other content (it was not made by nixl-bake, or was changed since); delete it and run again: {arn}"
+    )]
+    Foreign {
+        /// Kind of resource.
+        what: &'static str,
+        /// Name and version.
+        name: String,
+        /// ARN.
+        arn: String,
+    },
+    /// The build failed.
+    #[error("{0}")]
+    Build(Box<crate::flow::Card>),
+    /// It takes longer than was allowed.
+    #[error(
+        "still {status} after {minutes} min; the build goes on: run the same command again to wait for it ({arn})"
+    )]
+    Deadline {
+        /// Build.
+        arn: String,
+        /// Status of it.
+        status: String,
+        /// Time waited.
+        minutes: u64,
+    },
+    /// An AWS call failed.
+    #[error(transparent)]
+    Aws(#[from] AwsError),
+}
+
+impl BakeError {
+    /// Stable code for machines.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Unreadable { .. } => "bake.unreadable",
+            Self::Malformed { .. } => "bake.malformed",
+            Self::DocumentTooLong { .. } => "bake.document_too_long",
+            Self::NotPackable { .. } => "bake.not_packable",
+            Self::NoRegion => "bake.no_region",
+            Self::NoBase { .. } => "bake.no_base",
+            Self::WrongArchitecture { .. } => "bake.wrong_architecture",
+            Self::Foreign { .. } => "bake.foreign_resource",
+            Self::Build(_) => "bake.build_failed",
+            Self::Deadline { .. } => "bake.deadline",
+            Self::Aws(_) => "bake.aws",
+        }
+    }
+}
+
+fn hint(source: &std::io::Error) -> &'static str {
+    match source.kind() {
+        std::io::ErrorKind::NotFound => "; check the path (it is relative to where you are)",
+        std::io::ErrorKind::PermissionDenied => "; check who may read it",
+        _ => "",
+    }
+}
+
+/// Result of a step.
+pub type Result<T> = std::result::Result<T, BakeError>;

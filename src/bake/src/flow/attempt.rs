@@ -1,0 +1,85 @@
+//! Builds of one content: which run, which failed, and the next one.
+
+use super::{Pace, card::Card, patience};
+use crate::blueprint::{Arns, Blueprint};
+use crate::cloud::Cloud;
+use crate::error::Result;
+use nixl_aws::imagebuilder::Build;
+use nixl_cluster::tag;
+
+/// Tokens that lead to builds which are over and deleted are passed over, but
+/// not for ever.
+const MAX_REPLAYS: u32 = 20;
+
+/// What happened so far.
+#[derive(Debug, Default)]
+pub(crate) struct History {
+    /// A build that goes on.
+    pub running: Option<Build>,
+    /// How the last one ended, if not well.
+    pub last_failure: Option<String>,
+    /// Number of the next.
+    pub next_attempt: u32,
+    /// ARNs of all.
+    pub known: Vec<String>,
+}
+
+/// Looks up all builds of this content.
+pub(crate) async fn history(cloud: &Cloud, blueprint: &Blueprint, pace: Pace) -> Result<History> {
+    let digest = blueprint.digest.hex();
+    let (name, version) = (&blueprint.recipe.name, &blueprint.recipe.version);
+    let builds =
+        patience::retry(pace, || async { cloud.builder.list_builds(name, version).await }).await?;
+    let ours: Vec<Build> = builds
+        .into_iter()
+        .filter(|build| nixl_aws::Tag::find(&build.tags, tag::DIGEST) == Some(&digest))
+        .collect();
+    let next_attempt = u32::try_from(ours.len()).unwrap_or(u32::MAX - MAX_REPLAYS) + 1;
+    let last_failure = ours
+        .last()
+        .filter(|build| matches!(build.status.as_str(), "FAILED" | "CANCELLED"))
+        .map(|build| match build.status.as_str() {
+            "CANCELLED" => "was cancelled".to_owned(),
+            _ => format!("failed ({})", Card::new(build).summary()),
+        });
+    let known = ours.iter().map(|build| build.arn.clone()).collect();
+    let running = ours.into_iter().rev().find(|build| !build.is_final());
+    Ok(History { running, last_failure, next_attempt, known })
+}
+
+/// Starts a build and returns its ARN. A token is answered with its first
+/// answer for ever: an ARN that was known before, or of a build that has been
+/// deleted, is an old answer, and the next attempt has another token.
+pub(super) async fn start(
+    cloud: &Cloud,
+    blueprint: &Blueprint,
+    arns: Arns,
+    history: &History,
+    pace: Pace,
+) -> Result<String> {
+    let mut attempt = history.next_attempt;
+    loop {
+        let request = blueprint.image(arns.clone(), attempt);
+        let arn =
+            patience::retry(pace, || async { cloud.builder.create_image(&request).await }).await?;
+        let is_old = history.known.contains(&arn) || !exists(cloud, &arn, pace).await?;
+        if !is_old || attempt >= history.next_attempt + MAX_REPLAYS {
+            return Ok(arn);
+        }
+        tracing::debug!(%arn, attempt, "the token belongs to an earlier build");
+        attempt += 1;
+    }
+}
+
+/// Looks twice: what was just made may not be seen at once.
+async fn exists(cloud: &Cloud, arn: &str, pace: Pace) -> Result<bool> {
+    for look in 0..2 {
+        if look > 0 {
+            tokio::time::sleep(pace.longest).await;
+        }
+        if patience::retry(pace, || async { cloud.builder.get_image(arn).await }).await?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}

@@ -1,0 +1,95 @@
+//! A failed build, as a person needs it: where, what, and what to do.
+
+use nixl_aws::imagebuilder::Build;
+use std::fmt;
+
+/// What is known about a failure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Card {
+    /// The build.
+    pub arn: String,
+    /// `FAILED`, `CANCELLED`, …
+    pub status: String,
+    /// Component, by name and version.
+    pub component: Option<String>,
+    /// Phase of its document.
+    pub phase: Option<String>,
+    /// Step of the phase, or of the workflow if no component failed.
+    pub step: Option<String>,
+    /// What the step or the service said.
+    pub message: Option<String>,
+}
+
+impl Card {
+    /// From a build that is over.
+    #[must_use]
+    pub fn new(build: &Build) -> Self {
+        let failure = build.failure.clone().unwrap_or_default();
+        let phase = failure.phase.or(failure.image_status.map(|status| status.to_lowercase()));
+        Self {
+            arn: build.arn.clone(),
+            status: build.status.clone(),
+            component: failure.component_arn.as_deref().map(name_of),
+            phase,
+            step: failure.step.or(failure.workflow_step),
+            message: failure
+                .message
+                .or(build.reason.clone())
+                .filter(|message| !message.trim().is_empty()),
+        }
+    }
+
+    /// Where, and the last line of what was said.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let mut parts = Vec::new();
+        for (label, value) in
+            [("component", &self.component), ("phase", &self.phase), ("step", &self.step)]
+        {
+            if let Some(value) = value {
+                parts.push(format!("{label} {value}"));
+            }
+        }
+        let place = parts.join(", ");
+        let said = self.message.as_deref().and_then(|text| text.trim().lines().last());
+        match (place.is_empty(), said) {
+            (false, Some(said)) => format!("{place}: {said}"),
+            (false, None) => place,
+            (true, Some(said)) => said.to_owned(),
+            (true, None) => "Image Builder gives no reason".to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for Card {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.status.as_str() {
+            "CANCELLED" => write!(f, "the build was cancelled")?,
+            "FAILED" => write!(f, "the build failed")?,
+            other => write!(f, "the build ended as {other}")?,
+        }
+        let rows = [
+            ("component", self.component.as_deref()),
+            ("phase", self.phase.as_deref()),
+            ("step", self.step.as_deref()),
+            ("message", self.message.as_deref().map(str::trim)),
+            ("build", Some(self.arn.as_str())),
+        ];
+        for (label, value) in rows {
+            if let Some(value) = value {
+                write!(f, "\n  {label:<10} {}", value.replace('\n', "\n             "))?;
+            }
+        }
+        write!(f, "\ncorrect it and run the same command again")
+    }
+}
+
+/// `nixl-libfabric 1.2.3` from `arn:…:component/nixl-libfabric/1.2.3/1`.
+fn name_of(arn: &str) -> String {
+    let mut parts = arn.split('/').skip(1);
+    match (parts.next(), parts.next()) {
+        (Some(name), Some(version)) => format!("{name} {version}"),
+        (Some(name), None) => name.to_owned(),
+        _ => arn.to_owned(),
+    }
+}

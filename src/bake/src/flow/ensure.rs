@@ -1,0 +1,119 @@
+//! Image Builder's resources: adopted where they exist, made where they do not.
+
+use super::{Pace, patience::retry};
+use crate::blueprint::{Arns, Blueprint};
+use crate::cloud::Cloud;
+use crate::error::{BakeError, Result};
+use crate::progress::Progress;
+use nixl_aws::imagebuilder::Resource;
+use nixl_aws::{AwsError, Tag};
+use nixl_cluster::tag;
+
+/// Makes what is missing.
+pub(super) async fn ensure(
+    cloud: &Cloud,
+    blueprint: &Blueprint,
+    progress: &dyn Progress,
+    pace: Pace,
+) -> Result<Arns> {
+    let builder = &cloud.builder;
+    progress.phase("preparing Image Builder");
+    if retry(pace, || async { cloud.profile.ensure(&blueprint.profile).await }).await? {
+        progress.note(&format!("made role and instance profile {}", blueprint.profile.name));
+    }
+
+    let total = blueprint.components.len() + 3;
+    let mut component_arns = Vec::new();
+    for (done, request) in blueprint.components.iter().enumerate() {
+        let label = format!("component {}", request.name);
+        progress.step(done, total, &label);
+        component_arns.push(
+            one(
+                pace,
+                Wanted { what: "component", name: &request.name, tags: &request.tags },
+                || async { builder.find_component(&request.name, &request.version).await },
+                || async { builder.create_component(request).await },
+            )
+            .await?,
+        );
+    }
+
+    let mut request = blueprint.recipe.clone();
+    request.component_arns = component_arns;
+    progress.step(total - 3, total, "image recipe");
+    let recipe = one(
+        pace,
+        Wanted { what: "image recipe", name: &request.name, tags: &request.tags },
+        || async { builder.find_recipe(&request.name, &request.version).await },
+        || async { builder.create_recipe(&request).await },
+    )
+    .await?;
+
+    let request = &blueprint.infrastructure;
+    progress.step(total - 2, total, "infrastructure configuration");
+    let infrastructure = one(
+        pace,
+        Wanted { what: "infrastructure configuration", name: &request.name, tags: &request.tags },
+        || async { builder.find_infrastructure(&request.name).await },
+        || async { builder.create_infrastructure(request).await },
+    )
+    .await?;
+
+    let request = &blueprint.distribution;
+    progress.step(total - 1, total, "distribution configuration");
+    let distribution = one(
+        pace,
+        Wanted { what: "distribution configuration", name: &request.name, tags: &request.tags },
+        || async { builder.find_distribution(&request.name).await },
+        || async { builder.create_distribution(request).await },
+    )
+    .await?;
+    Ok(Arns { recipe, infrastructure, distribution })
+}
+
+struct Wanted<'a> {
+    what: &'static str,
+    name: &'a str,
+    tags: &'a [Tag],
+}
+
+/// Finds one, or makes it. Another run may make it in between: then it is
+/// there at the second look.
+async fn one<F, FF, C, CF>(pace: Pace, wanted: Wanted<'_>, mut find: F, create: C) -> Result<String>
+where
+    F: FnMut() -> FF,
+    FF: Future<Output = std::result::Result<Option<Resource>, AwsError>>,
+    C: FnMut() -> CF,
+    CF: Future<Output = std::result::Result<String, AwsError>>,
+{
+    if let Some(found) = retry(pace, &mut find).await? {
+        return adopt(&wanted, found);
+    }
+    match retry(pace, create).await {
+        Ok(arn) => Ok(arn),
+        Err(error) if says_it_exists(&error) => match retry(pace, &mut find).await? {
+            Some(found) => adopt(&wanted, found),
+            None => Err(error.into()),
+        },
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Recipes and configurations have a code for it, components only a text.
+fn says_it_exists(error: &AwsError) -> bool {
+    error.is(&["ResourceAlreadyExistsException"])
+        || error.code().is_some() && error.message.contains("already exists")
+}
+
+/// Versions and names are made of the content, so another digest under ours
+/// was put there by somebody else.
+pub(crate) fn is_ours(tags: &[Tag], found: &Resource) -> bool {
+    Tag::find(&found.tags, tag::DIGEST) == Tag::find(tags, tag::DIGEST)
+}
+
+fn adopt(wanted: &Wanted<'_>, found: Resource) -> Result<String> {
+    if is_ours(wanted.tags, &found) {
+        return Ok(found.arn);
+    }
+    Err(BakeError::Foreign { what: wanted.what, name: wanted.name.to_owned(), arn: found.arn })
+}

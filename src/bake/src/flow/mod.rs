@@ -1,0 +1,110 @@
+//! The bake itself: find, or make what is missing, build, wait.
+//!
+//! Each step looks before it makes, so a run that was cut off anywhere is
+//! continued by the next, and two runs at once end at the same image.
+
+mod attempt;
+mod card;
+mod ensure;
+mod patience;
+mod upload;
+mod wait;
+
+pub use card::Card;
+pub use patience::Pace;
+
+use crate::blueprint::Blueprint;
+use crate::cloud::Cloud;
+use crate::error::Result;
+use crate::progress::Progress;
+use std::time::Duration;
+
+/// An image.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Baked {
+    /// AMI.
+    pub ami_id: String,
+    /// Its content.
+    pub digest: String,
+    /// Whether it was there already.
+    pub reused: bool,
+    /// Where it is.
+    pub region: String,
+    /// What it was made from.
+    pub base_ami: String,
+    /// The build that made it, if this run knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub build_arn: Option<String>,
+}
+
+/// How to go about it.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Longest wait for a build.
+    pub deadline: Duration,
+    /// How often to ask and to try again.
+    pub pace: Pace,
+}
+
+/// Bakes `blueprint`, or finds that it is baked.
+pub async fn bake(
+    cloud: &Cloud,
+    blueprint: &Blueprint,
+    progress: &dyn Progress,
+    options: Options,
+) -> Result<Baked> {
+    let pace = options.pace;
+    progress.phase("looking for an image with this content");
+    if let Some(ami_id) = find(cloud, blueprint, pace).await? {
+        return Ok(baked(blueprint, ami_id, true, None));
+    }
+    let history = attempt::history(cloud, blueprint, pace).await?;
+    let build = match &history.running {
+        Some(build) => {
+            progress.note("a build of this content is running already; waiting for it");
+            build.arn.clone()
+        }
+        None => {
+            if let Some(lost) = &history.last_failure {
+                progress.note(&format!("the last attempt {lost}; trying again"));
+            }
+            upload::upload(cloud, blueprint, progress, pace).await?;
+            let arns = ensure::ensure(cloud, blueprint, progress, pace).await?;
+            progress.phase("starting the build");
+            attempt::start(cloud, blueprint, arns, &history, pace).await?
+        }
+    };
+    progress.building(&build);
+    let ami_id = wait::wait(cloud, &build, progress, options).await?;
+    Ok(baked(blueprint, ami_id, false, Some(build)))
+}
+
+/// The newest usable AMI with this content.
+pub(crate) async fn find(
+    cloud: &Cloud,
+    blueprint: &Blueprint,
+    pace: Pace,
+) -> Result<Option<String>> {
+    let digest = blueprint.digest.hex();
+    let images =
+        patience::retry(pace, || async { cloud.images.by_digest(Some(&digest)).await }).await?;
+    Ok(images.into_iter().find(|image| image.state == "available").map(|image| image.id))
+}
+
+pub(crate) use attempt::history;
+pub(crate) use ensure::is_ours;
+pub(crate) use patience::retry;
+
+fn baked(blueprint: &Blueprint, ami_id: String, reused: bool, build_arn: Option<String>) -> Baked {
+    Baked {
+        ami_id,
+        digest: blueprint.digest.hex(),
+        reused,
+        region: blueprint.region.clone(),
+        base_ami: blueprint.base_ami.clone(),
+        build_arn,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,237 @@
+use super::*;
+use crate::error::BakeError;
+use crate::plan::{Action, plan};
+use crate::testing::{BASE, Checkout, Fake, Told};
+use nixl_aws::imagebuilder::{Build, Resource};
+use nixl_aws::{ErrorKind, Tag};
+
+const PACE: Pace = Pace { first: Duration::ZERO, longest: Duration::ZERO, tries: 4 };
+const OPTIONS: Options = Options { deadline: Duration::from_secs(30), pace: PACE };
+
+struct Bench {
+    fake: Fake,
+    cloud: Cloud,
+    blueprint: Blueprint,
+    told: Told,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let fake = Fake::default();
+        let cloud = fake.cloud();
+        let content = Checkout::new().load().unwrap();
+        let blueprint = Blueprint::new(&content, BASE, &cloud).unwrap();
+        Self { fake, cloud, blueprint, told: Told::default() }
+    }
+
+    async fn bake(&self) -> Result<Baked> {
+        bake(&self.cloud, &self.blueprint, &self.told, OPTIONS).await
+    }
+
+    fn running(&self, arn: &str, status: &str, script: &[&'static str]) {
+        let mut world = self.fake.world();
+        world.builds.push(Build {
+            arn: arn.into(),
+            status: status.into(),
+            tags: self.blueprint.recipe.tags.clone(),
+            ..Build::default()
+        });
+        world.running.insert(arn.into(), script.to_vec().into());
+    }
+}
+
+#[tokio::test]
+async fn builds_once_and_then_finds_it() {
+    let bench = Bench::new();
+    let first = bench.bake().await.unwrap();
+    assert!(!first.reused && first.build_arn.is_some());
+    assert!(bench.told.all().contains("step 3/6 ApplyBuildComponents"), "{}", bench.told.all());
+    assert_eq!(bench.fake.count("put_object"), 2);
+
+    let calls = bench.fake.world().calls.len();
+    let second = bench.bake().await.unwrap();
+    assert!(second.reused && second.ami_id == first.ami_id);
+    assert_eq!(bench.fake.world().calls[calls..], ["by_digest"], "one look, nothing made");
+}
+
+#[tokio::test]
+async fn a_running_build_is_waited_for_and_no_other_started() {
+    let bench = Bench::new();
+    bench.running("arn:running/1", "BUILDING", &["DISTRIBUTING", "AVAILABLE"]);
+    let baked = bench.bake().await.unwrap();
+    assert_eq!(baked.build_arn.as_deref(), Some("arn:running/1"));
+    for made in ["create_image", "create_component", "put_object", "ensure_profile"] {
+        assert_eq!(bench.fake.count(made), 0, "{made}");
+    }
+}
+
+#[tokio::test]
+async fn a_failed_build_tells_where_and_the_next_run_tries_anew() {
+    let bench = Bench::new();
+    bench.fake.world().scripts.push_back(vec!["BUILDING", "FAILED"]);
+    let told = bench.bake().await.unwrap_err().to_string();
+    for part in ["nixl-noded 1.2.3", "phase      build", "step       install", "no such file"] {
+        assert!(told.contains(part), "{told}");
+    }
+    assert_eq!(bench.fake.count("create_image"), 1, "one run, one attempt");
+
+    let baked = bench.bake().await.unwrap();
+    assert_eq!(bench.fake.world().builds.len(), 2);
+    assert!(!baked.reused);
+    assert!(bench.told.all().contains("the last attempt failed (component nixl-noded 1.2.3"));
+    assert_eq!(bench.fake.count("create_component"), 1, "what exists is adopted");
+    assert_eq!(bench.fake.count("put_object"), 2, "what is there is not uploaded again");
+}
+
+#[tokio::test]
+async fn an_old_token_is_passed_over() {
+    let bench = Bench::new();
+    bench.fake.world().scripts.push_back(vec!["FAILED"]);
+    bench.bake().await.unwrap_err();
+    // Somebody deletes the failed build: its token is still answered.
+    bench.fake.world().builds.clear();
+    let baked = bench.bake().await.unwrap();
+    assert_eq!(baked.build_arn.as_deref(), Some("arn:image/nixl/2"));
+}
+
+#[tokio::test]
+async fn a_deregistered_image_is_built_again() {
+    let bench = Bench::new();
+    bench.bake().await.unwrap();
+    bench.fake.world().images.clear();
+    let again = bench.bake().await.unwrap();
+    assert!(!again.reused);
+    assert_eq!(bench.fake.world().builds.len(), 2);
+}
+
+#[tokio::test]
+async fn throttling_is_sat_out_everywhere() {
+    let bench = Bench::new();
+    for operation in ["list_builds", "create_component", "create_image", "get_image"] {
+        bench.fake.fails(operation, "CallRateLimitExceededException", "slow down", 2);
+    }
+    bench.fake.fails(
+        "create_infrastructure",
+        "InvalidParameterValueException",
+        "The value supplied for parameter 'instanceProfileName' is not valid: instance profile nixl-bake does not exist",
+        2,
+    );
+    bench.bake().await.unwrap();
+    assert_eq!(bench.fake.count("create_infrastructure"), 3);
+}
+
+#[tokio::test]
+async fn what_cannot_pass_is_told_at_once() {
+    let bench = Bench::new();
+    bench.fake.fails("create_recipe", "ForbiddenException", "not allowed", 9);
+    let told = bench.bake().await.unwrap_err().to_string();
+    assert!(told.contains("ForbiddenException: not allowed"), "{told}");
+    assert_eq!(bench.fake.count("create_recipe"), 1);
+    assert_eq!(bench.fake.count("create_image"), 0);
+}
+
+#[tokio::test]
+async fn losing_sight_of_a_build_is_no_failure() {
+    let bench = Bench::new();
+    bench.running("arn:running/1", "BUILDING", &["BUILDING", "AVAILABLE"]);
+    bench.fake.fails("get_image", "ServiceUnavailableException", "later", 5);
+    bench.bake().await.unwrap();
+    assert!(bench.told.all().contains("cannot see the build just now"));
+}
+
+#[tokio::test]
+async fn a_deadline_leaves_the_build_alone() {
+    let bench = Bench::new();
+    bench.running("arn:running/1", "BUILDING", &[]);
+    let options = Options { deadline: Duration::ZERO, ..OPTIONS };
+    let error = bake(&bench.cloud, &bench.blueprint, &bench.told, options).await.unwrap_err();
+    assert!(matches!(error, BakeError::Deadline { .. }), "{error}");
+    assert_eq!(bench.fake.count("delete"), 0);
+}
+
+#[tokio::test]
+async fn a_name_taken_by_others_is_not_built_upon() {
+    let bench = Bench::new();
+    let component = &bench.blueprint.components[0];
+    let key = format!("component/{}/{}", component.name, component.version);
+    let foreign = Resource { arn: "arn:foreign".into(), tags: vec![Tag::new("owner", "x")] };
+    bench.fake.world().resources.insert(key, foreign);
+    let planned = plan(&bench.cloud, &bench.blueprint, PACE).await.unwrap();
+    assert!(planned.lines.iter().any(|line| line.action == Action::Conflict));
+    let error = bench.bake().await.unwrap_err();
+    assert!(matches!(error, BakeError::Foreign { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn one_made_in_between_by_another_run_is_adopted() {
+    let bench = Bench::new();
+    // The look says nothing, the creation says it exists, the second look finds it.
+    let fake = bench.fake.clone();
+    let component = bench.blueprint.components[0].clone();
+    bench.fake.fails(
+        "create_component",
+        "InvalidRequestException",
+        "The component already exists",
+        1,
+    );
+    let key = format!("component/{}/{}", component.name, component.version);
+    let made = Resource { arn: "arn:theirs".into(), tags: component.tags.clone() };
+    fake.world().appear_after("create_component", key, made);
+    bench.bake().await.unwrap();
+    assert_eq!(bench.fake.count("create_component"), 1);
+}
+
+#[tokio::test]
+async fn plan_changes_nothing() {
+    let bench = Bench::new();
+    let planned = plan(&bench.cloud, &bench.blueprint, PACE).await.unwrap();
+    assert!(planned.ami_id.is_none());
+    assert_eq!(planned.lines.last().unwrap().action, Action::Create);
+    let changed: Vec<String> = bench
+        .fake
+        .world()
+        .calls
+        .iter()
+        .filter(|call| {
+            ["create", "put", "ensure", "delete"].iter().any(|verb| call.starts_with(verb))
+        })
+        .cloned()
+        .collect();
+    assert!(changed.is_empty(), "{changed:?}");
+
+    bench.bake().await.unwrap();
+    let planned = plan(&bench.cloud, &bench.blueprint, PACE).await.unwrap();
+    assert!(planned.ami_id.is_some() && planned.lines.is_empty());
+}
+
+#[tokio::test]
+async fn the_base_must_exist_and_fit() {
+    let bench = Bench::new();
+    let recipe = Checkout::new().load().unwrap().recipe;
+    let resolve = || crate::content::resolve_base(&bench.cloud, &recipe);
+    assert!(matches!(resolve().await.unwrap_err(), BakeError::NoBase { .. }));
+    let image = nixl_aws::ec2::Image {
+        id: BASE.into(),
+        architecture: "arm64".into(),
+        ..Default::default()
+    };
+    bench.fake.world().images.push(image);
+    assert!(matches!(resolve().await.unwrap_err(), BakeError::WrongArchitecture { .. }));
+    bench.fake.world().images[0].architecture = "x86_64".into();
+    assert_eq!(resolve().await.unwrap(), BASE);
+}
+
+#[test]
+fn what_may_pass_is_a_matter_of_code() {
+    let error = |kind| nixl_aws::AwsError {
+        service: "imagebuilder",
+        operation: "GetImage",
+        kind,
+        message: String::new(),
+    };
+    let service = |code: &str| error(ErrorKind::Service { code: code.into(), status: 400 });
+    assert!(patience::may_pass(&service("CallRateLimitExceededException")));
+    assert!(patience::may_pass(&error(ErrorKind::Ambiguous)));
+    assert!(!patience::may_pass(&service("IdempotentParameterMismatchException")));
+    assert!(!patience::may_pass(&error(ErrorKind::NoCredentials)));
+}

@@ -1,0 +1,84 @@
+//! Results on stdout, for people or for programs.
+
+use crate::flow::Baked;
+use crate::list::Entry;
+use crate::plan::Plan;
+use comfy_table::{Table, TableStyle};
+use serde::Serialize;
+
+/// How to print.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Format {
+    /// A table.
+    #[default]
+    Text,
+    /// One JSON document.
+    Json,
+}
+
+fn json<T: Serialize>(value: &T) -> String {
+    // Structs of strings, numbers and lists only.
+    serde_json::to_string_pretty(value).expect("a plain value is JSON")
+}
+
+fn table() -> Table {
+    let mut table = Table::new();
+    table.load_style(TableStyle::new());
+    table
+}
+
+/// Every cell has a space before it, so every line has one too many.
+fn text(table: &Table) -> String {
+    let lines = table.trim_fmt();
+    lines.lines().map(|line| line.strip_prefix(' ').unwrap_or(line)).collect::<Vec<_>>().join("\n")
+}
+
+/// An image.
+#[must_use]
+pub fn baked(baked: &Baked, format: Format) -> String {
+    if format == Format::Json {
+        return json(baked);
+    }
+    let mut table = table();
+    table.add_row(["AMI", &baked.ami_id]);
+    table.add_row(["Region", &baked.region]);
+    table.add_row(["Digest", &baked.digest]);
+    table.add_row(["Base", &baked.base_ami]);
+    table.add_row(["Baked", if baked.reused { "earlier" } else { "now" }]);
+    text(&table)
+}
+
+/// A plan.
+#[must_use]
+pub fn plan(plan: &Plan, format: Format) -> String {
+    if format == Format::Json {
+        return json(plan);
+    }
+    let head = format!("digest {}\nbase   {} in {}", plan.digest, plan.base_ami, plan.region);
+    if let Some(ami) = &plan.ami_id {
+        return format!("{head}\nimage {ami} already has this content, nothing to bake");
+    }
+    let mut table = table();
+    for line in &plan.lines {
+        table.add_row([line.action.as_str(), line.what, &line.name]);
+    }
+    format!("{head}\n{}", text(&table))
+}
+
+/// Images.
+#[must_use]
+pub fn list(entries: &[Entry], format: Format) -> String {
+    if format == Format::Json {
+        return json(&entries);
+    }
+    if entries.is_empty() {
+        return "no images yet; `nixl-bake build` makes one".to_owned();
+    }
+    let mut table = table();
+    table.set_header(["AMI", "STATE", "CREATED", "NAME", "DIGEST"]);
+    for entry in entries {
+        let short: String = entry.digest.chars().take(12).collect();
+        table.add_row([&entry.ami_id, &entry.state, &entry.created, &entry.name, &short]);
+    }
+    text(&table)
+}

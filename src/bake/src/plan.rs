@@ -1,0 +1,138 @@
+//! `nixl-bake plan`: what `build` would do, by looking only.
+
+use crate::blueprint::Blueprint;
+use crate::cloud::Cloud;
+use crate::error::{BakeError, Result};
+use crate::flow::{Pace, find, history, is_ours, retry};
+use nixl_aws::imagebuilder::Resource;
+use serde::Serialize;
+
+/// A plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Plan {
+    /// Identity of the image.
+    pub digest: String,
+    /// AMI it starts from.
+    pub base_ami: String,
+    /// Region.
+    pub region: String,
+    /// The image, if it is baked already.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ami_id: Option<String>,
+    /// What is needed, in order; empty if the image is there.
+    pub lines: Vec<Line>,
+}
+
+/// One thing that is needed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Line {
+    /// Kind.
+    pub what: &'static str,
+    /// Name.
+    pub name: String,
+    /// What happens.
+    pub action: Action,
+}
+
+/// What happens to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// It is there.
+    Exists,
+    /// It is made.
+    Create,
+    /// It is uploaded.
+    Upload,
+    /// It runs already and is waited for.
+    Wait,
+    /// Its name is taken by something else; `build` would stop here.
+    Conflict,
+}
+
+impl Action {
+    /// One word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Exists => "exists",
+            Self::Create => "create",
+            Self::Upload => "upload",
+            Self::Wait => "wait",
+            Self::Conflict => "conflict",
+        }
+    }
+}
+
+/// Looks everything up. Changes nothing.
+pub async fn plan(cloud: &Cloud, blueprint: &Blueprint, pace: Pace) -> Result<Plan> {
+    let mut plan = Plan {
+        digest: blueprint.digest.hex(),
+        base_ami: blueprint.base_ami.clone(),
+        region: blueprint.region.clone(),
+        ami_id: find(cloud, blueprint, pace).await?,
+        lines: Vec::new(),
+    };
+    if plan.ami_id.is_some() {
+        return Ok(plan);
+    }
+    let history = history(cloud, blueprint, pace).await?;
+    if let Some(build) = history.running {
+        plan.lines.push(Line { what: "build", name: build.arn, action: Action::Wait });
+        return Ok(plan);
+    }
+    plan.lines = lines(cloud, blueprint, pace).await?;
+    plan.lines.push(Line {
+        what: "build",
+        name: format!("{} (attempt {})", blueprint.distribution.name, history.next_attempt),
+        action: Action::Create,
+    });
+    Ok(plan)
+}
+
+async fn lines(cloud: &Cloud, blueprint: &Blueprint, pace: Pace) -> Result<Vec<Line>> {
+    let mut lines = Vec::new();
+    let mut line = |what, name: &str, action| {
+        lines.push(Line { what, name: name.to_owned(), action });
+    };
+    let either = |there: bool, absent: Action| if there { Action::Exists } else { absent };
+    let builder = &cloud.builder;
+
+    let bucket = &blueprint.bucket;
+    let account = &cloud.identity.account;
+    let has_bucket = retry(pace, || async { cloud.s3.head_bucket(bucket, account).await }).await?;
+    line("bucket", bucket, either(has_bucket, Action::Create));
+    for upload in &blueprint.uploads {
+        let key = &upload.key;
+        let there = has_bucket
+            && retry(pace, || async { cloud.s3.head_object(bucket, key).await }).await?.is_some();
+        line("file", key, either(there, Action::Upload));
+    }
+
+    let profile = &blueprint.profile.name;
+    let there = retry(pace, || async { cloud.profile.is_complete(profile).await }).await?;
+    line("instance profile", profile, either(there, Action::Create));
+
+    let state = |found: Option<Resource>, tags: &[nixl_aws::Tag]| match found {
+        None => Action::Create,
+        Some(found) if is_ours(tags, &found) => Action::Exists,
+        Some(_) => Action::Conflict,
+    };
+    for wanted in &blueprint.components {
+        let found =
+            retry(pace, || async { builder.find_component(&wanted.name, &wanted.version).await })
+                .await?;
+        line("component", &wanted.name, state(found, &wanted.tags));
+    }
+    let wanted = &blueprint.recipe;
+    let found =
+        retry(pace, || async { builder.find_recipe(&wanted.name, &wanted.version).await }).await?;
+    line("image recipe", &wanted.name, state(found, &wanted.tags));
+    let wanted = &blueprint.infrastructure;
+    let found = retry(pace, || async { builder.find_infrastructure(&wanted.name).await }).await?;
+    line("infrastructure", &wanted.name, state(found, &wanted.tags));
+    let wanted = &blueprint.distribution;
+    let found = retry(pace, || async { builder.find_distribution(&wanted.name).await }).await?;
+    line("distribution", &wanted.name, state(found, &wanted.tags));
+    Ok::<_, BakeError>(lines)
+}

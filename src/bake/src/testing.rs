@@ -1,0 +1,354 @@
+//! A checkout in a temporary folder and a scripted cloud.
+
+use crate::cloud::{BuilderProfile, Cloud, Images};
+use crate::content::Content;
+use crate::error::Result as BakeResult;
+use crate::progress::Progress;
+use nixl_aws::builder_profile::Profile;
+use nixl_aws::ec2::Image;
+use nixl_aws::imagebuilder::*;
+use nixl_aws::s3::{Object, S3};
+use nixl_aws::ssm::Ssm;
+use nixl_aws::sts::Identity;
+use nixl_aws::{AwsError, ErrorKind, Result, Tag};
+use nixl_cluster::tag;
+use std::collections::{BTreeMap, VecDeque};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+pub const BASE: &str = "ami-0123456789abcdef0";
+
+/// A recipe with one component, its scripts, a systemd tree and a daemon.
+pub struct Checkout {
+    folder: tempfile::TempDir,
+}
+
+impl Checkout {
+    pub fn new() -> Self {
+        let checkout = Self { folder: tempfile::tempdir().unwrap() };
+        let shipped = include_str!("../../../image/recipe.toml");
+        let list = shipped.find("components = ").unwrap();
+        let recipe = format!("{}components = [\"nixl-noded\"]\n", &shipped[..list]);
+        checkout.write("image/recipe.toml", &recipe);
+        checkout.write(
+            "image/nixl-noded/component.toml",
+            include_str!("../../../image/nixl-noded/component.toml"),
+        );
+        checkout.write(
+            "image/nixl-noded/install.sh",
+            "#!/bin/bash\n# Puts it there.\nset -Eeuo pipefail\ninstall \"$NIXL_FILES/nixl-noded\" /usr/bin\n",
+        );
+        checkout.write(
+            "image/nixl-noded/validate.sh",
+            "#!/bin/bash\nset -Eeuo pipefail\nnixl-noded --version || die \"it does not run\"\n",
+        );
+        checkout.write("systemd/usr/lib/systemd/system/nixl-noded.service", "[Service]\n");
+        checkout.write("nixl-noded", "a daemon");
+        checkout
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    pub fn load(&self) -> BakeResult<Content> {
+        Content::load(&self.path("image/recipe.toml"), &self.path("nixl-noded"))
+    }
+}
+
+/// What the fake cloud holds, and what goes wrong next.
+#[derive(Default)]
+pub struct World {
+    /// Every call, in order.
+    pub calls: Vec<String>,
+    /// Errors for the next calls of an operation.
+    pub errors: BTreeMap<&'static str, VecDeque<AwsError>>,
+    pub images: Vec<Image>,
+    pub resources: BTreeMap<String, Resource>,
+    pub builds: Vec<Build>,
+    /// Token to ARN, for ever.
+    pub tokens: BTreeMap<String, String>,
+    /// Statuses of each build to come, the last one stays; empty: straight to AVAILABLE.
+    pub scripts: VecDeque<Vec<&'static str>>,
+    pub running: BTreeMap<String, VecDeque<&'static str>>,
+    pub objects: BTreeMap<String, usize>,
+    pub bucket: bool,
+    pub profile: bool,
+    /// What another run makes at the time of the next call of an operation.
+    pub appearing: Option<(&'static str, String, Resource)>,
+}
+
+impl World {
+    pub fn appear_after(&mut self, operation: &'static str, key: String, resource: Resource) {
+        self.appearing = Some((operation, key, resource));
+    }
+}
+
+/// Handle to a [`World`].
+#[derive(Clone, Default)]
+pub struct Fake(pub Arc<Mutex<World>>);
+
+impl Fake {
+    pub fn cloud(&self) -> Cloud {
+        Cloud {
+            identity: Identity {
+                account: "123456789012".into(),
+                arn: "arn:aws:iam::123456789012:user/dev".into(),
+            },
+            region: "eu-west-1".into(),
+            images: Box::new(self.clone()),
+            builder: Box::new(self.clone()),
+            profile: Box::new(self.clone()),
+            s3: Box::new(self.clone()),
+            ssm: Box::new(self.clone()),
+        }
+    }
+
+    pub fn world(&self) -> std::sync::MutexGuard<'_, World> {
+        self.0.lock().unwrap()
+    }
+
+    pub fn fails(&self, operation: &'static str, code: &str, message: &str, times: usize) {
+        let error = AwsError {
+            service: "imagebuilder",
+            operation,
+            kind: ErrorKind::Service { code: code.into(), status: 429 },
+            message: message.into(),
+        };
+        self.world().errors.entry(operation).or_default().extend(vec![error; times]);
+    }
+
+    /// Number of calls of an operation.
+    pub fn count(&self, operation: &str) -> usize {
+        self.world().calls.iter().filter(|call| *call == operation).count()
+    }
+
+    fn called(&self, operation: &'static str) -> Result<std::sync::MutexGuard<'_, World>> {
+        let mut world = self.world();
+        world.calls.push(operation.into());
+        if let Some((_, key, made)) = world.appearing.take_if(|(at, ..)| *at == operation) {
+            world.resources.insert(key, made);
+        }
+        match world.errors.get_mut(operation).and_then(VecDeque::pop_front) {
+            Some(error) => Err(error),
+            None => Ok(world),
+        }
+    }
+
+    fn create(&self, operation: &'static str, key: String, tags: &[Tag]) -> Result<String> {
+        let mut world = self.called(operation)?;
+        let arn = format!("arn:{key}/1");
+        world.resources.insert(key, Resource { arn: arn.clone(), tags: tags.to_vec() });
+        Ok(arn)
+    }
+}
+
+#[async_trait::async_trait]
+impl Images for Fake {
+    async fn by_id(&self, id: &str) -> Result<Option<Image>> {
+        Ok(self.called("by_id")?.images.iter().find(|image| image.id == id).cloned())
+    }
+    async fn by_digest(&self, digest: Option<&str>) -> Result<Vec<Image>> {
+        let world = self.called("by_digest")?;
+        let fits = |image: &&Image| {
+            Tag::find(&image.tags, tag::DIGEST).is_some_and(|of| digest.is_none_or(|d| d == of))
+        };
+        Ok(world.images.iter().filter(fits).cloned().collect())
+    }
+}
+
+#[async_trait::async_trait]
+impl BuilderProfile for Fake {
+    async fn is_complete(&self, _: &str) -> Result<bool> {
+        Ok(self.called("is_complete")?.profile)
+    }
+    async fn ensure(&self, _: &Profile) -> Result<bool> {
+        Ok(!std::mem::replace(&mut self.called("ensure_profile")?.profile, true))
+    }
+}
+
+#[async_trait::async_trait]
+impl Ssm for Fake {
+    async fn get_parameter(&self, _: &str) -> Result<Option<String>> {
+        drop(self.called("get_parameter")?);
+        Ok(Some(BASE.into()))
+    }
+}
+
+#[async_trait::async_trait]
+impl S3 for Fake {
+    async fn head_bucket(&self, _: &str, _: &str) -> Result<bool> {
+        Ok(self.called("head_bucket")?.bucket)
+    }
+    async fn create_bucket(&self, _: &str) -> Result<()> {
+        self.called("create_bucket")?.bucket = true;
+        Ok(())
+    }
+    async fn block_public_access(&self, _: &str) -> Result<()> {
+        self.called("block_public_access").map(drop)
+    }
+    async fn put_bucket_tagging(&self, _: &str, _: &[Tag]) -> Result<()> {
+        self.called("put_bucket_tagging").map(drop)
+    }
+    async fn get_bucket_tagging(&self, _: &str) -> Result<Vec<Tag>> {
+        self.called("get_bucket_tagging").map(|_| Vec::new())
+    }
+    async fn delete_bucket(&self, _: &str) -> Result<()> {
+        self.called("delete_bucket").map(drop)
+    }
+    async fn head_object(&self, _: &str, key: &str) -> Result<Option<Object>> {
+        let world = self.called("head_object")?;
+        Ok(world.objects.get(key).map(|size| Object { key: key.into(), size_bytes: *size as u64 }))
+    }
+    async fn put_object(&self, _: &str, key: &str, body: bytes::Bytes, _: &str) -> Result<()> {
+        self.called("put_object")?.objects.insert(key.into(), body.len());
+        Ok(())
+    }
+    async fn list_objects(&self, _: &str, _: &str) -> Result<Vec<Object>> {
+        self.called("list_objects").map(|_| Vec::new())
+    }
+    async fn delete_objects(&self, _: &str, _: &[String]) -> Result<()> {
+        self.called("delete_objects").map(drop)
+    }
+}
+
+#[async_trait::async_trait]
+impl ImageBuilder for Fake {
+    async fn find_component(&self, name: &str, version: &str) -> Result<Option<Resource>> {
+        let key = format!("component/{name}/{version}");
+        Ok(self.called("find_component")?.resources.get(&key).cloned())
+    }
+    async fn create_component(&self, request: &CreateComponent) -> Result<String> {
+        let key = format!("component/{}/{}", request.name, request.version);
+        self.create("create_component", key, &request.tags)
+    }
+    async fn find_recipe(&self, name: &str, _: &str) -> Result<Option<Resource>> {
+        Ok(self.called("find_recipe")?.resources.get(&format!("recipe/{name}")).cloned())
+    }
+    async fn create_recipe(&self, request: &CreateRecipe) -> Result<String> {
+        assert!(!request.component_arns.is_empty());
+        self.create("create_recipe", format!("recipe/{}", request.name), &request.tags)
+    }
+    async fn find_infrastructure(&self, name: &str) -> Result<Option<Resource>> {
+        Ok(self.called("find_infrastructure")?.resources.get(&format!("infra/{name}")).cloned())
+    }
+    async fn create_infrastructure(&self, request: &CreateInfrastructure) -> Result<String> {
+        self.create("create_infrastructure", format!("infra/{}", request.name), &request.tags)
+    }
+    async fn find_distribution(&self, name: &str) -> Result<Option<Resource>> {
+        Ok(self.called("find_distribution")?.resources.get(&format!("dist/{name}")).cloned())
+    }
+    async fn create_distribution(&self, request: &CreateDistribution) -> Result<String> {
+        self.create("create_distribution", format!("dist/{}", request.name), &request.tags)
+    }
+    async fn create_image(&self, request: &CreateImage) -> Result<String> {
+        let mut world = self.called("create_image")?;
+        if let Some(arn) = world.tokens.get(&request.client_token) {
+            return Ok(arn.clone());
+        }
+        let arn = format!("arn:image/nixl/{}", world.tokens.len() + 1);
+        world.tokens.insert(request.client_token.clone(), arn.clone());
+        let script =
+            world.scripts.pop_front().unwrap_or_else(|| vec!["CREATING", "BUILDING", "AVAILABLE"]);
+        world.running.insert(arn.clone(), script.into());
+        world.builds.push(Build {
+            arn: arn.clone(),
+            status: "PENDING".into(),
+            tags: request.tags.clone(),
+            ..Build::default()
+        });
+        Ok(arn)
+    }
+    async fn list_builds(&self, _: &str, _: &str) -> Result<Vec<Build>> {
+        Ok(self.called("list_builds")?.builds.clone())
+    }
+    async fn get_image(&self, arn: &str) -> Result<Option<Build>> {
+        let mut world = self.called("get_image")?;
+        let next = world.running.get_mut(arn).and_then(VecDeque::pop_front);
+        let Some(at) = world.builds.iter().position(|build| build.arn == arn) else {
+            return Ok(None);
+        };
+        if let Some(status) = next {
+            let build = &mut world.builds[at];
+            build.status = status.into();
+            if status == "AVAILABLE" {
+                let id = format!("ami-{at:017x}");
+                build.amis = vec![("eu-west-1".into(), id.clone())];
+                let tags = build.tags.clone();
+                world.images.push(Image {
+                    id,
+                    state: "available".into(),
+                    tags,
+                    ..Image::default()
+                });
+            }
+            if status == "FAILED" {
+                world.builds[at].failure = Some(Failure {
+                    component_arn: Some(
+                        "arn:aws:imagebuilder:r:1:component/nixl-noded/1.2.3/1".into(),
+                    ),
+                    phase: Some("build".into()),
+                    step: Some("install".into()),
+                    message: Some("line 14 failed: install\nno such file".into()),
+                    ..Failure::default()
+                });
+            }
+        }
+        Ok(Some(world.builds[at].clone()))
+    }
+    async fn list_workflows(&self, _: &str) -> Result<Vec<Workflow>> {
+        drop(self.called("list_workflows")?);
+        Ok(vec![Workflow {
+            id: "wf-1".into(),
+            kind: "BUILD".into(),
+            status: "RUNNING".into(),
+            steps_total: 6,
+            steps_done: 2,
+        }])
+    }
+    async fn list_steps(&self, _: &str) -> Result<Vec<Step>> {
+        drop(self.called("list_steps")?);
+        Ok(vec![Step {
+            name: "ApplyBuildComponents".into(),
+            status: "RUNNING".into(),
+            message: None,
+        }])
+    }
+    async fn delete(&self, _: ResourceKind, _: &str) -> Result<()> {
+        self.called("delete").map(drop)
+    }
+}
+
+/// Keeps what was told.
+#[derive(Default)]
+pub struct Told(pub Mutex<Vec<String>>);
+
+impl Told {
+    pub fn all(&self) -> String {
+        self.0.lock().unwrap().join("\n")
+    }
+    fn add(&self, text: String) {
+        self.0.lock().unwrap().push(text);
+    }
+}
+
+impl Progress for Told {
+    fn phase(&self, what: &str) {
+        self.add(what.to_owned());
+    }
+    fn step(&self, done: usize, total: usize, what: &str) {
+        self.add(format!("step {}/{total} {what}", done + 1));
+    }
+    fn note(&self, text: &str) {
+        self.add(text.to_owned());
+    }
+    fn building(&self, arn: &str) {
+        self.add(format!("building {arn}"));
+    }
+}

@@ -1,0 +1,127 @@
+//! The program as a person meets it, without AWS.
+
+#![allow(clippy::unwrap_used)]
+
+use assert_cmd::Command;
+use std::path::PathBuf;
+
+fn bake() -> Command {
+    let mut command = Command::cargo_bin("nixl-bake").unwrap();
+    command.env_clear().env("PATH", "/usr/bin:/bin").env("AWS_EC2_METADATA_DISABLED", "true");
+    // No file of the person who runs the tests may give credentials.
+    command.env("HOME", "/nonexistent").env("AWS_REGION", "eu-west-1");
+    command
+}
+
+/// A copy of the shipped image folder with a systemd tree and a daemon.
+fn checkout() -> (tempfile::TempDir, PathBuf, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let shipped = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../image");
+    let image = folder.path().join("image");
+    for entry in std::fs::read_dir(shipped).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_type().unwrap().is_dir() {
+            let to = image.join(entry.file_name());
+            std::fs::create_dir_all(&to).unwrap();
+            for file in std::fs::read_dir(entry.path()).unwrap() {
+                let file = file.unwrap();
+                std::fs::copy(file.path(), to.join(file.file_name())).unwrap();
+            }
+        } else {
+            std::fs::create_dir_all(&image).unwrap();
+            std::fs::copy(entry.path(), image.join(entry.file_name())).unwrap();
+        }
+    }
+    let unit = folder.path().join("systemd/usr/lib/systemd/system/nixl-noded.service");
+    std::fs::create_dir_all(unit.parent().unwrap()).unwrap();
+    std::fs::write(unit, "[Service]\n").unwrap();
+    let noded = folder.path().join("nixl-noded");
+    std::fs::write(&noded, "a daemon").unwrap();
+    let recipe = image.join("recipe.toml");
+    (folder, recipe, noded)
+}
+
+/// Runs, expects failure with `code`, returns stderr.
+fn refused(command: &mut Command, code: i32) -> String {
+    let output = command.assert().code(code).get_output().clone();
+    assert!(output.stdout.is_empty(), "the result channel stays clean");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+fn one_line(told: &str) -> &str {
+    let mut lines = told.lines();
+    let line = lines.next().expect("something is told");
+    assert_eq!(lines.next(), None, "{told}");
+    line
+}
+
+#[test]
+fn an_unknown_flag_is_a_usage_error() {
+    let told = refused(bake().args(["build", "--noded", "x", "--recipee", "y"]), 2);
+    assert!(told.contains("--recipee") && told.contains("--recipe"), "{told}");
+}
+
+#[test]
+fn without_a_daemon_binary_it_says_which_flag() {
+    assert!(refused(bake().arg("build"), 2).contains("--noded"));
+}
+
+#[test]
+fn a_missing_recipe_is_named() {
+    let told = refused(
+        bake().args(["build", "--recipe", "/nonexistent/recipe.toml", "--noded", "/bin/true"]),
+        1,
+    );
+    assert!(one_line(&told).contains("/nonexistent/recipe.toml"), "{told}");
+}
+
+#[test]
+fn a_missing_daemon_is_named() {
+    let (_folder, recipe, _) = checkout();
+    let told =
+        refused(bake().args(["build", "--noded", "/nonexistent/noded", "--recipe"]).arg(recipe), 1);
+    assert!(one_line(&told).contains("/nonexistent/noded"), "{told}");
+}
+
+#[test]
+fn a_typo_in_the_recipe_has_line_and_suggestion() {
+    let (_folder, recipe, noded) = checkout();
+    let text = std::fs::read_to_string(&recipe).unwrap().replace("root_device", "root_divice");
+    std::fs::write(&recipe, text).unwrap();
+    let told = refused(bake().args(["plan", "--recipe"]).arg(&recipe).arg("--noded").arg(noded), 1);
+    let line = one_line(&told);
+    assert!(line.contains(":1: unknown field `root_divice`"), "{line}");
+    assert!(line.ends_with("did you mean `root_device`?"), "{line}");
+}
+
+#[test]
+fn no_credentials_is_one_line() {
+    let (_folder, recipe, noded) = checkout();
+    let told =
+        refused(bake().args(["build", "--recipe"]).arg(&recipe).arg("--noded").arg(noded), 1);
+    assert!(one_line(&told).contains("no AWS credentials"), "{told}");
+}
+
+#[test]
+fn no_region_is_one_line() {
+    let told = refused(bake().env_remove("AWS_REGION").arg("list"), 1);
+    assert!(one_line(&told).contains("--region"), "{told}");
+}
+
+#[test]
+fn an_endpoint_that_does_not_answer_is_one_line() {
+    // Bound and dropped: nothing listens there.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let told = refused(
+        bake()
+            .env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{port}"))
+            .env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+            .env("AWS_SECRET_ACCESS_KEY", "secret")
+            .args(["list", "--output", "json"]),
+        1,
+    );
+    assert!(
+        one_line(&told).contains(&format!("nothing answers at http://127.0.0.1:{port}")),
+        "{told}"
+    );
+}
