@@ -5,7 +5,6 @@ use crate::error::{BakeError, Result};
 use crate::hash::Sum;
 use crate::recipe::{ComponentSpec, FileSource, Name, Recipe, parse};
 use crate::tar;
-use nixl_aws::Result as AwsResult;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -141,30 +140,6 @@ fn read_text(path: &Path) -> Result<(String, Vec<u8>)> {
         }
     })?;
     Ok((text, bytes))
-}
-
-/// The AMI behind `base`, checked to exist and to be of the recipe's kind.
-pub async fn resolve_base(cloud: &crate::cloud::Cloud, recipe: &Recipe) -> Result<String> {
-    use crate::recipe::Base;
-    let missing =
-        || BakeError::NoBase { base: recipe.base.to_string(), region: cloud.region.clone() };
-    let ami = match &recipe.base {
-        Base::Ami(id) => id.clone(),
-        Base::Parameter(name) => {
-            cloud.ssm.get_parameter(name).await?.ok_or_else(missing)?.trim().to_owned()
-        }
-    };
-    let found: AwsResult<_> = cloud.images.by_id(&ami).await;
-    let image = found?.ok_or_else(missing)?;
-    let wanted = recipe.architecture.as_str();
-    if image.architecture != wanted {
-        return Err(BakeError::WrongArchitecture {
-            ami,
-            found: image.architecture,
-            wanted: wanted.to_owned(),
-        });
-    }
-    Ok(ami)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod base;
 pub mod blueprint;
 pub mod cli;
 pub mod cloud;

@@ -5,11 +5,11 @@ use clap::Parser as _;
 use nixl_bake::blueprint::Blueprint;
 use nixl_bake::cli::{Cli, Command, Input};
 use nixl_bake::cloud::Cloud;
-use nixl_bake::content::{Content, resolve_base};
+use nixl_bake::content::Content;
 use nixl_bake::error::BakeError;
 use nixl_bake::flow::{self, Options, Pace};
 use nixl_bake::progress::Console;
-use nixl_bake::{list, output, plan};
+use nixl_bake::{base, list, output, plan};
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -93,7 +93,7 @@ async fn run(cli: &Cli, console: &Console) -> Result<String, BakeError> {
 async fn prepare(input: &Input, region: Option<&str>) -> Result<(Cloud, Blueprint), BakeError> {
     let content = Content::load(&input.recipe, &input.noded)?;
     let cloud = Cloud::connect(region).await?;
-    let base_ami = resolve_base(&cloud, &content.recipe).await?;
+    let base_ami = base::resolve(&cloud, &content.recipe).await?;
     let blueprint = Blueprint::new(&content, &base_ami, &cloud)?;
     Ok((cloud, blueprint))
 }

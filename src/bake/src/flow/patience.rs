@@ -60,7 +60,9 @@ where
     Fut: Future<Output = Result<T, AwsError>>,
 {
     let mut pause = pace.first;
-    for attempt in 1.. {
+    let mut attempt = 0;
+    loop {
+        attempt += 1;
         match call().await {
             Err(error) if attempt < pace.tries && may_pass(&error) => {
                 tracing::debug!(%error, attempt, "trying again");
@@ -70,5 +72,4 @@ where
             result => return result,
         }
     }
-    unreachable!("the loop has no end of its own")
 }

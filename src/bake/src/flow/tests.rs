@@ -208,7 +208,7 @@ async fn plan_changes_nothing() {
 async fn the_base_must_exist_and_fit() {
     let bench = Bench::new();
     let recipe = Checkout::new().load().unwrap().recipe;
-    let resolve = || crate::content::resolve_base(&bench.cloud, &recipe);
+    let resolve = || crate::base::resolve(&bench.cloud, &recipe);
     assert!(matches!(resolve().await.unwrap_err(), BakeError::NoBase { .. }));
     let image = nixl_aws::ec2::Image {
         id: BASE.into(),
