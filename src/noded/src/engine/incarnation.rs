@@ -58,12 +58,9 @@ impl Engine {
         };
         *epoch = identity.record.epoch;
         let endpoint = EndpointRecord { provider: self.settings.provider, address: opened.address };
-        report.opened(&opened.provider_name);
-        self.publisher.want([
-            (tag::IDENTITY, identity.record.to_string()),
-            (tag::ENDPOINT, endpoint.to_string()),
-            (tag::STATE, report.state_record()),
-        ]);
+        let published =
+            [(tag::IDENTITY, identity.record.to_string()), (tag::ENDPOINT, endpoint.to_string())];
+        report.opened(&opened.provider_name, published);
         let local = LocalNode {
             cluster: self.settings.cluster.clone(),
             instance_id: self.instance.id.clone(),
