@@ -15,14 +15,14 @@ pub const MAX_MESSAGE_BYTES: usize = 4096;
 pub enum Command {
     /// Opens the endpoint; the first command, once.
     Open {
+        /// Own rank, the sender in the header of pings and pongs.
+        rank: u16,
         /// Provider asked for: `efa`, `tcp` or `shm`. No other is used.
         provider: String,
         /// Source address for providers that listen on IP.
         source: Option<IpAddr>,
         /// `libfabric.so.1` to use instead of the search order.
         library: Option<PathBuf>,
-        /// Own rank, the sender in probe headers.
-        rank: u32,
     },
     /// Inserts a peer's address; replaces the one it had.
     AddPeer {
@@ -50,11 +50,12 @@ pub enum Command {
         /// Token agreed with the peer under seal.
         token: [u8; 16],
     },
-    /// Measures round trips, one after the other, and reports once.
+    /// Measures round trips, one after the other, and reports once. The first
+    /// is a warm-up and does not count; three losses in a row end it early.
     Probe {
         /// Peer's rank.
         peer: u32,
-        /// Message size in bytes, at least 32.
+        /// Message size in bytes, 32 to [`MAX_MESSAGE_BYTES`].
         size_bytes: u32,
         /// Round trips to measure.
         count: u32,

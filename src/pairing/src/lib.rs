@@ -52,8 +52,6 @@ pub enum Input {
     FabricRestarted,
     /// The deadline passed.
     Tick,
-    /// The daemon stops: say bye to every peer.
-    Stop,
 }
 
 /// Something to do.

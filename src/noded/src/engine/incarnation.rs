@@ -20,6 +20,8 @@ use tokio::time::sleep_until;
 const LOOK_UP_TIMEOUT: Duration = Duration::from_secs(15);
 /// Least time between two ticks, so that no deadline can make the loop spin.
 const MIN_TICK: Duration = Duration::from_millis(1);
+/// A machine with nothing to do is looked at all the same.
+const MAX_TICK: Duration = Duration::from_secs(60);
 
 struct Opened {
     provider_name: String,
@@ -90,11 +92,14 @@ impl Engine {
             Provider::Tcp => self.instance.local_ipv4.map(IpAddr::V4),
             Provider::Efa | Provider::Shm => None,
         };
+        let Ok(rank) = u16::try_from(self.instance.launch_index) else {
+            return Err(End::Died(format!("rank {} is too high", self.instance.launch_index)));
+        };
         let command = Command::Open {
+            rank,
             provider: self.settings.provider.to_string(),
             source,
             library: None,
-            rank: self.instance.launch_index,
         };
         // A worker that is gone already says so through its events.
         let _ = worker.commands.send(command);
@@ -136,7 +141,7 @@ impl Life<'_> {
         let mut interval = tokio::time::interval(INTERVAL);
         loop {
             self.engine.beat.now();
-            let tick = (self.start + self.machine.deadline()).max(self.last_tick + MIN_TICK);
+            let tick = self.next_tick();
             let probe = self.links.due();
             tokio::select! {
                 () = self.engine.stop.cancelled() => {
@@ -178,6 +183,11 @@ impl Life<'_> {
         }
     }
 
+    fn next_tick(&self) -> Instant {
+        let wait = self.machine.deadline().saturating_sub(self.start.elapsed()).min(MAX_TICK);
+        (Instant::now() + wait).max(self.last_tick + MIN_TICK)
+    }
+
     fn on_event(&mut self, event: Event) {
         match event {
             Event::Received { bytes } => self.drive(Input::Received(bytes)),
@@ -216,6 +226,10 @@ impl Life<'_> {
 
     fn drive(&mut self, input: Input) {
         let outputs = self.machine.handle(self.start.elapsed(), input);
+        self.carry_out_all(outputs);
+    }
+
+    fn carry_out_all(&mut self, outputs: Vec<Output>) {
         let mut changed = false;
         for output in outputs {
             changed |= matches!(output, Output::Changed { .. });
@@ -276,7 +290,8 @@ impl Life<'_> {
     }
 
     async fn shut_down(&mut self) {
-        self.drive(Input::Stop);
+        let bye = self.machine.bye(self.start.elapsed());
+        self.carry_out_all(bye);
         self.command(Command::Shutdown);
         let ended = async {
             while let Some(said) = self.worker.events.recv().await {

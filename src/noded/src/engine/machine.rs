@@ -8,7 +8,9 @@ use std::time::Duration;
 pub trait Machine: Send {
     /// Takes one input in.
     fn handle(&mut self, now: Duration, input: Input) -> Vec<Output>;
-    /// When `Tick` is due.
+    /// Goodbye to every peer.
+    fn bye(&mut self, now: Duration) -> Vec<Output>;
+    /// When `Tick` is due, [`Duration::MAX`] when nothing is.
     fn deadline(&self) -> Duration;
     /// Every peer.
     fn peers(&self) -> Vec<PeerView>;
@@ -19,6 +21,9 @@ pub trait Machine: Send {
 impl Machine for Pairing {
     fn handle(&mut self, now: Duration, input: Input) -> Vec<Output> {
         Self::handle(self, now, input)
+    }
+    fn bye(&mut self, now: Duration) -> Vec<Output> {
+        Self::bye(self, now)
     }
     fn deadline(&self) -> Duration {
         Self::deadline(self)

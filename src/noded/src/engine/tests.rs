@@ -86,12 +86,14 @@ impl Machine for ScriptedMachine {
                 Output::RemovePeer { rank: 1 },
                 self.change(PeerState::Lost, Some("pair.peer_lost")),
             ],
-            Input::Stop => vec![Output::Send { rank: 1, bytes: b"bye".to_vec() }],
             _ => Vec::new(),
         }
     }
+    fn bye(&mut self, _: Duration) -> Vec<Output> {
+        vec![Output::Send { rank: 1, bytes: b"bye".to_vec() }]
+    }
     fn deadline(&self) -> Duration {
-        if self.looked { Duration::from_secs(3600) } else { Duration::ZERO }
+        if self.looked { Duration::MAX } else { Duration::ZERO }
     }
     fn peers(&self) -> Vec<PeerView> {
         let reason = (self.state == PeerState::Lost).then_some("pair.peer_lost");
