@@ -19,9 +19,9 @@ use tokio::time::sleep_until;
 /// A look-up that takes longer has failed; it is asked for again.
 const LOOK_UP_TIMEOUT: Duration = Duration::from_secs(15);
 /// Least time between two ticks, so that no deadline can make the loop spin.
-/// Stands for a deadline of "nothing is due", which would overflow an instant.
-const NEVER: Duration = Duration::from_secs(3600);
 const MIN_TICK: Duration = Duration::from_millis(1);
+/// A machine with nothing to do is looked at all the same.
+const MAX_TICK: Duration = Duration::from_secs(60);
 
 struct Opened {
     provider_name: String,
@@ -60,12 +60,9 @@ impl Engine {
         };
         *epoch = identity.record.epoch;
         let endpoint = EndpointRecord { provider: self.settings.provider, address: opened.address };
-        report.opened(&opened.provider_name);
-        self.publisher.want([
-            (tag::IDENTITY, identity.record.to_string()),
-            (tag::ENDPOINT, endpoint.to_string()),
-            (tag::STATE, report.state_record()),
-        ]);
+        let published =
+            [(tag::IDENTITY, identity.record.to_string()), (tag::ENDPOINT, endpoint.to_string())];
+        report.opened(&opened.provider_name, published);
         let local = LocalNode {
             cluster: self.settings.cluster.clone(),
             instance_id: self.instance.id.clone(),
@@ -95,12 +92,14 @@ impl Engine {
             Provider::Tcp => self.instance.local_ipv4.map(IpAddr::V4),
             Provider::Efa | Provider::Shm => None,
         };
+        let Ok(rank) = u16::try_from(self.instance.launch_index) else {
+            return Err(End::Died(format!("rank {} is too high", self.instance.launch_index)));
+        };
         let command = Command::Open {
+            rank,
             provider: self.settings.provider.to_string(),
             source,
             library: None,
-            // The header's width; a reservation never holds that many.
-            rank: u16::try_from(self.instance.launch_index).unwrap_or(u16::MAX),
         };
         // A worker that is gone already says so through its events.
         let _ = worker.commands.send(command);
@@ -142,8 +141,7 @@ impl Life<'_> {
         let mut interval = tokio::time::interval(INTERVAL);
         loop {
             self.engine.beat.now();
-            let due = self.start + self.machine.deadline().min(NEVER);
-            let tick = due.max(self.last_tick + MIN_TICK);
+            let tick = self.next_tick();
             let probe = self.links.due();
             tokio::select! {
                 () = self.engine.stop.cancelled() => {
@@ -183,6 +181,11 @@ impl Life<'_> {
                 }
             }
         }
+    }
+
+    fn next_tick(&self) -> Instant {
+        let wait = self.machine.deadline().saturating_sub(self.start.elapsed()).min(MAX_TICK);
+        (Instant::now() + wait).max(self.last_tick + MIN_TICK)
     }
 
     fn on_event(&mut self, event: Event) {
@@ -287,8 +290,8 @@ impl Life<'_> {
     }
 
     async fn shut_down(&mut self) {
-        let goodbyes = self.machine.bye(self.start.elapsed());
-        self.carry_out_all(goodbyes);
+        let bye = self.machine.bye(self.start.elapsed());
+        self.carry_out_all(bye);
         self.command(Command::Shutdown);
         let ended = async {
             while let Some(said) = self.worker.events.recv().await {

@@ -8,9 +8,9 @@ use std::time::Duration;
 pub trait Machine: Send {
     /// Takes one input in.
     fn handle(&mut self, now: Duration, input: Input) -> Vec<Output>;
-    /// Goodbye to every paired peer.
+    /// Goodbye to every peer.
     fn bye(&mut self, now: Duration) -> Vec<Output>;
-    /// When `Tick` is due.
+    /// When `Tick` is due, [`Duration::MAX`] when nothing is.
     fn deadline(&self) -> Duration;
     /// Every peer.
     fn peers(&self) -> Vec<PeerView>;

@@ -48,7 +48,10 @@ impl Reporter {
         }
     }
 
-    pub fn opened(&mut self, provider_name: &str) {
+    /// The endpoint is open; what it is published as goes out with the state,
+    /// in one write.
+    pub fn opened(&mut self, provider_name: &str, published: [(&'static str, String); 2]) {
+        self.publisher.hold(published);
         self.open = true;
         self.board.set(name::ENDPOINT, Reading::good(provider_name));
         self.board.describe(|node| node.provider = Some(provider_name.to_owned()));

@@ -1,1 +1,336 @@
+//! The engine with a scripted worker, registry and pairing.
 
+use super::*;
+use crate::beat::Beats;
+use crate::board::name;
+use crate::publisher::{self, Tags};
+use crate::registry::{Registry, RegistryError};
+use crate::worker::{FromWorker, Worker};
+use nixl_cluster::{EndpointRecord, IdentityRecord, Phase, Provider, StateRecord, tag};
+use nixl_fabric::protocol::{Command, Event};
+use nixl_pairing::{Input, Member, Output, PeerState, PeerView};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Mutex;
+use tokio::sync::mpsc;
+
+/// One worker as the test sees it.
+struct Hands {
+    commands: mpsc::UnboundedReceiver<Command>,
+    events: mpsc::Sender<FromWorker>,
+    killed: CancellationToken,
+}
+
+struct ScriptedSpawner(mpsc::UnboundedSender<Hands>);
+
+impl Spawner for ScriptedSpawner {
+    fn spawn(&self) -> io::Result<Worker> {
+        let (commands, from_engine) = mpsc::unbounded_channel();
+        let (events, to_engine) = mpsc::channel(16);
+        let killed = CancellationToken::new();
+        let hands = Hands { commands: from_engine, events, killed: killed.clone() };
+        self.0.send(hands).map_err(|_| io::Error::other("the test is over"))?;
+        Ok(Worker { commands, events: to_engine, guard: killed.drop_guard() })
+    }
+}
+
+struct FakeRegistry {
+    tags: mpsc::UnboundedSender<Tags>,
+    members: Mutex<Result<Vec<Member>, RegistryError>>,
+}
+
+#[async_trait::async_trait]
+impl Registry for FakeRegistry {
+    async fn publish(&self, tags: &[(&'static str, String)]) -> Result<(), RegistryError> {
+        let _ = self.tags.send(tags.iter().cloned().collect());
+        Ok(())
+    }
+    async fn members(&self) -> Result<Vec<Member>, RegistryError> {
+        self.members.lock().unwrap().clone()
+    }
+}
+
+/// Pairs with rank 1 at its word: a look-up brings it to handshaking, the
+/// message `p` pairs it, `l` loses it.
+struct ScriptedMachine {
+    state: PeerState,
+    looked: bool,
+}
+
+impl ScriptedMachine {
+    fn change(&mut self, to: PeerState, reason: Option<&'static str>) -> Output {
+        let from = std::mem::replace(&mut self.state, to);
+        Output::Changed { rank: 1, from, to, reason }
+    }
+}
+
+impl Machine for ScriptedMachine {
+    fn handle(&mut self, _: Duration, input: Input) -> Vec<Output> {
+        match input {
+            Input::Tick if !self.looked => {
+                self.looked = true;
+                vec![Output::LookUp]
+            }
+            Input::Members(members) => match members.first().and_then(|m| m.endpoint.clone()) {
+                Some(endpoint) => vec![
+                    Output::AddPeer { rank: 1, address: endpoint.address },
+                    self.change(PeerState::Handshaking, None),
+                ],
+                None => Vec::new(),
+            },
+            Input::Received(bytes) if bytes == b"p" => vec![
+                Output::ArmProbe { rank: 1, token: [3; 16] },
+                self.change(PeerState::Paired, None),
+            ],
+            Input::Received(bytes) if bytes == b"l" => vec![
+                Output::RemovePeer { rank: 1 },
+                self.change(PeerState::Lost, Some("pair.peer_lost")),
+            ],
+            _ => Vec::new(),
+        }
+    }
+    fn bye(&mut self, _: Duration) -> Vec<Output> {
+        vec![Output::Send { rank: 1, bytes: b"bye".to_vec() }]
+    }
+    fn deadline(&self) -> Duration {
+        if self.looked { Duration::MAX } else { Duration::ZERO }
+    }
+    fn peers(&self) -> Vec<PeerView> {
+        let reason = (self.state == PeerState::Lost).then_some("pair.peer_lost");
+        vec![PeerView {
+            rank: 1,
+            instance_id: Some("i-2".to_owned()),
+            state: self.state,
+            reason,
+            since: Duration::ZERO,
+            last_heard: None,
+            pairings: 0,
+        }]
+    }
+    fn all_paired(&self) -> bool {
+        self.state == PeerState::Paired
+    }
+}
+
+struct Stage {
+    board: Board,
+    stop: CancellationToken,
+    workers: mpsc::UnboundedReceiver<Hands>,
+    tags: mpsc::UnboundedReceiver<Tags>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+fn stage(timings: Timings) -> Stage {
+    let (spawned, workers) = mpsc::unbounded_channel();
+    let (written, tags) = mpsc::unbounded_channel();
+    let peer = Member {
+        instance_id: "i-2".to_owned(),
+        rank: 1,
+        identity: None,
+        endpoint: Some(EndpointRecord { provider: Provider::Tcp, address: vec![9] }),
+    };
+    let registry = Arc::new(FakeRegistry { tags: written, members: Mutex::new(Ok(vec![peer])) });
+    let (board, beats, stop) = (Board::default(), Beats::default(), CancellationToken::new());
+    let last = CancellationToken::new();
+    let (publisher, writer) =
+        publisher::pair(registry.clone(), board.clone(), beats.task("publisher"), last.clone());
+    let machine = || ScriptedMachine { state: PeerState::Unknown, looked: false };
+    let engine = Engine {
+        settings: toml::from_str("cluster = \"nixl\"\nsize = 2\nprovider = \"tcp\"").unwrap(),
+        instance: Instance {
+            id: "i-1".to_owned(),
+            instance_type: "g6.12xlarge".to_owned(),
+            reservation_id: "r-1".to_owned(),
+            launch_index: 0,
+            local_ipv4: Some(Ipv4Addr::new(10, 0, 0, 5)),
+            zone: "us-east-1a".to_owned(),
+            region: "us-east-1".to_owned(),
+        },
+        registry,
+        spawner: Arc::new(ScriptedSpawner(spawned)),
+        machines: Arc::new(move |_, _| Box::new(machine())),
+        board: board.clone(),
+        publisher,
+        beat: beats.task("engine"),
+        stop: stop.clone(),
+        timings,
+    };
+    let task = tokio::spawn(async move {
+        let writer = tokio::spawn(writer.run());
+        engine.run().await;
+        last.cancel();
+        writer.await.unwrap();
+    });
+    Stage { board, stop, workers, tags, task }
+}
+
+fn quick() -> Timings {
+    Timings {
+        probe_delay: Duration::ZERO,
+        restart_first: Duration::from_millis(1),
+        restart_most: Duration::from_millis(2),
+        shutdown: Duration::from_millis(50),
+        ..Timings::default()
+    }
+}
+
+/// A test that hangs says where.
+async fn soon<F: Future>(future: F) -> F::Output {
+    tokio::time::timeout(Duration::from_secs(20), future).await.expect("within 20 s")
+}
+
+impl Stage {
+    /// Takes the next worker as far as an open endpoint.
+    async fn opened(&mut self) -> Hands {
+        let mut hands = soon(self.workers.recv()).await.unwrap();
+        let open = soon(hands.commands.recv()).await.unwrap();
+        let Command::Open { provider, source, rank, .. } = open else { panic!("{open:?}") };
+        let own = Some(IpAddr::from([10, 0, 0, 5]));
+        assert_eq!((provider.as_str(), source, rank), ("tcp", own, 0));
+        hands
+            .say(Event::Opened {
+                provider_name: "tcp;ofi_rxm".to_owned(),
+                domain: "eth0".to_owned(),
+                library: "libfabric.so.1".to_owned(),
+                library_version: "1.17".to_owned(),
+                address: vec![1, 2, 3],
+            })
+            .await;
+        hands
+    }
+
+    /// Waits until the tags say this phase; all of that write.
+    async fn phase(&mut self, wanted: Phase) -> Tags {
+        loop {
+            let tags = soon(self.tags.recv()).await.unwrap();
+            let state: StateRecord = tags[tag::STATE].parse().unwrap();
+            if state.phase == wanted {
+                return tags;
+            }
+        }
+    }
+
+    async fn until(&self, what: impl Fn(&Board) -> bool) {
+        soon(async {
+            while !what(&self.board) {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        })
+        .await;
+    }
+}
+
+impl Hands {
+    async fn say(&self, event: Event) {
+        self.events.send(FromWorker::Event(event)).await.unwrap();
+    }
+    async fn hear(&self, message: &[u8]) {
+        self.say(Event::Received { bytes: message.to_vec() }).await;
+    }
+    /// Waits for a command of this kind.
+    async fn commanded(&mut self, wanted: impl Fn(&Command) -> bool) -> Command {
+        loop {
+            let command = soon(self.commands.recv()).await.unwrap();
+            if wanted(&command) {
+                return command;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_node_registers_pairs_measures_and_degrades() {
+    let mut stage = stage(quick());
+    let mut worker = stage.opened().await;
+    let first = stage.phase(Phase::Registered).await;
+    assert_eq!(first.len(), 3, "identity, endpoint and state in one call");
+    assert_eq!(first[tag::ENDPOINT], "1:tcp:AQID");
+    worker.commanded(|c| *c == Command::AddPeer { peer: 1, address: vec![9] }).await;
+    assert!(!stage.board.ready());
+
+    worker.hear(b"p").await;
+    worker.commanded(|c| *c == Command::ArmProbe { peer: 1, token: [3; 16] }).await;
+    let probe = worker.commanded(|c| matches!(c, Command::Probe { .. })).await;
+    assert_eq!(probe, Command::Probe { peer: 1, size_bytes: 64, count: 200 });
+    worker
+        .say(Event::ProbeDone {
+            peer: 1,
+            size_bytes: 64,
+            answered: 200,
+            lost: 0,
+            min_nanos: 1,
+            p50_nanos: 12_000,
+            p99_nanos: 30_000,
+            max_nanos: 1,
+        })
+        .await;
+    stage.until(|board| board.document().checks.contains_key(name::LINK_P99)).await;
+    let document = stage.board.document();
+    assert_eq!(document.node.peers, ["i-2"]);
+    assert_eq!(document.checks[name::LINK_P50][0].observed_value, Some(12.0.into()));
+    assert!(stage.board.ready());
+    stage.phase(Phase::Paired).await;
+
+    worker.hear(b"l").await;
+    let degraded = stage.phase(Phase::Degraded).await;
+    assert!(degraded[tag::STATE].contains("pair.peer_lost"), "{degraded:?}");
+    assert!(!degraded.contains_key(tag::IDENTITY), "only what changed is written");
+    assert!(!stage.board.document().checks.contains_key(name::LINK_P50));
+    assert_eq!(stage.board.document().status.http(), 200);
+}
+
+#[tokio::test]
+async fn a_dead_worker_is_a_reason_and_a_new_incarnation() {
+    let mut stage = stage(quick());
+    let worker = stage.opened().await;
+    let first = stage.phase(Phase::Registered).await;
+    worker.events.send(FromWorker::Died("signal: 6; last words: abort".to_owned())).await.unwrap();
+    stage.until(|board| board.worst().is_some_and(|r| r.code == "fabric.worker_died")).await;
+    let told = stage.board.document().checks[name::WORKER][0].reason.clone().unwrap();
+    assert!(told.evidence.contains("1 times") && told.evidence.contains("last words: abort"));
+    let _second_worker = stage.opened().await;
+    let second = loop {
+        let tags = soon(stage.tags.recv()).await.unwrap();
+        if tags.contains_key(tag::IDENTITY) {
+            break tags;
+        }
+    };
+    let identity = |tags: &Tags| tags[tag::IDENTITY].parse::<IdentityRecord>().unwrap();
+    assert!(identity(&second).epoch > identity(&first).epoch);
+    assert_ne!(identity(&second).public_key, identity(&first).public_key);
+}
+
+#[tokio::test]
+async fn a_silent_worker_is_killed() {
+    let mut stage = stage(Timings { silence: Duration::from_millis(1), ..quick() });
+    let worker = stage.opened().await;
+    soon(worker.killed.cancelled()).await;
+    stage.until(|board| board.worst().is_some_and(|r| r.code == "fabric.worker_died")).await;
+    assert!(stage.board.document().output.contains("no sign of life"));
+}
+
+#[tokio::test]
+async fn an_endpoint_that_cannot_open_fails_the_node_and_is_tried_again() {
+    let mut stage = stage(quick());
+    let worker = soon(stage.workers.recv()).await.unwrap();
+    let code = "fabric.library_missing".to_owned();
+    worker.say(Event::OpenFailed { code, message: "libfabric.so.1: not found".to_owned() }).await;
+    let tags = stage.phase(Phase::Failed).await;
+    assert!(tags[tag::STATE].contains("fabric.library_missing"), "{tags:?}");
+    assert_eq!(stage.board.document().status.http(), 503);
+    let _worker = stage.opened().await;
+    stage.until(|board| !board.has_error(&[name::ENDPOINT])).await;
+}
+
+#[tokio::test]
+async fn a_stop_says_bye_and_ends_the_worker() {
+    let mut stage = stage(quick());
+    let mut worker = stage.opened().await;
+    stage.phase(Phase::Registered).await;
+    stage.stop.cancel();
+    worker.commanded(|c| *c == Command::Send { peer: 1, bytes: b"bye".to_vec() }).await;
+    worker.commanded(|c| *c == Command::Shutdown).await;
+    worker.events.send(FromWorker::Died("exit status: 0".to_owned())).await.unwrap();
+    stage.phase(Phase::Booting).await;
+    soon(stage.task).await.unwrap();
+}

@@ -15,7 +15,7 @@ use crate::registry::{Registry, RegistryError};
 use coalescer::Coalescer;
 use nixl_cluster::{reason, tag};
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -34,19 +34,28 @@ pub type Tags = BTreeMap<&'static str, String>;
 
 /// The side that says what the tags should be.
 #[derive(Debug, Clone)]
-pub struct Publisher(watch::Sender<Tags>);
+pub struct Publisher {
+    wanted: watch::Sender<Tags>,
+    held: Arc<Mutex<Tags>>,
+}
 
 impl Publisher {
     /// These keys should have these values.
     pub fn want(&self, values: impl IntoIterator<Item = (&'static str, String)>) {
-        self.0.send_if_modified(|tags| {
+        let held = std::mem::take(&mut *self.held.lock().unwrap_or_else(PoisonError::into_inner));
+        self.wanted.send_if_modified(|tags| {
             let mut changed = false;
-            for (key, value) in values {
+            for (key, value) in held.into_iter().chain(values) {
                 changed |= tags.get(key) != Some(&value);
                 tags.insert(key, value);
             }
             changed
         });
+    }
+
+    /// These too, but only together with the next `want`.
+    pub fn hold(&self, values: impl IntoIterator<Item = (&'static str, String)>) {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).extend(values);
     }
 }
 
@@ -68,7 +77,10 @@ pub fn pair(
     stop: CancellationToken,
 ) -> (Publisher, Writer) {
     let (sender, wanted) = watch::channel(Tags::new());
-    (Publisher(sender), Writer { wanted, registry, board, beat, stop })
+    (
+        Publisher { wanted: sender, held: Arc::default() },
+        Writer { wanted, registry, board, beat, stop },
+    )
 }
 
 impl Writer {
@@ -146,7 +158,6 @@ mod tests {
     use super::*;
     use crate::beat::Beats;
     use nixl_pairing::Member;
-    use std::sync::Mutex;
     use tokio::sync::mpsc;
 
     struct Fake {

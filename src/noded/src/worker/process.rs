@@ -3,7 +3,7 @@
 
 use super::{FromWorker, Spawner, Worker, frame};
 use nixl_fabric::protocol::Command;
-use nixl_fabric::worker::WORKER_ENV;
+use nixl_fabric::worker::{WORKER_ENV, WORKER_ENV_REMOVED};
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::{AsRawFd as _, BorrowedFd, OwnedFd};
@@ -105,7 +105,8 @@ pub fn inherited_socket() -> io::Result<OwnedFd> {
 /// What of the daemon's environment the worker sees: no credentials, no
 /// sockets of the service manager.
 fn passes(key: &str) -> bool {
-    key.starts_with("FI_") || matches!(key, "PATH" | "LD_LIBRARY_PATH" | "RUST_BACKTRACE")
+    (key.starts_with("FI_") && !WORKER_ENV_REMOVED.contains(&key))
+        || matches!(key, "PATH" | "LD_LIBRARY_PATH" | "RUST_BACKTRACE")
 }
 
 /// Passes commands on; the worker sees the end of the stream when the engine
@@ -239,7 +240,7 @@ mod tests {
     #[tokio::test]
     async fn the_environment_is_cut_down() {
         assert!(passes("FI_LOG_LEVEL") && !passes("AWS_SECRET_ACCESS_KEY"));
-        assert!(!passes("NOTIFY_SOCKET") && !passes("LISTEN_FDS"));
+        assert!(!passes("FI_PROVIDER") && !passes("NOTIFY_SOCKET") && !passes("LISTEN_FDS"));
         let mut worker = shell("echo \"[$NOTIFY_SOCKET$HOME]\" >&2; exit 3");
         let Some(FromWorker::Died(told)) = worker.events.recv().await else { panic!() };
         assert_eq!(told, "exit status: 3; last words: []");

@@ -1,0 +1,121 @@
+//! The program as a person calls it.
+
+use assert_cmd::Command;
+use nixl_noded::health::get;
+use std::net::{SocketAddr, TcpListener};
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+fn noded(args: &[&str]) -> Command {
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("nixl-noded"));
+    command.args(args).env_remove("NIXL_LOG").env_remove("NOTIFY_SOCKET");
+    command
+}
+
+fn stderr(command: &mut Command, code: i32) -> String {
+    let output = command.assert().code(code).get_output().clone();
+    String::from_utf8(output.stderr).unwrap()
+}
+
+#[test]
+fn wrong_use_is_exit_code_2() {
+    assert!(stderr(&mut noded(&["run", "--prot", "1"]), 2).contains("--prot"));
+    assert!(stderr(&mut noded(&["run", "--listen", "0.0.0.0:9100"]), 2).contains("loopback"));
+    assert!(stderr(&mut noded(&["--log", "nixl_noded=loud", "explain"]), 2).contains("--log"));
+    assert!(stderr(&mut noded(&[]), 2).contains("Usage"));
+}
+
+#[test]
+fn a_taken_port_is_exit_code_1_and_named() {
+    let holder = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = holder.local_addr().unwrap().to_string();
+    let told = stderr(&mut noded(&["run", "--listen", &address]), 1);
+    assert!(told.contains(&format!("taken by pid {}", std::process::id())), "{told}");
+    assert_eq!(told.lines().count(), 1, "{told}");
+}
+
+#[test]
+fn reasons_are_explained() {
+    noded(&["explain", "pair.peer_lost"]).assert().success();
+    assert!(stderr(&mut noded(&["explain", "pair.nothing"]), 1).contains("pair.peer_lost"));
+    noded(&["--version"]).assert().success();
+}
+
+#[test]
+fn the_worker_is_not_for_people() {
+    assert!(stderr(&mut noded(&["fabric-worker"]), 1).contains("not by hand"));
+}
+
+#[test]
+fn health_of_nobody_is_exit_code_1() {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    assert!(stderr(&mut noded(&["health", "--listen", &free]), 1).contains("systemctl status"));
+}
+
+#[test]
+fn the_environment_needs_settings() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("node.toml");
+    let args = [
+        "environment",
+        "--settings",
+        path.to_str().unwrap(),
+        "--root",
+        root.path().to_str().unwrap(),
+    ];
+    assert!(stderr(&mut noded(&args), 1).contains("does not exist"));
+    std::fs::write(&path, "cluster = \"nixl\"\nsize = 2\nprovider = \"tcp\"\n").unwrap();
+    noded(&args).assert().success();
+}
+
+struct Daemon(Child);
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(start.elapsed() < Duration::from_secs(20), "no {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn a_daemon_without_settings_says_so_and_stops_in_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = folder.path().join("node.toml");
+    let address: SocketAddr = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let child = std::process::Command::new(assert_cmd::cargo::cargo_bin!("nixl-noded"))
+        .args(["run", "--listen", &address.to_string(), "--settings", settings.to_str().unwrap()])
+        .env_remove("NOTIFY_SOCKET")
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut daemon = Daemon(child);
+    let body = wait_for("settings reason", || {
+        let (status, body) = get(address, "/health").ok()?;
+        (status == 503).then_some(body)
+    });
+    assert!(body.contains("node.settings_missing"), "{body}");
+    assert_eq!(get(address, "/livez").unwrap().0, 200);
+    std::fs::write(&settings, "cluster = \"nixl\"\nsise = 2\n").unwrap();
+    wait_for("line of the fault", || {
+        let (_, body) = get(address, "/health").ok()?;
+        body.contains("line 2").then_some(())
+    });
+    noded(&["health", "--listen", &address.to_string()]).assert().code(1);
+
+    let pid = rustix::process::Pid::from_child(&daemon.0);
+    let start = Instant::now();
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    let status = wait_for("exit", || daemon.0.try_wait().unwrap());
+    assert!(status.success() && start.elapsed() < Duration::from_secs(2), "{status}");
+}
