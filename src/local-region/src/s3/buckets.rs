@@ -65,6 +65,27 @@ fn holds_files(folder: &Path) -> std::io::Result<bool> {
     Ok(false)
 }
 
+/// `encoding-type=url`, which clients ask for so that any key fits into XML;
+/// s3s-fs repeats the wish but does not act on it.
+fn encode(text: &str) -> String {
+    const KEPT: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC
+        .remove(b'/')
+        .remove(b'-')
+        .remove(b'_')
+        .remove(b'.')
+        .remove(b'*');
+    percent_encoding::utf8_percent_encode(text, KEPT).to_string()
+}
+
+fn encode_keys(objects: &mut Option<ObjectList>, prefixes: &mut Option<CommonPrefixList>) {
+    for object in objects.iter_mut().flatten() {
+        object.key = object.key.as_deref().map(encode);
+    }
+    for prefix in prefixes.iter_mut().flatten() {
+        prefix.prefix = prefix.prefix.as_deref().map(encode);
+    }
+}
+
 #[async_trait::async_trait]
 impl S3 for Buckets {
     async fn create_bucket(
@@ -239,14 +260,32 @@ impl S3 for Buckets {
         &self,
         req: S3Request<ListObjectsInput>,
     ) -> S3Result<S3Response<ListObjectsOutput>> {
-        self.files.list_objects(req).await
+        let encoded = req.input.encoding_type.as_ref().is_some_and(|kind| kind.as_str() == "url");
+        let mut answer = self.files.list_objects(req).await?;
+        if encoded {
+            let output = &mut answer.output;
+            encode_keys(&mut output.contents, &mut output.common_prefixes);
+            for text in [&mut output.prefix, &mut output.delimiter].into_iter().flatten() {
+                *text = encode(text);
+            }
+        }
+        Ok(answer)
     }
 
     async fn list_objects_v2(
         &self,
         req: S3Request<ListObjectsV2Input>,
     ) -> S3Result<S3Response<ListObjectsV2Output>> {
-        self.files.list_objects_v2(req).await
+        let encoded = req.input.encoding_type.as_ref().is_some_and(|kind| kind.as_str() == "url");
+        let mut answer = self.files.list_objects_v2(req).await?;
+        if encoded {
+            let output = &mut answer.output;
+            encode_keys(&mut output.contents, &mut output.common_prefixes);
+            for text in [&mut output.prefix, &mut output.delimiter].into_iter().flatten() {
+                *text = encode(text);
+            }
+        }
+        Ok(answer)
     }
 
     async fn get_bucket_location(
