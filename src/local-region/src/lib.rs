@@ -11,4 +11,9 @@ pub mod server;
 pub mod sigv4;
 pub mod state;
 
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
+
 pub use server::{Region, RegionConfig};

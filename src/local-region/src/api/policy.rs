@@ -118,8 +118,9 @@ fn matches(statement: &Value, request: &Request<'_>) -> bool {
     action_fits
         && resource_fits
         && conditions.into_iter().flatten().all(|(operator, keys)| {
-            keys.as_object()
-                .is_some_and(|keys| keys.iter().all(|(key, want)| holds(operator, key, want, request)))
+            keys.as_object().is_some_and(|keys| {
+                keys.iter().all(|(key, want)| holds(operator, key, want, request))
+            })
         })
 }
 
@@ -197,7 +198,8 @@ fn substitute(pattern: &str, request: &Request<'_>) -> Option<String> {
 /// `*` is any text, `?` one character.
 #[must_use]
 pub fn wildcard(pattern: &str, text: &str) -> bool {
-    let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
+    let (pattern, text): (Vec<char>, Vec<char>) =
+        (pattern.chars().collect(), text.chars().collect());
     let (mut p, mut t) = (0, 0);
     let mut star: Option<(usize, usize)> = None;
     while t < text.len() {
@@ -285,7 +287,8 @@ fn check_statement(statement: &Value, kind: Kind) -> Result<(), String> {
     for action in texts(&statement["Action"]).iter().chain(&texts(&statement["NotAction"])) {
         if action != "*" && !action.contains(':') {
             return Err(
-                "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.".to_owned(),
+                "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc."
+                    .to_owned(),
             );
         }
     }
@@ -319,12 +322,12 @@ mod tests {
     /// The self-tagging form of the launcher (node.md 3.2).
     fn self_tagging() -> Value {
         json!({"Version": "2012-10-17", "Statement": [{
-            "Effect": "Allow", "Action": "ec2:CreateTags", "Resource": "arn:aws:ec2:*:*:instance/*",
-            "Condition": {
-                "ArnEquals": {"ec2:SourceInstanceARN": "arn:aws:ec2:*:*:instance/${ec2:InstanceID}"},
-                "ForAllValues:StringLike": {"aws:TagKeys": ["nixl:*"]},
-                "Null": {"aws:TagKeys": "false"}
-            }}]})
+        "Effect": "Allow", "Action": "ec2:CreateTags", "Resource": "arn:aws:ec2:*:*:instance/*",
+        "Condition": {
+            "ArnEquals": {"ec2:SourceInstanceARN": "arn:aws:ec2:*:*:instance/${ec2:InstanceID}"},
+            "ForAllValues:StringLike": {"aws:TagKeys": ["nixl:*"]},
+            "Null": {"aws:TagKeys": "false"}
+        }}]})
     }
 
     fn tagging(own: &str, target: &str, keys: &[&str]) -> Decision {
@@ -337,9 +340,13 @@ mod tests {
             ("ec2:InstanceID".to_owned(), vec![target.to_owned()]),
         ];
         if !keys.is_empty() {
-            context.push(("aws:TagKeys".to_owned(), keys.iter().map(ToString::to_string).collect()));
+            context
+                .push(("aws:TagKeys".to_owned(), keys.iter().map(ToString::to_string).collect()));
         }
-        evaluate(&[self_tagging()], &Request { action: "ec2:CreateTags", resource: &resource, context })
+        evaluate(
+            &[self_tagging()],
+            &Request { action: "ec2:CreateTags", resource: &resource, context },
+        )
     }
 
     #[test]
@@ -352,7 +359,8 @@ mod tests {
 
     #[test]
     fn denies_win_and_unknown_conditions_do_not_match() {
-        let request = Request { action: "s3:GetObject", resource: "arn:aws:s3:::b/k", context: vec![] };
+        let request =
+            Request { action: "s3:GetObject", resource: "arn:aws:s3:::b/k", context: vec![] };
         let allow = json!({"Statement": {"Effect": "Allow", "Action": "s3:Get*", "Resource": "arn:aws:s3:::b/*"}});
         let deny = json!({"Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]});
         let odd = json!({"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*",
@@ -367,9 +375,15 @@ mod tests {
         for (text, kind) in [
             ("{", Kind::Identity),
             (r#"{"Statement":[]}"#, Kind::Identity),
-            (r#"{"Statement":{"Effect":"Allow","Action":"ec2:*","Resource":"${ec2:SourceInstanceARN}"}}"#, Kind::Identity),
+            (
+                r#"{"Statement":{"Effect":"Allow","Action":"ec2:*","Resource":"${ec2:SourceInstanceARN}"}}"#,
+                Kind::Identity,
+            ),
             (r#"{"Statement":{"Effect":"Allow","Action":"sts:AssumeRole"}}"#, Kind::Trust),
-            (r#"{"Version":"2020-01-01","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#, Kind::Identity),
+            (
+                r#"{"Version":"2020-01-01","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#,
+                Kind::Identity,
+            ),
         ] {
             assert_eq!(parse(text, kind).unwrap_err().code, "MalformedPolicyDocument", "{text}");
         }
@@ -381,7 +395,8 @@ mod tests {
         fn a_text_matches_itself_and_star(text in "[a-z/:-]{0,30}") {
             proptest::prop_assert!(wildcard(&text, &text));
             proptest::prop_assert!(wildcard("*", &text));
-            proptest::prop_assert!(wildcard(&format!("*{text}*"), &format!("x{text}y")));
+            let (around, inside) = (format!("*{text}*"), format!("x{text}y"));
+            proptest::prop_assert!(wildcard(&around, &inside));
         }
     }
 }

@@ -39,7 +39,8 @@ fn arn(call: &Call<'_>, name: &str, parameter: &Parameter) -> String {
 
 fn name_of(call: &Call<'_>, input: &Value) -> Result<String, ApiError> {
     let name = input["Name"].as_str().filter(|name| !name.is_empty());
-    name.map(|name| plain(call, name)).ok_or_else(|| ApiError::new("ValidationException", "Name is required."))
+    name.map(|name| plain(call, name))
+        .ok_or_else(|| ApiError::new("ValidationException", "Name is required."))
 }
 
 fn show(call: &Call<'_>, name: &str, parameter: &Parameter) -> Value {
@@ -62,10 +63,9 @@ fn get(call: &Call<'_>, input: &Value) -> Answer {
     let name = name_of(call, input)?;
     call.authorize(&resource(call, &name))?;
     let state = call.state();
-    let parameter = state
-        .ssm
-        .get(&name)
-        .ok_or_else(|| ApiError::new("ParameterNotFound", format!("Parameter {name} not found.")))?;
+    let parameter = state.ssm.get(&name).ok_or_else(|| {
+        ApiError::new("ParameterNotFound", format!("Parameter {name} not found."))
+    })?;
     Ok(json!({ "Parameter": show(call, &name, parameter) }))
 }
 
@@ -95,12 +95,21 @@ fn put(call: &Call<'_>, input: &Value) -> Answer {
     if value.is_empty() || value.len() > MAX_VALUE_BYTES {
         return Err(invalid("Value must have 1 to 4096 bytes."));
     }
-    if name.starts_with("/aws/") || name.starts_with("/ssm/") || name.starts_with("aws") || name.starts_with("ssm") {
-        return Err(ApiError::new("AccessDeniedException", "No access to reserved parameter name."));
+    if name.starts_with("/aws/")
+        || name.starts_with("/ssm/")
+        || name.starts_with("aws")
+        || name.starts_with("ssm")
+    {
+        return Err(ApiError::new(
+            "AccessDeniedException",
+            "No access to reserved parameter name.",
+        ));
     }
     let allowed = |c: char| c.is_ascii_alphanumeric() || "_.-/".contains(c);
     if !name.chars().all(allowed) || name.len() > 1011 {
-        return Err(invalid("Parameter name: can't be prefixed with \"ssm\" or \"aws\" and takes only letters, digits and . _ - /"));
+        return Err(invalid(
+            "Parameter name: can't be prefixed with \"ssm\" or \"aws\" and takes only letters, digits and . _ - /",
+        ));
     }
     let mut state = call.state();
     if data_type == "aws:ec2:image" && !state.ec2.images.contains_key(&value) {
@@ -116,7 +125,12 @@ fn put(call: &Call<'_>, input: &Value) -> Answer {
     let kind = match (input["Type"].as_str(), old) {
         (Some(kind @ ("String" | "StringList" | "SecureString")), _) => kind.to_owned(),
         (None, Some(old)) => old.kind.clone(),
-        _ => return Err(ApiError::new("UnsupportedParameterType", "Type must be String, StringList or SecureString.")),
+        _ => {
+            return Err(ApiError::new(
+                "UnsupportedParameterType",
+                "Type must be String, StringList or SecureString.",
+            ));
+        }
     };
     let version = old.map_or(1, |old| old.version + 1);
     let parameter =

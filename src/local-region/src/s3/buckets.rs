@@ -24,8 +24,9 @@ pub struct Buckets {
 impl Buckets {
     /// Buckets below `root`.
     pub fn new(root: &Path) -> anyhow::Result<Self> {
-        let files = FileSystem::new(root)
-            .map_err(|error| anyhow::anyhow!("cannot keep S3 objects in {}: {error:?}", root.display()))?;
+        let files = FileSystem::new(root).map_err(|error| {
+            anyhow::anyhow!("cannot keep S3 objects in {}: {error:?}", root.display())
+        })?;
         Ok(Self { files, root: root.to_owned(), settings: Mutex::default() })
     }
 
@@ -94,14 +95,17 @@ impl S3 for Buckets {
     ) -> S3Result<S3Response<CreateBucketOutput>> {
         let constraint = req.input.create_bucket_configuration.as_ref();
         if constraint.and_then(|c| c.location_constraint.as_ref()).is_some() {
-            return Err(s3_error!(InvalidLocationConstraint, "The specified location-constraint is not valid"));
+            return Err(s3_error!(
+                InvalidLocationConstraint,
+                "The specified location-constraint is not valid"
+            ));
         }
         let location = Some(format!("/{}", req.input.bucket));
         // In us-east-1 alone the owner may create a bucket again.
         if self.need(&req.input.bucket).is_err() {
             self.files.create_bucket(req).await?;
         }
-        Ok(S3Response::new(CreateBucketOutput { location, ..Default::default() }))
+        Ok(S3Response::new(CreateBucketOutput { location }))
     }
 
     async fn delete_bucket(
@@ -160,7 +164,8 @@ impl S3 for Buckets {
         req: S3Request<GetBucketTaggingInput>,
     ) -> S3Result<S3Response<GetBucketTaggingOutput>> {
         self.need(&req.input.bucket)?;
-        let tags = self.settings().get(&req.input.bucket).and_then(|settings| settings.tags.clone());
+        let tags =
+            self.settings().get(&req.input.bucket).and_then(|settings| settings.tags.clone());
         let tag_set = tags.ok_or_else(|| s3_error!(NoSuchTagSet, "The TagSet does not exist"))?;
         Ok(S3Response::new(GetBucketTaggingOutput { tag_set }))
     }

@@ -34,7 +34,10 @@ pub fn create(call: &Call<'_>, p: &Params) -> Answer {
     let description = p.get("Description").map(str::to_owned);
     let mut state = call.state();
     if state.iam.roles.contains_key(&name) {
-        return Err(conflict("EntityAlreadyExists", format!("Role with name {name} already exists.")));
+        return Err(conflict(
+            "EntityAlreadyExists",
+            format!("Role with name {name} already exists."),
+        ));
     }
     let role = Role {
         id: ids::unique("AROA"),
@@ -75,7 +78,8 @@ pub fn delete(call: &Call<'_>, p: &Params) -> Answer {
     let name = name(p, "RoleName", 64)?;
     let mut state = call.state();
     let role = state.iam.roles.get(name).ok_or_else(|| no_role(name))?;
-    let in_profile = state.iam.profiles.values().any(|profile| profile.role.as_deref() == Some(name));
+    let in_profile =
+        state.iam.profiles.values().any(|profile| profile.role.as_deref() == Some(name));
     let why = if in_profile {
         Some("must remove roles from instance profile first.")
     } else if !role.inline.is_empty() {
