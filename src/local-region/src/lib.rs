@@ -1,5 +1,7 @@
 //! The local region, see ARCHITECTURE.md.
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 pub mod api;
 pub mod backend;
 mod control;

@@ -279,7 +279,7 @@ pub(crate) fn sign_for_tests(
     };
     let scope = format!("{}/us-east-1/{service}/aws4_request", &date[..8]);
     let digest = hex::encode(Sha256::digest(unsigned.canonical(request)));
-    let mut derived = mac(format!("AWS4{secret}").as_bytes(), date[..8].as_bytes());
+    let mut derived = mac(format!("AWS4{secret}").as_bytes(), &date.as_bytes()[..8]);
     for part in ["us-east-1", service, "aws4_request"] {
         derived = mac(&derived, part.as_bytes());
     }

@@ -5,6 +5,7 @@ mod images;
 mod instances;
 mod network;
 mod placement_groups;
+mod plan;
 mod rules;
 mod run;
 mod security_groups;
