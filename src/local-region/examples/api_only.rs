@@ -106,12 +106,14 @@ async fn main() -> anyhow::Result<()> {
     // What IMDS does on a real machine, for a judge that signs as one.
     let imds = region.clone();
     let credentials = move |axum::extract::Path(id): axum::extract::Path<String>| async move {
-        imds.credentials(&id).map(|c| {
-            axum::Json(serde_json::json!({
-                "AccessKeyId": c.access_key_id, "SecretAccessKey": c.secret_access_key,
-                "Token": c.session_token, "Expiration": c.expiration,
-            }))
-        }).ok_or(http::StatusCode::NOT_FOUND)
+        imds.credentials(&id)
+            .map(|c| {
+                axum::Json(serde_json::json!({
+                    "AccessKeyId": c.access_key_id, "SecretAccessKey": c.secret_access_key,
+                    "Token": c.session_token, "Expiration": c.expiration,
+                }))
+            })
+            .ok_or(http::StatusCode::NOT_FOUND)
     };
     let front = axum::Router::new()
         .route("/_judge/credentials/{id}", axum::routing::get(credentials))

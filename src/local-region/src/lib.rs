@@ -22,4 +22,9 @@ pub mod server;
 pub mod sigv4;
 pub mod state;
 
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
+
 pub use server::{Region, RegionConfig};

@@ -106,7 +106,8 @@ pub fn machine_ended(region: &Arc<Inner>, id: &str, why: &str) {
     }
     tracing::warn!(instance_id = id, why, "machine ended by itself");
     let code = "Client.InstanceInitiatedShutdown";
-    instance.reason = Some((code.to_owned(), format!("{code}: Instance initiated shutdown: {why}")));
+    instance.reason =
+        Some((code.to_owned(), format!("{code}: Instance initiated shutdown: {why}")));
     if instance.terminate_on_shutdown {
         instance.state = InstanceState::ShuttingDown;
         drop(state);

@@ -85,7 +85,12 @@ impl S3Auth for Gate {
         }
         let state = region.state();
         let session = state.sessions.find(access_key);
-        let session = session.ok_or_else(|| s3_error!(InvalidAccessKeyId, "The AWS Access Key Id you provided does not exist in our records."))?;
+        let session = session.ok_or_else(|| {
+            s3_error!(
+                InvalidAccessKeyId,
+                "The AWS Access Key Id you provided does not exist in our records."
+            )
+        })?;
         Ok(SecretKey::from(session.credentials.secret_access_key.as_str()))
     }
 }
@@ -104,7 +109,12 @@ impl S3Access for Gate {
             Err(SignatureError::ExpiredToken) => {
                 return Err(s3_error!(ExpiredToken, "The provided token has expired."));
             }
-            Err(_) => return Err(s3_error!(InvalidToken, "The provided token is malformed or otherwise invalid.")),
+            Err(_) => {
+                return Err(s3_error!(
+                    InvalidToken,
+                    "The provided token is malformed or otherwise invalid."
+                ));
+            }
         };
         let resource = match cx.s3_path() {
             S3Path::Root => "*".to_owned(),
@@ -127,7 +137,10 @@ fn action(operation: &str) -> &str {
         "HeadBucket" | "ListObjects" | "ListObjectsV2" => "ListBucket",
         "ListBuckets" => "ListAllMyBuckets",
         "DeleteObjects" => "DeleteObject",
-        "CopyObject" | "CreateMultipartUpload" | "UploadPart" | "UploadPartCopy"
+        "CopyObject"
+        | "CreateMultipartUpload"
+        | "UploadPart"
+        | "UploadPartCopy"
         | "CompleteMultipartUpload" => "PutObject",
         "ListParts" => "ListMultipartUploadParts",
         "GetPublicAccessBlock" => "GetBucketPublicAccessBlock",
@@ -139,6 +152,7 @@ fn action(operation: &str) -> &str {
 
 fn query_token(query: Option<&str>) -> Option<String> {
     let pairs = query?.split('&').filter_map(|pair| pair.split_once('='));
-    let (_, value) = pairs.into_iter().find(|(key, _)| key.eq_ignore_ascii_case("x-amz-security-token"))?;
+    let (_, value) =
+        pairs.into_iter().find(|(key, _)| key.eq_ignore_ascii_case("x-amz-security-token"))?;
     Some(percent_encoding::percent_decode_str(value).decode_utf8_lossy().into_owned())
 }

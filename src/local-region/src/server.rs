@@ -85,8 +85,9 @@ impl Region {
     pub fn new(config: RegionConfig) -> anyhow::Result<Self> {
         let runtime = tokio::runtime::Handle::current();
         let s3_root = config.state_dir.join("s3");
-        std::fs::create_dir_all(&s3_root)
-            .map_err(|error| anyhow::anyhow!("cannot make the folder {}: {error}", s3_root.display()))?;
+        std::fs::create_dir_all(&s3_root).map_err(|error| {
+            anyhow::anyhow!("cannot make the folder {}: {error}", s3_root.display())
+        })?;
         let mut state = State {
             ec2: crate::state::ec2::Ec2::new(),
             iam: Default::default(),
@@ -162,9 +163,7 @@ async fn serve(Shared(region): Shared<Arc<Inner>>, request: Request) -> Response
     let operation = service.operation(&signed);
     let caller = parsed.and_then(|auth| authenticate(&region, &auth, &signed));
     let (name, answer) = match caller {
-        Err(error) => {
-            ("-".to_owned(), Err(ApiError::from_signature(service.name(), &error)))
-        }
+        Err(error) => ("-".to_owned(), Err(ApiError::from_signature(service.name(), &error))),
         Ok(caller) => (
             caller.arn(&region.config.account_id),
             protocol::perform(&region, &caller, service, &operation, &signed),

@@ -15,8 +15,7 @@ use sha2::{Digest, Sha256};
 const CLOCK_SKEW_SECS: i64 = 300;
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 /// RFC 3986 unreserved characters stay as they are.
-const ENCODED: &AsciiSet =
-    &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 const ENCODED_PATH: &AsciiSet = &ENCODED.remove(b'/');
 
 /// Why a request is not authentic. Each protocol has its own codes for these.
@@ -70,9 +69,11 @@ impl Authorization {
         let incomplete = |what: &str| {
             SignatureError::Incomplete(format!("Authorization header requires '{what}' parameter."))
         };
-        let rest = value
-            .strip_prefix(ALGORITHM)
-            .ok_or_else(|| SignatureError::Incomplete(format!("Unsupported AWS 'algorithm': only {ALGORITHM} is accepted.")))?;
+        let rest = value.strip_prefix(ALGORITHM).ok_or_else(|| {
+            SignatureError::Incomplete(format!(
+                "Unsupported AWS 'algorithm': only {ALGORITHM} is accepted."
+            ))
+        })?;
         let part = |name: &str| {
             rest.split(',').find_map(|part| part.trim().strip_prefix(name)?.strip_prefix('='))
         };
@@ -114,7 +115,9 @@ impl Authorization {
             SignatureError::Incomplete("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.".to_owned())
         })?;
         let signed_at = parse_date(date).ok_or_else(|| {
-            SignatureError::Incomplete(format!("Date must be in ISO-8601 'basic format'. Got '{date}'."))
+            SignatureError::Incomplete(format!(
+                "Date must be in ISO-8601 'basic format'. Got '{date}'."
+            ))
         })?;
         if !date.starts_with(&self.scope_date) {
             return Err(SignatureError::Scope(format!(
@@ -276,7 +279,7 @@ pub(crate) fn sign_for_tests(
     };
     let scope = format!("{}/us-east-1/{service}/aws4_request", &date[..8]);
     let digest = hex::encode(Sha256::digest(unsigned.canonical(request)));
-    let mut derived = mac(format!("AWS4{secret}").as_bytes(), date[..8].as_bytes());
+    let mut derived = mac(format!("AWS4{secret}").as_bytes(), &date.as_bytes()[..8]);
     for part in ["us-east-1", service, "aws4_request"] {
         derived = mac(&derived, part.as_bytes());
     }
@@ -304,7 +307,8 @@ mod tests {
             "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, SignedHeaders=host;x-amz-date, Signature={signature}"
         );
         headers.insert("authorization", value.parse().unwrap());
-        let request = SignedRequest { method: &Method::GET, path: "/", query, headers: &headers, body: b"" };
+        let request =
+            SignedRequest { method: &Method::GET, path: "/", query, headers: &headers, body: b"" };
         let now = parse_date("20150830T123800Z").unwrap();
         Authorization::parse(&headers)?.verify(&request, "us-east-1", SECRET, now)
     }
@@ -332,7 +336,13 @@ mod tests {
         assert!(matches!(Authorization::parse(&headers), Err(SignatureError::Missing)));
         headers.insert("host", "h".parse().unwrap());
         headers.insert("x-amz-date", "20150830T123600Z".parse().unwrap());
-        let request = SignedRequest { method: &Method::GET, path: "/", query: "", headers: &headers, body: b"" };
+        let request = SignedRequest {
+            method: &Method::GET,
+            path: "/",
+            query: "",
+            headers: &headers,
+            body: b"",
+        };
         let value = sign_for_tests(&request, ("K", "S"), "ec2");
         let mut signed = headers.clone();
         signed.insert("authorization", value.parse().unwrap());

@@ -10,6 +10,7 @@ pub mod iam;
 pub mod imagebuilder;
 pub mod params;
 pub mod policy;
+pub mod policy_document;
 pub mod protocol;
 pub mod sagemaker;
 pub mod ssm;

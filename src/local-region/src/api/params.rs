@@ -82,7 +82,8 @@ impl Params {
     #[must_use]
     pub fn groups(&self, name: &str) -> Vec<Self> {
         let mut found = BTreeMap::new();
-        for prefix in [format!("{}{name}.", self.prefix), format!("{}{name}.member.", self.prefix)] {
+        for prefix in [format!("{}{name}.", self.prefix), format!("{}{name}.member.", self.prefix)]
+        {
             for key in self.all.range(prefix.clone()..).map(|(key, _)| key) {
                 let Some(rest) = key.strip_prefix(&prefix) else { break };
                 let number = rest.split('.').next().unwrap_or(rest);
@@ -111,6 +112,11 @@ impl Params {
     pub fn unread(&self) -> Vec<String> {
         let read = self.read.borrow();
         self.all.keys().filter(|key| !read.contains(*key)).cloned().collect()
+    }
+
+    /// Counts everything as read: the request was answered from memory.
+    pub fn read_all(&self) {
+        self.read.borrow_mut().extend(self.all.keys().cloned());
     }
 
     /// Everything but `except`, for comparing requests under one client token.
@@ -142,7 +148,9 @@ mod tests {
 
     #[test]
     fn reads_lists_structures_and_tells_the_unread() {
-        let p = Params::parse("Filter.1.Name=a%3Ab&Filter.1.Value.1=x+y&Filter.1.Value.2=z&Ids.member.1=k&Other=1&DryRun=true");
+        let p = Params::parse(
+            "Filter.1.Name=a%3Ab&Filter.1.Value.1=x+y&Filter.1.Value.2=z&Ids.member.1=k&Other=1&DryRun=true",
+        );
         let filters = p.groups("Filter");
         assert_eq!(filters.len(), 1);
         assert_eq!(filters[0].need("Name").unwrap(), "a:b");

@@ -140,7 +140,12 @@ fn json_body(body: &[u8]) -> Result<Value, ApiError> {
 
 /// Writes an answer as the service does.
 #[must_use]
-pub fn respond(service: Service, operation: &str, request_id: &str, answer: &Answer) -> Response<Body> {
+pub fn respond(
+    service: Service,
+    operation: &str,
+    request_id: &str,
+    answer: &Answer,
+) -> Response<Body> {
     let status = answer.as_ref().err().map_or(StatusCode::OK, |error| error.status);
     let mut builder = Response::builder().status(status).header("x-amzn-requestid", request_id);
     let body = match service {
@@ -205,7 +210,10 @@ fn query_xml(service: Service, operation: &str, request_id: &str, answer: &Answe
         ),
         Err(error) => {
             let tree = serde_json::json!({"Error": {"Type": "Sender", "Code": error.code, "Message": error.message}, "RequestId": request_id});
-            format!("<ErrorResponse xmlns=\"{namespace}\">{}</ErrorResponse>", xml::write(&tree, "member"))
+            format!(
+                "<ErrorResponse xmlns=\"{namespace}\">{}</ErrorResponse>",
+                xml::write(&tree, "member")
+            )
         }
     }
 }

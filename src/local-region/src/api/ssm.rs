@@ -18,10 +18,13 @@ pub fn perform(call: &Call<'_>, input: &Value) -> Answer {
     }
 }
 
-/// Parameters may be named by ARN too.
-fn plain(name: &str) -> String {
-    match name.strip_prefix("arn:aws:ssm:").and_then(|rest| rest.split_once(":parameter")) {
-        Some((_, path)) if path.matches('/').count() == 1 => path[1..].to_owned(),
+/// Parameters may be named by ARN too, in which `name` and `/name` look alike.
+fn plain(call: &Call<'_>, name: &str) -> String {
+    let by_arn = name.strip_prefix("arn:aws:ssm:").and_then(|rest| rest.split_once(":parameter"));
+    match by_arn {
+        Some((_, path)) if !call.state().ssm.contains_key(path) => {
+            path.trim_start_matches('/').to_owned()
+        }
         Some((_, path)) => path.to_owned(),
         None => name.to_owned(),
     }
@@ -34,9 +37,10 @@ fn arn(call: &Call<'_>, name: &str, parameter: &Parameter) -> String {
     format!("arn:aws:ssm:{}:{account}:parameter{slash}{name}", config.region)
 }
 
-fn name_of(input: &Value) -> Result<String, ApiError> {
+fn name_of(call: &Call<'_>, input: &Value) -> Result<String, ApiError> {
     let name = input["Name"].as_str().filter(|name| !name.is_empty());
-    name.map(plain).ok_or_else(|| ApiError::new("ValidationException", "Name is required."))
+    name.map(|name| plain(call, name))
+        .ok_or_else(|| ApiError::new("ValidationException", "Name is required."))
 }
 
 fn show(call: &Call<'_>, name: &str, parameter: &Parameter) -> Value {
@@ -56,19 +60,18 @@ fn resource(call: &Call<'_>, name: &str) -> String {
 }
 
 fn get(call: &Call<'_>, input: &Value) -> Answer {
-    let name = name_of(input)?;
+    let name = name_of(call, input)?;
     call.authorize(&resource(call, &name))?;
     let state = call.state();
-    let parameter = state
-        .ssm
-        .get(&name)
-        .ok_or_else(|| ApiError::new("ParameterNotFound", format!("Parameter {name} not found.")))?;
+    let parameter = state.ssm.get(&name).ok_or_else(|| {
+        ApiError::new("ParameterNotFound", format!("Parameter {name} not found."))
+    })?;
     Ok(json!({ "Parameter": show(call, &name, parameter) }))
 }
 
 fn get_many(call: &Call<'_>, input: &Value) -> Answer {
-    let names: Vec<String> =
-        input["Names"].as_array().into_iter().flatten().filter_map(Value::as_str).map(plain).collect();
+    let names = input["Names"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let names: Vec<String> = names.map(|name| plain(call, name)).collect();
     if names.is_empty() || names.len() > 10 {
         return Err(ApiError::new("ValidationException", "Names takes 1 to 10 names."));
     }
@@ -84,7 +87,7 @@ fn get_many(call: &Call<'_>, input: &Value) -> Answer {
 }
 
 fn put(call: &Call<'_>, input: &Value) -> Answer {
-    let name = name_of(input)?;
+    let name = name_of(call, input)?;
     call.authorize(&resource(call, &name))?;
     let value = input["Value"].as_str().unwrap_or_default().to_owned();
     let data_type = input["DataType"].as_str().unwrap_or("text").to_owned();
@@ -92,12 +95,21 @@ fn put(call: &Call<'_>, input: &Value) -> Answer {
     if value.is_empty() || value.len() > MAX_VALUE_BYTES {
         return Err(invalid("Value must have 1 to 4096 bytes."));
     }
-    if name.starts_with("/aws/") || name.starts_with("/ssm/") || name.starts_with("aws") || name.starts_with("ssm") {
-        return Err(ApiError::new("AccessDeniedException", "No access to reserved parameter name."));
+    if name.starts_with("/aws/")
+        || name.starts_with("/ssm/")
+        || name.starts_with("aws")
+        || name.starts_with("ssm")
+    {
+        return Err(ApiError::new(
+            "AccessDeniedException",
+            "No access to reserved parameter name.",
+        ));
     }
     let allowed = |c: char| c.is_ascii_alphanumeric() || "_.-/".contains(c);
     if !name.chars().all(allowed) || name.len() > 1011 {
-        return Err(invalid("Parameter name: can't be prefixed with \"ssm\" or \"aws\" and takes only letters, digits and . _ - /"));
+        return Err(invalid(
+            "Parameter name: can't be prefixed with \"ssm\" or \"aws\" and takes only letters, digits and . _ - /",
+        ));
     }
     let mut state = call.state();
     if data_type == "aws:ec2:image" && !state.ec2.images.contains_key(&value) {
@@ -113,7 +125,12 @@ fn put(call: &Call<'_>, input: &Value) -> Answer {
     let kind = match (input["Type"].as_str(), old) {
         (Some(kind @ ("String" | "StringList" | "SecureString")), _) => kind.to_owned(),
         (None, Some(old)) => old.kind.clone(),
-        _ => return Err(ApiError::new("UnsupportedParameterType", "Type must be String, StringList or SecureString.")),
+        _ => {
+            return Err(ApiError::new(
+                "UnsupportedParameterType",
+                "Type must be String, StringList or SecureString.",
+            ));
+        }
     };
     let version = old.map_or(1, |old| old.version + 1);
     let parameter =
@@ -123,7 +140,7 @@ fn put(call: &Call<'_>, input: &Value) -> Answer {
 }
 
 fn delete(call: &Call<'_>, input: &Value) -> Answer {
-    let name = name_of(input)?;
+    let name = name_of(call, input)?;
     call.authorize(&resource(call, &name))?;
     let mut state = call.state();
     match state.ssm.get(&name) {

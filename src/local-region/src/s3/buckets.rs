@@ -24,8 +24,9 @@ pub struct Buckets {
 impl Buckets {
     /// Buckets below `root`.
     pub fn new(root: &Path) -> anyhow::Result<Self> {
-        let files = FileSystem::new(root)
-            .map_err(|error| anyhow::anyhow!("cannot keep S3 objects in {}: {error:?}", root.display()))?;
+        let files = FileSystem::new(root).map_err(|error| {
+            anyhow::anyhow!("cannot keep S3 objects in {}: {error:?}", root.display())
+        })?;
         Ok(Self { files, root: root.to_owned(), settings: Mutex::default() })
     }
 
@@ -65,6 +66,27 @@ fn holds_files(folder: &Path) -> std::io::Result<bool> {
     Ok(false)
 }
 
+/// `encoding-type=url`, which clients ask for so that any key fits into XML;
+/// s3s-fs repeats the wish but does not act on it.
+fn encode(text: &str) -> String {
+    const KEPT: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC
+        .remove(b'/')
+        .remove(b'-')
+        .remove(b'_')
+        .remove(b'.')
+        .remove(b'*');
+    percent_encoding::utf8_percent_encode(text, KEPT).to_string()
+}
+
+fn encode_keys(objects: &mut Option<ObjectList>, prefixes: &mut Option<CommonPrefixList>) {
+    for object in objects.iter_mut().flatten() {
+        object.key = object.key.as_deref().map(encode);
+    }
+    for prefix in prefixes.iter_mut().flatten() {
+        prefix.prefix = prefix.prefix.as_deref().map(encode);
+    }
+}
+
 #[async_trait::async_trait]
 impl S3 for Buckets {
     async fn create_bucket(
@@ -73,14 +95,17 @@ impl S3 for Buckets {
     ) -> S3Result<S3Response<CreateBucketOutput>> {
         let constraint = req.input.create_bucket_configuration.as_ref();
         if constraint.and_then(|c| c.location_constraint.as_ref()).is_some() {
-            return Err(s3_error!(InvalidLocationConstraint, "The specified location-constraint is not valid"));
+            return Err(s3_error!(
+                InvalidLocationConstraint,
+                "The specified location-constraint is not valid"
+            ));
         }
         let location = Some(format!("/{}", req.input.bucket));
         // In us-east-1 alone the owner may create a bucket again.
         if self.need(&req.input.bucket).is_err() {
             self.files.create_bucket(req).await?;
         }
-        Ok(S3Response::new(CreateBucketOutput { location, ..Default::default() }))
+        Ok(S3Response::new(CreateBucketOutput { location }))
     }
 
     async fn delete_bucket(
@@ -139,7 +164,8 @@ impl S3 for Buckets {
         req: S3Request<GetBucketTaggingInput>,
     ) -> S3Result<S3Response<GetBucketTaggingOutput>> {
         self.need(&req.input.bucket)?;
-        let tags = self.settings().get(&req.input.bucket).and_then(|settings| settings.tags.clone());
+        let tags =
+            self.settings().get(&req.input.bucket).and_then(|settings| settings.tags.clone());
         let tag_set = tags.ok_or_else(|| s3_error!(NoSuchTagSet, "The TagSet does not exist"))?;
         Ok(S3Response::new(GetBucketTaggingOutput { tag_set }))
     }
@@ -239,14 +265,32 @@ impl S3 for Buckets {
         &self,
         req: S3Request<ListObjectsInput>,
     ) -> S3Result<S3Response<ListObjectsOutput>> {
-        self.files.list_objects(req).await
+        let encoded = req.input.encoding_type.as_ref().is_some_and(|kind| kind.as_str() == "url");
+        let mut answer = self.files.list_objects(req).await?;
+        if encoded {
+            let output = &mut answer.output;
+            encode_keys(&mut output.contents, &mut output.common_prefixes);
+            for text in [&mut output.prefix, &mut output.delimiter].into_iter().flatten() {
+                *text = encode(text);
+            }
+        }
+        Ok(answer)
     }
 
     async fn list_objects_v2(
         &self,
         req: S3Request<ListObjectsV2Input>,
     ) -> S3Result<S3Response<ListObjectsV2Output>> {
-        self.files.list_objects_v2(req).await
+        let encoded = req.input.encoding_type.as_ref().is_some_and(|kind| kind.as_str() == "url");
+        let mut answer = self.files.list_objects_v2(req).await?;
+        if encoded {
+            let output = &mut answer.output;
+            encode_keys(&mut output.contents, &mut output.common_prefixes);
+            for text in [&mut output.prefix, &mut output.delimiter].into_iter().flatten() {
+                *text = encode(text);
+            }
+        }
+        Ok(answer)
     }
 
     async fn get_bucket_location(

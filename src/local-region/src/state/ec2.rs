@@ -1,6 +1,7 @@
 //! EC2's resources. Tags of every kind of resource lie in one map by id.
 
 use super::ids;
+use super::subnet::Subnet;
 use crate::api::tags::Tags;
 use crate::backend::RootFs;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -17,52 +18,6 @@ pub const ZONES: [(&str, &str); 6] = [
     ("us-east-1e", "use1-az3"),
     ("us-east-1f", "use1-az5"),
 ];
-/// Addresses of a /20.
-const SUBNET_SIZE: u32 = 1 << 12;
-/// AWS keeps the first four addresses and the last one of every subnet.
-const RESERVED_FIRST: u32 = 4;
-
-/// A default subnet.
-#[derive(Debug)]
-pub struct Subnet {
-    /// `subnet-…`
-    pub id: String,
-    /// Zone name.
-    pub zone: &'static str,
-    /// Zone id.
-    pub zone_id: &'static str,
-    /// First address.
-    pub base: Ipv4Addr,
-    used: BTreeSet<u32>,
-    next: u32,
-}
-
-impl Subnet {
-    /// Takes a free address; addresses are not used again soon.
-    pub fn take(&mut self) -> Option<Ipv4Addr> {
-        let usable = SUBNET_SIZE - RESERVED_FIRST - 1;
-        for step in 0..usable {
-            let offset = RESERVED_FIRST + (self.next + step) % usable;
-            if self.used.insert(offset) {
-                self.next = (self.next + step + 1) % usable;
-                return Some(Ipv4Addr::from(u32::from(self.base) + offset));
-            }
-        }
-        None
-    }
-
-    /// Gives an address back.
-    pub fn release(&mut self, address: Ipv4Addr) {
-        self.used.remove(&u32::from(address).wrapping_sub(u32::from(self.base)));
-    }
-
-    /// Addresses left.
-    #[must_use]
-    pub fn free(&self) -> usize {
-        (SUBNET_SIZE - RESERVED_FIRST - 1) as usize - self.used.len()
-    }
-}
-
 /// What a rule lets through to or from.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Peer {
@@ -307,13 +262,9 @@ impl Ec2 {
         let subnets = ZONES
             .iter()
             .enumerate()
-            .map(|(index, (zone, zone_id))| Subnet {
-                id: ids::resource("subnet"),
-                zone,
-                zone_id,
-                base: Ipv4Addr::new(10, 77, u8::try_from(index * 16).unwrap_or(u8::MAX), 0),
-                used: BTreeSet::new(),
-                next: 6,
+            .map(|(index, (zone, zone_id))| {
+                let third = u8::try_from(index * 16).unwrap_or(u8::MAX);
+                Subnet::new(zone, zone_id, Ipv4Addr::new(10, 77, third, 0))
             })
             .collect();
         let mut group = SecurityGroup {
@@ -416,27 +367,5 @@ impl Ec2 {
 impl Default for Ec2 {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn subnets_give_every_usable_address_once() {
-        let mut ec2 = Ec2::new();
-        let subnet = &mut ec2.subnets[1];
-        let first = subnet.take().unwrap();
-        assert_eq!(first, Ipv4Addr::new(10, 77, 16, 10));
-        let mut seen = BTreeSet::from([first]);
-        while let Some(address) = subnet.take() {
-            assert!(seen.insert(address));
-        }
-        assert_eq!(seen.len(), 4091);
-        assert!(!seen.contains(&Ipv4Addr::new(10, 77, 16, 3)));
-        assert!(!seen.contains(&Ipv4Addr::new(10, 77, 31, 255)));
-        subnet.release(first);
-        assert_eq!(subnet.take(), Some(first));
     }
 }

@@ -9,6 +9,7 @@ pub mod imagebuilder;
 pub mod sagemaker;
 pub mod sessions;
 pub mod ssm;
+pub mod subnet;
 
 /// Everything the region knows.
 pub struct State {

@@ -60,11 +60,8 @@ impl SageMaker {
     pub fn grant(&mut self, token: &str, server_name: &str, expires: Duration, session_secs: u64) {
         let now = Instant::now();
         self.tokens.retain(|_, token| token.expires > now);
-        let token_kept = Token {
-            server_name: server_name.to_owned(),
-            expires: now + expires,
-            session_secs,
-        };
+        let token_kept =
+            Token { server_name: server_name.to_owned(), expires: now + expires, session_secs };
         self.tokens.insert(Sha256::digest(token).into(), token_kept);
     }
 

@@ -7,8 +7,17 @@ use crate::state::ec2::{Ec2, Image};
 use serde_json::json;
 
 const FILTERS: &[&str] = &[
-    "architecture", "creation-date", "description", "image-id", "image-type", "is-public", "name",
-    "owner-id", "root-device-type", "state", "virtualization-type",
+    "architecture",
+    "creation-date",
+    "description",
+    "image-id",
+    "image-type",
+    "is-public",
+    "name",
+    "owner-id",
+    "root-device-type",
+    "state",
+    "virtualization-type",
 ];
 
 /// Images by id, owner and filter.
@@ -25,7 +34,9 @@ pub fn describe(call: &Call<'_>, p: &Params) -> Answer {
     }
     let owned = |image: &Image| {
         owners.is_empty()
-            || owners.iter().any(|owner| *owner == image.owner || (owner == "self" && image.owner == account))
+            || owners
+                .iter()
+                .any(|owner| *owner == image.owner || (owner == "self" && image.owner == account))
     };
     let shown = state
         .ec2
@@ -33,7 +44,9 @@ pub fn describe(call: &Call<'_>, p: &Params) -> Answer {
         .values()
         .filter(|image| ids.is_empty() || ids.contains(&image.id))
         .filter(|image| owned(image) && (image.public || image.owner == account))
-        .filter(|image| filters.keep(&state.ec2.tags_of(&image.id), |name| vec![field(image, name)]))
+        .filter(|image| {
+            filters.keep(&state.ec2.tags_of(&image.id), |name| vec![field(image, name)])
+        })
         .map(|image| {
             json!({
                 "imageId": image.id,
@@ -85,9 +98,9 @@ fn field(image: &Image, name: &str) -> String {
 
 /// An image by id, with AWS's errors.
 pub fn find<'a>(ec2: &'a Ec2, id: &str) -> Result<&'a Image, ApiError> {
-    let well_formed = id
-        .strip_prefix("ami-")
-        .is_some_and(|hex| matches!(hex.len(), 8 | 17) && hex.chars().all(|c| c.is_ascii_hexdigit()));
+    let well_formed = id.strip_prefix("ami-").is_some_and(|hex| {
+        matches!(hex.len(), 8 | 17) && hex.chars().all(|c| c.is_ascii_hexdigit())
+    });
     if !well_formed {
         return Err(ApiError::new(
             "InvalidAMIID.Malformed",
@@ -106,17 +119,15 @@ pub fn deregister(call: &Call<'_>, p: &Params) -> Answer {
     let _ = p.flag("DeleteAssociatedSnapshots")?;
     let mut state = call.state();
     let image = find(&state.ec2, id).map_err(|error| match error.code.as_str() {
-        "InvalidAMIID.NotFound" => {
-            ApiError::new("InvalidAMIID.Unavailable", format!("The image ID '{id}' is no longer available"))
-        }
+        "InvalidAMIID.NotFound" => ApiError::new(
+            "InvalidAMIID.Unavailable",
+            format!("The image ID '{id}' is no longer available"),
+        ),
         _ => error,
     })?;
     if image.owner != call.region.config.account_id {
-        return Err(ApiError::new(
-            "AuthFailure",
-            format!("Not authorized for image:{id}"),
-        )
-        .status(http::StatusCode::FORBIDDEN));
+        return Err(ApiError::new("AuthFailure", format!("Not authorized for image:{id}"))
+            .status(http::StatusCode::FORBIDDEN));
     }
     dry_run(p)?;
     let Some(image) = state.ec2.images.remove(id) else { return done() };

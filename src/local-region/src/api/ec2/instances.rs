@@ -53,7 +53,11 @@ pub fn describe(call: &Call<'_>, p: &Params) -> Answer {
     let account = &call.region.config.account_id;
     check_ids(ec2, &ids)?;
     let profile_arn = |instance: &Instance| {
-        instance.profile.as_ref().and_then(|name| state.iam.profiles.get(name)).map(|p| (p.arn.clone(), p.id.clone()))
+        instance
+            .profile
+            .as_ref()
+            .and_then(|name| state.iam.profiles.get(name))
+            .map(|p| (p.arn.clone(), p.id.clone()))
     };
     let mut reservations: BTreeMap<(String, String), Vec<Value>> = BTreeMap::new();
     let mut found: Vec<&Instance> = ec2
@@ -61,7 +65,8 @@ pub fn describe(call: &Call<'_>, p: &Params) -> Answer {
         .values()
         .filter(|i| ids.is_empty() || ids.contains(&i.id))
         .filter(|i| {
-            let field = |name: &str| field(ec2, i, name, account, profile_arn(i).map(|(arn, _)| arn));
+            let field =
+                |name: &str| field(ec2, i, name, account, profile_arn(i).map(|(arn, _)| arn));
             filters.keep(&ec2.tags_of(&i.id), field)
         })
         .collect();
@@ -81,7 +86,13 @@ pub fn describe(call: &Call<'_>, p: &Params) -> Answer {
     Ok(json!({"reservationSet": items, "nextToken": next}))
 }
 
-fn field(ec2: &Ec2, i: &Instance, name: &str, account: &str, profile: Option<String>) -> Vec<String> {
+fn field(
+    ec2: &Ec2,
+    i: &Instance,
+    name: &str,
+    account: &str,
+    profile: Option<String>,
+) -> Vec<String> {
     let (code, state) = i.state.told();
     let interfaces = || i.interfaces.iter();
     let groups = || interfaces().flat_map(|interface| interface.group_ids.iter());
@@ -107,7 +118,9 @@ fn field(ec2: &Ec2, i: &Instance, name: &str, account: &str, profile: Option<Str
             interfaces().filter_map(|n| n.private_ip).map(|ip| ip.to_string()).collect()
         }
         "subnet-id" | "network-interface.subnet-id" => subnet().into_iter().collect(),
-        "vpc-id" | "network-interface.vpc-id" => subnet().map(|_| ec2.vpc_id.clone()).into_iter().collect(),
+        "vpc-id" | "network-interface.vpc-id" => {
+            subnet().map(|_| ec2.vpc_id.clone()).into_iter().collect()
+        }
         "ip-address" => i.public_ip.iter().map(ToString::to_string).collect(),
         "owner-id" => vec![account.to_owned()],
         "placement-group-name" => i.placement_group.iter().cloned().collect(),
@@ -128,9 +141,9 @@ pub fn show(ec2: &Ec2, i: &Instance, account: &str, profile: Option<(String, Str
     let (code, name) = i.state.told();
     let primary = i.interfaces.first();
     let tags: Tags = ec2.tags_of(&i.id);
-    let public_dns = i.public_ip.map(|ip| {
-        format!("ec2-{}.compute-1.amazonaws.com", ip.to_string().replace('.', "-"))
-    });
+    let public_dns = i
+        .public_ip
+        .map(|ip| format!("ec2-{}.compute-1.amazonaws.com", ip.to_string().replace('.', "-")));
     let interfaces: Vec<Value> =
         i.interfaces.iter().map(|n| network::show_of_instance(ec2, i, n, account)).collect();
     json!({
@@ -267,8 +280,7 @@ pub fn terminate(call: &Call<'_>, p: &Params) -> Answer {
         if instance.state.holds_resources() && instance.state != InstanceState::ShuttingDown {
             instance.state = InstanceState::ShuttingDown;
             let code = "Client.UserInitiatedShutdown";
-            instance.reason =
-                Some((code.to_owned(), format!("{code}: User initiated shutdown")));
+            instance.reason = Some((code.to_owned(), format!("{code}: User initiated shutdown")));
             lifecycle::terminate(call.region, id);
         }
         let (code, name) = instance.state.told();

@@ -5,6 +5,7 @@ mod images;
 mod instances;
 mod network;
 mod placement_groups;
+mod plan;
 mod rules;
 mod run;
 mod security_groups;
@@ -18,7 +19,8 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 /// Operations that check the caller per resource; all others know only `*`.
-const CHECKED_INSIDE: &[&str] = &["CreateTags", "DeleteTags", "TerminateInstances", "RebootInstances"];
+const CHECKED_INSIDE: &[&str] =
+    &["CreateTags", "DeleteTags", "TerminateInstances", "RebootInstances"];
 
 /// Carries out an operation.
 pub fn perform(call: &Call<'_>, p: &Params) -> Answer {
@@ -94,7 +96,9 @@ fn page(
     {
         return Err(ApiError::new(
             "InvalidParameterValue",
-            format!("Value ( {size} ) for parameter maxResults is invalid. Expecting a value between {least} and {most}."),
+            format!(
+                "Value ( {size} ) for parameter maxResults is invalid. Expecting a value between {least} and {most}."
+            ),
         ));
     }
     let engine = base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -7,13 +7,19 @@ use serde_json::{Value, json};
 
 /// DescribeAvailabilityZones.
 pub fn zones(p: &Params) -> Answer {
-    let filters = Filters::read(p, &["zone-name", "zone-id", "state", "region-name", "zone-type", "opt-in-status"])?;
+    let filters = Filters::read(
+        p,
+        &["zone-name", "zone-id", "state", "region-name", "zone-type", "opt-in-status"],
+    )?;
     let names = p.list("ZoneName");
     let ids = p.list("ZoneId");
     let _ = p.flag("AllAvailabilityZones")?;
     dry_run(p)?;
     if let Some(name) = names.iter().find(|name| !ZONES.iter().any(|(zone, _)| zone == name)) {
-        return Err(ApiError::new("InvalidParameterValue", format!("Invalid availability zone: [{name}]")));
+        return Err(ApiError::new(
+            "InvalidParameterValue",
+            format!("Invalid availability zone: [{name}]"),
+        ));
     }
     let shown: Vec<Value> = ZONES
         .iter()
@@ -54,13 +60,17 @@ pub fn regions(call: &Call<'_>) -> Answer {
 
 /// DescribeVpcs.
 pub fn vpcs(call: &Call<'_>, p: &Params) -> Answer {
-    let filters = Filters::read(p, &["vpc-id", "is-default", "isDefault", "state", "cidr", "owner-id"])?;
+    let filters =
+        Filters::read(p, &["vpc-id", "is-default", "isDefault", "state", "cidr", "owner-id"])?;
     let ids = p.list("VpcId");
     dry_run(p)?;
     let state = call.state();
     let ec2 = &state.ec2;
     if let Some(id) = ids.iter().find(|id| **id != ec2.vpc_id) {
-        return Err(ApiError::new("InvalidVpcID.NotFound", format!("The vpc ID '{id}' does not exist")));
+        return Err(ApiError::new(
+            "InvalidVpcID.NotFound",
+            format!("The vpc ID '{id}' does not exist"),
+        ));
     }
     let tags = ec2.tags_of(&ec2.vpc_id);
     let account = &call.region.config.account_id;
@@ -86,14 +96,28 @@ pub fn vpcs(call: &Call<'_>, p: &Params) -> Answer {
 pub fn subnets(call: &Call<'_>, p: &Params) -> Answer {
     let filters = Filters::read(
         p,
-        &["subnet-id", "vpc-id", "availability-zone", "availabilityZone", "availability-zone-id", "default-for-az", "defaultForAz", "state", "cidr-block", "map-public-ip-on-launch"],
+        &[
+            "subnet-id",
+            "vpc-id",
+            "availability-zone",
+            "availabilityZone",
+            "availability-zone-id",
+            "default-for-az",
+            "defaultForAz",
+            "state",
+            "cidr-block",
+            "map-public-ip-on-launch",
+        ],
     )?;
     let ids = p.list("SubnetId");
     dry_run(p)?;
     let state = call.state();
     let ec2 = &state.ec2;
     if let Some(id) = ids.iter().find(|id| !ec2.subnets.iter().any(|subnet| subnet.id == **id)) {
-        return Err(ApiError::new("InvalidSubnetID.NotFound", format!("The subnet ID '{id}' does not exist")));
+        return Err(ApiError::new(
+            "InvalidSubnetID.NotFound",
+            format!("The subnet ID '{id}' does not exist"),
+        ));
     }
     let shown = ec2
         .subnets
@@ -139,7 +163,18 @@ pub fn subnets(call: &Call<'_>, p: &Params) -> Answer {
 pub fn interfaces(call: &Call<'_>, p: &Params) -> Answer {
     let filters = Filters::read(
         p,
-        &["network-interface-id", "attachment.instance-id", "vpc-id", "subnet-id", "group-id", "status", "private-ip-address", "interface-type", "availability-zone", "description"],
+        &[
+            "network-interface-id",
+            "attachment.instance-id",
+            "vpc-id",
+            "subnet-id",
+            "group-id",
+            "status",
+            "private-ip-address",
+            "interface-type",
+            "availability-zone",
+            "description",
+        ],
     )?;
     let ids = p.list("NetworkInterfaceId");
     dry_run(p)?;
@@ -186,7 +221,8 @@ pub fn interfaces(call: &Call<'_>, p: &Params) -> Answer {
 
 /// An interface inside its instance.
 pub fn show_of_instance(ec2: &Ec2, instance: &Instance, n: &Interface, account: &str) -> Value {
-    let attached = if instance.state == InstanceState::ShuttingDown { "detaching" } else { "attached" };
+    let attached =
+        if instance.state == InstanceState::ShuttingDown { "detaching" } else { "attached" };
     let association = (n.device == 0 && n.card == 0)
         .then_some(instance.public_ip)
         .flatten()

@@ -27,11 +27,17 @@ fn state_of(group: &PlacementGroup) -> &'static str {
 
 /// The error for a name nobody has.
 pub fn unknown(name: &str) -> ApiError {
-    ApiError::new("InvalidPlacementGroup.Unknown", format!("The Placement Group '{name}' is unknown."))
+    ApiError::new(
+        "InvalidPlacementGroup.Unknown",
+        format!("The Placement Group '{name}' is unknown."),
+    )
 }
 
 /// A group that may be launched into.
-pub fn usable<'a>(ec2: &'a crate::state::ec2::Ec2, name: &str) -> Result<&'a PlacementGroup, ApiError> {
+pub fn usable<'a>(
+    ec2: &'a crate::state::ec2::Ec2,
+    name: &str,
+) -> Result<&'a PlacementGroup, ApiError> {
     let group = ec2.placement_groups.get(name).filter(|group| state_of(group) == "available");
     group.ok_or_else(|| unknown(name))
 }
@@ -83,7 +89,10 @@ pub fn describe(call: &Call<'_>, p: &Params) -> Answer {
         return Err(unknown(name));
     }
     if let Some(id) = ids.iter().find(|id| !state.ec2.exists(id)) {
-        return Err(ApiError::new("InvalidPlacementGroupId.Unknown", format!("The Placement Group '{id}' is unknown.")));
+        return Err(ApiError::new(
+            "InvalidPlacementGroupId.Unknown",
+            format!("The Placement Group '{id}' is unknown."),
+        ));
     }
     let shown: Vec<Value> = groups
         .values()

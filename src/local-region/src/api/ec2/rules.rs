@@ -7,9 +7,12 @@ use crate::state::ids;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
+/// First and last port, if the protocol has ports.
+type Ports = Option<(i32, i32)>;
+
 /// Rules of a group as `IpPermissions`: one entry for each protocol and range.
 pub fn permissions(group: &SecurityGroup, egress: bool, account: &str) -> Value {
-    let mut entries: BTreeMap<(String, Option<(i32, i32)>), Vec<&Rule>> = BTreeMap::new();
+    let mut entries: BTreeMap<(String, Ports), Vec<&Rule>> = BTreeMap::new();
     for rule in group.rules.iter().filter(|rule| rule.egress == egress) {
         entries.entry((rule.protocol.clone(), rule.ports)).or_default().push(rule);
     }
@@ -71,7 +74,10 @@ fn read(ec2: &Ec2, p: &Params, egress: bool, group_id: &str) -> Result<Vec<Rule>
         entries.push(p.clone());
     }
     if entries.is_empty() && p.get("SourceSecurityGroupName").is_none() {
-        return Err(ApiError::new("MissingParameter", "Either 'ipPermissions' or 'securityGroupRuleIds' should be provided."));
+        return Err(ApiError::new(
+            "MissingParameter",
+            "Either 'ipPermissions' or 'securityGroupRuleIds' should be provided.",
+        ));
     }
     let mut rules = Vec::new();
     for entry in entries {
@@ -83,19 +89,33 @@ fn read(ec2: &Ec2, p: &Params, egress: bool, group_id: &str) -> Result<Vec<Rule>
             other => other,
         };
         let known = matches!(protocol, "-1" | "tcp" | "udp" | "icmp" | "icmpv6");
-        if !known && !protocol.parse::<u8>().is_ok() {
-            return Err(ApiError::new("InvalidParameterValue", format!("Invalid value '{protocol}' for IP protocol. Unknown protocol.")));
+        if !known && protocol.parse::<u8>().is_err() {
+            return Err(ApiError::new(
+                "InvalidParameterValue",
+                format!("Invalid value '{protocol}' for IP protocol. Unknown protocol."),
+            ));
         }
         let ports = match (entry.number("FromPort")?, entry.number("ToPort")?) {
             _ if !matches!(protocol, "tcp" | "udp" | "icmp" | "icmpv6") => None,
             (Some(from), Some(to)) => Some((from, to)),
-            _ => return Err(ApiError::new("InvalidParameterValue", format!("Invalid value 'Must specify both from and to ports with {}.' for portRange.", protocol.to_uppercase()))),
+            _ => {
+                return Err(ApiError::new(
+                    "InvalidParameterValue",
+                    format!(
+                        "Invalid value 'Must specify both from and to ports with {}.' for portRange.",
+                        protocol.to_uppercase()
+                    ),
+                ));
+            }
         };
         if let Some((from, to)) = ports
             && matches!(protocol, "tcp" | "udp")
             && !(0 <= from && from <= to && to <= 65535)
         {
-            return Err(ApiError::new("InvalidParameterValue", format!("Invalid TCP/UDP port range ({from}:{to})")));
+            return Err(ApiError::new(
+                "InvalidParameterValue",
+                format!("Invalid TCP/UDP port range ({from}:{to})"),
+            ));
         }
         let mut peers = Vec::new();
         let range = |text: &str| {
@@ -110,17 +130,26 @@ fn read(ec2: &Ec2, p: &Params, egress: bool, group_id: &str) -> Result<Vec<Rule>
             if valid {
                 Ok(text.to_owned())
             } else {
-                Err(ApiError::new("InvalidParameterValue", format!("CIDR block {text} is malformed")))
+                Err(ApiError::new(
+                    "InvalidParameterValue",
+                    format!("CIDR block {text} is malformed"),
+                ))
             }
         };
         for peer in entry.groups("IpRanges") {
-            peers.push((Peer::Cidr(range(peer.need("CidrIp")?)?), peer.get("Description").map(str::to_owned)));
+            peers.push((
+                Peer::Cidr(range(peer.need("CidrIp")?)?),
+                peer.get("Description").map(str::to_owned),
+            ));
         }
         if let Some(cidr) = entry.get("CidrIp") {
             peers.push((Peer::Cidr(range(cidr)?), None));
         }
         for peer in entry.groups("Ipv6Ranges") {
-            peers.push((Peer::Cidr6(range(peer.need("CidrIpv6")?)?), peer.get("Description").map(str::to_owned)));
+            peers.push((
+                Peer::Cidr6(range(peer.need("CidrIpv6")?)?),
+                peer.get("Description").map(str::to_owned),
+            ));
         }
         for peer in entry.groups("Groups") {
             let _ = (peer.get("UserId"), peer.get("VpcId"));
@@ -128,17 +157,29 @@ fn read(ec2: &Ec2, p: &Params, egress: bool, group_id: &str) -> Result<Vec<Rule>
             peers.push((Peer::Group(id), peer.get("Description").map(str::to_owned)));
         }
         if peers.is_empty() {
-            return Err(ApiError::new("InvalidParameterValue", format!("Rule for group {group_id} names no other side.")));
+            return Err(ApiError::new(
+                "InvalidParameterValue",
+                format!("Rule for group {group_id} names no other side."),
+            ));
         }
         for (peer, description) in peers {
-            rules.push(Rule { id: ids::resource("sgr"), egress, protocol: protocol.to_owned(), ports, peer, description });
+            rules.push(Rule {
+                id: ids::resource("sgr"),
+                egress,
+                protocol: protocol.to_owned(),
+                ports,
+                peer,
+                description,
+            });
         }
     }
     Ok(rules)
 }
 
 fn described(rule: &Rule) -> String {
-    let ports = rule.ports.map_or("ALL".to_owned(), |(from, to)| format!("from port: {from}, to port: {to}"));
+    let ports = rule
+        .ports
+        .map_or("ALL".to_owned(), |(from, to)| format!("from port: {from}, to port: {to}"));
     let protocol = if rule.protocol == "-1" { "ALL" } else { &rule.protocol };
     let peer = match &rule.peer {
         Peer::Cidr(text) | Peer::Cidr6(text) | Peer::Group(text) => text,
@@ -185,14 +226,20 @@ pub fn revoke(call: &Call<'_>, p: &Params, egress: bool) -> Answer {
     for rule_id in &rule_ids {
         let rule = group.rules.iter().find(|rule| rule.id == *rule_id && rule.egress == egress);
         let rule = rule.ok_or_else(|| {
-            ApiError::new("InvalidSecurityGroupRuleId.NotFound", format!("The security group rule ID '{rule_id}' does not exist"))
+            ApiError::new(
+                "InvalidSecurityGroupRuleId.NotFound",
+                format!("The security group rule ID '{rule_id}' does not exist"),
+            )
         })?;
         gone.push(rule.id.clone());
     }
     if rule_ids.is_empty() {
         for wanted in read(&state.ec2, p, egress, &id)? {
             let rule = group.rules.iter().find(|rule| rule.same(&wanted)).ok_or_else(|| {
-                ApiError::new("InvalidPermission.NotFound", "The specified rule does not exist in this security group.")
+                ApiError::new(
+                    "InvalidPermission.NotFound",
+                    "The specified rule does not exist in this security group.",
+                )
             })?;
             gone.push(rule.id.clone());
         }

@@ -12,20 +12,26 @@ pub fn create(call: &Call<'_>, p: &Params) -> Answer {
     let description = p.need("GroupDescription")?.to_owned();
     let allowed = |text: &str| {
         text.chars().count() <= 255
-            && text.chars().all(|c| c.is_ascii_alphanumeric() || " ._-:/()#,@[]+=&;{}!$*".contains(c))
+            && text
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || " ._-:/()#,@[]+=&;{}!$*".contains(c))
     };
     for (field, text) in [("groupName", &name), ("groupDescription", &description)] {
         if !allowed(text) {
             return Err(ApiError::new(
                 "InvalidParameterValue",
-                format!("Value ({text}) for parameter {field} is invalid. Character sets beyond ASCII are not supported."),
+                format!(
+                    "Value ({text}) for parameter {field} is invalid. Character sets beyond ASCII are not supported."
+                ),
             ));
         }
     }
     if name.starts_with("sg-") {
         return Err(ApiError::new(
             "InvalidParameterValue",
-            format!("Invalid value '{name}' for groupName. Group names may not be in the format sg-*"),
+            format!(
+                "Invalid value '{name}' for groupName. Group names may not be in the format sg-*"
+            ),
         ));
     }
     check_specifications(p, &["security-group"])?;
@@ -33,7 +39,10 @@ pub fn create(call: &Call<'_>, p: &Params) -> Answer {
     let vpc = p.get("VpcId").map(str::to_owned);
     let mut state = call.state();
     if let Some(vpc) = vpc.filter(|vpc| *vpc != state.ec2.vpc_id) {
-        return Err(ApiError::new("InvalidVpcID.NotFound", format!("The vpc ID '{vpc}' does not exist")));
+        return Err(ApiError::new(
+            "InvalidVpcID.NotFound",
+            format!("The vpc ID '{vpc}' does not exist"),
+        ));
     }
     if state.ec2.groups.values().any(|group| group.name == name) {
         return Err(ApiError::new(
@@ -78,7 +87,10 @@ fn missing(name: &str) -> ApiError {
 /// Whether there is a group of this id.
 pub fn check_id(ec2: &Ec2, id: &str) -> Result<(), ApiError> {
     if !id.starts_with("sg-") {
-        return Err(ApiError::new("InvalidGroupId.Malformed", format!("Invalid id: \"{id}\" (expecting \"sg-...\")")));
+        return Err(ApiError::new(
+            "InvalidGroupId.Malformed",
+            format!("Invalid id: \"{id}\" (expecting \"sg-...\")"),
+        ));
     }
     if ec2.groups.contains_key(id) { Ok(()) } else { Err(missing(id)) }
 }
@@ -87,7 +99,15 @@ pub fn check_id(ec2: &Ec2, id: &str) -> Result<(), ApiError> {
 pub fn describe(call: &Call<'_>, p: &Params) -> Answer {
     let filters = Filters::read(
         p,
-        &["group-id", "group-name", "vpc-id", "description", "owner-id", "ip-permission.group-id", "egress.ip-permission.group-id"],
+        &[
+            "group-id",
+            "group-name",
+            "vpc-id",
+            "description",
+            "owner-id",
+            "ip-permission.group-id",
+            "egress.ip-permission.group-id",
+        ],
     )?;
     let ids = p.list("GroupId");
     let names = p.list("GroupName");

@@ -44,7 +44,10 @@ fn not_found(id: &str) -> ApiError {
 fn targets(call: &Call<'_>, p: &Params, tags: &tags::Tags) -> Result<Vec<String>, ApiError> {
     let ids = p.list("ResourceId");
     if ids.is_empty() {
-        return Err(ApiError::new("MissingParameter", "The request must contain the parameter resourceIdSet"));
+        return Err(ApiError::new(
+            "MissingParameter",
+            "The request must contain the parameter resourceIdSet",
+        ));
     }
     for id in &ids {
         let kind = kind(id).ok_or_else(|| not_found(id))?;
@@ -61,7 +64,10 @@ fn targets(call: &Call<'_>, p: &Params, tags: &tags::Tags) -> Result<Vec<String>
 pub fn create(call: &Call<'_>, p: &Params) -> Answer {
     let new = tags::read(p, "Tag")?;
     if new.is_empty() {
-        return Err(ApiError::new("MissingParameter", "The request must contain the parameter tagSet"));
+        return Err(ApiError::new(
+            "MissingParameter",
+            "The request must contain the parameter tagSet",
+        ));
     }
     let ids = targets(call, p, &new)?;
     let mut state = call.state();
@@ -123,7 +129,9 @@ pub fn describe(call: &Call<'_>, p: &Params) -> Answer {
                     _ => value.clone(),
                 }]
             }) {
-                shown.push(json!({"resourceId": id, "resourceType": kind, "key": key, "value": value}));
+                shown.push(
+                    json!({"resourceId": id, "resourceType": kind, "key": key, "value": value}),
+                );
             }
         }
     }

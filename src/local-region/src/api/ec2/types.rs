@@ -126,12 +126,21 @@ impl InstanceType {
 pub fn describe(p: &Params) -> Answer {
     let filters = Filters::read(
         p,
-        &["instance-type", "current-generation", "network-info.efa-supported", "processor-info.supported-architecture", "vcpu-info.default-vcpus"],
+        &[
+            "instance-type",
+            "current-generation",
+            "network-info.efa-supported",
+            "processor-info.supported-architecture",
+            "vcpu-info.default-vcpus",
+        ],
     )?;
     let names = p.list("InstanceType");
     dry_run(p)?;
-    let unknown: Vec<&str> =
-        names.iter().map(String::as_str).filter(|name| InstanceType::find(name).is_none()).collect();
+    let unknown: Vec<&str> = names
+        .iter()
+        .map(String::as_str)
+        .filter(|name| InstanceType::find(name).is_none())
+        .collect();
     if !unknown.is_empty() {
         return Err(ApiError::new(
             "InvalidInstanceType",
@@ -145,7 +154,9 @@ pub fn describe(p: &Params) -> Answer {
             filters.keep(&Tags::new(), |field| {
                 vec![match field {
                     "instance-type" => t.name.clone(),
-                    "network-info.efa-supported" => t.cards().iter().any(|(efa, _)| *efa).to_string(),
+                    "network-info.efa-supported" => {
+                        t.cards().iter().any(|(efa, _)| *efa).to_string()
+                    }
                     "processor-info.supported-architecture" => "x86_64".to_owned(),
                     "vcpu-info.default-vcpus" => t.vcpus.to_string(),
                     _ => "true".to_owned(),
@@ -185,7 +196,8 @@ pub fn offerings(p: &Params) -> Answer {
                 vec![if field == "location" { place.to_owned() } else { t.name.clone() }]
             });
             if kept {
-                shown.push(json!({"instanceType": t.name, "locationType": kind, "location": place}));
+                shown
+                    .push(json!({"instanceType": t.name, "locationType": kind, "location": place}));
             }
         }
     }
@@ -203,7 +215,13 @@ mod tests {
             let t = InstanceType::find(name).unwrap();
             t.cards().iter().filter(|(efa, _)| *efa).count()
         };
-        let counts = [("t3.micro", 0), ("g5.12xlarge", 1), ("g6e.48xlarge", 4), ("p4d.24xlarge", 4), ("p5.48xlarge", 32)];
+        let counts = [
+            ("t3.micro", 0),
+            ("g5.12xlarge", 1),
+            ("g6e.48xlarge", 4),
+            ("p4d.24xlarge", 4),
+            ("p5.48xlarge", 32),
+        ];
         for (name, count) in counts {
             assert_eq!(efa(name), count, "{name}");
         }

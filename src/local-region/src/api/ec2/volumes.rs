@@ -10,14 +10,26 @@ const ROOT_VOLUME_GIB: u32 = 8;
 
 /// DescribeVolumes.
 pub fn describe(call: &Call<'_>, p: &Params) -> Answer {
-    let filters =
-        Filters::read(p, &["volume-id", "attachment.instance-id", "status", "availability-zone", "size", "volume-type"])?;
+    let filters = Filters::read(
+        p,
+        &[
+            "volume-id",
+            "attachment.instance-id",
+            "status",
+            "availability-zone",
+            "size",
+            "volume-type",
+        ],
+    )?;
     let ids = p.list("VolumeId");
     dry_run(p)?;
     let state = call.state();
     let ec2 = &state.ec2;
     if let Some(id) = ids.iter().find(|id| !ec2.exists(id)) {
-        return Err(ApiError::new("InvalidVolume.NotFound", format!("The volume '{id}' does not exist.")));
+        return Err(ApiError::new(
+            "InvalidVolume.NotFound",
+            format!("The volume '{id}' does not exist."),
+        ));
     }
     let shown = ec2
         .live()
@@ -69,7 +81,10 @@ pub fn snapshots(call: &Call<'_>, p: &Params) -> Answer {
     let state = call.state();
     let account = &call.region.config.account_id;
     if let Some(id) = ids.iter().find(|id| !state.ec2.exists(id)) {
-        return Err(ApiError::new("InvalidSnapshot.NotFound", format!("The snapshot '{id}' does not exist.")));
+        return Err(ApiError::new(
+            "InvalidSnapshot.NotFound",
+            format!("The snapshot '{id}' does not exist."),
+        ));
     }
     let shown = state
         .ec2

@@ -1,7 +1,7 @@
 //! Inline policies of roles.
 
 use super::{conflict, encoded, missing, name, no_role, roles::change};
-use crate::api::{Answer, Call, params::Params, policy};
+use crate::api::{Answer, Call, params::Params, policy_document};
 use serde_json::json;
 
 /// All inline policies of a role together, white space not counted.
@@ -10,7 +10,8 @@ const MAX_CHARS: usize = 10_240;
 /// PutRolePolicy.
 pub fn put(call: &Call<'_>, p: &Params) -> Answer {
     let policy_name = name(p, "PolicyName", 128)?.to_owned();
-    let document = policy::parse(p.need("PolicyDocument")?, policy::Kind::Identity)?;
+    let document =
+        policy_document::parse(p.need("PolicyDocument")?, policy_document::Kind::Identity)?;
     change(call, p, |role| {
         let others = role.inline.iter().filter(|(name, _)| **name != policy_name);
         let size: usize = others.map(|(_, other)| other.to_string().len()).sum();

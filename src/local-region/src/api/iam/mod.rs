@@ -64,7 +64,9 @@ fn name<'a>(p: &'a Params, field: &str, longest: usize) -> Result<&'a str, ApiEr
     } else {
         Err(ApiError::new(
             "ValidationError",
-            format!("The specified value for {field} is invalid. It must contain only alphanumeric characters and/or the following: +=,.@_-, at most {longest}"),
+            format!(
+                "The specified value for {field} is invalid. It must contain only alphanumeric characters and/or the following: +=,.@_-, at most {longest}"
+            ),
         ))
     }
 }
@@ -74,7 +76,12 @@ fn path(p: &Params) -> Result<String, ApiError> {
     if path.starts_with('/') && path.ends_with('/') {
         Ok(path.to_owned())
     } else {
-        Err(ApiError::new("ValidationError", format!("The specified value for path is invalid: {path}. It must begin and end with /.")))
+        Err(ApiError::new(
+            "ValidationError",
+            format!(
+                "The specified value for path is invalid: {path}. It must begin and end with /."
+            ),
+        ))
     }
 }
 

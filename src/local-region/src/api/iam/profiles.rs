@@ -33,7 +33,10 @@ pub fn create(call: &Call<'_>, p: &Params) -> Answer {
     add_tags(p, &mut tags)?;
     let mut state = call.state();
     if state.iam.profiles.contains_key(&name) {
-        return Err(conflict("EntityAlreadyExists", format!("Instance Profile {name} already exists.")));
+        return Err(conflict(
+            "EntityAlreadyExists",
+            format!("Instance Profile {name} already exists."),
+        ));
     }
     let profile = Profile {
         id: ids::unique("AIPA"),
@@ -96,8 +99,7 @@ pub fn add_role(call: &Call<'_>, p: &Params) -> Answer {
     if !state.iam.roles.contains_key(&role) {
         return Err(no_role(&role));
     }
-    let profile =
-        state.iam.profiles.get_mut(profile_name).ok_or_else(|| unknown(profile_name))?;
+    let profile = state.iam.profiles.get_mut(profile_name).ok_or_else(|| unknown(profile_name))?;
     if profile.role.is_some() {
         return Err(conflict(
             "LimitExceeded",

@@ -1,7 +1,9 @@
 //! Roles.
 
 use super::{add_tags, conflict, encoded, name, no_role, path};
-use crate::api::{Answer, ApiError, Call, params::Params, policy, tags, tags::Tags, timestamp};
+use crate::api::{
+    Answer, ApiError, Call, params::Params, policy_document, tags, tags::Tags, timestamp,
+};
 use crate::state::{iam::Role, ids};
 use serde_json::{Value, json};
 
@@ -24,7 +26,8 @@ pub fn show(role: &Role) -> Value {
 pub fn create(call: &Call<'_>, p: &Params) -> Answer {
     let name = name(p, "RoleName", 64)?.to_owned();
     let path = path(p)?;
-    let trust = policy::parse(p.need("AssumeRolePolicyDocument")?, policy::Kind::Trust)?;
+    let trust =
+        policy_document::parse(p.need("AssumeRolePolicyDocument")?, policy_document::Kind::Trust)?;
     let max_session_secs = p.number("MaxSessionDuration")?.unwrap_or(3600);
     if !(3600..=43200).contains(&max_session_secs) {
         return Err(ApiError::new("ValidationError", "MaxSessionDuration must be 3600 to 43200."));
@@ -34,7 +37,10 @@ pub fn create(call: &Call<'_>, p: &Params) -> Answer {
     let description = p.get("Description").map(str::to_owned);
     let mut state = call.state();
     if state.iam.roles.contains_key(&name) {
-        return Err(conflict("EntityAlreadyExists", format!("Role with name {name} already exists.")));
+        return Err(conflict(
+            "EntityAlreadyExists",
+            format!("Role with name {name} already exists."),
+        ));
     }
     let role = Role {
         id: ids::unique("AROA"),
@@ -75,7 +81,8 @@ pub fn delete(call: &Call<'_>, p: &Params) -> Answer {
     let name = name(p, "RoleName", 64)?;
     let mut state = call.state();
     let role = state.iam.roles.get(name).ok_or_else(|| no_role(name))?;
-    let in_profile = state.iam.profiles.values().any(|profile| profile.role.as_deref() == Some(name));
+    let in_profile =
+        state.iam.profiles.values().any(|profile| profile.role.as_deref() == Some(name));
     let why = if in_profile {
         Some("must remove roles from instance profile first.")
     } else if !role.inline.is_empty() {
@@ -94,7 +101,7 @@ pub fn delete(call: &Call<'_>, p: &Params) -> Answer {
 
 /// UpdateAssumeRolePolicy.
 pub fn update_trust(call: &Call<'_>, p: &Params) -> Answer {
-    let trust = policy::parse(p.need("PolicyDocument")?, policy::Kind::Trust)?;
+    let trust = policy_document::parse(p.need("PolicyDocument")?, policy_document::Kind::Trust)?;
     change(call, p, |role| {
         role.trust = trust;
         Ok(())

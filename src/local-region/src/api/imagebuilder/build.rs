@@ -145,13 +145,20 @@ fn parent(state: &State, wanted: &str) -> Result<RootFs, String> {
             None => name,
         };
         let parameter = state.ssm.get(name);
-        parameter.ok_or_else(|| format!("The SSM parameter '{name}' of the parent image does not exist."))?.value.clone()
+        parameter
+            .ok_or_else(|| {
+                format!("The SSM parameter '{name}' of the parent image does not exist.")
+            })?
+            .value
+            .clone()
     } else if wanted.starts_with("arn:") {
         let images = &state.imagebuilder.images;
-        let available = images.iter().filter(|(_, image)| image.ami_id.is_some()).map(|(arn, _)| arn);
+        let available =
+            images.iter().filter(|(_, image)| image.ami_id.is_some()).map(|(arn, _)| arn);
         let arn = names::resolve(available, wanted);
-        arn.and_then(|arn| images[&arn].ami_id.clone())
-            .ok_or_else(|| format!("The parent image '{wanted}' does not exist or is not available."))?
+        arn.and_then(|arn| images[&arn].ami_id.clone()).ok_or_else(|| {
+            format!("The parent image '{wanted}' does not exist or is not available.")
+        })?
     } else {
         wanted.to_owned()
     };
@@ -167,10 +174,9 @@ fn distribute(region: &Arc<Inner>, arn: &str, root: RootFs) {
     let distribution = image.body["distributionConfiguration"]["distributions"][0].clone();
     let ami_settings = &distribution["amiDistributionConfiguration"];
     let recipe_name = image.body["imageRecipe"]["name"].as_str().unwrap_or_default();
-    let template = ami_settings["name"].as_str().map_or_else(
-        || format!("{recipe_name} {{{{ imagebuilder:buildDate }}}}"),
-        str::to_owned,
-    );
+    let template = ami_settings["name"]
+        .as_str()
+        .map_or_else(|| format!("{recipe_name} {{{{ imagebuilder:buildDate }}}}"), str::to_owned);
     let date = jiff::Timestamp::now().strftime("%Y-%m-%dT%H-%M-%S.%3fZ").to_string();
     let name = with_build_date(&template, &date);
     let mut tags = Tags::from([

@@ -7,8 +7,18 @@ use crate::state::imagebuilder::Resource;
 use serde_json::{Value, json};
 
 const SUMMARY: &[&str] = &[
-    "arn", "name", "version", "platform", "supportedOsVersions", "state", "type", "owner",
-    "description", "changeDescription", "dateCreated", "tags",
+    "arn",
+    "name",
+    "version",
+    "platform",
+    "supportedOsVersions",
+    "state",
+    "type",
+    "owner",
+    "description",
+    "changeDescription",
+    "dateCreated",
+    "tags",
 ];
 
 /// CreateComponent.
@@ -94,7 +104,9 @@ pub fn delete(call: &Call<'_>, input: &Input<'_>) -> Answer {
     if used {
         return Err(ApiError::new(
             "ResourceDependencyException",
-            format!("Resource dependency error: The resource ARN '{arn}' has other resources depended on it."),
+            format!(
+                "Resource dependency error: The resource ARN '{arn}' has other resources depended on it."
+            ),
         ));
     }
     builder.components.remove(arn);
@@ -107,7 +119,10 @@ pub fn list(call: &Call<'_>, input: &Input<'_>) -> Answer {
     let mut shown: Vec<Value> = Vec::new();
     for resource in state.imagebuilder.components.values() {
         let mut entry = list::pick(&resource.body, SUMMARY);
-        let arn = entry["arn"].as_str().and_then(|arn| arn.rsplit_once('/')).map(|(arn, _)| arn.to_owned());
+        let arn = entry["arn"]
+            .as_str()
+            .and_then(|arn| arn.rsplit_once('/'))
+            .map(|(arn, _)| arn.to_owned());
         entry["arn"] = json!(arn);
         entry["status"] = entry["state"]["status"].clone();
         for field in ["state", "tags", "changeDescription"] {

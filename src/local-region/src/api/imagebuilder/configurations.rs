@@ -1,6 +1,8 @@
 //! Infrastructure and distribution configurations.
 
-use super::{Answer, Call, Input, bad, components::without_null, list, names, not_found, resources, tokens};
+use super::{
+    Answer, Call, Input, bad, components::without_null, list, names, not_found, resources, tokens,
+};
 use crate::api::timestamp;
 use crate::state::imagebuilder::{ImageBuilder, Resource};
 use serde_json::{Value, json};
@@ -22,7 +24,18 @@ pub const INFRASTRUCTURE: Kind = Kind {
     arn_field: "infrastructureConfigurationArn",
     body_field: "infrastructureConfiguration",
     list_field: "infrastructureConfigurationSummaryList",
-    summary: &["arn", "name", "description", "dateCreated", "dateUpdated", "resourceTags", "tags", "instanceTypes", "instanceProfileName", "placement"],
+    summary: &[
+        "arn",
+        "name",
+        "description",
+        "dateCreated",
+        "dateUpdated",
+        "resourceTags",
+        "tags",
+        "instanceTypes",
+        "instanceProfileName",
+        "placement",
+    ],
     map: |builder| &mut builder.infrastructures,
 };
 
@@ -73,7 +86,10 @@ pub fn create_infrastructure(call: &Call<'_>, input: &Input<'_>) -> Answer {
         let arn = names::arn(call, "infrastructure-configuration", name, "");
         let mut state = call.state();
         if !state.iam.profiles.contains_key(profile) {
-            return Err(bad("instanceProfileName", format!("The instance profile '{profile}' does not exist.")));
+            return Err(bad(
+                "instanceProfileName",
+                format!("The instance profile '{profile}' does not exist."),
+            ));
         }
         let map = &mut state.imagebuilder.infrastructures;
         if map.contains_key(&arn) {
@@ -81,7 +97,19 @@ pub fn create_infrastructure(call: &Call<'_>, input: &Input<'_>) -> Answer {
         }
         tokens::dry_run(input)?;
         let mut body = json!({"arn": arn, "name": name, "dateCreated": timestamp(), "tags": tags});
-        for field in ["description", "instanceTypes", "instanceProfileName", "securityGroupIds", "subnetId", "logging", "keyPair", "snsTopicArn", "resourceTags", "instanceMetadataOptions", "placement"] {
+        for field in [
+            "description",
+            "instanceTypes",
+            "instanceProfileName",
+            "securityGroupIds",
+            "subnetId",
+            "logging",
+            "keyPair",
+            "snsTopicArn",
+            "resourceTags",
+            "instanceMetadataOptions",
+            "placement",
+        ] {
             body[field] = input.body[field].clone();
         }
         for field in ["terminateInstanceOnFailure", "terminateInstanceOnCompletion"] {
@@ -104,13 +132,21 @@ pub fn create_distribution(call: &Call<'_>, input: &Input<'_>) -> Answer {
         for distribution in &distributions {
             let region = distribution["region"].as_str().unwrap_or_default();
             if region != call.region.config.region {
-                return Err(bad("distributions", format!("The region '{region}' is not there: the local region is one region.")));
+                return Err(bad(
+                    "distributions",
+                    format!("The region '{region}' is not there: the local region is one region."),
+                ));
             }
             let ami = &distribution["amiDistributionConfiguration"];
             if let Some(name) = ami["name"].as_str()
                 && (!super::build::has_build_date(name) || name.len() > 127)
             {
-                return Err(bad("distributions", format!("The AMI name '{name}' must contain {{{{ imagebuilder:buildDate }}}} and have at most 127 characters.")));
+                return Err(bad(
+                    "distributions",
+                    format!(
+                        "The AMI name '{name}' must contain {{{{ imagebuilder:buildDate }}}} and have at most 127 characters."
+                    ),
+                ));
             }
             resources::read(ami, "amiTags")?;
         }

@@ -41,8 +41,8 @@ pub struct Outline {
 /// Checks a document's outer form.
 pub fn outline(text: &str) -> Result<Outline, ApiError> {
     let bad = |why: String| bad("data", why);
-    let document: Document =
-        serde_yaml_ng::from_str(text).map_err(|error| bad(format!("The document is not valid: {error}")))?;
+    let document: Document = serde_yaml_ng::from_str(text)
+        .map_err(|error| bad(format!("The document is not valid: {error}")))?;
     let version = match &document.schema_version {
         serde_yaml_ng::Value::String(text) => text.clone(),
         other => other.as_f64().map(|number| format!("{number:.1}")).unwrap_or_default(),
@@ -53,13 +53,21 @@ pub fn outline(text: &str) -> Result<Outline, ApiError> {
     let mut phases = BTreeSet::new();
     let mut build_steps = 0;
     for phase in &document.phases {
-        if !matches!(phase.name.as_str(), "build" | "validate" | "test") || !phases.insert(&phase.name) {
-            return Err(bad(format!("Phase '{}': phases are build, validate and test, each at most once.", phase.name)));
+        if !matches!(phase.name.as_str(), "build" | "validate" | "test")
+            || !phases.insert(&phase.name)
+        {
+            return Err(bad(format!(
+                "Phase '{}': phases are build, validate and test, each at most once.",
+                phase.name
+            )));
         }
         let mut steps = BTreeSet::new();
         for step in &phase.steps {
             if step.name.is_empty() || step.action.is_empty() || !steps.insert(&step.name) {
-                return Err(bad(format!("Step '{}' in phase '{}': steps have an action and a name of their own.", step.name, phase.name)));
+                return Err(bad(format!(
+                    "Step '{}' in phase '{}': steps have an action and a name of their own.",
+                    step.name, phase.name
+                )));
             }
         }
         if phase.steps.is_empty() {
@@ -76,21 +84,34 @@ pub fn outline(text: &str) -> Result<Outline, ApiError> {
 }
 
 /// The document of a request: inline, or read from the region's S3.
-pub fn read(s3_root: &std::path::Path, data: Option<&str>, uri: Option<&str>) -> Result<String, ApiError> {
+pub fn read(
+    s3_root: &std::path::Path,
+    data: Option<&str>,
+    uri: Option<&str>,
+) -> Result<String, ApiError> {
     match (data, uri) {
         (Some(data), None) if data.chars().count() > MAX_INLINE_CHARS => Err(bad(
             "data",
-            format!("Its length must be at most {MAX_INLINE_CHARS} characters; use 'uri' for longer documents."),
+            format!(
+                "Its length must be at most {MAX_INLINE_CHARS} characters; use 'uri' for longer documents."
+            ),
         )),
         (Some(data), None) => Ok(data.to_owned()),
         (None, Some(uri)) => {
             let path = uri.strip_prefix("s3://").filter(|path| path.contains('/'));
-            let clean = path.filter(|path| !path.split('/').any(|part| matches!(part, "" | "." | "..")));
-            let path = clean.ok_or_else(|| bad("uri", format!("'{uri}' must be s3://bucket/key.")))?;
+            let clean =
+                path.filter(|path| !path.split('/').any(|part| matches!(part, "" | "." | "..")));
+            let path =
+                clean.ok_or_else(|| bad("uri", format!("'{uri}' must be s3://bucket/key.")))?;
             let file = s3_root.join(path);
-            let missing = |error: std::io::Error| bad("uri", format!("The object '{uri}' cannot be read: {error}."));
+            let missing = |error: std::io::Error| {
+                bad("uri", format!("The object '{uri}' cannot be read: {error}."))
+            };
             if std::fs::metadata(&file).map_err(missing)?.len() > MAX_URI_BYTES {
-                return Err(bad("uri", format!("The object '{uri}' is larger than {MAX_URI_BYTES} bytes.")));
+                return Err(bad(
+                    "uri",
+                    format!("The object '{uri}' is larger than {MAX_URI_BYTES} bytes."),
+                ));
             }
             std::fs::read_to_string(&file).map_err(missing)
         }
@@ -108,7 +129,9 @@ mod tests {
     #[test]
     fn outlines_and_refuses() {
         let step = "steps: [{name: a, action: ExecuteBash, inputs: {commands: [true]}}]";
-        let both = format!("schemaVersion: 1.0\nphases:\n- name: build\n  {step}\n- name: validate\n  {step}\n");
+        let both = format!(
+            "schemaVersion: 1.0\nphases:\n- name: build\n  {step}\n- name: validate\n  {step}\n"
+        );
         assert_eq!(outline(&both).unwrap(), Outline { is_test: false, build_steps: 2 });
         let test = format!("schemaVersion: '1.0'\nphases:\n- name: test\n  {step}\n");
         assert_eq!(outline(&test).unwrap(), Outline { is_test: true, build_steps: 0 });

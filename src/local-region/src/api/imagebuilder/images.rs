@@ -6,8 +6,19 @@ use crate::state::{ids, imagebuilder::ImageBuild};
 use serde_json::{Value, json};
 
 const SUMMARY: &[&str] = &[
-    "arn", "name", "type", "version", "platform", "osVersion", "state", "owner", "dateCreated",
-    "outputResources", "tags", "buildType", "imageSource",
+    "arn",
+    "name",
+    "type",
+    "version",
+    "platform",
+    "osVersion",
+    "state",
+    "owner",
+    "dateCreated",
+    "outputResources",
+    "tags",
+    "buildType",
+    "imageSource",
 ];
 
 /// CreateImage: checks what it names, then builds in the background.
@@ -18,8 +29,10 @@ pub fn create(call: &Call<'_>, input: &Input<'_>) -> Answer {
         let tags = resources::read(input.body, "tags")?;
         let mut state = call.state();
         let builder = &mut state.imagebuilder;
-        let missing = |field: &str, arn: &str| bad(field, format!("The resource '{arn}' does not exist."));
-        let recipe = builder.recipes.get(recipe_arn).ok_or_else(|| missing("imageRecipeArn", recipe_arn))?;
+        let missing =
+            |field: &str, arn: &str| bad(field, format!("The resource '{arn}' does not exist."));
+        let recipe =
+            builder.recipes.get(recipe_arn).ok_or_else(|| missing("imageRecipeArn", recipe_arn))?;
         let infrastructure = builder
             .infrastructures
             .get(infrastructure_arn)
@@ -35,7 +48,8 @@ pub fn create(call: &Call<'_>, input: &Input<'_>) -> Answer {
         let version = recipe.body["version"].as_str().unwrap_or_default();
         let prefix = names::arn(call, "image", name, version);
         let latest = names::resolve(builder.images.keys(), &prefix);
-        let number = latest.and_then(|arn| arn.rsplit('/').next()?.parse::<u32>().ok()).unwrap_or(0) + 1;
+        let number =
+            latest.and_then(|arn| arn.rsplit('/').next()?.parse::<u32>().ok()).unwrap_or(0) + 1;
         let arn = format!("{prefix}/{number}");
         let tests = match &input.body["imageTestsConfiguration"] {
             Value::Null => json!({"imageTestsEnabled": true, "timeoutMinutes": 720}),
@@ -99,7 +113,10 @@ pub fn cancel(call: &Call<'_>, input: &Input<'_>) -> Answer {
         let state = call.state();
         let image = state.imagebuilder.images.get(arn).ok_or_else(|| not_found(arn))?;
         if !image.is_building() {
-            return Err(invalid(format!("The image '{arn}' is {}: its creation cannot be cancelled.", image.status())));
+            return Err(invalid(format!(
+                "The image '{arn}' is {}: its creation cannot be cancelled.",
+                image.status()
+            )));
         }
         image.cancel.notify_one();
         Ok(("imageBuildVersionArn", arn.to_owned()))
@@ -112,8 +129,11 @@ pub fn delete(call: &Call<'_>, input: &Input<'_>) -> Answer {
     let mut state = call.state();
     let image = state.imagebuilder.images.get(arn).ok_or_else(|| not_found(arn))?;
     if image.is_building() {
-        return Err(ApiError::new("ResourceInUseException", format!("The image '{arn}' is being built."))
-            .status(http::StatusCode::CONFLICT));
+        return Err(ApiError::new(
+            "ResourceInUseException",
+            format!("The image '{arn}' is being built."),
+        )
+        .status(http::StatusCode::CONFLICT));
     }
     state.imagebuilder.images.remove(arn);
     Ok(json!({"requestId": ids::request(), "imageBuildVersionArn": arn}))
@@ -121,13 +141,27 @@ pub fn delete(call: &Call<'_>, input: &Input<'_>) -> Answer {
 
 /// ListImages: one entry for each version.
 pub fn list(call: &Call<'_>, input: &Input<'_>) -> Answer {
-    let fields = ["arn", "name", "type", "version", "platform", "osVersion", "owner", "dateCreated", "buildType", "imageSource"];
+    let fields = [
+        "arn",
+        "name",
+        "type",
+        "version",
+        "platform",
+        "osVersion",
+        "owner",
+        "dateCreated",
+        "buildType",
+        "imageSource",
+    ];
     let state = call.state();
     let mut shown: Vec<Value> = Vec::new();
     for image in state.imagebuilder.images.values() {
         let mut entry = list::pick(&image.body, &fields);
         for field in ["arn", "version"] {
-            let short = entry[field].as_str().and_then(|text| text.rsplit_once('/')).map(|(text, _)| text.to_owned());
+            let short = entry[field]
+                .as_str()
+                .and_then(|text| text.rsplit_once('/'))
+                .map(|(text, _)| text.to_owned());
             entry[field] = json!(short);
         }
         shown.retain(|old| old["arn"] != entry["arn"]);

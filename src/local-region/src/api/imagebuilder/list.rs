@@ -20,9 +20,7 @@ pub fn answer(input: &Input<'_>, field: &str, mut items: Vec<Value>) -> Answer {
         if name.is_empty() || values.is_empty() {
             return Err(invalid("Each filter has a name and values."));
         }
-        items.retain(|item| {
-            item[name].as_str().is_some_and(|have| values.contains(&have))
-        });
+        items.retain(|item| item[name].as_str().is_some_and(|have| values.contains(&have)));
     }
     let most = input.body["maxResults"].as_u64().unwrap_or(MAX_RESULTS);
     if !(1..=MAX_RESULTS).contains(&most) {
@@ -45,5 +43,9 @@ pub fn answer(input: &Input<'_>, field: &str, mut items: Vec<Value>) -> Answer {
 
 /// The fields of `body` that a summary shows.
 pub fn pick(body: &Value, fields: &[&str]) -> Value {
-    fields.iter().filter(|name| !body[**name].is_null()).map(|name| ((*name).to_owned(), body[*name].clone())).collect()
+    fields
+        .iter()
+        .filter(|name| !body[**name].is_null())
+        .map(|name| ((*name).to_owned(), body[*name].clone()))
+        .collect()
 }

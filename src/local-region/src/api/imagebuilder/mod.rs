@@ -20,13 +20,30 @@ use serde_json::Value;
 
 /// Operations, which are also their paths.
 const OPERATIONS: &[&str] = &[
-    "CancelImageCreation", "CreateComponent", "CreateDistributionConfiguration", "CreateImage",
-    "CreateImageRecipe", "CreateInfrastructureConfiguration", "DeleteComponent",
-    "DeleteDistributionConfiguration", "DeleteImage", "DeleteImageRecipe",
-    "DeleteInfrastructureConfiguration", "GetComponent", "GetDistributionConfiguration", "GetImage",
-    "GetImageRecipe", "GetInfrastructureConfiguration", "ListComponentBuildVersions",
-    "ListComponents", "ListDistributionConfigurations", "ListImageBuildVersions",
-    "ListImageRecipes", "ListImages", "ListInfrastructureConfigurations", "ListWorkflowExecutions",
+    "CancelImageCreation",
+    "CreateComponent",
+    "CreateDistributionConfiguration",
+    "CreateImage",
+    "CreateImageRecipe",
+    "CreateInfrastructureConfiguration",
+    "DeleteComponent",
+    "DeleteDistributionConfiguration",
+    "DeleteImage",
+    "DeleteImageRecipe",
+    "DeleteInfrastructureConfiguration",
+    "GetComponent",
+    "GetDistributionConfiguration",
+    "GetImage",
+    "GetImageRecipe",
+    "GetInfrastructureConfiguration",
+    "ListComponentBuildVersions",
+    "ListComponents",
+    "ListDistributionConfigurations",
+    "ListImageBuildVersions",
+    "ListImageRecipes",
+    "ListImages",
+    "ListInfrastructureConfigurations",
+    "ListWorkflowExecutions",
     "ListWorkflowStepExecutions",
 ];
 
@@ -63,7 +80,11 @@ impl Input<'_> {
     }
 
     fn need(&self, name: &str) -> Result<&str, ApiError> {
-        self.text(name).ok_or_else(|| invalid(format!("The value supplied for parameter '{name}' is not valid. A value is required.")))
+        self.text(name).ok_or_else(|| {
+            invalid(format!(
+                "The value supplied for parameter '{name}' is not valid. A value is required."
+            ))
+        })
     }
 }
 
@@ -82,14 +103,18 @@ fn bad(parameter: &str, why: impl std::fmt::Display) -> ApiError {
 
 /// Image Builder answers 400 with this code for resources that are not there.
 fn not_found(arn: &str) -> ApiError {
-    ApiError::new("ResourceNotFoundException", format!("The resource with ARN '{arn}' does not exist."))
-        .status(http::StatusCode::NOT_FOUND)
+    ApiError::new(
+        "ResourceNotFoundException",
+        format!("The resource with ARN '{arn}' does not exist."),
+    )
+    .status(http::StatusCode::NOT_FOUND)
 }
 
 /// Carries out an operation.
 pub fn perform(call: &Call<'_>, request: &SignedRequest<'_>, body: &Value) -> Answer {
     call.authorize("*")?;
-    let decode = |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
+    let decode =
+        |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
     let query = request
         .query
         .split('&')

@@ -13,7 +13,10 @@ pub fn check(name: &str) -> Result<(), ApiError> {
     if fits {
         Ok(())
     } else {
-        Err(bad("name", format!("'{name}' must match ^[-_A-Za-z-0-9][-_A-Za-z0-9 ]{{1,126}}[-_A-Za-z-0-9]$.")))
+        Err(bad(
+            "name",
+            format!("'{name}' must match ^[-_A-Za-z-0-9][-_A-Za-z0-9 ]{{1,126}}[-_A-Za-z-0-9]$."),
+        ))
     }
 }
 
@@ -35,7 +38,9 @@ pub fn version(text: &str) -> Result<[u32; 3], ApiError> {
     parts.and_then(|parts| parts.try_into().ok()).ok_or_else(|| {
         ApiError::new(
             "InvalidVersionNumberException",
-            format!("The semantic version '{text}' is not valid: it must be <major>.<minor>.<patch>."),
+            format!(
+                "The semantic version '{text}' is not valid: it must be <major>.<minor>.<patch>."
+            ),
         )
     })
 }
@@ -94,9 +99,10 @@ mod tests {
 
     #[test]
     fn resolves_the_latest() {
-        let arns: Vec<String> = ["c/n/1.0.0/1", "c/n/1.0.0/2", "c/n/1.0.10/1", "c/n/1.0.9/1", "c/m/9.0.0/1"]
-            .map(str::to_owned)
-            .to_vec();
+        let arns: Vec<String> =
+            ["c/n/1.0.0/1", "c/n/1.0.0/2", "c/n/1.0.10/1", "c/n/1.0.9/1", "c/m/9.0.0/1"]
+                .map(str::to_owned)
+                .to_vec();
         let latest = |wanted: &str| resolve(arns.iter(), wanted);
         assert_eq!(latest("c/n/1.0.0").as_deref(), Some("c/n/1.0.0/2"));
         assert_eq!(latest("c/n/x.x.x").as_deref(), Some("c/n/1.0.10/1"));

@@ -1,6 +1,8 @@
 //! Image recipes; immutable.
 
-use super::{Answer, Call, Input, bad, components::without_null, list, names, not_found, resources, tokens};
+use super::{
+    Answer, Call, Input, bad, components::without_null, list, names, not_found, resources, tokens,
+};
 use crate::api::{ApiError, timestamp};
 use crate::state::imagebuilder::Resource;
 use serde_json::{Value, json};
@@ -16,7 +18,10 @@ pub fn create(call: &Call<'_>, input: &Input<'_>) -> Answer {
         let parent = input.need("parentImage")?;
         let wanted = input.body["components"].as_array().cloned().unwrap_or_default();
         if wanted.len() > MAX_COMPONENTS {
-            return Err(ApiError::new("ServiceQuotaExceededException", format!("A recipe has at most {MAX_COMPONENTS} components.")));
+            return Err(ApiError::new(
+                "ServiceQuotaExceededException",
+                format!("A recipe has at most {MAX_COMPONENTS} components."),
+            ));
         }
         resources::read(input.body, "amiTags")?;
         let tags = resources::read(input.body, "tags")?;

@@ -26,8 +26,12 @@ pub fn tag(call: &Call<'_>, input: &Input<'_>) -> Answer {
 
 /// UntagResource.
 pub fn untag(call: &Call<'_>, input: &Input<'_>) -> Answer {
-    let keys: Vec<&str> =
-        input.query.iter().filter(|(key, _)| key == "tagKeys").map(|(_, value)| value.as_str()).collect();
+    let keys: Vec<&str> = input
+        .query
+        .iter()
+        .filter(|(key, _)| key == "tagKeys")
+        .map(|(_, value)| value.as_str())
+        .collect();
     tags(call, input, |tags| tags.retain(|key, _| !keys.contains(&key.as_str())))?;
     Ok(json!({}))
 }

@@ -49,7 +49,8 @@ pub fn workflow_arn(region: &str) -> String {
 pub fn steps(call: &Call<'_>, input: &Input<'_>) -> Answer {
     let id = input.need("workflowExecutionId")?;
     let state = call.state();
-    let found = state.imagebuilder.images.iter().find(|(_, image)| image.workflow_execution_id == id);
+    let found =
+        state.imagebuilder.images.iter().find(|(_, image)| image.workflow_execution_id == id);
     let (arn, image) = found.ok_or_else(|| not_found(id))?;
     let shown: Vec<Value> = image
         .steps

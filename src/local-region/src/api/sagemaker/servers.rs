@@ -15,21 +15,29 @@ pub fn create(call: &Call<'_>, input: &Value) -> Answer {
     let uri = input["ArtifactStoreUri"].as_str().unwrap_or_default().to_owned();
     let bucket = uri.strip_prefix("s3://").map(|rest| rest.split('/').next().unwrap_or_default());
     let Some(bucket) = bucket.filter(|bucket| !bucket.is_empty() && uri.len() <= 1024) else {
-        return Err(invalid(format!("1 validation error detected: Value '{uri}' at 'artifactStoreUri' failed to satisfy constraint: Member must satisfy regular expression pattern: (https|s3)://([^/]+)/?(.*)")));
+        return Err(invalid(format!(
+            "1 validation error detected: Value '{uri}' at 'artifactStoreUri' failed to satisfy constraint: Member must satisfy regular expression pattern: (https|s3)://([^/]+)/?(.*)"
+        )));
     };
     if !call.region.s3.bucket_exists(bucket) {
-        return Err(invalid(format!("The S3 bucket {bucket} of the artifact store does not exist or is in another region.")));
+        return Err(invalid(format!(
+            "The S3 bucket {bucket} of the artifact store does not exist or is in another region."
+        )));
     }
     let role_arn = input["RoleArn"].as_str().unwrap_or_default().to_owned();
     check_role(call, &role_arn)?;
     let size = input["TrackingServerSize"].as_str().unwrap_or("Small").to_owned();
     if !matches!(size.as_str(), "Small" | "Medium" | "Large") {
-        return Err(invalid(format!("1 validation error detected: Value '{size}' at 'trackingServerSize' failed to satisfy constraint: Member must satisfy enum value set: [Small, Medium, Large]")));
+        return Err(invalid(format!(
+            "1 validation error detected: Value '{size}' at 'trackingServerSize' failed to satisfy constraint: Member must satisfy enum value set: [Small, Medium, Large]"
+        )));
     }
     // There is one version here, the one the region installed; a wish for a
     // certain one cannot be met, and AWS too refuses those it does not have.
     if let Some(version) = input["MlflowVersion"].as_str() {
-        return Err(invalid(format!("The provided MLflow version is not supported: {version}. Leave it out in the local region.")));
+        return Err(invalid(format!(
+            "The provided MLflow version is not supported: {version}. Leave it out in the local region."
+        )));
     }
     let now = epoch_secs();
     let server = TrackingServer {
@@ -50,7 +58,10 @@ pub fn create(call: &Call<'_>, input: &Value) -> Answer {
     };
     let mut state = call.state();
     if state.sagemaker.servers.contains_key(&name) {
-        return Err(ApiError::new("ConflictException", format!("Tracking Server with ARN {arn} already exists.")));
+        return Err(ApiError::new(
+            "ConflictException",
+            format!("Tracking Server with ARN {arn} already exists."),
+        ));
     }
     state.sagemaker.servers.insert(name.clone(), server);
     drop(state);
@@ -66,7 +77,9 @@ fn check_role(call: &Call<'_>, arn: &str) -> Result<(), ApiError> {
     if role.trust.to_string().contains("\"sagemaker.amazonaws.com\"") {
         Ok(())
     } else {
-        Err(invalid(format!("Could not assume role {arn}: its trust policy does not allow 'sagemaker.amazonaws.com'.")))
+        Err(invalid(format!(
+            "Could not assume role {arn}: its trust policy does not allow 'sagemaker.amazonaws.com'."
+        )))
     }
 }
 
@@ -205,6 +218,9 @@ pub fn no_stop(call: &Call<'_>, input: &Value) -> Answer {
     let server = state.sagemaker.servers.get(&name).ok_or_else(|| not_found(&name))?;
     Err(ApiError::new(
         "ConflictException",
-        format!("Tracking Server with ARN {} runs as long as it exists in the local region.", server.arn),
+        format!(
+            "Tracking Server with ARN {} runs as long as it exists in the local region.",
+            server.arn
+        ),
     ))
 }

@@ -30,9 +30,9 @@ fn with<T>(
     call.authorize(arn)?;
     let mut state = call.state();
     let server = state.sagemaker.servers.values_mut().find(|server| server.arn == arn);
-    server.map(act).ok_or_else(|| {
-        ApiError::new("ResourceNotFound", format!("Resource {arn} does not exist."))
-    })
+    server
+        .map(act)
+        .ok_or_else(|| ApiError::new("ResourceNotFound", format!("Resource {arn} does not exist.")))
 }
 
 /// AddTags.

@@ -1,0 +1,243 @@
+//! Recording stand-ins of the machine half and a client that signs by hand,
+//! for the tests of the API half; none of it needs root.
+
+use crate::backend::{
+    BackendError, BuildFailure, BuildSpec, Builder, MachineSpec, Machines, RootFs,
+    SessionCredentials, StepDone, TrackingServers,
+};
+use crate::sigv4::{SignedRequest, sign_for_tests};
+use crate::{Region, RegionConfig};
+use axum::body::Body;
+use http::{HeaderMap, Method, Request, StatusCode};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+const KEY: &str = "AKIDEXAMPLE";
+const SECRET: &str = "secret";
+
+/// What the machine half was asked to do.
+#[derive(Default)]
+pub(crate) struct Recorder {
+    log: Mutex<Vec<String>>,
+    /// Machines fail to start.
+    pub fail_start: std::sync::atomic::AtomicBool,
+}
+
+impl Recorder {
+    fn note(&self, what: String) {
+        self.log.lock().unwrap().push(what);
+    }
+
+    pub fn log(&self) -> Vec<String> {
+        self.log.lock().unwrap().clone()
+    }
+}
+
+#[async_trait::async_trait]
+impl Machines for Recorder {
+    async fn start(&self, spec: MachineSpec) -> Result<(), BackendError> {
+        self.note(format!("start {} {}", spec.host_name, spec.private_ip));
+        if self.fail_start.load(std::sync::atomic::Ordering::Relaxed) {
+            return Err(BackendError {
+                what: format!("start {}", spec.instance_id),
+                why: "no room".to_owned(),
+            });
+        }
+        Ok(())
+    }
+    async fn terminate(&self, instance_id: &str) -> Result<(), BackendError> {
+        self.note(format!("terminate {instance_id}"));
+        Ok(())
+    }
+    async fn reboot(&self, instance_id: &str) -> Result<(), BackendError> {
+        self.note(format!("reboot {instance_id}"));
+        Ok(())
+    }
+    fn console(&self, _: &str) -> Vec<u8> {
+        b"login:".to_vec()
+    }
+}
+
+#[async_trait::async_trait]
+impl Builder for Recorder {
+    async fn build(
+        &self,
+        spec: BuildSpec,
+        progress: Arc<dyn Fn(StepDone) + Send + Sync>,
+    ) -> Result<RootFs, BuildFailure> {
+        self.note(format!("build {} documents on {:?}", spec.documents.len(), spec.parent.layers));
+        if let Some(document) = spec.documents.iter().find(|d| d.document.contains("hang")) {
+            progress(StepDone {
+                document: document.name.clone(),
+                phase: "build".into(),
+                step: "a".into(),
+                ok: true,
+                secs: 0.0,
+            });
+            std::future::pending::<()>().await;
+        }
+        let mut layers = vec![PathBuf::from("/new")];
+        layers.extend(spec.parent.layers);
+        Ok(RootFs { layers })
+    }
+    async fn discard(&self, root: &RootFs, keep: &[RootFs]) {
+        self.note(format!("discard {:?} keep {}", root.layers, keep.len()));
+    }
+}
+
+#[async_trait::async_trait]
+impl TrackingServers for Recorder {
+    async fn start(&self, name: &str, artifact_uri: &str) -> Result<u16, BackendError> {
+        self.note(format!("mlflow {name} {artifact_uri}"));
+        Ok(5001)
+    }
+    async fn delete(&self, name: &str) -> Result<(), BackendError> {
+        self.note(format!("mlflow-delete {name}"));
+        Ok(())
+    }
+}
+
+/// A region with its recorder, in its own folder.
+pub(crate) struct Bench {
+    pub region: Region,
+    pub machines: Arc<Recorder>,
+    _folder: tempfile::TempDir,
+}
+
+impl Bench {
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let machines = Arc::new(Recorder::default());
+        let region = Region::new(RegionConfig {
+            state_dir: folder.path().to_owned(),
+            region: "us-east-1".to_owned(),
+            account_id: "111122223333".to_owned(),
+            access_key_id: KEY.to_owned(),
+            secret_access_key: SECRET.to_owned(),
+            endpoint_url: "http://127.0.0.1:4577".to_owned(),
+            control_token: "control".to_owned(),
+            machines: machines.clone(),
+            builder: machines.clone(),
+            tracking: machines.clone(),
+            base_image: RootFs { layers: vec![PathBuf::from("/debian")] },
+        })
+        .unwrap();
+        Self { region, machines, _folder: folder }
+    }
+
+    /// An EC2, IAM or STS call as the laptop.
+    pub async fn query(&self, service: &str, body: &str) -> (StatusCode, String) {
+        self.send(service, None, &[], Method::POST, "/", body).await
+    }
+
+    /// The same as a role session.
+    pub async fn query_as(
+        &self,
+        who: &SessionCredentials,
+        service: &str,
+        body: &str,
+    ) -> (StatusCode, String) {
+        self.send(service, Some(who), &[], Method::POST, "/", body).await
+    }
+
+    /// An AwsJson 1.1 call.
+    pub async fn json(
+        &self,
+        service: &str,
+        target: &str,
+        body: serde_json::Value,
+    ) -> (StatusCode, serde_json::Value) {
+        let (status, text) = self
+            .send(service, None, &[("x-amz-target", target)], Method::POST, "/", &body.to_string())
+            .await;
+        (status, serde_json::from_str(&text).unwrap_or_default())
+    }
+
+    /// An Image Builder call.
+    pub async fn rest(
+        &self,
+        method: Method,
+        path: &str,
+        body: serde_json::Value,
+    ) -> (StatusCode, serde_json::Value) {
+        let text = if body.is_null() { String::new() } else { body.to_string() };
+        let (status, text) = self.send("imagebuilder", None, &[], method, path, &text).await;
+        (status, serde_json::from_str(&text).unwrap_or_default())
+    }
+
+    /// Signs and sends.
+    pub async fn send(
+        &self,
+        service: &str,
+        who: Option<&SessionCredentials>,
+        more: &[(&'static str, &str)],
+        method: Method,
+        target: &str,
+        body: &str,
+    ) -> (StatusCode, String) {
+        let mut headers = HeaderMap::new();
+        headers.insert("host", "127.0.0.1:4577".parse().unwrap());
+        let date = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
+        headers.insert("x-amz-date", date.parse().unwrap());
+        for (name, value) in more {
+            headers.insert(*name, value.parse().unwrap());
+        }
+        let keys = match who {
+            None => (KEY, SECRET),
+            Some(who) => {
+                headers.insert("x-amz-security-token", who.session_token.parse().unwrap());
+                (who.access_key_id.as_str(), who.secret_access_key.as_str())
+            }
+        };
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let signed = SignedRequest {
+            method: &method,
+            path,
+            query,
+            headers: &headers,
+            body: body.as_bytes(),
+        };
+        let authorization = sign_for_tests(&signed, keys, service);
+        headers.insert("authorization", authorization.parse().unwrap());
+        let mut request = Request::builder()
+            .method(method)
+            .uri(target)
+            .body(Body::from(body.to_owned()))
+            .unwrap();
+        *request.headers_mut() = headers;
+        self.raw(request).await
+    }
+
+    /// Sends as it is.
+    pub async fn raw(&self, request: Request<Body>) -> (StatusCode, String) {
+        let service = hyper_util::service::TowerToHyperService::new(self.region.service());
+        let response = hyper::service::Service::call(&service, request).await.unwrap();
+        let status = response.status();
+        let bytes = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
+        (status, String::from_utf8(bytes.to_vec()).unwrap())
+    }
+
+    /// Waits until the probe finds something.
+    pub async fn until<T>(&self, mut probe: impl FnMut(&Region) -> Option<T>) -> T {
+        let end = Instant::now() + Duration::from_secs(10);
+        loop {
+            if let Some(found) = probe(&self.region) {
+                return found;
+            }
+            assert!(
+                Instant::now() < end,
+                "never happened; the machine half saw {:?}",
+                self.machines.log()
+            );
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
+/// Text between the first `<name>` and `</name>`.
+pub(crate) fn element<'a>(xml: &'a str, name: &str) -> &'a str {
+    let (_, rest) =
+        xml.split_once(&format!("<{name}>")).unwrap_or_else(|| panic!("no {name} in {xml}"));
+    rest.split_once(&format!("</{name}>")).unwrap().0
+}

@@ -1,0 +1,5 @@
+//! The API half as its clients see it, over recording stand-ins.
+
+mod ec2;
+mod imagebuilder;
+mod other;
