@@ -220,6 +220,11 @@ def s3():
     refused("404", s3.head_object, Bucket=NAME, Key="none")
     refused("NoSuchKey", s3.get_object, Bucket=NAME, Key="none")
     refused("PreconditionFailed", s3.put_object, Bucket=NAME, Key="a/b c+d.txt", Body=b"", IfNoneMatch="*")
+    refused("InvalidArgument", s3.put_object, Bucket=NAME, Key="a/../../x/y", Body=b"")
+    outside = {"Objects": [{"Key": "../x/y"}]}
+    refused("InvalidArgument", s3.delete_objects, Bucket=NAME, Delete=outside)
+    s3.copy_object(Bucket=NAME, Key="copy", CopySource={"Bucket": NAME, "Key": "a/b c+d.txt"})
+    s3.delete_object(Bucket=NAME, Key="copy")
     s3.put_object(Bucket=NAME, Key="big", Body=b"x" * (9 << 20))
     listed = s3.list_objects_v2(Bucket=NAME, Delimiter="/")
     check([p["Prefix"] for p in listed["CommonPrefixes"]] == ["a/"], listed)

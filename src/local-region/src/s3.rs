@@ -121,12 +121,24 @@ impl S3Access for Gate {
             S3Path::Bucket { bucket } => format!("arn:aws:s3:::{bucket}"),
             S3Path::Object { bucket, key } => format!("arn:aws:s3:::{bucket}/{key}"),
         };
+        if let S3Path::Object { key, .. } = cx.s3_path() {
+            check_key(key)?;
+        }
         let action = format!("s3:{}", action(cx.s3_op().name()));
         policy::authorize(&region, &caller, &action, &resource, &Tags::new()).map_err(|why| {
             let arn = caller.arn(&region.config.account_id);
             s3_error!(AccessDenied, "User: {arn} is not authorized to perform: {action} on resource: \"{resource}\" because {why}")
         })
     }
+}
+
+/// Objects are files here: a key that would lead out of its bucket's folder,
+/// which S3 takes, is refused.
+fn check_key(key: &str) -> S3Result<()> {
+    if key.starts_with('/') || key.split('/').any(|part| matches!(part, "." | "..")) {
+        return Err(s3_error!(InvalidArgument, "Keys with parts . and .. cannot be stored here"));
+    }
+    Ok(())
 }
 
 /// The permission an operation needs, where it is not the operation's name

@@ -141,6 +141,9 @@ impl S3 for Buckets {
         let bucket = req.input.bucket.clone();
         let keys: Vec<String> =
             req.input.delete.objects.iter().map(|object| object.key.clone()).collect();
+        for key in &keys {
+            super::check_key(key)?;
+        }
         let answer = self.files.delete_objects(req).await?;
         for key in keys {
             self.prune(&bucket, &key);
@@ -230,6 +233,9 @@ impl S3 for Buckets {
         &self,
         req: S3Request<CopyObjectInput>,
     ) -> S3Result<S3Response<CopyObjectOutput>> {
+        if let CopySource::Bucket { key, .. } = &req.input.copy_source {
+            super::check_key(key)?;
+        }
         self.files.copy_object(req).await
     }
 
@@ -311,6 +317,9 @@ impl S3 for Buckets {
         &self,
         req: S3Request<UploadPartCopyInput>,
     ) -> S3Result<S3Response<UploadPartCopyOutput>> {
+        if let CopySource::Bucket { key, .. } = &req.input.copy_source {
+            super::check_key(key)?;
+        }
         self.files.upload_part_copy(req).await
     }
 
