@@ -149,7 +149,7 @@ impl Ground {
              find /sys/fs/cgroup -path '*nixl-region/{short}*'; \
              grep -F {state} /proc/self/mountinfo; \
              ip -o link | grep nr{short}; \
-             for p in /proc/[0-9]*; do tr '\\0' ' ' < $p/cmdline 2>/dev/null | grep -F {state}/machines; done",
+             for p in /proc/[0-9]*; do tr '\\0' ' ' < $p/cmdline 2>/dev/null | grep -F {state}/machines | grep -v /proc/; done",
             state = self.layout.state_dir().display()
         );
         let output = Command::new("sh").args(["-c", &find]).output().unwrap();

@@ -114,7 +114,7 @@ impl Sandbox {
         if !matches!(killed, Ok(true)) {
             return Err(io::Error::other("processes of the step do not die"));
         }
-        let tail = tail.into_inner().unwrap_or_else(|e| e.into_inner()).text();
+        let tail = without_noise(&tail.into_inner().unwrap_or_else(|e| e.into_inner()).text());
         Ok(match ended {
             Ok(status) => Output { code: status?.code(), tail, timed_out: None },
             Err(_) => Output { code: None, tail, timed_out: timeout_secs },
@@ -163,4 +163,10 @@ impl Sandbox {
             tracing::warn!(%error, "disk of a failed build not removed");
         }
     }
+}
+
+/// nspawn's own tidying up complains last, whatever the step did.
+fn without_noise(text: &str) -> String {
+    let lines = text.lines().filter(|line| !line.contains("/run/systemd/nspawn/propagate"));
+    lines.collect::<Vec<_>>().join("\n")
 }

@@ -31,7 +31,7 @@ mod tests {
     fn a_shell_takes_the_lines() {
         let text = lines(&Credentials::generate(4577, "us-east-1"));
         let script =
-            format!("AWS_PROFILE=x\n{text}echo $AWS_ENDPOINT_URL $AWS_REGION $AWS_PROFILE");
+            format!("AWS_PROFILE=x\n{text}echo $AWS_ENDPOINT_URL $AWS_REGION ${{AWS_PROFILE-}}");
         let output = std::process::Command::new("sh").args(["-euc", &script]).output().unwrap();
         let output = String::from_utf8(output.stdout).unwrap();
         assert_eq!(output.trim(), "http://127.0.0.1:4577 us-east-1");

@@ -117,10 +117,9 @@ impl Machine {
         Ok(overlay)
     }
 
-    /// The only files the region puts into a machine: where the endpoint is
-    /// (for units), and, beside its disk, the identity a Xen instance of EC2
-    /// shows in `/sys/hypervisor/uuid`, by which cloud-init knows that this is
-    /// EC2 and asks for IMDSv2 tokens.
+    /// What the region gives a machine: where the endpoint is (for units), and,
+    /// beside its disk, the identity by which cloud-init knows that this is EC2
+    /// and asks for IMDSv2 tokens: `/sys/hypervisor/uuid`, as on a Xen instance.
     fn write_identity(&self, overlay: &Overlay) -> io::Result<()> {
         let drop_in = overlay.upper().join("etc/systemd/system.conf.d");
         std::fs::create_dir_all(&drop_in)?;
@@ -129,8 +128,8 @@ impl Machine {
             self.port
         );
         write_atomic(&drop_in.join("50-nixl-region.conf"), text.as_bytes(), 0o644)?;
-        let id = uuid::Uuid::new_v4().to_string();
-        write_atomic(&self.hypervisor_uuid(), format!("ec2{}\n", &id[3..]).as_bytes(), 0o444)
+        let uuid = uuid::Uuid::new_v4().to_string();
+        write_atomic(&self.hypervisor_uuid(), format!("ec2{}\n", &uuid[3..]).as_bytes(), 0o444)
     }
 
     fn hypervisor_uuid(&self) -> PathBuf {
@@ -146,6 +145,9 @@ impl Machine {
             .arg(format!("--hostname={}", self.spec.host_name))
             .arg(format!("--network-namespace-path=/run/netns/{name}"))
             .arg(format!("--bind-ro={}:/sys/hypervisor/uuid", self.hypervisor_uuid().display()))
+            // `/sys` as with a private network; with a namespace given by path
+            // nspawn forgets that, and `/sys/hypervisor` could not be made.
+            .env("SYSTEMD_NSPAWN_API_VFS_WRITABLE", "network")
             .spawn()?;
         let pid = child.id().and_then(ProcessRef::of);
         let nspawn = pid.ok_or_else(|| io::Error::other("systemd-nspawn ended at once"))?;
@@ -223,7 +225,10 @@ impl Machine {
             code => {
                 let tail = self.console.tail();
                 let text = String::from_utf8_lossy(&tail);
-                let last = text.lines().rev().find(|line| !line.trim().is_empty());
+                // nspawn's own tidying up complains last, whatever went wrong.
+                let last = text.lines().rev().find(|line| {
+                    !line.trim().is_empty() && !line.contains("/run/systemd/nspawn/propagate")
+                });
                 let status = code.map_or("a signal".into(), |code| format!("status {code}"));
                 format!(
                     "systemd-nspawn ended with {status}: {}",
