@@ -1,5 +1,7 @@
 //! The keeper over hours, on a clock that is moved by hand.
 
+#![allow(clippy::unwrap_used)]
+
 use nixl_mlflow::{Clock, MintError, Minter, UrlKeeper};
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};

@@ -7,6 +7,9 @@
 //!
 //! Time is a [`Duration`](std::time::Duration) since any fixed point that only grows.
 
+// A test may stop at the first thing that is not as it says.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 mod lifecycle;
 mod look_up;
 mod machine;

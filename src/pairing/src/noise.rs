@@ -162,3 +162,94 @@ impl Session {
         Ok(postcard::from_bytes(&plain[..len])?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nixl_cluster::Provider;
+
+    fn node(rank: u32) -> LocalNode {
+        let keys = Builder::new(PATTERN.parse().unwrap()).generate_keypair().unwrap();
+        LocalNode {
+            cluster: "unit".parse().unwrap(),
+            instance_id: format!("i-{rank}"),
+            rank,
+            size: 2,
+            identity: IdentityRecord {
+                public_key: keys.public.try_into().unwrap(),
+                boot: "01234567".to_owned(),
+                epoch: 5,
+            },
+            secret_key: keys.private.try_into().unwrap(),
+            endpoint: EndpointRecord { provider: Provider::Efa, address: vec![1; 32] },
+        }
+    }
+
+    fn tags(node: &LocalNode) -> Tags {
+        Tags {
+            instance_id: node.instance_id.clone(),
+            identity: node.identity.clone(),
+            endpoint: node.endpoint.clone(),
+        }
+    }
+
+    fn sessions() -> (Session, Session) {
+        let (a, b) = (node(0), node(1));
+        let mut initiation = Initiation::start(&a, &tags(&b), 7).unwrap();
+        let response = respond(&b, &tags(&a), initiation.noise_1()).unwrap();
+        assert_eq!(response.attempt, 7);
+        // A forged noise-2 does not spoil the true one.
+        assert!(initiation.check(&[9; NOISE_2_BYTES]).is_err());
+        initiation.check(&response.noise_2).unwrap();
+        (initiation.finish().unwrap(), response.session)
+    }
+
+    /// A change to what the responder believes of itself or of the initiator.
+    type Change = fn(&mut LocalNode, &mut Tags);
+
+    #[test]
+    fn the_prologue_binds_everything_the_tags_say() {
+        let changes: [(&str, Change); 9] = [
+            ("cluster", |own, _| own.cluster = "other".parse().unwrap()),
+            ("own instance", |own, _| own.instance_id.push('x')),
+            ("own boot", |own, _| own.identity.boot = "76543210".to_owned()),
+            ("own epoch", |own, _| own.identity.epoch += 1),
+            ("own address", |own, _| own.endpoint.address[0] ^= 1),
+            ("peer's instance", |_, peer| peer.instance_id.push('x')),
+            ("peer's epoch", |_, peer| peer.identity.epoch += 1),
+            ("peer's provider", |_, peer| peer.endpoint.provider = Provider::Tcp),
+            ("peer's key", |_, peer| peer.identity.public_key[3] ^= 1),
+        ];
+        let (a, b) = (node(0), node(1));
+        let initiation = Initiation::start(&a, &tags(&b), 1).unwrap();
+        assert!(respond(&b, &tags(&a), initiation.noise_1()).is_ok());
+        for (what, change) in changes {
+            let (mut own, mut peer) = (b.clone(), tags(&a));
+            change(&mut own, &mut peer);
+            assert!(respond(&own, &peer, initiation.noise_1()).is_err(), "{what} is not bound");
+        }
+    }
+
+    #[test]
+    fn sealed_messages_open_once_in_any_order() {
+        let (mut a, mut b) = sessions();
+        let bodies: Vec<_> =
+            (0..5).map(|i| a.seal(&Payload::ProbeToken([i; 16])).unwrap()).collect();
+        for i in [3_u8, 0, 4, 1, 2] {
+            let opened = b.open(&bodies[usize::from(i)]).unwrap();
+            assert!(opened == Payload::ProbeToken([i; 16]));
+        }
+        assert!(matches!(b.open(&bodies[2]), Err(NoiseError::Replayed)));
+        assert!(a.open(&bodies[2]).is_err(), "not by the one who sealed it");
+    }
+
+    #[test]
+    fn a_forged_counter_does_not_move_the_window() {
+        let (mut a, mut b) = sessions();
+        let mut forged = a.seal(&Payload::Bye).unwrap();
+        forged[..COUNTER_BYTES].copy_from_slice(&1_000_000_u64.to_le_bytes());
+        assert!(b.open(&forged).is_err());
+        assert!(b.open(&a.seal(&Payload::Bye).unwrap()).is_ok());
+        assert!(b.open(&[0; COUNTER_BYTES]).is_err());
+    }
+}

@@ -1,6 +1,8 @@
 //! What must not happen: pairing with somebody else, or anything a stranger
 //! on the fabric could bring about.
 
+#![allow(clippy::unwrap_used)]
+
 mod sim;
 
 use nixl_cluster::IdentityRecord;

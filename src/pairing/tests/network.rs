@@ -1,5 +1,7 @@
 //! Pairing over a bad network: loss, reordering, duplicates, partitions and restarts.
 
+#![allow(clippy::unwrap_used)]
+
 mod sim;
 
 use nixl_pairing::{Input, PeerState};

@@ -263,18 +263,16 @@ impl World {
                         self.input(rank, Input::Received(bytes));
                     }
                 }
-                Some(Event::LookUpDone { address, rank }) => {
-                    if self.at(&address) == Some(rank) {
-                        let down = self.weather.api_down;
-                        let answer = if down {
-                            Input::LookUpFailed
-                        } else {
-                            Input::Members(self.look_up(rank))
-                        };
-                        self.input(rank, answer);
-                    }
+                Some(Event::LookUpDone { address, rank }) if self.at(&address) == Some(rank) => {
+                    let answer = if self.weather.api_down {
+                        Input::LookUpFailed
+                    } else {
+                        Input::Members(self.look_up(rank))
+                    };
+                    self.input(rank, answer);
                 }
-                None => {}
+                // The one who asked has been restarted.
+                Some(Event::LookUpDone { .. }) | None => {}
             }
         } else {
             let due = self.nodes.iter().find(|(_, node)| node.pairing.deadline() <= self.now);
