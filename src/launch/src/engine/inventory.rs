@@ -9,6 +9,7 @@ use nixl_aws::ec2::{Filter, Instance, PlacementGroup, SecurityGroup};
 use nixl_aws::iam::{InstanceProfile, Role};
 use nixl_aws::{Result, Tag};
 use nixl_cluster::tag;
+use std::collections::BTreeSet;
 
 /// What MLflow needs, of ours.
 #[derive(Debug, Clone, Default)]
@@ -105,14 +106,7 @@ impl Engine<'_> {
         if let Some(profile) = profile.as_ref().filter(|profile| not_ours(&profile.tags)) {
             foreign.push(Resource::new("instance profile", &profile.name));
         }
-        let mut attached: Vec<&str> = all_instances
-            .iter()
-            .filter_map(|node| Tag::find(&node.tags, keys::TRACKING_ARN)?.rsplit('/').next())
-            .filter(|name| mlflow.server.as_deref() != Some(name) && mlflow.role.is_none())
-            .collect();
-        attached.sort_unstable();
-        attached.dedup();
-        foreign.extend(attached.iter().map(|n| Resource::new("MLflow tracking server", *n)));
+        foreign.extend(self.attached(&all_instances, &mlflow).await?);
         Ok(Inventory {
             tokens: all_instances.iter().filter_map(|it| it.client_token.clone()).collect(),
             instances: all_instances.into_iter().filter(|it| it.state != "terminated").collect(),
@@ -128,6 +122,25 @@ impl Engine<'_> {
             mlflow,
             foreign,
         })
+    }
+
+    /// Servers that nodes were told of and that this cluster did not make.
+    async fn attached(&self, nodes: &[Instance], mlflow: &Mlflow) -> Result<Vec<Resource>> {
+        let names: BTreeSet<&str> = nodes
+            .iter()
+            .filter(|node| node.state != "terminated")
+            .filter_map(|node| Tag::find(&node.tags, keys::TRACKING_ARN)?.rsplit('/').next())
+            .filter(|name| mlflow.server.as_deref() != Some(*name))
+            .collect();
+        let mut attached = Vec::new();
+        for name in names {
+            if let Some((_, tags)) = self.find_server(name).await?
+                && !is_ours(&self.cluster, &tags)
+            {
+                attached.push(Resource::new("MLflow tracking server", name));
+            }
+        }
+        Ok(attached)
     }
 
     async fn mlflow(&self) -> Result<(Mlflow, Vec<Resource>)> {
