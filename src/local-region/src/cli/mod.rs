@@ -117,6 +117,8 @@ impl Cli {
 
 impl Settings {
     fn venv(&self, cache_dir: &std::path::Path) -> PathBuf {
-        self.venv.clone().unwrap_or_else(|| cache_dir.join("venv"))
+        let venv = self.venv.clone().unwrap_or_else(|| cache_dir.join("venv"));
+        // The region's process has another working folder than who typed this.
+        std::path::absolute(&venv).unwrap_or(venv)
     }
 }

@@ -25,6 +25,9 @@ use crate::mlflow::{self, MlflowServers, Store};
 use crate::process::{ProcessRef, write_atomic};
 use crate::server::{Region, RegionConfig};
 
+/// Without the S3 crates: their spans hold whole requests.
+const LOG_FILTER: &str = "info,s3s=off,s3s_fs=off";
+
 pub(super) fn run(
     layout: &Layout,
     cache_dir: &Path,
@@ -34,7 +37,7 @@ pub(super) fn run(
         .with_ansi(false)
         .with_env_filter(
             tracing_subscriber::EnvFilter::try_from_env("NIXL_REGION_LOG")
-                .unwrap_or_else(|_| "info".into()),
+                .unwrap_or_else(|_| LOG_FILTER.into()),
         )
         .init();
     let lock = std::fs::File::create(layout.lock_file()).context("make the region's lock")?;
