@@ -100,37 +100,38 @@ impl AwsError {
             SdkError::ConstructionFailure(_) => {
                 (ErrorKind::Invalid, DisplayErrorContext(&error).to_string())
             }
-            SdkError::DispatchFailure(failure) => {
-                let text = DisplayErrorContext(&error).to_string();
-                // Credentials fail before a connection exists; the SDK reports
-                // both as dispatch failures.
-                let kind =
-                    if failure.is_io() && text.contains("onnect") || text.contains("dns error") {
-                        ErrorKind::Unreachable
-                    } else if text.contains("redentials") {
-                        ErrorKind::NoCredentials
-                    } else {
-                        ErrorKind::Ambiguous
-                    };
-                (kind, innermost(&error))
-            }
-            _ => {
-                let text = DisplayErrorContext(&error).to_string();
-                let kind = if text.contains("redentials") {
-                    ErrorKind::NoCredentials
-                } else {
-                    ErrorKind::Ambiguous
-                };
-                (kind, innermost(&error))
-            }
+            _ => (unanswered(&DisplayErrorContext(&error).to_string()), innermost(&error)),
         };
         Self { service, operation, kind, message }
     }
 }
 
+/// Phrases of hyper and of the SDK's HTTP client for a connection that never
+/// came to be. A reset of a made connection is not among them: the request may
+/// have arrived.
+const NEVER_CONNECTED: [&str; 4] =
+    ["client error (Connect)", "tcp connect error", "dns error", "HTTP connect timeout"];
+
+/// Whether an error told in full says that no connection was made.
+pub(crate) fn never_connected(told: &str) -> bool {
+    NEVER_CONNECTED.iter().any(|phrase| told.contains(phrase))
+}
+
+/// The kind of an error without an answer. The SDK reports missing credentials
+/// as a dispatch failure, too.
+fn unanswered(told: &str) -> ErrorKind {
+    if never_connected(told) {
+        ErrorKind::Unreachable
+    } else if told.contains("redentials") {
+        ErrorKind::NoCredentials
+    } else {
+        ErrorKind::Ambiguous
+    }
+}
+
 /// The innermost cause says what happened; the layers above only repeat it.
 /// One line of it: the credential chain lists every place it looked at below.
-fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
+pub(crate) fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
     let mut last = error;
     while let Some(source) = last.source() {
         last = source;

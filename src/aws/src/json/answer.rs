@@ -1,15 +1,10 @@
 //! What an answer that is no success means.
 
 use crate::ErrorKind;
+pub(super) use crate::error::innermost;
+use crate::error::never_connected;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::error::display::DisplayErrorContext;
-use std::error::Error;
-
-/// Phrases of hyper and of the SDK's HTTP client for a connection that never
-/// came to be. A reset of a made connection is not among them: the request may
-/// have arrived.
-const NEVER_CONNECTED: [&str; 4] =
-    ["client error (Connect)", "tcp connect error", "dns error", "HTTP connect timeout"];
 
 /// From an error document: `__type` may be `prefix#Code`, the header `Code:url`.
 pub(super) fn service(status: u16, header: Option<&str>, body: &[u8]) -> (ErrorKind, String) {
@@ -32,21 +27,8 @@ pub(super) fn service(status: u16, header: Option<&str>, body: &[u8]) -> (ErrorK
 /// From a failure to exchange anything.
 pub(super) fn transport(error: &ConnectorError) -> (ErrorKind, String) {
     let text = DisplayErrorContext(error).to_string();
-    let never = NEVER_CONNECTED.iter().any(|phrase| text.contains(phrase));
-    let kind = if never { ErrorKind::Unreachable } else { ErrorKind::Ambiguous };
+    let kind = if never_connected(&text) { ErrorKind::Unreachable } else { ErrorKind::Ambiguous };
     (kind, innermost(error))
-}
-
-/// The innermost cause says what happened; the layers above only repeat it. One
-/// line of it: the credential chain lists every place it looked at below.
-pub(super) fn innermost(error: &(dyn Error + 'static)) -> String {
-    let mut last = error;
-    while let Some(source) = last.source() {
-        last = source;
-    }
-    let text = last.to_string();
-    let line = text.lines().next().unwrap_or_default();
-    line.trim_end_matches(" Attempted:").trim_end_matches('.').to_owned()
 }
 
 #[cfg(test)]
