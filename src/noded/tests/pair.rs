@@ -1,0 +1,140 @@
+//! Two engines, two real workers, libfabric's tcp provider over loopback; only
+//! the registry is in memory. Without libfabric.so.1 it says so and passes.
+
+use nixl_cluster::tag;
+use nixl_noded::beat::Beats;
+use nixl_noded::board::{Board, name};
+use nixl_noded::boot::Instance;
+use nixl_noded::engine::{self, Engine, Timings};
+use nixl_noded::publisher;
+use nixl_noded::registry::{Registry, RegistryError};
+use nixl_noded::worker::ProcessSpawner;
+use nixl_pairing::Member;
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+type Tags = BTreeMap<&'static str, String>;
+type Cloud = Arc<Mutex<BTreeMap<u32, Tags>>>;
+
+struct InMemory {
+    cloud: Cloud,
+    rank: u32,
+}
+
+fn id(rank: u32) -> String {
+    format!("i-{rank}")
+}
+
+#[async_trait::async_trait]
+impl Registry for InMemory {
+    async fn publish(&self, tags: &[(&'static str, String)]) -> Result<(), RegistryError> {
+        let mut cloud = self.cloud.lock().unwrap();
+        cloud.entry(self.rank).or_default().extend(tags.iter().cloned());
+        Ok(())
+    }
+
+    async fn members(&self) -> Result<Vec<Member>, RegistryError> {
+        let cloud = self.cloud.lock().unwrap();
+        let others = cloud.iter().filter(|(rank, _)| **rank != self.rank);
+        let member = |(rank, tags): (&u32, &Tags)| Member {
+            instance_id: id(*rank),
+            rank: *rank,
+            identity: tags.get(tag::IDENTITY).and_then(|record| record.parse().ok()),
+            endpoint: tags.get(tag::ENDPOINT).and_then(|record| record.parse().ok()),
+        };
+        Ok(others.map(member).collect())
+    }
+}
+
+struct Node {
+    board: Board,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+fn start(cloud: &Cloud, rank: u32) -> Node {
+    let (board, beats, stop) = (Board::default(), Beats::default(), CancellationToken::new());
+    let registry = Arc::new(InMemory { cloud: cloud.clone(), rank });
+    let last = CancellationToken::new();
+    let (publisher, writer) =
+        publisher::pair(registry.clone(), board.clone(), beats.task("publisher"), last.clone());
+    let program = assert_cmd::cargo::cargo_bin!("nixl-noded").to_str().unwrap();
+    let engine = Engine {
+        settings: toml::from_str("cluster = \"nixl\"\nsize = 2\nprovider = \"tcp\"").unwrap(),
+        instance: Instance {
+            id: id(rank),
+            instance_type: "g6.12xlarge".to_owned(),
+            reservation_id: "r-1".to_owned(),
+            launch_index: rank,
+            local_ipv4: Some(Ipv4Addr::LOCALHOST),
+            zone: "us-east-1a".to_owned(),
+            region: "us-east-1".to_owned(),
+        },
+        registry,
+        spawner: Arc::new(ProcessSpawner::new(program, &["fabric-worker"])),
+        machines: engine::pairing(),
+        board: board.clone(),
+        publisher,
+        beat: beats.task("engine"),
+        stop: stop.clone(),
+        timings: Timings::default(),
+    };
+    let task = tokio::spawn(async move {
+        tokio::spawn(writer.run());
+        engine.run().await;
+        last.cancel();
+    });
+    Node { board, stop, task }
+}
+
+async fn until(what: &str, nodes: &[&Node], holds: impl Fn(&Board) -> bool) -> Duration {
+    let start = Instant::now();
+    while !nodes.iter().all(|node| holds(&node.board)) {
+        let told: Vec<String> = nodes.iter().map(|node| node.board.document().output).collect();
+        assert!(start.elapsed() < Duration::from_secs(30), "not {what}: {told:#?}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    start.elapsed()
+}
+
+fn library_missing(board: &Board) -> bool {
+    board.worst().is_some_and(|reason| reason.code == "fabric.library_missing")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_nodes_pair_measure_and_pair_again_after_a_kill() {
+    let cloud = Cloud::default();
+    let (first, second) = (start(&cloud, 0), start(&cloud, 1));
+    until("started", &[&first, &second], |board| {
+        library_missing(board) || board.document().node.provider.is_some()
+    })
+    .await;
+    if library_missing(&first.board) {
+        eprintln!("skipped: libfabric.so.1 is not on this computer");
+        return;
+    }
+    until("paired", &[&first, &second], Board::ready).await;
+    until("measured", &[&first, &second], |board| {
+        board.document().checks.contains_key(name::LINK_P50)
+    })
+    .await;
+
+    // As by kill -9: no bye, the worker goes with its daemon.
+    second.task.abort();
+    let begun = Instant::now();
+    let second = start(&cloud, 1);
+    until("lost or re-keyed", &[&second], Board::ready).await;
+    until("paired again", &[&first, &second], Board::ready).await;
+    let again = begun.elapsed();
+    eprintln!("paired again after {} ms", again.as_millis());
+    assert!(again < Duration::from_secs(3), "{again:?}");
+
+    for node in [first, second] {
+        node.stop.cancel();
+        tokio::time::timeout(Duration::from_secs(2), node.task).await.unwrap().unwrap();
+    }
+}
