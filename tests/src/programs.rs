@@ -14,7 +14,8 @@ pub fn root() -> PathBuf {
 /// Where `./test` built the programs.
 #[must_use]
 pub fn bin(name: &str) -> PathBuf {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), Into::into);
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), Into::into);
     target.join("debug").join(name)
 }
 
@@ -72,7 +73,11 @@ impl Program {
                 }
             }
         }
-        let line = format!("{} {}", self.path.file_name().unwrap_or_default().to_string_lossy(), args.join(" "));
+        let line = format!(
+            "{} {}",
+            self.path.file_name().unwrap_or_default().to_string_lossy(),
+            args.join(" ")
+        );
         let done = command
             .args(args)
             .envs(self.env.iter().map(|(k, v)| (k, v)))
@@ -105,7 +110,8 @@ impl Program {
     /// If it fails or its output is no JSON.
     pub fn json(&self, args: &[&str]) -> Result<serde_json::Value> {
         let text = self.ok(args)?;
-        serde_json::from_str(&text).with_context(|| format!("{:?} printed no JSON: {text}", self.path))
+        serde_json::from_str(&text)
+            .with_context(|| format!("{:?} printed no JSON: {text}", self.path))
     }
 
     /// Runs it and expects this exit code and a short error that says `needle`.

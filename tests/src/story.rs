@@ -3,11 +3,13 @@
 use anyhow::Result;
 use std::time::Instant;
 
-/// A suite under way. After a failure the steps that rest on it are skipped.
+/// A suite under way. After a failed step, what rests on it is skipped; a failed
+/// check stops nothing.
 pub struct Story {
     passed: u32,
     failed: u32,
     skipped: u32,
+    broken: bool,
 }
 
 impl Story {
@@ -15,12 +17,20 @@ impl Story {
     #[must_use]
     pub fn begin(name: &str) -> Self {
         println!("suite {name}");
-        Self { passed: 0, failed: 0, skipped: 0 }
+        Self { passed: 0, failed: 0, skipped: 0, broken: false }
     }
 
-    /// One step. Returns its value, or nothing when it failed or was skipped.
+    /// One step that later ones rest on. Returns its value, or nothing when it
+    /// failed or was skipped.
     pub fn step<T>(&mut self, name: &str, act: impl FnOnce() -> Result<T>) -> Option<T> {
-        if self.failed > 0 {
+        let value = self.check(name, act);
+        self.broken |= value.is_none();
+        value
+    }
+
+    /// One look at what the steps before it made.
+    pub fn check<T>(&mut self, name: &str, act: impl FnOnce() -> Result<T>) -> Option<T> {
+        if self.broken {
             self.skipped += 1;
             println!("  skip  {name}");
             return None;

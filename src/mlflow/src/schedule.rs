@@ -12,7 +12,7 @@ pub(crate) const LEAST_LIFE: Duration = Duration::from_secs(60);
 /// Wait after the first failure; it doubles with each further one.
 pub(crate) const RETRY_FIRST: Duration = Duration::from_secs(1);
 /// Longest wait between retries: SageMaker's control plane is shared by the account.
-pub(crate) const RETRY_LONGEST: Duration = Duration::from_secs(60);
+pub(crate) const RETRY_LONGEST: Duration = Duration::from_secs(15);
 /// Wait after a denial: a person has to change a policy first.
 pub(crate) const RETRY_DENIED: Duration = Duration::from_secs(300);
 /// A mint that takes longer has failed.

@@ -1,6 +1,6 @@
 //! Bad input and missing things: one clear error, the right code, nothing done.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use nixl_tests::{Program, Region, programs::bin};
 
 /// Before `up`: no endpoint there, no region there.
@@ -46,7 +46,10 @@ fn commands() -> Vec<(&'static str, Vec<&'static str>)> {
 pub fn no_image(region: &Region) -> Result<()> {
     region.program("nixl-launch").refused(&["up", "--provider", "tcp"], 1, &["nixl-bake build"])?;
     let found = region.venv_program("aws").json(&["iam", "list-roles"])?;
-    ensure!(!found.to_string().contains("nixl-node"), "a role was made before the checks were in: {found}");
+    ensure!(
+        !found.to_string().contains("nixl-node"),
+        "a role was made before the checks were in: {found}"
+    );
     Ok(())
 }
 
@@ -56,21 +59,23 @@ pub fn bad_input(region: &Region) -> Result<()> {
         region.program(program).refused(&["--nonsense"], 2, &["--nonsense"])?;
     }
     region.program("nixl-launch").refused(&["--cluster", "Not A Name", "status"], 2, &["a-z"])?;
-    region.program("nixl-launch").refused(&["up", "--instance-type", "g6.13xlarge"], 1, &["g6.13xlarge"])?;
+    region.program("nixl-launch").refused(
+        &["up", "--instance-type", "g6.13xlarge"],
+        1,
+        &["g6.13xlarge"],
+    )?;
 
     let folder = tempfile::tempdir()?;
     let recipe = folder.path().join("recipe.toml");
     let text = std::fs::read_to_string(nixl_tests::programs::root().join("image/recipe.toml"))?;
-    let (key, _) = text
-        .lines()
-        .find_map(|line| line.split_once(" = "))
-        .context("the recipe has no key")?;
-    std::fs::write(&recipe, text.replacen(key, &format!("{key}x"), 1))?;
+    let typo = text.replacen("\nname = ", "\nnaem = ", 1);
+    ensure!(typo != text, "the recipe has no name");
+    std::fs::write(&recipe, typo)?;
     let noded = bin("nixl-noded");
     region.program("nixl-bake").refused(
         &["build", "--recipe", &recipe.to_string_lossy(), "--noded", &noded.to_string_lossy()],
         1,
-        &["recipe.toml:", key],
+        &["recipe.toml:", "naem"],
     )?;
     region.program("nixl-bake").refused(
         &["build", "--recipe", "/nonexistent/recipe.toml", "--noded", &noded.to_string_lossy()],
@@ -82,10 +87,16 @@ pub fn bad_input(region: &Region) -> Result<()> {
 
     // The region's own port is taken now: another region is told by whom.
     let port = region.port().to_string();
-    let other = Program::new(bin("nixl-region"))
-        .env(&[("NIXL_REGION_STATE_DIR".to_owned(), folder.path().join("other").to_string_lossy().into_owned())]);
+    let other = Program::new(bin("nixl-region")).env(&[(
+        "NIXL_REGION_STATE_DIR".to_owned(),
+        folder.path().join("other").to_string_lossy().into_owned(),
+    )]);
     let venv = nixl_tests::programs::venv();
-    other.refused(&["up", "--port", &port, "--venv", &venv.to_string_lossy()], 1, &[&port, "nixl-region"])
+    other.refused(
+        &["up", "--port", &port, "--venv", &venv.to_string_lossy()],
+        1,
+        &[&port, "nixl-region"],
+    )
 }
 
 /// On a node: a second daemon is told who has the port.

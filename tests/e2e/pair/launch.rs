@@ -21,11 +21,11 @@ fn read(told: &Value) -> Result<Pair> {
     for node in nodes {
         text(node, "private_ip")?;
         text(node, "public_ip")?;
-        ensure!(node["state"] == "paired", "{told}");
+        ensure!(node["phase"] == "paired", "{told}");
     }
     Ok(Pair {
         ids: nodes.iter().map(|node| text(node, "instance_id")).collect::<Result<_>>()?,
-        tracking_arn: text(told, "tracking_arn")?,
+        tracking_arn: text(&told["tracking"], "arn")?,
     })
 }
 
@@ -53,7 +53,8 @@ pub fn status(region: &Region, pair: &Pair) -> Result<()> {
 /// Describes of the article, by the real client.
 pub fn seen_by_the_aws_cli(region: &Region, pair: &Pair) -> Result<()> {
     let aws = region.venv_program("aws");
-    let found = aws.json(&["ec2", "describe-instances", "--filters", "Name=tag:Name,Values=nixl-node1"])?;
+    let found =
+        aws.json(&["ec2", "describe-instances", "--filters", "Name=tag:Name,Values=nixl-node1"])?;
     let instance = &found["Reservations"][0]["Instances"][0];
     ensure!(instance["InstanceId"] == pair.ids[0].as_str(), "{found}");
     ensure!(instance["MetadataOptions"]["HttpTokens"] == "required", "{instance}");
@@ -93,7 +94,12 @@ pub fn down(region: &Region) -> Result<()> {
         (vec!["ec2", "describe-network-interfaces"], "NetworkInterfaces"),
         (vec!["ec2", "describe-volumes"], "Volumes"),
         (
-            vec!["ec2", "describe-security-groups", "--filters", "Name=tag-key,Values=nixl:cluster"],
+            vec![
+                "ec2",
+                "describe-security-groups",
+                "--filters",
+                "Name=tag-key,Values=nixl:cluster",
+            ],
             "SecurityGroups",
         ),
         (vec!["sagemaker", "list-mlflow-tracking-servers"], "TrackingServerSummaries"),

@@ -28,7 +28,9 @@ impl Snapshot {
 
 fn look() -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    for folder in ["/run/netns", "/sys/fs/cgroup", "/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified"] {
+    for folder in
+        ["/run/netns", "/sys/fs/cgroup", "/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified"]
+    {
         // One level below our own cgroup too: an empty parent would hide nothing.
         for path in [folder.to_owned(), format!("{folder}/nixl-region")] {
             for entry in std::fs::read_dir(path).into_iter().flatten().flatten() {

@@ -17,34 +17,41 @@ fn main() -> ExitCode {
         return story.end();
     };
 
-    story.step("with no region up, every program says what to do", || inputs::region_not_up(&region));
+    story.check("with no region up, every program says what to do", || {
+        inputs::region_not_up(&region)
+    });
     story.step("the region comes up", || region.up());
-    story.step("up again is fine", || region.up());
-    story.step("without an image, launch says to bake one", || inputs::no_image(&region));
-    story.step("bad input is told in a line", || inputs::bad_input(&region));
+    story.check("up again is fine", || region.up());
+    story.check("without an image, launch says to bake one", || inputs::no_image(&region));
+    story.check("bad input is told in a line", || inputs::bad_input(&region));
     story.step("an image is baked", || bake::build(&region));
     story.step("unchanged, nothing is baked", || bake::again(&region));
     let pair = story.step("a pair is launched and paired", || launch::up(&region));
     if let Some(pair) = pair {
-        story.step("a second up finds the same pair", || launch::again(&region, &pair));
-        story.step("status shows it", || launch::status(&region, &pair));
-        story.step("the image is as the recipe says", || bake::image_in_machine(&region));
-        story.step("health passes on both nodes", || node::health(&region));
-        story.step("the environment names the tracking server", || node::environment(&region, &pair));
-        story.step("the journal has fields", || node::journal(&region, &pair));
-        story.step("the daemon is confined", || node::confined(&region));
-        story.step("cloud-init liked its user data", || node::cloud_init(&region));
-        story.step("a node may tag itself only", || node::self_only_tags(&region, &pair));
-        story.step("the AWS CLI sees what AWS would show", || launch::seen_by_the_aws_cli(&region, &pair));
-        story.step("a presigned URL opens the MLflow UI once", || mlflow::presigned(&region, &pair));
-        story.step("a presigned URL dies when its time is up", || mlflow::expires(&region));
-        story.step("a node hands out each URL once", || mlflow::from_the_node(&region));
-        story.step("no URL, token or key is in logs or health", || mlflow::secrets(&region));
-        story.step("kill -9 of a daemon: paired again within 3 s", || node::kill(&region));
-        story.step("a taken port is named with its owner", || inputs::taken_port(&region));
-        story.step("a node reboots and is paired again", || node::reboot(&region));
+        story.check("a second up finds the same pair", || launch::again(&region, &pair));
+        story.check("status shows it", || launch::status(&region, &pair));
+        story.check("the image is as the recipe says", || bake::image_in_machine(&region));
+        story.check("health passes on both nodes", || node::health(&region));
+        story.check("the environment names the tracking server", || {
+            node::environment(&region, &pair)
+        });
+        story.check("the journal has fields", || node::journal(&region, &pair));
+        story.check("the daemon is confined", || node::confined(&region));
+        story.check("cloud-init liked its user data", || node::cloud_init(&region));
+        story.check("a node may tag itself only", || node::self_only_tags(&region, &pair));
+        story.check("the AWS CLI sees what AWS would show", || {
+            launch::seen_by_the_aws_cli(&region, &pair)
+        });
+        story
+            .step("a presigned URL opens the MLflow UI once", || mlflow::presigned(&region, &pair));
+        story.check("a presigned URL dies when its time is up", || mlflow::expires(&region));
+        story.check("a node hands out each URL once", || mlflow::from_the_node(&region));
+        story.check("no URL, token or key is in logs or health", || mlflow::secrets(&region));
+        story.check("kill -9 of a daemon: paired again within 3 s", || node::kill(&region));
+        story.check("a taken port is named with its owner", || inputs::taken_port(&region));
+        story.check("a node reboots and is paired again", || node::reboot(&region));
         story.step("launch down leaves nothing in the region", || launch::down(&region));
-        story.step("a second down has nothing to do", || launch::down_again(&region));
+        story.check("a second down has nothing to do", || launch::down_again(&region));
     }
     if story.failed() {
         story.always("what the region and the nodes said", || node::tell(&region));

@@ -23,20 +23,40 @@ fn mint(region: &Region, expires_secs: &str) -> Result<String> {
 fn open(region: &Region, url: &str) -> Result<(String, String)> {
     let jar = region.state_dir().with_extension("cookies");
     let jar = jar.to_string_lossy();
-    let text = Program::new("/usr/bin/curl").ok(&["-s", "-L", "-m", "20", "-c", &jar, "-b", &jar, "-w", "\n%{http_code}", url])?;
+    let text = Program::new("/usr/bin/curl").ok(&[
+        "-s",
+        "-L",
+        "-m",
+        "20",
+        "-c",
+        &jar,
+        "-b",
+        &jar,
+        "-w",
+        "\n%{http_code}",
+        url,
+    ])?;
     let (page, code) = text.rsplit_once('\n').context("no status")?;
     Ok((code.to_owned(), page.to_owned()))
 }
 
 /// Once, it leads to the UI with a session; a second time it is refused.
 pub fn presigned(region: &Region, pair: &Pair) -> Result<()> {
-    ensure!(pair.tracking_arn.ends_with(":mlflow-tracking-server/nixl-efa-mlflow"), "{}", pair.tracking_arn);
+    ensure!(
+        pair.tracking_arn.ends_with(":mlflow-tracking-server/nixl-efa-mlflow"),
+        "{}",
+        pair.tracking_arn
+    );
     let url = mint(region, "300")?;
     let (code, page) = open(region, &url)?;
-    ensure!(code == "200" && page.contains("<title>MLflow</title>"), "first opening: {code}\n{page}");
+    ensure!(
+        code == "200" && page.contains("<title>MLflow</title>"),
+        "first opening: {code}\n{page}"
+    );
     // The UI's own calls go through the session, too.
     let (base, _) = url.split_once("/auth?").context("shape of the URL")?;
-    let (code, body) = open(region, &format!("{base}/ajax-api/2.0/mlflow/experiments/search?max_results=5"))?;
+    let (code, body) =
+        open(region, &format!("{base}/ajax-api/2.0/mlflow/experiments/search?max_results=5"))?;
     ensure!(code == "200" && body.contains("experiments"), "API of the UI: {code}\n{body}");
 
     std::fs::remove_file(region.state_dir().with_extension("cookies"))?;
@@ -63,7 +83,7 @@ pub fn expires(region: &Region) -> Result<()> {
             "--expires-in-seconds",
             "301",
         ],
-        254,
+        255,
         &["ValidationException"],
     )
 }
@@ -71,7 +91,17 @@ pub fn expires(region: &Region) -> Result<()> {
 fn location(region: &Region) -> Result<String> {
     let url = region.exec_ok(
         "nixl-node1",
-        &["curl", "-s", "-m", "10", "-o", "/dev/null", "-w", "%{http_code} %{redirect_url}", "http://localhost:9100/mlflow"],
+        &[
+            "curl",
+            "-s",
+            "-m",
+            "10",
+            "-o",
+            "/dev/null",
+            "-w",
+            "%{http_code} %{redirect_url}",
+            "http://localhost:9100/mlflow",
+        ],
     )?;
     let (code, url) = url.split_once(' ').context("no redirect")?;
     ensure!(code == "302" && url.contains("authToken="), "/mlflow gave {code}");
@@ -105,6 +135,9 @@ pub fn secrets(region: &Region) -> Result<()> {
         }
     }
     let log = region.control().ok(&["logs"])?;
-    ensure!(!log.contains("authToken=") && !log.contains(&secret), "the region's log tells a secret");
+    ensure!(
+        !log.contains("authToken=") && !log.contains(&secret),
+        "the region's log tells a secret"
+    );
     Ok(())
 }

@@ -29,25 +29,54 @@ pub fn health(region: &Region) -> Result<()> {
             let (code, document) = document(region, node)?;
             ensure!(code == 200 && document["status"] == "pass", "{node}: {code} {document:#}");
             ensure!(document["node"]["phase"] == "paired", "{document:#}");
-            let text = document.to_string();
-            ensure!(text.contains("p50"), "no round trip in {document:#}");
+            let round_trip = &document["checks"]["link:roundTripP50"][0];
+            ensure!(
+                round_trip["observedUnit"] == "us"
+                    && round_trip["observedValue"].as_f64().is_some_and(|us| us > 0.0),
+                "no round trip in {document:#}"
+            );
             Ok(())
         })?;
         for path in ["/livez", "/readyz"] {
             let (code, body) = curl(region, node, path)?;
             ensure!(code == 200, "{node}{path}: {code} {body}");
         }
-        let media = region.exec_ok(node, &["curl", "-s", "-o", "/dev/null", "-w", "%{content_type}", "http://localhost:9100/health"])?;
+        let media = region.exec_ok(
+            node,
+            &[
+                "curl",
+                "-s",
+                "-o",
+                "/dev/null",
+                "-w",
+                "%{content_type}",
+                "http://localhost:9100/health",
+            ],
+        )?;
         ensure!(media == "application/health+json", "{media}");
         // A browser that was tricked into resolving a foreign name to loopback is refused.
         let code = region.exec_ok(
             node,
-            &["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "-H", "Host: evil.example", "http://localhost:9100/health"],
+            &[
+                "curl",
+                "-s",
+                "-o",
+                "/dev/null",
+                "-w",
+                "%{http_code}",
+                "-H",
+                "Host: evil.example",
+                "http://localhost:9100/health",
+            ],
         )?;
         ensure!(["403", "421"].contains(&code.as_str()), "a foreign Host got {code}");
         // Loopback only: the node's own address does not answer.
-        let ip = region.exec_ok(node, &["sh", "-c", "ip -4 -br addr show dev eth0 | awk '{print $3}' | cut -d/ -f1"])?;
-        let away = region.exec(node, &["curl", "-s", "-m", "2", &format!("http://{}:9100/livez", ip.trim())])?;
+        let ip = region.exec_ok(
+            node,
+            &["sh", "-c", "ip -4 -br addr show dev eth0 | awk '{print $3}' | cut -d/ -f1"],
+        )?;
+        let away = region
+            .exec(node, &["curl", "-s", "-m", "2", &format!("http://{}:9100/livez", ip.trim())])?;
         ensure!(away.code == 7, "9100 answers on {}: {away}", ip.trim());
     }
     Ok(())
@@ -71,11 +100,13 @@ pub fn environment(region: &Region, pair: &Pair) -> Result<()> {
 /// Structured fields, not only text.
 pub fn journal(region: &Region, pair: &Pair) -> Result<()> {
     for (node, peer) in NODES.iter().zip(pair.ids.iter().rev()) {
-        let lines = region.exec_ok(node, &["journalctl", "-u", "nixl-noded", "-o", "json", "--no-pager"])?;
-        let entries: Vec<Value> = lines.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
-        let paired = entries.iter().any(|entry| {
-            entry["PEER_ID"] == peer.as_str() && entry["MESSAGE_ID"].is_string()
-        });
+        let lines = region
+            .exec_ok(node, &["journalctl", "-u", "nixl-noded", "-o", "json", "--no-pager"])?;
+        let entries: Vec<Value> =
+            lines.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        let paired = entries
+            .iter()
+            .any(|entry| entry["PEER_ID"] == peer.as_str() && entry["MESSAGE_ID"].is_string());
         ensure!(paired, "{node}: no entry with PEER_ID={peer} and a MESSAGE_ID:\n{lines}");
         let status = region.exec_ok(node, &["systemctl", "status", "nixl-noded", "--no-pager"])?;
         ensure!(status.contains("active (running)") && status.contains("Status:"), "{status}");
@@ -85,12 +116,13 @@ pub fn journal(region: &Region, pair: &Pair) -> Result<()> {
 
 /// Unprivileged, without capabilities, behind a system call filter.
 pub fn confined(region: &Region) -> Result<()> {
-    let pids = region.exec_ok("nixl-node1", &["pgrep", "-x", "nixl-noded"])?;
+    let pids = region.exec_ok("nixl-node1", &["pgrep", "-u", "nixl-noded"])?;
     ensure!(pids.lines().count() >= 2, "daemon and worker: {pids}");
     for pid in pids.lines() {
         let status = region.exec_ok("nixl-node1", &["cat", &format!("/proc/{pid}/status")])?;
         let field = |name: &str| -> Result<String> {
-            let line = status.lines().find_map(|line| line.strip_prefix(name)).context("no such field")?;
+            let line =
+                status.lines().find_map(|line| line.strip_prefix(name)).context("no such field")?;
             Ok(line.trim_start_matches(':').trim().to_owned())
         };
         ensure!(!field("Uid")?.starts_with("0\t"), "runs as root");
@@ -127,7 +159,15 @@ pub fn self_only_tags(region: &Region, pair: &Pair) -> Result<()> {
         ("AWS_SESSION_TOKEN".to_owned(), text("Token")),
     ]);
     let tag = |id: &str, key: &str| {
-        aws.run(&["ec2", "create-tags", "--dry-run", "--resources", id, "--tags", &format!("Key={key},Value=x")])
+        aws.run(&[
+            "ec2",
+            "create-tags",
+            "--dry-run",
+            "--resources",
+            id,
+            "--tags",
+            &format!("Key={key},Value=x"),
+        ])
     };
     for (id, key, answer) in [
         (&pair.ids[0], "nixl:state", "DryRunOperation"),
@@ -138,7 +178,8 @@ pub fn self_only_tags(region: &Region, pair: &Pair) -> Result<()> {
         let output = tag(id, key)?;
         ensure!(output.stderr.contains(answer), "{key} on {id} should give {answer}: {output}");
     }
-    let output = aws.run(&["ec2", "terminate-instances", "--dry-run", "--instance-ids", &pair.ids[0]])?;
+    let output =
+        aws.run(&["ec2", "terminate-instances", "--dry-run", "--instance-ids", &pair.ids[0]])?;
     ensure!(output.stderr.contains("UnauthorizedOperation"), "{output}");
     Ok(())
 }
@@ -153,7 +194,8 @@ fn pairings(region: &Region, node: &str) -> Result<String> {
 pub fn kill(region: &Region) -> Result<()> {
     let stop = AtomicBool::new(false);
     let (asked, silent) = (AtomicU32::new(0), AtomicU32::new(0));
-    let pid = || region.exec_ok("nixl-node1", &["systemctl", "show", "-P", "MainPID", "nixl-noded"]);
+    let pid =
+        || region.exec_ok("nixl-node1", &["systemctl", "show", "-P", "MainPID", "nixl-noded"]);
     let before = pid()?;
     let took = std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -178,7 +220,11 @@ pub fn kill(region: &Region) -> Result<()> {
         done.map(|((), took)| took)
     })?;
     let (asked, silent) = (asked.load(Ordering::Relaxed), silent.load(Ordering::Relaxed));
-    println!("        paired again after {:.1} s; the other answered {} of {asked} times", took.as_secs_f64(), asked - silent);
+    println!(
+        "        paired again after {:.1} s; the other answered {} of {asked} times",
+        took.as_secs_f64(),
+        asked - silent
+    );
     ensure!(silent == 0, "nixl-node2 was silent {silent} of {asked} times");
     ensure!(took < Duration::from_secs(3), "paired again only after {took:?}");
     Ok(())
@@ -208,7 +254,18 @@ pub fn tell(region: &Region) -> Result<()> {
     }
     for node in NODES {
         for command in [
-            vec!["journalctl", "--no-pager", "-n", "60", "-u", "nixl-noded", "-u", "nixl-environment", "-u", "nixl-noded.socket"],
+            vec![
+                "journalctl",
+                "--no-pager",
+                "-n",
+                "60",
+                "-u",
+                "nixl-noded",
+                "-u",
+                "nixl-environment",
+                "-u",
+                "nixl-noded.socket",
+            ],
             vec!["cloud-init", "status", "--long"],
             vec!["curl", "-s", "-m", "5", "http://localhost:9100/health"],
         ] {

@@ -63,6 +63,7 @@ impl Engine<'_> {
             self.wait_paired(&nodes, timeout),
             self.wait_tracking(plan.tracking.name()),
         )?;
+        let nodes = self.settled(nodes).await;
         Ok(report(&self.cluster, &self.region, &nodes, Some(group.id), tracking, now_secs()))
     }
 }

@@ -16,7 +16,31 @@ enum Standing {
     Waiting(String),
 }
 
+/// Longest wait for nodes to take note that what they warned of has passed,
+/// such as a tracking server that was still being created: their longest
+/// interval between two looks, and some.
+const SETTLE: Duration = Duration::from_secs(20);
+
 impl Engine<'_> {
+    /// The paired nodes as they are once they warn of nothing any more, or
+    /// after a short while. A pair that still warns is a pair: the report says so.
+    pub(super) async fn settled(&self, nodes: Vec<Instance>) -> Vec<Instance> {
+        let start = Instant::now();
+        let mut current = nodes;
+        let warns = |node: &Instance| state_of(node).is_some_and(|state| state.reason.is_some());
+        while current.iter().any(warns) && start.elapsed() < SETTLE {
+            tokio::time::sleep(self.pace.poll).await;
+            let ours = [Filter::tag(tag::CLUSTER, self.cluster.as_str())];
+            let Ok(seen) = self.services.ec2.describe_instances(&ours).await else { continue };
+            for node in &mut current {
+                if let Some(now) = seen.iter().find(|instance| instance.id == node.id) {
+                    *node = now.clone();
+                }
+            }
+        }
+        current
+    }
+
     /// The nodes, once all are paired.
     pub(super) async fn wait_paired(
         &self,

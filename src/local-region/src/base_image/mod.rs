@@ -13,7 +13,7 @@ use crate::backend::RootFs;
 /// Release of the image.
 const SUITE: &str = "bookworm";
 /// What an EC2 Debian image has and this project uses.
-const PACKAGES: [&str; 9] = [
+const PACKAGES: [&str; 10] = [
     "systemd",
     "systemd-sysv",
     "dbus",
@@ -23,6 +23,7 @@ const PACKAGES: [&str; 9] = [
     "ca-certificates",
     "procps",
     "libnss-myhostname",
+    "locales",
 ];
 
 /// A base image that could not be made.
