@@ -19,7 +19,7 @@ impl Backoff {
     }
 
     /// Time to wait now: half to all of the current step.
-    pub fn next(&mut self) -> Duration {
+    pub fn step(&mut self) -> Duration {
         let step = self.next;
         self.next = (step * 2).min(self.most);
         step.mul_f64(rand::random_range(0.5..=1.0))
@@ -39,10 +39,10 @@ mod tests {
     fn grows_to_its_bound_and_starts_again() {
         let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(1));
         for most_millis in [200, 400, 800, 1000, 1000] {
-            let wait = backoff.next().as_millis();
+            let wait = backoff.step().as_millis();
             assert!((most_millis / 2..=most_millis).contains(&wait), "{wait} of {most_millis}");
         }
         backoff.reset();
-        assert!(backoff.next().as_millis() <= 200);
+        assert!(backoff.step().as_millis() <= 200);
     }
 }

@@ -11,11 +11,14 @@ use std::time::{Duration, Instant};
 /// Longest time between two beats of a loop that runs.
 pub const INTERVAL: Duration = Duration::from_secs(1);
 
+/// A name and the milliseconds of the last beat.
+type Task = (&'static str, Arc<AtomicU64>);
+
 /// All beating tasks.
 #[derive(Clone)]
 pub struct Beats {
     start: Instant,
-    tasks: Arc<Mutex<Vec<(&'static str, Arc<AtomicU64>)>>>,
+    tasks: Arc<Mutex<Vec<Task>>>,
 }
 
 /// One task's side.

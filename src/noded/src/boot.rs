@@ -83,7 +83,7 @@ pub async fn instance(imds: &dyn Imds, board: &Board, beat: &Beat) -> Instance {
                 board.set(name::IMDS, reading);
             }
         }
-        beat.during(tokio::time::sleep(backoff.next())).await;
+        beat.during(tokio::time::sleep(backoff.step())).await;
     }
 }
 

@@ -2,6 +2,8 @@
 //! process that owns the fabric, keeps the pairing alive and tells the truth
 //! about all of it on 127.0.0.1:9100. See ARCHITECTURE.md.
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 pub mod backoff;
 pub mod beat;
 pub mod board;

@@ -1,5 +1,7 @@
 //! The program as a person calls it.
 
+#![allow(clippy::unwrap_used)]
+
 use assert_cmd::Command;
 use nixl_noded::health::get;
 use std::net::{SocketAddr, TcpListener};

@@ -1,6 +1,8 @@
 //! Two engines, two real workers, libfabric's tcp provider over loopback; only
 //! the registry is in memory. Without libfabric.so.1 it says so and passes.
 
+#![allow(clippy::unwrap_used)]
+
 use nixl_cluster::tag;
 use nixl_noded::beat::Beats;
 use nixl_noded::board::{Board, name};

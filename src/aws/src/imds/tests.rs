@@ -1,5 +1,7 @@
 //! The client against a small IMDSv2 on loopback.
 
+#![allow(clippy::unwrap_used)]
+
 use super::{Client, Imds};
 use crate::ErrorKind;
 use std::io::{BufRead, BufReader, Write};

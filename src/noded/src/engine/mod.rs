@@ -113,7 +113,7 @@ impl Engine {
             if started.elapsed() > LONG_LIFE {
                 backoff.reset();
             }
-            let wait = self.beat.during(tokio::time::sleep(backoff.next()));
+            let wait = self.beat.during(tokio::time::sleep(backoff.step()));
             tokio::select! {
                 () = self.stop.cancelled() => break,
                 () = wait => {}

@@ -103,7 +103,7 @@ impl Writer {
                         self.succeeded(&batch);
                     }
                     Err(error) => {
-                        let wait = backoff.next().max(if error.denied {
+                        let wait = backoff.step().max(if error.denied {
                             DENIED_RETRY
                         } else {
                             FIRST_RETRY
