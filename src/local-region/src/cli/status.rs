@@ -23,6 +23,7 @@ pub(super) fn run(layout: &Layout, output: Output) -> anyhow::Result<ExitCode> {
                 "endpoint_url": credentials.endpoint_url,
                 "region": credentials.region,
                 "account_id": credentials.account_id,
+                "pid": state::process(layout).map(|process| process.pid),
                 "state_dir": layout.state_dir(),
                 "machines": machines,
             });

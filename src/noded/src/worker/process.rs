@@ -53,6 +53,8 @@ impl Spawner for ProcessSpawner {
         ours.set_nonblocking(true)?;
         let mut command = tokio::process::Command::new(&self.program);
         command
+            // What `ps` shows, whatever path it is started by.
+            .arg0("nixl-noded")
             .args(&self.args)
             .env_clear()
             .envs(std::env::vars_os().filter(|(key, _)| passes(&key.to_string_lossy())))
