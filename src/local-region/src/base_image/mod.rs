@@ -13,7 +13,7 @@ use crate::backend::RootFs;
 /// Release of the image.
 const SUITE: &str = "bookworm";
 /// What an EC2 Debian image has and this project uses.
-const PACKAGES: [&str; 10] = [
+const PACKAGES: [&str; 11] = [
     "systemd",
     "systemd-sysv",
     "dbus",
@@ -24,6 +24,8 @@ const PACKAGES: [&str; 10] = [
     "procps",
     "libnss-myhostname",
     "locales",
+    // Without it `cloud-init schema` accepts anything.
+    "python3-jsonschema",
 ];
 
 /// A base image that could not be made.

@@ -78,6 +78,8 @@ enum Command {
         #[arg(long)]
         purge: bool,
     },
+    /// Makes the base image unless it is in the cache; prints its folder.
+    BaseImage,
     /// The region itself; `up` starts it.
     #[command(hide = true)]
     Serve(Settings),
@@ -110,6 +112,7 @@ impl Cli {
             Command::Shell { machine } => exec::shell(&layout, &machine),
             Command::Logs { machine, follow } => logs::run(&layout, machine.as_deref(), follow),
             Command::Down { purge } => down::run(&layout, purge.then_some(&cache_dir)),
+            Command::BaseImage => up::base_image(&cache_dir),
             Command::Serve(settings) => serve::run(&layout, &cache_dir, &settings),
         }
     }

@@ -65,6 +65,15 @@ pub(super) fn run(
     Ok(ExitCode::SUCCESS)
 }
 
+/// `nixl-region base-image`: for who wants to look into it.
+pub(super) fn base_image(cache_dir: &Path) -> anyhow::Result<ExitCode> {
+    let root = base_image::ensure(cache_dir, &|line| eprintln!("{line}"))?;
+    for layer in root.layers {
+        println!("{}", layer.display());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
 fn start(
     layout: &Layout,
     cache_dir: &Path,
