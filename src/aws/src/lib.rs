@@ -7,8 +7,6 @@
 //! variables and files; nothing here knows whether AWS or the local region
 //! answers.
 
-#[cfg(feature = "iam")]
-pub mod builder_profile;
 pub mod config;
 pub mod error;
 

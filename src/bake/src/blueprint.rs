@@ -1,13 +1,13 @@
 //! Every resource an image needs, with its name, before anything is made.
 //! `plan` looks these up, `build` makes what is missing: both from the same list.
 
+use crate::builder_profile::Profile;
 use crate::cloud::Cloud;
 use crate::content::Content;
 use crate::document::{self, MAX_INLINE_CHARS, Store};
 use crate::error::Result;
 use crate::hash::Sum;
 use nixl_aws::Tag;
-use nixl_aws::builder_profile::Profile;
 use nixl_aws::imagebuilder::{
     CreateComponent, CreateDistribution, CreateImage, CreateInfrastructure, CreateRecipe,
     DocumentSource,
@@ -111,7 +111,6 @@ impl Blueprint {
             uploads,
             profile: Profile {
                 name: BUILDER_PROFILE.to_owned(),
-                description: "Build instances of nixl-bake".to_owned(),
                 // Without SSM core a build ends after 75 minutes of waiting for the agent.
                 managed_policies: [
                     "EC2InstanceProfileForImageBuilder",

@@ -1,6 +1,5 @@
 //! What the flow needs from AWS, each behind a trait that tests script.
 
-use nixl_aws::builder_profile::{self, Profile};
 use nixl_aws::ec2::{Ec2, Filter, Image};
 use nixl_aws::imagebuilder::ImageBuilder;
 use nixl_aws::s3::S3;
@@ -8,6 +7,7 @@ use nixl_aws::ssm::Ssm;
 use nixl_aws::{Aws, Result};
 use nixl_cluster::tag;
 
+use crate::builder_profile::{BuilderProfile, InIam};
 use crate::error::BakeError;
 use nixl_aws::sts::{Identity, Sts as _};
 
@@ -18,15 +18,6 @@ pub trait Images: Send + Sync {
     async fn by_id(&self, id: &str) -> Result<Option<Image>>;
     /// The account's own AMIs that carry a digest, this one or any.
     async fn by_digest(&self, digest: Option<&str>) -> Result<Vec<Image>>;
-}
-
-/// The build instance's profile.
-#[async_trait::async_trait]
-pub trait BuilderProfile: Send + Sync {
-    /// Whether it exists and is complete.
-    async fn is_complete(&self, name: &str) -> Result<bool>;
-    /// Makes what is missing; `false` if it was complete already.
-    async fn ensure(&self, profile: &Profile) -> Result<bool>;
 }
 
 /// An account and region, and the services there.
@@ -58,7 +49,7 @@ impl Cloud {
             region,
             images: Box::new(Ec2Images(nixl_aws::ec2::Client::new(&aws))),
             builder: Box::new(nixl_aws::imagebuilder::Client::new(&aws)),
-            profile: Box::new(IamProfile(builder_profile::Client::new(&aws))),
+            profile: Box::new(InIam(nixl_aws::iam::Client::new(&aws))),
             s3: Box::new(nixl_aws::s3::Client::new(&aws)),
             ssm: Box::new(nixl_aws::ssm::Client::new(&aws)),
         })
@@ -83,17 +74,5 @@ impl Images for Ec2Images {
         let mut images = self.0.describe_images(&["self"], &[filter]).await?;
         images.sort_by(|a, b| b.creation_date.cmp(&a.creation_date));
         Ok(images)
-    }
-}
-
-struct IamProfile(builder_profile::Client);
-
-#[async_trait::async_trait]
-impl BuilderProfile for IamProfile {
-    async fn is_complete(&self, name: &str) -> Result<bool> {
-        self.0.is_complete(name).await
-    }
-    async fn ensure(&self, profile: &Profile) -> Result<bool> {
-        self.0.ensure(profile).await
     }
 }

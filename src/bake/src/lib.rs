@@ -9,6 +9,7 @@
 
 pub mod base;
 pub mod blueprint;
+pub mod builder_profile;
 pub mod cli;
 pub mod cloud;
 pub mod content;

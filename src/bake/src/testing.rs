@@ -1,10 +1,10 @@
 //! A checkout in a temporary folder and a scripted cloud.
 
-use crate::cloud::{BuilderProfile, Cloud, Images};
+use crate::builder_profile::{BuilderProfile, Profile};
+use crate::cloud::{Cloud, Images};
 use crate::content::Content;
 use crate::error::Result as BakeResult;
 use crate::progress::Progress;
-use nixl_aws::builder_profile::Profile;
 use nixl_aws::ec2::Image;
 use nixl_aws::imagebuilder::*;
 use nixl_aws::s3::{Object, S3};
