@@ -20,6 +20,8 @@ pub trait Host {
     fn has_program(&self, name: &str) -> bool;
     /// Whether overlayfs can be mounted.
     fn has_overlayfs(&self) -> bool;
+    /// Whether `/` is a mount, which it is not in a plain chroot(2).
+    fn root_is_mounted(&self) -> bool;
     /// Whether the file is there and executable.
     fn is_executable(&self, path: &Path) -> bool;
 }
@@ -48,6 +50,13 @@ pub fn missing(host: &dyn Host, venv: &Path) -> Vec<Missing> {
     }
     if !host.has_overlayfs() {
         add("overlayfs".into(), "modprobe overlay".into());
+    }
+    if !host.root_is_mounted() {
+        // Network and mount namespaces are entered with mount(2) on `/`.
+        add(
+            "a mount at / (this is a plain chroot, or /proc is not mounted)".into(),
+            "before chroot: mount --bind FOLDER FOLDER; mount -t proc proc FOLDER/proc".into(),
+        );
     }
     let mlflow = venv.join("bin/mlflow");
     if !host.is_executable(&mlflow) {
@@ -91,6 +100,11 @@ impl Host for ThisHost {
         known() || (crate::net::run("modprobe", &["overlay"]).is_ok() && known())
     }
 
+    fn root_is_mounted(&self) -> bool {
+        let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+        mounts.lines().any(|mount| mount.split(' ').nth(4) == Some("/"))
+    }
+
     fn is_executable(&self, path: &Path) -> bool {
         use std::os::unix::fs::PermissionsExt;
         path.metadata().is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
@@ -109,6 +123,9 @@ mod tests {
         fn has_program(&self, name: &str) -> bool {
             name == "ip"
         }
+        fn root_is_mounted(&self) -> bool {
+            false
+        }
         fn has_overlayfs(&self) -> bool {
             true
         }
@@ -124,6 +141,7 @@ mod tests {
             "sudo",
             "systemd-nspawn; fix: apt-get install systemd-container",
             "mmdebstrap; fix: apt-get install mmdebstrap",
+            "plain chroot",
             "/v/bin/mlflow; fix: python3 -m venv /v && /v/bin/pip install mlflow boto3",
         ] {
             assert!(text.contains(part), "{part} in {text}");

@@ -1,0 +1,25 @@
+//! boto3 judges the local region: a client that is not ours, against real
+//! machines, a real build and a real MLflow server.
+
+use anyhow::{Result, ensure};
+use nixl_tests::{Region, Story};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let mut story = Story::begin("judge");
+    let Some(mut region) = story.always("a state folder and a free port", Region::new) else {
+        return story.end();
+    };
+    story.step("the region comes up", || region.up());
+    story.step("boto3 finds every answer as AWS would give it", || judged(&region));
+    story.always("region down", || region.down());
+    drop(region);
+    story.end()
+}
+
+fn judged(region: &Region) -> Result<()> {
+    let output = region.venv_program("python").run(&["tests/judges/boto3_smoke.py"])?;
+    ensure!(output.code == 0, "{output}");
+    println!("        {}", output.stdout.lines().last().unwrap_or_default());
+    Ok(())
+}
