@@ -10,7 +10,9 @@ const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 pub fn enter(leader: u32, argv: &[String]) -> Command {
     let mut command = Command::new("nsenter");
     command
-        .args(["-t", &leader.to_string(), "-a", "--", "env", "-i"])
+        // Root and working folder, too: where this computer is itself a chroot,
+        // systemd-nspawn cannot pivot, and the namespace alone has another root.
+        .args(["-t", &leader.to_string(), "-a", "-r", "-w", "--", "env", "-i"])
         .args([&format!("PATH={PATH}"), "HOME=/root", "LANG=C.UTF-8"])
         .arg(format!("TERM={}", std::env::var("TERM").unwrap_or_else(|_| "dumb".into())))
         .args(argv);
