@@ -92,7 +92,7 @@ impl Sandbox {
             .overlay
             .nspawn(&self.name, doors)
             // Bound, not copied: this computer's resolver must not get into the image.
-            .args(["--as-pid2", "--resolv-conf=bind-host"])
+            .args(["--as-pid2", "--console=pipe", "--resolv-conf=bind-host"])
             .arg(format!("--chdir={WORK_DIR}"))
             .args(argv)
             // What a step leaves in /tmp is there for the next, as on an instance.

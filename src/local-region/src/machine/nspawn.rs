@@ -61,7 +61,7 @@ impl Overlay {
             .args(["-m", "--propagation", "private", "sh", "-c", MOUNT_THEN, "sh", &self.options])
             .arg(self.root())
             .args(["systemd-nspawn", "--quiet", "--register=no", "--keep-unit"])
-            .args(["--link-journal=no", "--timezone=off", "--console=pipe"])
+            .args(["--link-journal=no", "--timezone=off"])
             .arg(format!("--machine={machine}"))
             .arg("-D")
             .arg(self.root())

@@ -141,6 +141,8 @@ impl Machine {
         let mut child = overlay
             .nspawn(&name, self.cgroup.create()?)
             .arg("--boot")
+            // A console of its own, of which we get what is written to it.
+            .arg("--console=read-only")
             .arg("--resolv-conf=off")
             .arg(format!("--hostname={}", self.spec.host_name))
             .arg(format!("--network-namespace-path=/run/netns/{name}"))
