@@ -13,7 +13,7 @@ pub struct Report {
     pub cluster: String,
     /// Region.
     pub region: String,
-    /// Worst phase of all nodes, or `pending` while one has said nothing.
+    /// Worst phase of all nodes; `pending` is one that has said nothing yet.
     pub state: String,
     /// Provider the nodes were told to use.
     pub provider: Option<String>,
@@ -133,10 +133,12 @@ fn node(cluster: &ClusterName, node: &Instance, now_secs: u64) -> NodeReport {
 }
 
 fn overall(nodes: &[NodeReport]) -> String {
-    const WORST_FIRST: [&str; 5] = ["failed", "degraded", "booting", "registered", "paired"];
-    if nodes.iter().any(|node| node.phase.is_none()) {
-        return "pending".to_owned();
-    }
-    let has = |phase: &&str| nodes.iter().any(|node| node.phase.as_deref() == Some(phase));
+    // A node that has said nothing yet is better than one that failed, and worse
+    // than one that is on its way.
+    const WORST_FIRST: [&str; 6] =
+        ["failed", "degraded", "pending", "booting", "registered", "paired"];
+    let has = |phase: &&str| {
+        nodes.iter().any(|node| node.phase.as_deref().unwrap_or("pending") == *phase)
+    };
     WORST_FIRST.into_iter().find(has).unwrap_or("pending").to_owned()
 }
