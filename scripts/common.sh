@@ -5,6 +5,8 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 export BIN=$ROOT/target/debug
 VENV=$ROOT/target/venv
 MIN_RUST=1.94.1
+# The C library of the local region's base image (Debian 12): a daemon built against a newer one does not start there.
+IMAGE_GLIBC=2.36
 
 # What the local region and its tests need from the distribution, and why:
 # mmdebstrap (base image), systemd-container (machines), iproute2 (networks),
@@ -12,6 +14,8 @@ MIN_RUST=1.94.1
 # gcc and libc6-dev (linker of rustc, C parts of ring).
 PACKAGES=(ca-certificates curl gcc iproute2 libc6-dev libfabric1 mmdebstrap procps python3 python3-venv
   systemd-container util-linux)
+# Ubuntu does not trust Debian's packages, of which the base image is made, unless told to.
+grep -q '^ID=ubuntu' /etc/os-release 2>/dev/null && PACKAGES+=(debian-archive-keyring)
 
 say() { printf '\033[1m==> %s\033[0m\n' "$*"; }
 
@@ -42,6 +46,13 @@ require_rust() {
   [ -n "$have" ] || die "no Rust compiler found: install Rust $MIN_RUST or newer with rustup (https://rustup.rs), then run it again"
   [ "$(printf '%s\n%s\n' "$MIN_RUST" "$have" | sort -V | head -n1)" = "$MIN_RUST" ] ||
     die "Rust $have is too old: $MIN_RUST or newer is needed; run: rustup update stable"
+}
+
+require_glibc() {
+  local have
+  have=$(getconf GNU_LIBC_VERSION | cut -d' ' -f2)
+  [ "$(printf '%s\n%s\n' "$have" "$IMAGE_GLIBC" | sort -V | head -n1)" = "$have" ] ||
+    die "this computer's C library ($have) is newer than that of the node image ($IMAGE_GLIBC), so a daemon built here would not start there: run it on Debian 12 or Ubuntu 22.04"
 }
 
 # Takes further packages; the list above is always in.
