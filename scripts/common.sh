@@ -57,7 +57,7 @@ require_glibc() {
 
 # Takes further packages; the list above is always in.
 install_packages() {
-  command -v apt-get >/dev/null || die "this computer has no apt-get: Debian 12 or newer, or Ubuntu, is needed"
+  command -v apt-get >/dev/null || die "this computer has no apt-get: Debian 12 or Ubuntu 22.04 is needed"
   local missing=() package
   for package in "${PACKAGES[@]}" "$@"; do
     dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
