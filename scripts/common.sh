@@ -81,7 +81,7 @@ make_venv() {
   as_person python3 -m venv "$VENV" || die "python3 -m venv failed: install python3-venv"
   as_person "$VENV/bin/pip" install -q --disable-pip-version-check -r "$ROOT/tests/requirements.txt" ||
     die "pip could not install tests/requirements.txt (above)"
-  printf '%s\n' "$sum" >"$stamp"
+  printf '%s\n' "$sum" | as_person tee "$stamp" >/dev/null
 }
 
 # One call for the whole workspace: building a single package would build the AWS crates again with other features.

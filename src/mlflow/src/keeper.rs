@@ -191,18 +191,22 @@ impl UrlKeeper {
         match minted.and_then(PresignedUrl::new) {
             Ok(url) => {
                 state.minted += 1;
-                state.failure = None;
+                if let Some(failure) = state.failure.take() {
+                    tracing::info!(tries = failure.in_a_row, "presigned MLflow URLs again");
+                }
                 Ok(url)
             }
             Err(error) => {
                 let in_a_row = state.failure.as_ref().map_or(1, |f| f.in_a_row.saturating_add(1));
                 let wait = retry_after(error.denied, in_a_row, &mut rand::rng());
-                tracing::warn!(
-                    denied = error.denied,
-                    in_a_row,
-                    retry_secs = wait.as_secs(),
-                    "no presigned MLflow URL: {error}"
-                );
+                // A server takes up to 25 minutes to be created: told once, then in /health.
+                if state.failure.as_ref().is_none_or(|f| f.error.message != error.message) {
+                    tracing::warn!(
+                        denied = error.denied,
+                        retry_secs = wait.as_secs(),
+                        "no presigned MLflow URL: {error}"
+                    );
+                }
                 let at = self.clock.now();
                 state.failure =
                     Some(Failure { error: error.clone(), at, retry_at: at + wait, in_a_row });
