@@ -11,7 +11,10 @@ pub(super) const FILES: [(&str, &str); 6] = [
         "datasource_list: [ Ec2, None ]\n\
          datasource:\n  Ec2:\n    strict_id: false\n\
          # Addresses are set from outside the machine, by the region.\n\
-         network: {config: disabled}\n",
+         network: {config: disabled}\n\
+         # Neither the locales package nor an ssh server is in the image.\n\
+         locale: false\n\
+         ssh_genkeytypes: []\n",
     ),
     ("etc/hosts", "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n"),
     // Nothing outside can be reached; an empty file stops the resolver from waiting.
