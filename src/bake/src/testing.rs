@@ -196,9 +196,6 @@ impl S3 for Fake {
     async fn put_bucket_tagging(&self, _: &str, _: &[Tag]) -> Result<()> {
         self.called("put_bucket_tagging").map(drop)
     }
-    async fn get_bucket_tagging(&self, _: &str) -> Result<Vec<Tag>> {
-        self.called("get_bucket_tagging").map(|_| Vec::new())
-    }
     async fn delete_bucket(&self, _: &str) -> Result<()> {
         self.called("delete_bucket").map(drop)
     }
@@ -319,9 +316,6 @@ impl ImageBuilder for Fake {
             status: "RUNNING".into(),
             message: None,
         }])
-    }
-    async fn delete(&self, _: ResourceKind, _: &str) -> Result<()> {
-        self.called("delete").map(drop)
     }
 }
 

@@ -1,5 +1,6 @@
 //! A real MLflow server behind the front; needs `NIXL_REGION_VENV` (a venv
-//! with mlflow and boto3) and root for its cgroup, and says so when skipped.
+//! with mlflow and boto3) and root for its cgroup, and says so when skipped;
+//! under `./test` (`NIXL_TEST_ALL`) that is a failure.
 #![allow(clippy::unwrap_used)] // a test ends at the first surprise
 
 use std::path::Path;
@@ -9,15 +10,18 @@ use nixl_local_region::layout::Layout;
 use nixl_local_region::machine::sweep;
 use nixl_local_region::mlflow::{MlflowServers, Store};
 
+fn skipped(why: &str) {
+    assert!(std::env::var_os("NIXL_TEST_ALL").is_none(), "{why}");
+    eprintln!("SKIPPED: {why}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_answers_and_leaves_nothing() {
     let Some(venv) = std::env::var_os("NIXL_REGION_VENV") else {
-        eprintln!("SKIPPED: NIXL_REGION_VENV is not set");
-        return;
+        return skipped("NIXL_REGION_VENV is not set");
     };
     if !rustix::process::geteuid().is_root() {
-        eprintln!("SKIPPED: cgroups need root");
-        return;
+        return skipped("cgroups need root");
     }
     let dir = tempfile::tempdir().unwrap();
     let layout = Layout::new(&dir.path().join("state")).unwrap();

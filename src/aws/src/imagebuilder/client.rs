@@ -64,9 +64,6 @@ impl ImageBuilder for Client {
     async fn list_steps(&self, workflow_execution_id: &str) -> Result<Vec<Step>> {
         self.steps(workflow_execution_id).await
     }
-    async fn delete(&self, kind: ResourceKind, arn: &str) -> Result<()> {
-        self.remove(kind, arn).await
-    }
 }
 
 /// Maps an SDK error of `operation`.

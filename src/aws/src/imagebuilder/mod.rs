@@ -6,7 +6,6 @@
 
 mod client;
 mod create;
-mod delete;
 mod read;
 mod types;
 
@@ -45,8 +44,4 @@ pub trait ImageBuilder: Send + Sync {
     async fn list_workflows(&self, image_arn: &str) -> Result<Vec<Workflow>>;
     /// Steps of a workflow execution.
     async fn list_steps(&self, workflow_execution_id: &str) -> Result<Vec<Step>>;
-
-    /// Deletes a resource; fine if there is none of this ARN. Deleting a build
-    /// leaves its AMI.
-    async fn delete(&self, kind: ResourceKind, arn: &str) -> Result<()>;
 }

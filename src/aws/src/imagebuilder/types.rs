@@ -2,21 +2,6 @@
 
 use crate::Tag;
 
-/// What `delete` deletes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ResourceKind {
-    /// Component build version.
-    Component,
-    /// Image recipe.
-    Recipe,
-    /// Infrastructure configuration.
-    Infrastructure,
-    /// Distribution configuration.
-    Distribution,
-    /// Image build version.
-    Image,
-}
-
 /// Something that exists.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Resource {

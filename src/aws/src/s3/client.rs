@@ -126,23 +126,6 @@ impl S3 for Client {
             .map_err(failed(OPERATION))
     }
 
-    async fn get_bucket_tagging(&self, bucket: &str) -> Result<Vec<Tag>> {
-        match self
-            .sdk
-            .get_bucket_tagging()
-            .bucket(bucket)
-            .send()
-            .await
-            .map_err(failed("GetBucketTagging"))
-        {
-            Ok(answer) => {
-                Ok(answer.tag_set.into_iter().map(|tag| Tag::new(tag.key, tag.value)).collect())
-            }
-            Err(error) if error.is(&["NoSuchTagSet"]) => Ok(Vec::new()),
-            Err(error) => Err(error),
-        }
-    }
-
     async fn delete_bucket(&self, bucket: &str) -> Result<()> {
         let result =
             self.sdk.delete_bucket().bucket(bucket).send().await.map_err(failed("DeleteBucket"));

@@ -30,8 +30,6 @@ pub trait S3: Send + Sync {
     async fn block_public_access(&self, bucket: &str) -> Result<()>;
     /// Replaces the tags of a bucket.
     async fn put_bucket_tagging(&self, bucket: &str, tags: &[Tag]) -> Result<()>;
-    /// Tags of a bucket; none if it has no tag set.
-    async fn get_bucket_tagging(&self, bucket: &str) -> Result<Vec<Tag>>;
     /// Deletes an empty bucket; fine if there is none.
     async fn delete_bucket(&self, bucket: &str) -> Result<()>;
 
