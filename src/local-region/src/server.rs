@@ -7,6 +7,8 @@
 use crate::api::protocol::{self, Service};
 use crate::api::{ApiError, Caller};
 use crate::backend::{Builder, Machines, RootFs, TrackingServers};
+use crate::clock::Clock;
+use crate::rules::Rules;
 use crate::sigv4::{Authorization, SignatureError, SignedRequest};
 use crate::state::{State, calls::CallRecord, ids};
 use crate::{control, debian, s3};
@@ -57,6 +59,10 @@ pub struct Region {
 pub struct Inner {
     /// Settings.
     pub config: RegionConfig,
+    /// Rules in force.
+    pub rules: Rules,
+    /// The region's clock.
+    pub clock: Clock,
     state: Mutex<State>,
     pub(crate) s3: s3::Objects,
     pub(crate) runtime: tokio::runtime::Handle,
@@ -88,7 +94,9 @@ impl Region {
         std::fs::create_dir_all(&s3_root).map_err(|error| {
             anyhow::anyhow!("cannot make the folder {}: {error}", s3_root.display())
         })?;
+        let rules = Rules::default();
         let mut state = State {
+            rules: rules.clone(),
             ec2: crate::state::ec2::Ec2::new(),
             iam: Default::default(),
             ssm: Default::default(),
@@ -102,7 +110,14 @@ impl Region {
         Ok(Self {
             inner: Arc::new_cyclic(|weak| {
                 objects.attach(weak.clone());
-                Inner { config, state: Mutex::new(state), s3: objects, runtime }
+                Inner {
+                    config,
+                    rules,
+                    clock: Clock::default(),
+                    state: Mutex::new(state),
+                    s3: objects,
+                    runtime,
+                }
             }),
         })
     }
@@ -135,7 +150,7 @@ async fn serve(Shared(region): Shared<Arc<Inner>>, request: Request) -> Response
         let status = response.status();
         let outcome =
             if status.as_u16() < 400 { "OK".to_owned() } else { status.as_u16().to_string() };
-        record(&region, caller, "s3", told, outcome, started);
+        record(&region, caller, "s3", told, (outcome, None), started);
         return response;
     }
     let (parts, body) = request.into_parts();
@@ -169,7 +184,10 @@ async fn serve(Shared(region): Shared<Arc<Inner>>, request: Request) -> Response
             protocol::perform(&region, &caller, service, &operation, &signed),
         ),
     };
-    let outcome = answer.as_ref().err().map_or_else(|| "OK".to_owned(), |error| error.code.clone());
+    let outcome = answer
+        .as_ref()
+        .err()
+        .map_or_else(|| ("OK".to_owned(), None), |error| (error.code.clone(), error.rule));
     record(&region, name, service.name(), operation.clone(), outcome, started);
     protocol::respond(service, &operation, &request_id, &answer)
 }
@@ -241,7 +259,7 @@ fn record(
     caller: String,
     service: &str,
     operation: String,
-    outcome: String,
+    (outcome, rule): (String, Option<&'static str>),
     started: Instant,
 ) {
     let latency_micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
@@ -253,6 +271,7 @@ fn record(
         service: service.to_owned(),
         operation,
         outcome,
+        rule,
         latency_micros,
     });
 }

@@ -241,3 +241,8 @@ pub(crate) fn element<'a>(xml: &'a str, name: &str) -> &'a str {
         xml.split_once(&format!("<{name}>")).unwrap_or_else(|| panic!("no {name} in {xml}"));
     rest.split_once(&format!("</{name}>")).unwrap().0
 }
+
+/// The error code in an XML answer, if it is an error.
+pub(crate) fn error_code(xml: &str) -> Option<&str> {
+    xml.contains("<Code>").then(|| element(xml, "Code"))
+}

@@ -13,12 +13,25 @@ pub struct ApiError {
     pub message: String,
     /// HTTP status.
     pub status: StatusCode,
+    /// The rule that refused, if it is one of the table.
+    pub rule: Option<&'static str>,
 }
 
 impl ApiError {
     /// Status 400, which most refusals have.
     pub fn new(code: &str, message: impl Into<String>) -> Self {
-        Self { code: code.to_owned(), message: message.into(), status: StatusCode::BAD_REQUEST }
+        Self {
+            code: code.to_owned(),
+            message: message.into(),
+            status: StatusCode::BAD_REQUEST,
+            rule: None,
+        }
+    }
+
+    /// The same error, named after the rule that refused.
+    #[must_use]
+    pub fn by(self, rule: &'static crate::rules::Rule) -> Self {
+        Self { rule: Some(rule.id), ..self }
     }
 
     /// The same error with another status.

@@ -21,6 +21,8 @@ pub struct CallRecord {
     pub operation: String,
     /// `OK` or the error's code.
     pub outcome: String,
+    /// Id of the rule that refused it.
+    pub rule: Option<&'static str>,
     /// Time to the answer.
     pub latency_micros: u64,
 }

@@ -13,6 +13,8 @@ pub mod subnet;
 
 /// Everything the region knows.
 pub struct State {
+    /// Rules in force.
+    pub rules: crate::rules::Rules,
     /// Instances, images, groups, tags.
     pub ec2: ec2::Ec2,
     /// Roles and instance profiles.

@@ -3,3 +3,4 @@
 mod ec2;
 mod imagebuilder;
 mod other;
+mod rules;

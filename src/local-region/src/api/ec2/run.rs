@@ -7,6 +7,7 @@ use super::plan::{Plan, combination, invalid, plan};
 use super::{check_specifications, dry_run, images, instances, specified_tags};
 use crate::api::{Answer, ApiError, Call, params::Params, timestamp};
 use crate::lifecycle;
+use crate::rules::launch as rules;
 use crate::state::State;
 use crate::state::ec2::{Instance, InstanceState, Interface, Launch};
 use crate::state::ids;
@@ -151,12 +152,12 @@ pub fn run(call: &Call<'_>, p: &Params) -> Answer {
 
 /// The answer to a request that was already carried out.
 fn replay(call: &Call<'_>, state: &State, launch: &Launch, fingerprint: &str) -> Answer {
-    if launch.fingerprint != fingerprint {
-        return Err(ApiError::new(
+    state.rules.check(&rules::TOKEN_MISMATCH, launch.fingerprint == fingerprint, || {
+        ApiError::new(
             "IdempotentParameterMismatch",
             "Arguments on this idempotent request are inconsistent with arguments used in previous request(s).",
-        ));
-    }
+        )
+    })?;
     let made = state.ec2.instances.values().filter(|i| i.reservation_id == launch.reservation_id);
     let alive =
         |i: &Instance| !matches!(i.state, InstanceState::ShuttingDown | InstanceState::Terminated);

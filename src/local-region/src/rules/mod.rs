@@ -1,0 +1,104 @@
+//! What the region refuses and how it behaves, as a table of rules.
+//!
+//! A rule is declared once, in the file of its area, with its source; the code
+//! that carries it out asks [`Rules`], and a test in `tests/rules` proves it:
+//! the test must pass, and must fail once the rule is switched off.
+//! `docs/local-region.md` is written from the same table.
+
+pub mod launch;
+
+use crate::api::ApiError;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// One rule.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// Stable name, `service.subject.what`.
+    pub id: &'static str,
+    /// What AWS does, in one sentence.
+    pub says: &'static str,
+    /// The AWS document, model or report that says so.
+    pub source: &'static str,
+    /// Error code that the caller sees, or `-`.
+    pub answer: &'static str,
+    /// Which suite proves it.
+    pub proof: Proof,
+}
+
+/// Where a rule is proved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proof {
+    /// `src/tests/rules`, with recorded machines.
+    Api,
+    /// `tests/rules.rs`, with real machines (root).
+    Machines,
+}
+
+/// Something AWS does and the region does not, or not in the same way.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// Area, e.g. `ec2`.
+    pub area: &'static str,
+    /// What is different.
+    pub says: &'static str,
+}
+
+/// Declares the rules and gaps of one area as constants and as `RULES` and `GAPS`.
+macro_rules! rules {
+    (gaps: [$($area:literal: $gap:literal),* $(,)?] $($name:ident = $id:literal { says: $says:literal, source: $source:literal, answer: $answer:literal, proof: $proof:ident $(,)? })*) => {
+        $(#[doc = $says] pub static $name: $crate::rules::Rule = $crate::rules::Rule {
+            id: $id, says: $says, source: $source, answer: $answer, proof: $crate::rules::Proof::$proof,
+        };)*
+        /// Rules of this area.
+        pub static RULES: &[&$crate::rules::Rule] = &[$(&$name),*];
+        /// Gaps of this area.
+        pub static GAPS: &[$crate::rules::Gap] = &[$($crate::rules::Gap { area: $area, says: $gap }),*];
+    };
+}
+pub(crate) use rules;
+
+/// Every area, in the order of the document: title, rules, gaps.
+pub static AREAS: &[(&str, &[&Rule], &[Gap])] = &[("Launching", launch::RULES, launch::GAPS)];
+
+/// All rules.
+pub fn all() -> impl Iterator<Item = &'static Rule> {
+    AREAS.iter().flat_map(|(_, rules, _)| rules.iter().copied())
+}
+
+/// Which rules are in force; clones share it. All are, until one is switched off.
+#[derive(Debug, Clone, Default)]
+pub struct Rules(Arc<Mutex<BTreeSet<&'static str>>>);
+
+impl Rules {
+    /// Whether the rule is in force.
+    #[must_use]
+    pub fn on(&self, rule: &Rule) -> bool {
+        !self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(rule.id)
+    }
+
+    /// Refuses what breaks a rule that is in force.
+    ///
+    /// # Errors
+    /// `refusal`, marked with the rule.
+    pub fn check(
+        &self,
+        rule: &'static Rule,
+        kept: bool,
+        refusal: impl FnOnce() -> ApiError,
+    ) -> Result<(), ApiError> {
+        if kept || !self.on(rule) { Ok(()) } else { Err(refusal().by(rule)) }
+    }
+
+    /// Switches a rule; false if there is none of this name.
+    pub fn switch(&self, id: &str, on: bool) -> bool {
+        let Some(rule) = all().find(|rule| rule.id == id) else { return false };
+        let mut off = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if on {
+            off.remove(rule.id)
+        } else {
+            off.insert(rule.id)
+        };
+        true
+    }
+}
