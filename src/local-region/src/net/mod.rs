@@ -5,6 +5,7 @@
 mod command;
 mod fabric;
 mod namespace;
+pub mod shaper;
 
 pub use command::{CommandError, run};
 pub use fabric::{GATEWAY, IMDS, Network, remove_all};
