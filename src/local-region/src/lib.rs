@@ -21,6 +21,7 @@ pub mod process;
 pub mod rules;
 mod s3;
 pub mod server;
+pub mod session;
 pub mod sigv4;
 pub mod state;
 
