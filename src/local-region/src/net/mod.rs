@@ -9,4 +9,4 @@ pub mod shaper;
 
 pub use command::{CommandError, run};
 pub use fabric::{GATEWAY, IMDS, Network, remove_all};
-pub use namespace::listen_in;
+pub use namespace::{connect_in, listen_in};

@@ -3,3 +3,6 @@
 
 pub mod channel;
 pub mod frame;
+pub mod grants;
+pub mod pty;
+pub mod serve;
