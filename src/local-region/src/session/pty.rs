@@ -45,7 +45,9 @@ impl Pty {
             });
         }
         let child = command.spawn()?;
-        Ok(Self { master: AsyncFd::register(master)?, _child: child })
+        // SAFETY: an OwnedFd gives the same open descriptor for as long as it lives.
+        let master = unsafe { AsyncFd::register(master)? };
+        Ok(Self { master, _child: child })
     }
 
     /// Tells the terminal its size.
