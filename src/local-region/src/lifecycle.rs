@@ -81,6 +81,7 @@ fn ended(region: &Arc<Inner>, id: &str) {
         let mut state = region.state();
         state.ec2.release(id);
         state.sessions.forget_instance(id);
+        region.sessions.end_of(id, region.clock.now());
     }
     let region = region.clone();
     let id = id.to_owned();

@@ -61,6 +61,8 @@ pub struct Inner {
     pub config: RegionConfig,
     /// Rules in force.
     pub rules: Rules,
+    /// Sessions of Session Manager.
+    pub sessions: crate::session::grants::Grants,
     /// The region's clock.
     pub clock: Clock,
     state: Mutex<State>,
@@ -113,6 +115,7 @@ impl Region {
                 Inner {
                     config,
                     rules,
+                    sessions: Default::default(),
                     clock: Clock::default(),
                     state: Mutex::new(state),
                     s3: objects,
@@ -129,6 +132,12 @@ impl Region {
             .route("/_region/calls", axum::routing::get(control::calls))
             .fallback(serve)
             .with_state(self.inner.clone())
+    }
+
+    /// Sessions of Session Manager, for who serves their streams.
+    #[must_use]
+    pub fn sessions(&self) -> crate::session::grants::Grants {
+        self.inner.sessions.clone()
     }
 
     /// Terminates all machines and deletes all tracking servers.

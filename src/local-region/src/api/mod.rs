@@ -13,6 +13,7 @@ pub mod policy;
 pub mod policy_document;
 pub mod protocol;
 pub mod sagemaker;
+pub mod sessions;
 pub mod ssm;
 pub mod sts;
 pub mod tags;
@@ -88,6 +89,13 @@ impl Call<'_> {
     pub fn arn(&self, resource: &str) -> String {
         let config = &self.region.config;
         format!("arn:aws:{}:{}:{}:{resource}", self.service, config.region, config.account_id)
+    }
+
+    /// The same for a resource of another service.
+    #[must_use]
+    pub fn arn_of(&self, service: &str, resource: &str) -> String {
+        let config = &self.region.config;
+        format!("arn:aws:{service}:{}:{}:{resource}", config.region, config.account_id)
     }
 
     /// Refuses the call unless the caller may do this on the resource.

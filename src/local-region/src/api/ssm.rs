@@ -14,6 +14,10 @@ pub fn perform(call: &Call<'_>, input: &Value) -> Answer {
         "GetParameters" => get_many(call, input),
         "PutParameter" => put(call, input),
         "DeleteParameter" => delete(call, input),
+        "StartSession" => super::sessions::start(call, input),
+        "ResumeSession" => super::sessions::resume(call, input),
+        "TerminateSession" => super::sessions::terminate(call, input),
+        "DescribeSessions" => super::sessions::describe(call, input),
         other => Err(ApiError::unknown_operation("ssm", other)),
     }
 }

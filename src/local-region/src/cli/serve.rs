@@ -83,11 +83,12 @@ async fn serve(layout: &Layout, cache_dir: &Path, settings: &Settings) -> anyhow
     let as_directory: Arc<dyn Directory> = Arc::new(region.clone());
     // Set once, here.
     let _ = directory.set(Arc::clone(&as_directory));
-    let router = region.service().merge(mlflow::router(Arc::clone(&directory))).merge(control(
-        &credentials.control_token,
-        Arc::clone(&machines),
-        as_directory,
-    ));
+    let sessions = crate::session::serve::router(region.sessions(), layout);
+    let router = region
+        .service()
+        .merge(sessions)
+        .merge(mlflow::router(Arc::clone(&directory)))
+        .merge(control(&credentials.control_token, Arc::clone(&machines), as_directory));
     machines.serve_in_machines(router.clone());
 
     credentials.write(layout)?;

@@ -6,6 +6,7 @@
 //! `docs/local-region.md` is written from the same table.
 
 pub mod launch;
+pub mod sessions;
 
 use crate::api::ApiError;
 use std::collections::BTreeSet;
@@ -59,7 +60,8 @@ macro_rules! rules {
 pub(crate) use rules;
 
 /// Every area, in the order of the document: title, rules, gaps.
-pub static AREAS: &[(&str, &[&Rule], &[Gap])] = &[("Launching", launch::RULES, launch::GAPS)];
+pub static AREAS: &[(&str, &[&Rule], &[Gap])] =
+    &[("Launching", launch::RULES, launch::GAPS), ("Sessions", sessions::RULES, sessions::GAPS)];
 
 /// All rules.
 pub fn all() -> impl Iterator<Item = &'static Rule> {

@@ -77,7 +77,7 @@ async fn serve(service: &Service, session_id: &str, mut socket: WebSocket) -> io
         _ = ended.wait_for(|ended| *ended) => "Session was terminated".to_owned(),
     };
     send(&mut socket, Message::Binary(channel.close(&why).into())).await?;
-    service.grants.end(&grant.session_id);
+    service.grants.end(&grant.session_id, jiff::Timestamp::now());
     send(&mut socket, Message::Close(None)).await
 }
 

@@ -2,6 +2,7 @@
 //! rule is switched off. A proof that cannot fail proves nothing.
 
 mod launch;
+mod sessions;
 
 use crate::rules::{self, Proof, Rule};
 use crate::testing::Bench;
@@ -32,7 +33,7 @@ pub fn same<T: PartialEq + std::fmt::Debug>(found: T, expected: T) -> Found {
 }
 
 fn cases() -> Vec<Case> {
-    [launch::cases()].into_iter().flatten().collect()
+    [launch::cases(), sessions::cases()].into_iter().flatten().collect()
 }
 
 #[test]
