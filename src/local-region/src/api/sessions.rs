@@ -174,12 +174,14 @@ fn purpose(document: &str, parameters: &Value) -> Result<Purpose, ApiError> {
                 ApiError::new("InvalidParameters", "The document needs the parameter command.")
             })?),
         },
-        "AWS-StartPortForwardingSession" => Purpose::Port { host: None, port: port()? },
+        "AWS-StartPortForwardingSession" => {
+            Purpose::Port { host: None, port: port()?, local_port: one("localPortNumber") }
+        }
         "AWS-StartPortForwardingSessionToRemoteHost" => {
             let host = one("host").ok_or_else(|| {
                 ApiError::new("InvalidParameters", "The document needs the parameter host.")
             })?;
-            Purpose::Port { host: Some(host), port: port()? }
+            Purpose::Port { host: Some(host), port: port()?, local_port: one("localPortNumber") }
         }
         other => {
             return Err(ApiError::new(

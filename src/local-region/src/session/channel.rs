@@ -28,6 +28,8 @@ pub enum Purpose {
         host: Option<String>,
         /// Port.
         port: u16,
+        /// Port the client is to listen on; its choice without.
+        local_port: Option<String>,
     },
 }
 
@@ -55,6 +57,7 @@ pub struct Channel {
     purpose: Purpose,
     session_id: String,
     sent: i64,
+    acknowledged: i64,
     ready: bool,
 }
 
@@ -62,8 +65,13 @@ impl Channel {
     /// A channel that its client has opened, and the messages to begin with.
     #[must_use]
     pub fn open(session_id: &str, purpose: Purpose) -> (Self, Vec<Vec<u8>>) {
-        let mut channel =
-            Self { purpose, session_id: session_id.to_owned(), sent: 0, ready: false };
+        let mut channel = Self {
+            purpose,
+            session_id: session_id.to_owned(),
+            sent: 0,
+            acknowledged: 0,
+            ready: false,
+        };
         let action = match &channel.purpose {
             // A shell begins at once, as the agent's `standardstream` does.
             Purpose::Shell { command: None } => {
@@ -73,9 +81,14 @@ impl Channel {
             Purpose::Shell { command: Some(_) } => {
                 json!({"SessionType": "InteractiveCommands", "Properties": {}})
             }
-            Purpose::Port { port, .. } => json!({
+            Purpose::Port { port, local_port, host } => json!({
                 "SessionType": "Port",
-                "Properties": {"portNumber": port.to_string(), "type": "LocalPortForwarding"},
+                "Properties": {
+                    "portNumber": port.to_string(),
+                    "localPortNumber": local_port.clone().unwrap_or_default(),
+                    "host": host.clone().unwrap_or_default(),
+                    "type": "LocalPortForwarding",
+                },
             }),
         };
         let request = json!({
@@ -90,6 +103,12 @@ impl Channel {
     #[must_use]
     pub fn ready(&self) -> bool {
         self.ready
+    }
+
+    /// Whether the client has acknowledged everything.
+    #[must_use]
+    pub fn drained(&self) -> bool {
+        self.acknowledged >= self.sent
     }
 
     fn output(&mut self, payload_type: u32, payload: Vec<u8>) -> Vec<u8> {
@@ -153,6 +172,11 @@ impl Channel {
         bytes: &[u8],
     ) -> Result<(Vec<Vec<u8>>, Option<Input>), frame::FrameError> {
         let message = Frame::decode(bytes)?;
+        if message.message_type == frame::ACKNOWLEDGE {
+            let told: Value = serde_json::from_slice(&message.payload).unwrap_or_default();
+            let sequence = told["AcknowledgedMessageSequenceNumber"].as_i64().unwrap_or(-1);
+            self.acknowledged = self.acknowledged.max(sequence + 1);
+        }
         if message.message_type != frame::INPUT {
             return Ok((Vec::new(), None));
         }
@@ -227,7 +251,8 @@ mod tests {
 
     #[test]
     fn a_port_session_shakes_hands_and_acknowledges() {
-        let (mut channel, first) = Channel::open("s-1", Purpose::Port { host: None, port: 9100 });
+        let (mut channel, first) =
+            Channel::open("s-1", Purpose::Port { host: None, port: 9100, local_port: None });
         let request = Frame::decode(&first[0]).unwrap();
         assert_eq!((request.payload_type, request.sequence), (payload::HANDSHAKE_REQUEST, 0));
         assert!(!channel.ready());

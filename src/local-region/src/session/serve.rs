@@ -23,6 +23,8 @@ use crate::net;
 const OPENING_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a connection to a port in the machine may take.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
+/// How long a client may take to acknowledge the last messages.
+const DRAIN_PATIENCE: Duration = Duration::from_secs(2);
 /// What clients of a session are.
 const TERM: &str = "TERM=xterm-256color";
 /// The far connection is closed (`DisconnectToPort`).
@@ -76,6 +78,17 @@ async fn serve(service: &Service, session_id: &str, mut socket: WebSocket) -> io
         }
         _ = ended.wait_for(|ended| *ended) => "Session was terminated".to_owned(),
     };
+    // What the client has not acknowledged it may not have shown yet.
+    let _ = tokio::time::timeout(DRAIN_PATIENCE, async {
+        while !channel.drained() {
+            match socket.recv().await {
+                Some(Ok(Message::Binary(bytes))) => drop(channel.receive(&bytes)),
+                Some(Ok(_)) => {}
+                _ => return,
+            }
+        }
+    })
+    .await;
     send(&mut socket, Message::Binary(channel.close(&why).into())).await?;
     service.grants.end(&grant.session_id, jiff::Timestamp::now());
     send(&mut socket, Message::Close(None)).await
@@ -128,7 +141,7 @@ async fn run(
                 send_all(socket, answers).await?;
                 match input {
                     Some(Input::Data(bytes)) => {
-                        if let (Far::Nothing, Purpose::Port { host, port }) = (&far, &grant.purpose) {
+                        if let (Far::Nothing, Purpose::Port { host, port, .. }) = (&far, &grant.purpose) {
                             match connect(service, grant, host.clone(), *port).await {
                                 Ok(stream) => far = Far::Port(stream),
                                 Err(error) => {
