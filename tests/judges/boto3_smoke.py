@@ -350,7 +350,7 @@ def launch(ami, subnet, group):
     refused("InvalidPlacementGroup.Unknown", run, **without(Placement={"GroupName": "none"}))
     error = refused("InvalidParameterValue", run, **without(IamInstanceProfile={"Name": "none"}))
     check("Invalid IAM Instance Profile name" in str(error), error)
-    refused("InvalidUserData.Malformed", run, **without(UserData="x" * 16385))
+    refused("InvalidParameterValue", run, **without(UserData="x" * 16385))
     nic = request["NetworkInterfaces"][0]
     two = [nic, {**nic, "DeviceIndex": 1, "InterfaceType": "interface"}]
     refused("InvalidParameterCombination", run, **without(NetworkInterfaces=two))

@@ -5,7 +5,11 @@
 //! the test must pass, and must fail once the rule is switched off.
 //! `docs/local-region.md` is written from the same table.
 
+pub mod capacity;
+pub mod interfaces;
 pub mod launch;
+pub mod placement_groups;
+pub mod reservations;
 pub mod sessions;
 
 use crate::api::ApiError;
@@ -60,8 +64,14 @@ macro_rules! rules {
 pub(crate) use rules;
 
 /// Every area, in the order of the document: title, rules, gaps.
-pub static AREAS: &[(&str, &[&Rule], &[Gap])] =
-    &[("Launching", launch::RULES, launch::GAPS), ("Sessions", sessions::RULES, sessions::GAPS)];
+pub static AREAS: &[(&str, &[&Rule], &[Gap])] = &[
+    ("Launching", launch::RULES, launch::GAPS),
+    ("Network interfaces", interfaces::RULES, interfaces::GAPS),
+    ("Placement groups", placement_groups::RULES, placement_groups::GAPS),
+    ("Types, markets and capacity", capacity::RULES, capacity::GAPS),
+    ("Capacity Reservations", reservations::RULES, reservations::GAPS),
+    ("Sessions", sessions::RULES, sessions::GAPS),
+];
 
 /// All rules.
 pub fn all() -> impl Iterator<Item = &'static Rule> {

@@ -18,6 +18,10 @@ pub const ZONES: [(&str, &str); 6] = [
     ("us-east-1e", "use1-az3"),
     ("us-east-1f", "use1-az5"),
 ];
+/// AWS makes placement groups asynchronously; this is long enough that using
+/// one at once fails, as it does there.
+const PLACEMENT_GROUP_PENDING: jiff::SignedDuration = jiff::SignedDuration::from_millis(700);
+
 /// What a rule lets through to or from.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Peer {
@@ -78,7 +82,9 @@ pub struct PlacementGroup {
     /// `cluster`, `partition` or `spread`.
     pub strategy: String,
     /// From then on it is available.
-    pub available_at: Instant,
+    pub available_at: jiff::Timestamp,
+    /// Partitions, if it has them.
+    pub partitions: Option<u32>,
     /// Zone of its first instance; a cluster group stays there while used.
     pub zone: Option<String>,
 }
@@ -179,6 +185,10 @@ pub struct Instance {
     pub root: RootFs,
     /// Type name.
     pub instance_type: String,
+    /// How it was bought.
+    pub market: super::capacity::Market,
+    /// Capacity Reservation it runs in.
+    pub capacity_reservation: Option<String>,
     /// Zone name.
     pub zone: String,
     /// Zone id.
@@ -244,11 +254,19 @@ pub struct Ec2 {
     pub groups: BTreeMap<String, SecurityGroup>,
     /// Placement groups by name.
     pub placement_groups: BTreeMap<String, PlacementGroup>,
+    /// How long a new placement group is `pending`.
+    pub placement_group_pending: jiff::SignedDuration,
     /// Images by id.
     pub images: BTreeMap<String, Image>,
     /// Instances by id.
     pub instances: BTreeMap<String, Instance>,
-    /// By zone and token: tokens are unique per zone. Kept for the life of the
+    /// Limits of capacity; none until one is set.
+    pub capacity: super::capacity::Capacity,
+    /// Spot requests by id.
+    pub spot_requests: BTreeMap<String, super::spot::SpotRequest>,
+    /// Capacity Reservations by id.
+    pub reservations: BTreeMap<String, super::reservations::Reservation>,
+    /// By zone (or empty: the region) and token. Kept for the life of the
     /// region (AWS: at least 24 h after termination).
     pub tokens: HashMap<(String, String), Launch>,
     /// Tags by resource id.
@@ -286,8 +304,12 @@ impl Ec2 {
             subnets,
             groups: BTreeMap::from([(group.id.clone(), group)]),
             placement_groups: BTreeMap::new(),
+            placement_group_pending: PLACEMENT_GROUP_PENDING,
             images: BTreeMap::new(),
             instances: BTreeMap::new(),
+            capacity: Default::default(),
+            spot_requests: BTreeMap::new(),
+            reservations: BTreeMap::new(),
             tokens: HashMap::new(),
             tags: BTreeMap::new(),
         }
@@ -328,6 +350,8 @@ impl Ec2 {
             "ami" => self.images.contains_key(id),
             "sg" => self.groups.contains_key(id),
             "pg" => self.placement_groups.values().any(|group| group.id == id),
+            "sir" => self.spot_requests.contains_key(id),
+            "cr" => self.reservations.contains_key(id),
             "subnet" => self.subnets.iter().any(|subnet| subnet.id == id),
             "vpc" => self.vpc_id == id,
             "snap" => self.images.values().any(|image| image.snapshot_id == id),

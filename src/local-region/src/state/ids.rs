@@ -38,6 +38,12 @@ pub fn request() -> String {
     uuid::Uuid::new_v4().to_string()
 }
 
+/// `sir-1a2b3c4d`: eight digits and letters.
+#[must_use]
+pub fn spot_request() -> String {
+    format!("sir-{:08x}", rand::random::<u32>())
+}
+
 #[cfg(test)]
 mod tests {
     #[test]

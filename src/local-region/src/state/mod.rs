@@ -2,12 +2,15 @@
 //! and by what really happens to machines, builds and servers.
 
 pub mod calls;
+pub mod capacity;
 pub mod ec2;
 pub mod iam;
 pub mod ids;
 pub mod imagebuilder;
+pub mod reservations;
 pub mod sagemaker;
 pub mod sessions;
+pub mod spot;
 pub mod ssm;
 pub mod subnet;
 

@@ -6,6 +6,9 @@ use crate::lifecycle;
 use crate::state::ec2::{Ec2, Image};
 use serde_json::json;
 
+/// Architecture of every image here.
+pub const ARCHITECTURE: &str = "x86_64";
+
 const FILTERS: &[&str] = &[
     "architecture",
     "creation-date",

@@ -157,6 +157,9 @@ pub fn show(ec2: &Ec2, i: &Instance, account: &str, profile: Option<(String, Str
         "amiLaunchIndex": i.index,
         "productCodes": [],
         "instanceType": i.instance_type,
+        "instanceLifecycle": i.market.lifecycle(),
+        "spotInstanceRequestId": ec2.spot_requests.values().find(|r| r.instance_id == i.id).map(|r| &r.id),
+        "capacityReservationId": i.capacity_reservation,
         "launchTime": i.launched,
         "placement": {
             "availabilityZone": i.zone,

@@ -1,17 +1,27 @@
 //! EC2 (API reference 2016-11-15, query protocol).
 
+mod catalogue;
 mod filter;
 mod images;
 mod instances;
+mod launch_options;
+mod market;
 mod network;
+mod nics;
+mod place;
 mod placement_groups;
 mod plan;
+mod reservations;
 mod rules;
 mod run;
 mod security_groups;
+mod spot;
 mod tags;
 mod types;
 mod volumes;
+
+#[cfg(test)]
+pub(crate) use catalogue::InstanceType;
 
 use super::{Answer, ApiError, Call, params::Params};
 use base64::Engine;
@@ -43,8 +53,8 @@ pub fn perform(call: &Call<'_>, p: &Params) -> Answer {
         "DescribeTags" => tags::describe(call, p),
         "DescribeImages" => images::describe(call, p),
         "DeregisterImage" => images::deregister(call, p),
-        "DescribeInstanceTypes" => types::describe(p),
-        "DescribeInstanceTypeOfferings" => types::offerings(p),
+        "DescribeInstanceTypes" => types::describe(call, p),
+        "DescribeInstanceTypeOfferings" => types::offerings(call, p),
         "DescribeAvailabilityZones" => network::zones(p),
         "DescribeRegions" => network::regions(call),
         "DescribeVpcs" => network::vpcs(call, p),
@@ -63,6 +73,11 @@ pub fn perform(call: &Call<'_>, p: &Params) -> Answer {
         "CreatePlacementGroup" => placement_groups::create(call, p),
         "DescribePlacementGroups" => placement_groups::describe(call, p),
         "DeletePlacementGroup" => placement_groups::delete(call, p),
+        "DescribeSpotInstanceRequests" => spot::describe(call, p),
+        "CancelSpotInstanceRequests" => spot::cancel(call, p),
+        "CreateCapacityReservation" => reservations::create(call, p),
+        "DescribeCapacityReservations" => reservations::describe(call, p),
+        "CancelCapacityReservation" => reservations::cancel(call, p),
         other => Err(ApiError::unknown_operation("ec2", other)),
     }
 }
@@ -88,9 +103,19 @@ fn done() -> Answer {
 fn page(
     items: Vec<Value>,
     p: &Params,
-    (least, most): (usize, usize),
+    range: (usize, usize),
 ) -> Result<(Vec<Value>, Option<String>), ApiError> {
-    let size: Option<usize> = p.number("MaxResults")?;
+    page_by(items, p, range, None)
+}
+
+/// The same for operations that do not send everything if no size is asked for.
+fn page_by(
+    items: Vec<Value>,
+    p: &Params,
+    (least, most): (usize, usize),
+    usual: Option<usize>,
+) -> Result<(Vec<Value>, Option<String>), ApiError> {
+    let size: Option<usize> = p.number("MaxResults")?.or(usual);
     if let Some(size) = size
         && !(least..=most).contains(&size)
     {

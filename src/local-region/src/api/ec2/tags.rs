@@ -16,6 +16,8 @@ fn kind(id: &str) -> Option<&'static str> {
         "sg" => "security-group",
         "sgr" => "security-group-rule",
         "pg" => "placement-group",
+        "sir" => "spot-instances-request",
+        "cr" => "capacity-reservation",
         "subnet" => "subnet",
         "vpc" => "vpc",
         "snap" => "snapshot",

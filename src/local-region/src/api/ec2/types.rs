@@ -1,195 +1,186 @@
-//! Instance types and where they are offered.
-//!
-//! Figures: EC2 DescribeInstanceTypes and the EFA chapter of the user guide
-//! (`data/instance_types.json`); every EFA card takes `efa` and `efa-only`.
+//! DescribeInstanceTypes and DescribeInstanceTypeOfferings.
 
-use super::{dry_run, filter::Filters, page};
-use crate::api::{Answer, ApiError, params::Params, tags::Tags};
+use super::catalogue::InstanceType;
+use super::{dry_run, filter::Filters, page, page_by};
+use crate::api::{Answer, ApiError, Call, params::Params, tags::Tags};
+use crate::rules::capacity as rules;
 use crate::state::ec2::ZONES;
-use serde::Deserialize;
 use serde_json::{Value, json};
-use std::sync::LazyLock;
 
-/// One type.
-#[derive(Debug, Deserialize)]
-pub struct InstanceType {
-    /// Name.
-    pub name: String,
-    /// Default vCPUs.
-    pub vcpus: u32,
-    memory_mib: u64,
-    #[serde(default)]
-    gpus: Option<(String, String, u32, u64)>,
-    /// (`efa` or `interface`, interfaces per card, cards), in card order.
-    cards: Vec<(String, u32, u32)>,
-    #[serde(default = "every_strategy")]
-    strategies: Vec<String>,
-    network: String,
-    /// Last letters of the zones that offer it.
-    zones: String,
+const FILTERS: &[&str] = &[
+    "auto-recovery-supported",
+    "bare-metal",
+    "burstable-performance-supported",
+    "current-generation",
+    "free-tier-eligible",
+    "hypervisor",
+    "instance-storage-supported",
+    "instance-type",
+    "memory-info.size-in-mib",
+    "network-info.efa-info.maximum-efa-interfaces",
+    "network-info.efa-supported",
+    "network-info.ena-support",
+    "network-info.maximum-network-cards",
+    "network-info.maximum-network-interfaces",
+    "network-info.network-performance",
+    "processor-info.supported-architecture",
+    "supported-boot-mode",
+    "supported-root-device-type",
+    "supported-usage-class",
+    "supported-virtualization-type",
+    "vcpu-info.default-cores",
+    "vcpu-info.default-vcpus",
+];
+
+fn field(t: &InstanceType, name: &str) -> Vec<String> {
+    match name {
+        "auto-recovery-supported" => vec![t.auto_recovery.to_string()],
+        "bare-metal" => vec![t.bare_metal.to_string()],
+        "burstable-performance-supported" => vec![t.burstable.to_string()],
+        "current-generation" => vec![t.current.to_string()],
+        "free-tier-eligible" => vec![t.free_tier.to_string()],
+        "hypervisor" => t.hypervisor.clone().into_iter().collect(),
+        "instance-storage-supported" => vec![t.storage_gb.is_some().to_string()],
+        "instance-type" => vec![t.name.clone()],
+        "memory-info.size-in-mib" => vec![t.memory_mib.to_string()],
+        "network-info.efa-info.maximum-efa-interfaces" => vec![t.max_efa.to_string()],
+        "network-info.efa-supported" => vec![(t.max_efa > 0).to_string()],
+        "network-info.ena-support" => vec![t.ena.clone()],
+        "network-info.maximum-network-cards" => vec![t.cards().len().to_string()],
+        "network-info.maximum-network-interfaces" => vec![t.max_interfaces.to_string()],
+        "network-info.network-performance" => vec![t.network.clone()],
+        "processor-info.supported-architecture" => t.architectures.clone(),
+        "supported-boot-mode" => t.boot.clone(),
+        "supported-root-device-type" => vec!["ebs".to_owned()],
+        "supported-usage-class" => t.usage.clone(),
+        "supported-virtualization-type" => vec!["hvm".to_owned()],
+        "vcpu-info.default-cores" => t.cores.map(|cores| cores.to_string()).into_iter().collect(),
+        "vcpu-info.default-vcpus" => vec![t.vcpus.to_string()],
+        _ => Vec::new(),
+    }
 }
 
-fn every_strategy() -> Vec<String> {
-    ["cluster", "partition", "spread"].map(str::to_owned).to_vec()
-}
-
-static TYPES: LazyLock<Vec<InstanceType>> = LazyLock::new(|| {
-    serde_json::from_str(include_str!("../../data/instance_types.json"))
-        .expect("the checked-in file is parsed by a test")
-});
-
-impl InstanceType {
-    /// By name.
-    pub fn find(name: &str) -> Option<&'static Self> {
-        TYPES.iter().find(|instance_type| instance_type.name == name)
+fn gpu_info(t: &InstanceType) -> Option<Value> {
+    if t.gpus.is_empty() {
+        return None;
     }
-
-    /// Whether the zone offers it.
-    pub fn offered_in(&self, zone: &str) -> bool {
-        zone.chars().last().is_some_and(|letter| self.zones.contains(letter))
-    }
-
-    /// Whether it may be in such a placement group.
-    pub fn supports(&self, strategy: &str) -> bool {
-        self.strategies.iter().any(|supported| supported == strategy)
-    }
-
-    /// Cards in order: (EFA, interfaces).
-    pub fn cards(&self) -> Vec<(bool, u32)> {
-        self.cards
-            .iter()
-            .flat_map(|(kind, interfaces, count)| {
-                std::iter::repeat_n((kind == "efa", *interfaces), *count as usize)
-            })
-            .collect()
-    }
-
-    fn show(&self) -> Value {
-        let cards = self.cards();
-        let efa = cards.iter().filter(|(efa, _)| *efa).count();
-        let gpus = self.gpus.as_ref().map(|(maker, name, count, memory_mib)| {
-            json!({
-                "gpus": [{"name": name, "manufacturer": maker, "count": count, "memoryInfo": {"sizeInMiB": memory_mib}}],
-                "totalGpuMemoryInMiB": u64::from(*count) * memory_mib,
-            })
-        });
-        let shown: Vec<Value> = cards
-            .iter()
-            .enumerate()
-            .map(|(index, (efa, interfaces))| {
-                let types: &[&str] =
-                    if *efa { &["interface", "efa", "efa-only"] } else { &["interface"] };
-                json!({
-                    "networkCardIndex": index,
-                    "networkPerformance": self.network,
-                    "maximumNetworkInterfaces": interfaces,
-                    "interfaceTypeSet": types,
-                })
-            })
-            .collect();
-        json!({
-            "instanceType": self.name,
-            "currentGeneration": true,
-            "freeTierEligible": self.name == "t3.micro",
-            "supportedUsageClasses": ["on-demand", "spot"],
-            "supportedRootDeviceTypes": ["ebs"],
-            "supportedVirtualizationTypes": ["hvm"],
-            "bareMetal": false,
-            "hypervisor": "nitro",
-            "processorInfo": {"supportedArchitectures": ["x86_64"]},
-            "vCpuInfo": {"defaultVCpus": self.vcpus, "defaultCores": self.vcpus / 2, "defaultThreadsPerCore": 2},
-            "memoryInfo": {"sizeInMiB": self.memory_mib},
-            "instanceStorageSupported": false,
-            "networkInfo": {
-                "networkPerformance": self.network,
-                "maximumNetworkInterfaces": cards.iter().map(|(_, interfaces)| interfaces).sum::<u32>(),
-                "maximumNetworkCards": cards.len(),
-                "defaultNetworkCardIndex": 0,
-                "networkCards": shown,
-                "ipv6Supported": true,
-                "enaSupport": "required",
-                "efaSupported": efa > 0,
-                "efaInfo": (efa > 0).then(|| json!({"maximumEfaInterfaces": efa})),
-            },
-            "gpuInfo": gpus,
-            "placementGroupInfo": {"supportedStrategies": self.strategies},
-            "hibernationSupported": false,
-            "burstablePerformanceSupported": self.name.starts_with('t'),
-            "dedicatedHostsSupported": false,
-            "autoRecoverySupported": false,
-            "supportedBootModes": ["legacy-bios", "uefi"],
+    let total: u64 = t.gpus.iter().map(|(_, _, count, mib)| u64::from(*count) * mib).sum();
+    let gpus: Vec<Value> = t
+        .gpus
+        .iter()
+        .map(|(maker, name, count, mib)| {
+            json!({"name": name, "manufacturer": maker, "count": count, "memoryInfo": {"sizeInMiB": mib}})
         })
-    }
+        .collect();
+    Some(json!({"gpus": gpus, "totalGpuMemoryInMiB": total}))
+}
+
+fn network_info(t: &InstanceType) -> Value {
+    let cards: Vec<Value> = t
+        .cards()
+        .iter()
+        .enumerate()
+        .map(|(index, card)| {
+            let types: &[&str] =
+                if card.efa { &["interface", "efa", "efa-only"] } else { &["interface"] };
+            json!({
+                "networkCardIndex": index,
+                "networkPerformance": card.network,
+                "maximumNetworkInterfaces": card.max_interfaces,
+                "interfaceTypeSet": types,
+            })
+        })
+        .collect();
+    json!({
+        "networkPerformance": t.network,
+        "maximumNetworkInterfaces": t.max_interfaces,
+        "maximumNetworkCards": cards.len(),
+        "defaultNetworkCardIndex": 0,
+        "networkCards": cards,
+        "ipv4AddressesPerInterface": t.addresses_per_interface,
+        "ipv6Supported": t.ena != "unsupported",
+        "enaSupport": t.ena,
+        "efaSupported": t.max_efa > 0,
+        "efaInfo": (t.max_efa > 0).then(|| json!({"maximumEfaInterfaces": t.max_efa})),
+    })
+}
+
+fn show(t: &InstanceType) -> Value {
+    json!({
+        "instanceType": t.name,
+        "currentGeneration": t.current,
+        "freeTierEligible": t.free_tier,
+        "supportedUsageClasses": t.usage,
+        "supportedRootDeviceTypes": ["ebs"],
+        "supportedVirtualizationTypes": ["hvm"],
+        "bareMetal": t.bare_metal,
+        "hypervisor": t.hypervisor,
+        "processorInfo": {"supportedArchitectures": t.architectures},
+        "vCpuInfo": {
+            "defaultVCpus": t.vcpus,
+            "defaultCores": t.cores,
+            "defaultThreadsPerCore": t.cores.filter(|cores| *cores > 0).map(|cores| t.vcpus / cores),
+        },
+        "memoryInfo": {"sizeInMiB": t.memory_mib},
+        "instanceStorageSupported": t.storage_gb.is_some(),
+        "instanceStorageInfo": t.storage_gb.map(|size| json!({"totalSizeInGB": size})),
+        "networkInfo": network_info(t),
+        "gpuInfo": gpu_info(t),
+        "placementGroupInfo": {"supportedStrategies": t.strategies},
+        "hibernationSupported": t.hibernation,
+        "burstablePerformanceSupported": t.burstable,
+        "dedicatedHostsSupported": t.dedicated_hosts,
+        "autoRecoverySupported": t.auto_recovery,
+        "supportedBootModes": t.boot,
+        "supportedInRegion": t.offered(),
+    })
 }
 
 /// DescribeInstanceTypes.
-pub fn describe(p: &Params) -> Answer {
-    let filters = Filters::read(
-        p,
-        &[
-            "instance-type",
-            "current-generation",
-            "network-info.efa-supported",
-            "processor-info.supported-architecture",
-            "vcpu-info.default-vcpus",
-        ],
-    )?;
+pub fn describe(call: &Call<'_>, p: &Params) -> Answer {
+    let filters = Filters::read(p, FILTERS)?;
     let names = p.list("InstanceType");
+    let elsewhere = p.flag("IncludeUnsupportedInRegion")?;
     dry_run(p)?;
+    let there = |t: &InstanceType| elsewhere || t.offered();
     let unknown: Vec<&str> = names
         .iter()
         .map(String::as_str)
-        .filter(|name| InstanceType::find(name).is_none())
+        .filter(|name| !InstanceType::find(name).is_some_and(there))
         .collect();
-    if !unknown.is_empty() {
-        return Err(ApiError::new(
-            "InvalidInstanceType",
-            format!("The following supplied instance types do not exist: [{}]", unknown.join(", ")),
-        ));
-    }
-    let shown = TYPES
+    call.region.rules.check(&rules::TYPE_DESCRIBED, unknown.is_empty(), || {
+        let message =
+            format!("The following supplied instance types do not exist: [{}]", unknown.join(", "));
+        ApiError::new("InvalidInstanceType", message)
+    })?;
+    let shown = InstanceType::all()
         .iter()
-        .filter(|t| names.is_empty() || names.contains(&t.name))
-        .filter(|t| {
-            filters.keep(&Tags::new(), |field| {
-                vec![match field {
-                    "instance-type" => t.name.clone(),
-                    "network-info.efa-supported" => {
-                        t.cards().iter().any(|(efa, _)| *efa).to_string()
-                    }
-                    "processor-info.supported-architecture" => "x86_64".to_owned(),
-                    "vcpu-info.default-vcpus" => t.vcpus.to_string(),
-                    _ => "true".to_owned(),
-                }]
-            })
-        })
-        .map(InstanceType::show)
+        .filter(|t| there(t) && (names.is_empty() || names.contains(&t.name)))
+        .filter(|t| filters.keep(&Tags::new(), |name| field(t, name)))
+        .map(show)
         .collect();
-    let (items, next) = page(shown, p, (5, 100))?;
+    let usual = call.region.rules.on(&rules::TYPES_PAGE).then_some(100);
+    let (items, next) = page_by(shown, p, (5, 100), usual)?;
     Ok(json!({"instanceTypeSet": items, "nextToken": next}))
 }
 
 /// DescribeInstanceTypeOfferings.
-pub fn offerings(p: &Params) -> Answer {
+pub fn offerings(call: &Call<'_>, p: &Params) -> Answer {
     let filters = Filters::read(p, &["instance-type", "location"])?;
     let kind = p.get("LocationType").unwrap_or("region").to_owned();
+    let known = matches!(kind.as_str(), "region" | "availability-zone" | "availability-zone-id");
+    call.region.rules.check(&rules::LOCATION_TYPE, known, || {
+        let message = format!("Value ({kind}) for parameter locationType is invalid.");
+        ApiError::new("InvalidParameterValue", message)
+    })?;
     dry_run(p)?;
     let mut shown = Vec::new();
-    for t in TYPES.iter() {
+    for t in InstanceType::all().iter().filter(|t| t.offered()) {
+        let zones = ZONES.iter().filter(|(zone, _)| t.offered_in(zone));
         let places: Vec<&str> = match kind.as_str() {
-            "region" => vec!["us-east-1"],
-            "availability-zone" => {
-                ZONES.iter().map(|(zone, _)| *zone).filter(|zone| t.offered_in(zone)).collect()
-            }
-            "availability-zone-id" => {
-                ZONES.iter().filter(|(zone, _)| t.offered_in(zone)).map(|(_, id)| *id).collect()
-            }
-            other => {
-                return Err(ApiError::new(
-                    "InvalidParameterValue",
-                    format!("Value ({other}) for parameter locationType is invalid."),
-                ));
-            }
+            "availability-zone" => zones.map(|(zone, _)| *zone).collect(),
+            "availability-zone-id" => zones.map(|(_, id)| *id).collect(),
+            _ => vec![call.region.config.region.as_str()],
         };
         for place in places {
             let kept = filters.keep(&Tags::new(), |field| {
@@ -203,29 +194,4 @@ pub fn offerings(p: &Params) -> Answer {
     }
     let (items, next) = page(shown, p, (5, 1000))?;
     Ok(json!({"instanceTypeOfferingSet": items, "nextToken": next}))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_data_file_agrees_with_the_guide() {
-        let efa = |name: &str| {
-            let t = InstanceType::find(name).unwrap();
-            t.cards().iter().filter(|(efa, _)| *efa).count()
-        };
-        let counts = [
-            ("t3.micro", 0),
-            ("g5.12xlarge", 1),
-            ("g6e.48xlarge", 4),
-            ("p4d.24xlarge", 4),
-            ("p5.48xlarge", 32),
-        ];
-        for (name, count) in counts {
-            assert_eq!(efa(name), count, "{name}");
-        }
-        assert!(!InstanceType::find("t3.micro").unwrap().supports("cluster"));
-        assert!(!InstanceType::find("g5.12xlarge").unwrap().offered_in("us-east-1e"));
-    }
 }

@@ -1,7 +1,11 @@
 //! For each rule a proof, run twice: it must hold, and must not hold once the
 //! rule is switched off. A proof that cannot fail proves nothing.
 
+mod capacity;
+mod interfaces;
 mod launch;
+mod placement_groups;
+mod reservations;
 mod sessions;
 
 use crate::rules::{self, Proof, Rule};
@@ -33,7 +37,17 @@ pub fn same<T: PartialEq + std::fmt::Debug>(found: T, expected: T) -> Found {
 }
 
 fn cases() -> Vec<Case> {
-    [launch::cases(), sessions::cases()].into_iter().flatten().collect()
+    [
+        launch::cases(),
+        interfaces::cases(),
+        placement_groups::cases(),
+        capacity::cases(),
+        reservations::cases(),
+        sessions::cases(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 #[test]
