@@ -24,6 +24,7 @@ pub mod server;
 pub mod session;
 pub mod sigv4;
 pub mod state;
+pub mod windows;
 
 #[cfg(test)]
 pub(crate) mod testing;

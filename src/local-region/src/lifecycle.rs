@@ -4,13 +4,8 @@
 use crate::backend::{MachineSpec, RootFs};
 use crate::server::Inner;
 use crate::state::ec2::{Instance, InstanceState};
+use crate::windows::TERMINATED_VISIBLE;
 use std::sync::Arc;
-use std::time::Duration;
-
-/// A terminated instance stays visible this long. AWS shows it for about an
-/// hour; here a person looks right after `down`, and then nothing should be
-/// left, while a poller at the usual 1 to 2 s still sees the state.
-pub const TERMINATED_VISIBLE: Duration = Duration::from_secs(5);
 
 /// Starts the machine of a new instance.
 pub fn start(region: &Arc<Inner>, instance: &Instance) {
@@ -87,7 +82,9 @@ fn ended(region: &Arc<Inner>, id: &str) {
     let id = id.to_owned();
     let runtime = region.runtime.clone();
     runtime.spawn(async move {
-        tokio::time::sleep(TERMINATED_VISIBLE).await;
+        let visible = region.windows.of(&TERMINATED_VISIBLE);
+        let now = region.clock.now();
+        region.clock.sleep_until(now.checked_add(visible).unwrap_or(now)).await;
         let mut state = region.state();
         let root = state.ec2.instances.remove(&id).map(|instance| instance.root);
         state.ec2.tags.remove(&id);

@@ -11,6 +11,7 @@ use crate::clock::Clock;
 use crate::rules::Rules;
 use crate::sigv4::{Authorization, SignatureError, SignedRequest};
 use crate::state::{State, calls::CallRecord, ids};
+use crate::windows::Windows;
 use crate::{control, debian, s3};
 use axum::Router;
 use axum::body::Body;
@@ -61,6 +62,8 @@ pub struct Inner {
     pub config: RegionConfig,
     /// Rules in force.
     pub rules: Rules,
+    /// Windows of eventual consistency.
+    pub windows: Windows,
     /// Sessions of Session Manager.
     pub sessions: crate::session::grants::Grants,
     /// The region's clock.
@@ -115,6 +118,7 @@ impl Region {
                 Inner {
                     config,
                     rules,
+                    windows: Windows::default(),
                     sessions: Default::default(),
                     clock: Clock::default(),
                     state: Mutex::new(state),

@@ -18,9 +18,6 @@ pub const ZONES: [(&str, &str); 6] = [
     ("us-east-1e", "use1-az3"),
     ("us-east-1f", "use1-az5"),
 ];
-/// AWS makes placement groups asynchronously; this is long enough that using
-/// one at once fails, as it does there.
-const PLACEMENT_GROUP_PENDING: jiff::SignedDuration = jiff::SignedDuration::from_millis(700);
 
 /// What a rule lets through to or from.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -254,8 +251,6 @@ pub struct Ec2 {
     pub groups: BTreeMap<String, SecurityGroup>,
     /// Placement groups by name.
     pub placement_groups: BTreeMap<String, PlacementGroup>,
-    /// How long a new placement group is `pending`.
-    pub placement_group_pending: jiff::SignedDuration,
     /// Images by id.
     pub images: BTreeMap<String, Image>,
     /// Instances by id.
@@ -304,7 +299,6 @@ impl Ec2 {
             subnets,
             groups: BTreeMap::from([(group.id.clone(), group)]),
             placement_groups: BTreeMap::new(),
-            placement_group_pending: PLACEMENT_GROUP_PENDING,
             images: BTreeMap::new(),
             instances: BTreeMap::new(),
             capacity: Default::default(),

@@ -8,6 +8,7 @@ use crate::rules::{Rules, placement_groups as rules};
 use crate::state::State;
 use crate::state::capacity::Market;
 use crate::state::{ec2::PlacementGroup, ids};
+use crate::windows::PLACEMENT_GROUP_PENDING;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -125,7 +126,9 @@ pub fn create(call: &Call<'_>, p: &Params) -> Answer {
         name: name.clone(),
         partitions: (strategy == "partition").then(|| partitions.unwrap_or(2)),
         strategy,
-        available_at: now.checked_add(state.ec2.placement_group_pending).unwrap_or(now),
+        available_at: now
+            .checked_add(call.region.windows.of(&PLACEMENT_GROUP_PENDING))
+            .unwrap_or(now),
         zone: None,
     };
     let shown = show(call, &group, &tags);

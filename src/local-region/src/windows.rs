@@ -1,0 +1,81 @@
+//! Windows of time in which AWS has not caught up with itself: what was made is
+//! not seen yet, what is gone is still shown. Each has a name, a length by
+//! default and, in a running region, the length it was given. They are counted
+//! by the region's clock.
+
+use jiff::SignedDuration;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// One window.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Name, `service.what`.
+    pub name: &'static str,
+    /// What it does, in one sentence.
+    pub says: &'static str,
+    /// Length when nothing was set.
+    pub default: SignedDuration,
+}
+
+/// AWS makes placement groups asynchronously; this is long enough that using
+/// one at once fails, as it does there.
+pub static PLACEMENT_GROUP_PENDING: Window = Window {
+    name: "ec2.placement_group_pending",
+    says: "A new placement group is pending this long.",
+    default: SignedDuration::from_millis(700),
+};
+
+/// AWS shows a terminated instance for about an hour; here a person looks right
+/// after `down`, and then nothing should be left, while a poller at the usual
+/// 1 to 2 s still sees the state.
+pub static TERMINATED_VISIBLE: Window = Window {
+    name: "ec2.terminated_visible",
+    says: "A terminated instance is still described this long (AWS: about an hour).",
+    default: SignedDuration::from_secs(5),
+};
+
+/// All windows.
+pub static ALL: &[&Window] = &[&PLACEMENT_GROUP_PENDING, &TERMINATED_VISIBLE];
+
+/// Lengths that were set; clones share them.
+#[derive(Debug, Clone, Default)]
+pub struct Windows(Arc<Mutex<BTreeMap<&'static str, SignedDuration>>>);
+
+impl Windows {
+    /// Length of a window.
+    #[must_use]
+    pub fn of(&self, window: &Window) -> SignedDuration {
+        let set = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        set.get(window.name).copied().unwrap_or(window.default)
+    }
+
+    /// Sets a length, or the default again; false if no window has the name.
+    pub fn set(&self, name: &str, length: Option<SignedDuration>) -> bool {
+        let Some(window) = ALL.iter().find(|window| window.name == name) else { return false };
+        let mut set = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match length {
+            Some(length) => set.insert(window.name, length),
+            None => set.remove(window.name),
+        };
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_a_set_length_can_be_taken_back() {
+        let names: std::collections::BTreeSet<_> = ALL.iter().map(|window| window.name).collect();
+        assert_eq!(names.len(), ALL.len());
+        let windows = Windows::default();
+        let hour = SignedDuration::from_hours(1);
+        assert!(windows.clone().set(TERMINATED_VISIBLE.name, Some(hour)));
+        assert_eq!(windows.of(&TERMINATED_VISIBLE), hour);
+        assert!(windows.set(TERMINATED_VISIBLE.name, None));
+        assert_eq!(windows.of(&TERMINATED_VISIBLE), TERMINATED_VISIBLE.default);
+        assert!(!windows.set("ec2.nothing", None));
+    }
+}
