@@ -1,7 +1,7 @@
 //! The region's API alone, with machines, builds and servers that only pretend:
 //! for judging the API with the real AWS CLI and boto3, without root.
 //!
-//! `cargo run --example api_only -- 127.0.0.1:0 /tmp/folder`
+//! `cargo run --example api_only -- 127.0.0.1:0 /tmp/folder [FILE TO RECORD TO]`
 
 use nixl_local_region::backend::{
     BackendError, BuildFailure, BuildSpec, Builder, Directory, MachineSpec, Machines, RootFs,
@@ -101,6 +101,7 @@ async fn main() -> anyhow::Result<()> {
         builder: Arc::new(Pretend),
         tracking: Arc::new(Pretend),
         base_image: RootFs { layers: vec![PathBuf::from("/base")] },
+        record: std::env::args().nth(3).map(PathBuf::from),
     })?;
     println!("{endpoint_url}");
     // What IMDS does on a real machine, for a judge that signs as one.

@@ -1,28 +1,20 @@
 //! The region as one HTTP service for any number of listeners.
 //!
-//! The service of the credential scope routes a call; S3 goes to the s3s
-//! crate. `/_region/…` is the control API, `/_mlflow/…` is mounted in front of
+//! `exchange` answers calls, `/_region/…` is the control API, `/_mlflow/…` is mounted in front of
 //! this service by the machine half.
 
-use crate::api::protocol::{self, Service};
-use crate::api::{ApiError, Caller};
+use crate::api::Caller;
 use crate::backend::{Builder, Machines, RootFs, TrackingServers};
 use crate::clock::Clock;
+use crate::recorder::Recorder;
 use crate::rules::Rules;
-use crate::sigv4::{Authorization, SignatureError, SignedRequest};
-use crate::state::{State, calls::CallRecord, ids};
+use crate::sigv4::{Authorization, SignatureError};
+use crate::state::State;
 use crate::windows::Windows;
-use crate::{control, debian, s3};
+use crate::{control, debian, exchange, s3};
 use axum::Router;
-use axum::body::Body;
-use axum::extract::{Request, State as Shared};
-use axum::response::Response;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
-
-/// Largest body of a call that is not S3; AWS takes 1 MiB of JSON at most.
-const MAX_BODY_BYTES: usize = 1 << 20;
 
 /// What a region is made of.
 pub struct RegionConfig {
@@ -48,6 +40,8 @@ pub struct RegionConfig {
     pub tracking: Arc<dyn TrackingServers>,
     /// The Debian image every account sees.
     pub base_image: RootFs,
+    /// Every exchange is appended to this file.
+    pub record: Option<PathBuf>,
 }
 
 /// A running region; clones share it.
@@ -68,6 +62,7 @@ pub struct Inner {
     pub sessions: crate::session::grants::Grants,
     /// The region's clock.
     pub clock: Clock,
+    pub(crate) recorder: Option<Recorder>,
     state: Mutex<State>,
     pub(crate) s3: s3::Objects,
     pub(crate) runtime: tokio::runtime::Handle,
@@ -92,13 +87,18 @@ impl Region {
     /// machines, builds and servers will be started.
     ///
     /// # Errors
-    /// If the folder for S3 cannot be made.
+    /// If the folder for S3 or the file to record to cannot be made.
     pub fn new(config: RegionConfig) -> anyhow::Result<Self> {
         let runtime = tokio::runtime::Handle::current();
         let s3_root = config.state_dir.join("s3");
         std::fs::create_dir_all(&s3_root).map_err(|error| {
             anyhow::anyhow!("cannot make the folder {}: {error}", s3_root.display())
         })?;
+        let recorder = config.record.as_deref().map(|path| {
+            Recorder::append_to(path)
+                .map_err(|error| anyhow::anyhow!("cannot record to {}: {error}", path.display()))
+        });
+        let recorder = recorder.transpose()?;
         let rules = Rules::default();
         let mut state = State {
             rules: rules.clone(),
@@ -121,6 +121,7 @@ impl Region {
                     windows: Windows::default(),
                     sessions: Default::default(),
                     clock: Clock::default(),
+                    recorder,
                     state: Mutex::new(state),
                     s3: objects,
                     runtime,
@@ -134,7 +135,7 @@ impl Region {
         Router::new()
             .route("/_region/status", axum::routing::get(control::status))
             .route("/_region/calls", axum::routing::get(control::calls))
-            .fallback(serve)
+            .fallback(exchange::serve)
             .with_state(self.inner.clone())
     }
 
@@ -147,76 +148,6 @@ impl Region {
     /// Terminates all machines and deletes all tracking servers.
     pub async fn shutdown(&self) {
         crate::lifecycle::shutdown(&self.inner).await;
-    }
-}
-
-async fn serve(Shared(region): Shared<Arc<Inner>>, request: Request) -> Response {
-    let started = Instant::now();
-    let request_id = ids::request();
-    if is_s3(&request) {
-        let told = format!("{} {}", request.method(), request.uri().path());
-        let caller = Authorization::parse(request.headers())
-            .ok()
-            .and_then(|auth| secret_of(&region, &auth).ok())
-            .map_or_else(|| "-".to_owned(), |(_, caller)| caller.arn(&region.config.account_id));
-        let response = region.s3.serve(request).await;
-        let status = response.status();
-        let outcome =
-            if status.as_u16() < 400 { "OK".to_owned() } else { status.as_u16().to_string() };
-        record(&region, caller, "s3", told, (outcome, None), started);
-        return response;
-    }
-    let (parts, body) = request.into_parts();
-    let Ok(body) = axum::body::to_bytes(body, MAX_BODY_BYTES).await else {
-        let answer = Err(ApiError::new("RequestEntityTooLarge", "The request is too large."));
-        return protocol::respond(Service::Ec2, "", &request_id, &answer);
-    };
-    let signed = SignedRequest {
-        method: &parts.method,
-        path: parts.uri.path(),
-        query: parts.uri.query().unwrap_or_default(),
-        headers: &parts.headers,
-        body: &body,
-    };
-    let parsed = Authorization::parse(&parts.headers);
-    let scope = parsed.as_ref().ok().map(|auth| auth.service.as_str());
-    let service = match scope {
-        Some(scope) => Service::from_scope(scope),
-        None => Service::guess(signed.method, signed.path, signed.headers, signed.body),
-    };
-    let Some(service) = service else {
-        let answer = Err(ApiError::unknown_operation(scope.unwrap_or("-"), signed.path));
-        return protocol::respond(Service::ImageBuilder, "", &request_id, &answer);
-    };
-    let operation = service.operation(&signed);
-    let caller = parsed.and_then(|auth| authenticate(&region, &auth, &signed));
-    let (name, answer) = match caller {
-        Err(error) => ("-".to_owned(), Err(ApiError::from_signature(service.name(), &error))),
-        Ok(caller) => (
-            caller.arn(&region.config.account_id),
-            protocol::perform(&region, &caller, service, &operation, &signed),
-        ),
-    };
-    let outcome = answer
-        .as_ref()
-        .err()
-        .map_or_else(|| ("OK".to_owned(), None), |error| (error.code.clone(), error.rule));
-    record(&region, name, service.name(), operation.clone(), outcome, started);
-    protocol::respond(service, &operation, &request_id, &answer)
-}
-
-/// S3 is what is signed for it, what is presigned, and what is neither signed
-/// nor shaped like a call of another service.
-fn is_s3(request: &Request<Body>) -> bool {
-    match Authorization::parse(request.headers()) {
-        Ok(auth) => auth.service == "s3",
-        Err(_) => {
-            let root = request.uri().path() == "/";
-            let other = request.headers().contains_key("x-amz-target")
-                || (root && request.method() == http::Method::POST)
-                || crate::api::imagebuilder::is_path(request.uri().path());
-            !other && !request.headers().contains_key("authorization")
-        }
     }
 }
 
@@ -255,36 +186,4 @@ pub(crate) fn secret_of_key(
         instance_id: session.instance_id.clone(),
     };
     Ok((session.credentials.secret_access_key.clone(), caller))
-}
-
-fn authenticate(
-    region: &Inner,
-    auth: &Authorization,
-    request: &SignedRequest<'_>,
-) -> Result<Caller, SignatureError> {
-    let (secret, caller) = secret_of(region, auth)?;
-    auth.verify(request, &region.config.region, &secret, jiff::Timestamp::now())?;
-    Ok(caller)
-}
-
-fn record(
-    region: &Inner,
-    caller: String,
-    service: &str,
-    operation: String,
-    (outcome, rule): (String, Option<&'static str>),
-    started: Instant,
-) {
-    let latency_micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-    tracing::debug!(service, operation, outcome, caller, latency_micros, "call");
-    region.state().calls.push(CallRecord {
-        sequence: 0,
-        time: jiff::Timestamp::now().to_string(),
-        caller,
-        service: service.to_owned(),
-        operation,
-        outcome,
-        rule,
-        latency_micros,
-    });
 }

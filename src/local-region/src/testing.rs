@@ -107,7 +107,17 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub fn new() -> Self {
+        Self::make(tempfile::tempdir().unwrap(), None)
+    }
+
+    /// One that records, and the file it records to.
+    pub fn recording() -> (Self, PathBuf) {
         let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("exchanges.jsonl");
+        (Self::make(folder, Some(file.clone())), file)
+    }
+
+    fn make(folder: tempfile::TempDir, record: Option<PathBuf>) -> Self {
         let machines = Arc::new(Recorder::default());
         let region = Region::new(RegionConfig {
             state_dir: folder.path().to_owned(),
@@ -121,6 +131,7 @@ impl Bench {
             builder: machines.clone(),
             tracking: machines.clone(),
             base_image: RootFs { layers: vec![PathBuf::from("/debian")] },
+            record,
         })
         .unwrap();
         Self { region, machines, _folder: folder }

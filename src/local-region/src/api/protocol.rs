@@ -4,7 +4,6 @@
 use super::{Answer, ApiError, Call, params::Params, xml};
 use crate::server::Inner;
 use crate::sigv4::SignedRequest;
-use axum::body::Body;
 use http::{HeaderMap, Method, Response, StatusCode};
 use serde_json::Value;
 use std::sync::Arc;
@@ -145,7 +144,7 @@ pub fn respond(
     operation: &str,
     request_id: &str,
     answer: &Answer,
-) -> Response<Body> {
+) -> Response<String> {
     let status = answer.as_ref().err().map_or(StatusCode::OK, |error| error.status);
     let mut builder = Response::builder().status(status).header("x-amzn-requestid", request_id);
     let body = match service {
@@ -178,8 +177,8 @@ pub fn respond(
             }
         }
     };
-    builder.body(Body::from(body)).unwrap_or_else(|_| {
-        let mut plain = Response::new(Body::empty());
+    builder.body(body).unwrap_or_else(|_| {
+        let mut plain = Response::new(String::new());
         *plain.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
         plain
     })

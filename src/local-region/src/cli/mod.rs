@@ -97,6 +97,9 @@ struct Settings {
     /// Python venv with MLflow in it (default: `venv` in the cache folder).
     #[arg(long, env = "NIXL_REGION_VENV")]
     venv: Option<PathBuf>,
+    /// Appends every exchange to this file, one line of JSON each, without secrets.
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
 }
 
 impl Cli {

@@ -79,6 +79,7 @@ async fn serve(layout: &Layout, cache_dir: &Path, settings: &Settings) -> anyhow
         builder,
         tracking: tracking.clone(),
         base_image: base,
+        record: settings.record.clone(),
     })?;
     let as_directory: Arc<dyn Directory> = Arc::new(region.clone());
     // Set once, here.

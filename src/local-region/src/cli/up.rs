@@ -89,11 +89,12 @@ fn start(
         .arg(cache_dir)
         .args(["serve", "--port", &settings.port.to_string(), "--region", &settings.region])
         .arg("--venv")
-        .arg(venv)
-        .current_dir("/")
-        .stdin(Stdio::null())
-        .stdout(log.try_clone()?)
-        .stderr(log);
+        .arg(venv);
+    if let Some(record) = &settings.record {
+        // The region has another working folder than who typed this.
+        command.arg("--record").arg(std::path::absolute(record)?);
+    }
+    command.current_dir("/").stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
     // SAFETY: setsid(2) and umask(2) are async-signal-safe and touch no memory.
     unsafe {
         command.pre_exec(|| {

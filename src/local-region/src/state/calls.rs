@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use std::collections::VecDeque;
+use std::time::Instant;
 
 /// Calls kept; older ones are dropped, sequence numbers go on.
 const KEPT: usize = 10_000;
@@ -27,6 +28,30 @@ pub struct CallRecord {
     pub latency_micros: u64,
 }
 
+impl CallRecord {
+    /// A call that is answered now.
+    #[must_use]
+    pub fn new(
+        (started, time): (Instant, jiff::Timestamp),
+        caller: String,
+        service: &str,
+        operation: String,
+        outcome: String,
+        rule: Option<&'static str>,
+    ) -> Self {
+        Self {
+            sequence: 0,
+            time: time.to_string(),
+            caller,
+            service: service.to_owned(),
+            operation,
+            outcome,
+            rule,
+            latency_micros: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
+        }
+    }
+}
+
 /// The last calls.
 #[derive(Debug, Default)]
 pub struct CallLog {
@@ -35,14 +60,15 @@ pub struct CallLog {
 }
 
 impl CallLog {
-    /// Adds a call; its sequence number is set here.
-    pub fn push(&mut self, mut record: CallRecord) {
+    /// Adds a call and gives it its sequence number.
+    pub fn push(&mut self, mut record: CallRecord) -> u64 {
         self.count += 1;
         record.sequence = self.count;
         if self.records.len() == KEPT {
             self.records.pop_front();
         }
         self.records.push_back(record);
+        self.count
     }
 
     /// All kept calls, oldest first.
