@@ -7,6 +7,7 @@ mod exec;
 mod logs;
 pub mod port_owner;
 pub mod prerequisites;
+mod rules;
 mod serve;
 mod state;
 mod status;
@@ -78,6 +79,12 @@ enum Command {
         #[arg(long)]
         purge: bool,
     },
+    /// Lists what the region does as AWS does, and what it does not.
+    Rules {
+        /// `table` or `json`.
+        #[arg(long, default_value = "table")]
+        output: status::Output,
+    },
     /// Makes the base image unless it is in the cache; prints its folder.
     BaseImage,
     /// The region itself; `up` starts it.
@@ -115,6 +122,7 @@ impl Cli {
             Command::Shell { machine } => exec::shell(&layout, &machine),
             Command::Logs { machine, follow } => logs::run(&layout, machine.as_deref(), follow),
             Command::Down { purge } => down::run(&layout, purge.then_some(&cache_dir)),
+            Command::Rules { output } => rules::run(output),
             Command::BaseImage => up::base_image(&cache_dir),
             Command::Serve(settings) => serve::run(&layout, &cache_dir, &settings),
         }

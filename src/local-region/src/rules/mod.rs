@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// One rule.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Rule {
     /// Stable name, `service.subject.what`.
     pub id: &'static str,
@@ -32,7 +32,8 @@ pub struct Rule {
 }
 
 /// Where a rule is proved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Proof {
     /// `src/tests/rules`, with recorded machines.
     Api,
@@ -41,7 +42,7 @@ pub enum Proof {
 }
 
 /// Something AWS does and the region does not, or not in the same way.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Gap {
     /// Area, e.g. `ec2`.
     pub area: &'static str,

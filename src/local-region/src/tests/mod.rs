@@ -3,4 +3,5 @@
 mod ec2;
 mod imagebuilder;
 mod other;
+mod page;
 mod rules;
