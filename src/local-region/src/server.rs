@@ -8,6 +8,7 @@ use crate::backend::{Builder, Machines, RootFs, TrackingServers};
 use crate::clock::Clock;
 use crate::recorder::Recorder;
 use crate::rules::Rules;
+use crate::session::grants::Grants;
 use crate::sigv4::{Authorization, SignatureError};
 use crate::state::State;
 use crate::windows::Windows;
@@ -59,7 +60,7 @@ pub struct Inner {
     /// Windows of eventual consistency.
     pub windows: Windows,
     /// Sessions of Session Manager.
-    pub sessions: crate::session::grants::Grants,
+    pub sessions: Grants,
     /// The region's clock.
     pub clock: Clock,
     pub(crate) recorder: Option<Recorder>,
@@ -117,9 +118,9 @@ impl Region {
                 objects.attach(weak.clone());
                 Inner {
                     config,
+                    sessions: Grants::new(rules.clone()),
                     rules,
                     windows: Windows::default(),
-                    sessions: Default::default(),
                     clock: Clock::default(),
                     recorder,
                     state: Mutex::new(state),
@@ -141,7 +142,7 @@ impl Region {
 
     /// Sessions of Session Manager, for who serves their streams.
     #[must_use]
-    pub fn sessions(&self) -> crate::session::grants::Grants {
+    pub fn sessions(&self) -> Grants {
         self.inner.sessions.clone()
     }
 

@@ -1,6 +1,7 @@
 //! Sessions that StartSession has granted, their tokens, and what became of them.
 
 use super::channel::Purpose;
+use crate::rules::{Rules, sessions::TOKEN_ONCE};
 use jiff::Timestamp;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
@@ -49,11 +50,20 @@ struct Held {
 
 /// All sessions; clones share them.
 #[derive(Clone, Default)]
-pub struct Grants(Arc<Mutex<Vec<Held>>>);
+pub struct Grants {
+    held: Arc<Mutex<Vec<Held>>>,
+    rules: Rules,
+}
 
 impl Grants {
+    /// None yet.
+    #[must_use]
+    pub fn new(rules: Rules) -> Self {
+        Self { held: Arc::default(), rules }
+    }
+
     fn held(&self) -> MutexGuard<'_, Vec<Held>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Grants a session to who has the token.
@@ -68,15 +78,21 @@ impl Grants {
         held.push(Held { record, purpose, token: token.to_owned(), end });
     }
 
-    /// The session, if it has not ended and this is its token.
+    /// The session, if it has not ended and this is its unspent token.
     #[must_use]
     pub fn open(&self, session_id: &str, token: &str) -> Option<Grant> {
-        let held = self.held();
-        let found = held.iter().find(|held| held.is(session_id))?;
+        let mut held = self.held();
+        let found = held.iter_mut().find(|held| held.is(session_id))?;
         // Every byte is compared, however early the first difference is.
         let same = found.token.len() == token.len()
             && found.token.bytes().zip(token.bytes()).fold(0, |seen, (a, b)| seen | (a ^ b)) == 0;
-        same.then(|| Grant {
+        if !same || token.is_empty() {
+            return None;
+        }
+        if self.rules.on(&TOKEN_ONCE) {
+            found.token.clear();
+        }
+        Some(Grant {
             session_id: found.record.session_id.clone(),
             instance_id: found.record.instance_id.clone(),
             purpose: found.purpose.clone(),

@@ -1,6 +1,8 @@
 //! boto3 judges the local region: a client that is not ours, against real
 //! machines, a real build and a real MLflow server.
 
+mod sessions;
+
 use anyhow::{Result, ensure};
 use nixl_tests::{Region, Story};
 use std::process::ExitCode;
@@ -12,6 +14,7 @@ fn main() -> ExitCode {
     };
     story.step("the region comes up", || region.up());
     story.step("boto3 finds every answer as AWS would give it", || judged(&region));
+    story.check("sessions reach a machine's terminal and ports", || sessions::judged(&region));
     story.always("region down", || region.down());
     drop(region);
     story.end()
