@@ -8,9 +8,12 @@
 pub mod capacity;
 pub mod interfaces;
 pub mod launch;
+pub mod pagination;
 pub mod placement_groups;
 pub mod reservations;
+pub mod security_groups;
 pub mod sessions;
+pub mod tags;
 
 use crate::api::ApiError;
 use std::collections::BTreeSet;
@@ -68,9 +71,12 @@ pub(crate) use rules;
 pub static AREAS: &[(&str, &[&Rule], &[Gap])] = &[
     ("Launching", launch::RULES, launch::GAPS),
     ("Network interfaces", interfaces::RULES, interfaces::GAPS),
+    ("Security groups", security_groups::RULES, security_groups::GAPS),
     ("Placement groups", placement_groups::RULES, placement_groups::GAPS),
     ("Types, markets and capacity", capacity::RULES, capacity::GAPS),
     ("Capacity Reservations", reservations::RULES, reservations::GAPS),
+    ("Tags and filters", tags::RULES, tags::GAPS),
+    ("Pages", pagination::RULES, pagination::GAPS),
     ("Sessions", sessions::RULES, sessions::GAPS),
 ];
 

@@ -1,6 +1,6 @@
 //! DescribeImages, DeregisterImage.
 
-use super::{done, dry_run, filter::Filters, page, tag_set};
+use super::{done, dry_run, filter::Filters, paging::page, tag_set};
 use crate::api::{Answer, ApiError, Call, params::Params};
 use crate::lifecycle;
 use crate::state::ec2::{Ec2, Image};
@@ -25,7 +25,7 @@ const FILTERS: &[&str] = &[
 
 /// Images by id, owner and filter.
 pub fn describe(call: &Call<'_>, p: &Params) -> Answer {
-    let filters = Filters::read(p, FILTERS)?;
+    let filters = Filters::read(call, p, FILTERS)?;
     let ids = p.list("ImageId");
     let owners = p.list("Owner");
     let account = call.region.config.account_id.clone();
@@ -79,7 +79,7 @@ pub fn describe(call: &Call<'_>, p: &Params) -> Answer {
             })
         })
         .collect();
-    let (items, next) = page(shown, p, (1, 1000))?;
+    let (items, next) = page(call, shown, p, (1, 1000))?;
     Ok(json!({"imagesSet": items, "nextToken": next}))
 }
 

@@ -1,12 +1,12 @@
 //! DescribeInstances, TerminateInstances, RebootInstances, GetConsoleOutput.
 
-use super::{done, dry_run, filter::Filters, network, page, tag_set};
+use super::{done, dry_run, filter::Filters, network, paging, tag_set};
 use crate::api::{Answer, ApiError, Call, params::Params, tags::Tags};
 use crate::lifecycle;
+use crate::rules::pagination;
 use crate::state::ec2::{Ec2, Instance, InstanceState};
 use base64::Engine;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 
 const FILTERS: &[&str] = &[
     "architecture",
@@ -39,19 +39,14 @@ const FILTERS: &[&str] = &[
 
 /// Describes instances by id and filter, grouped by reservation.
 pub fn describe(call: &Call<'_>, p: &Params) -> Answer {
-    let filters = Filters::read(p, FILTERS)?;
+    let filters = Filters::read(call, p, FILTERS)?;
     let ids = p.list("InstanceId");
-    if !ids.is_empty() && p.get("MaxResults").is_some() {
-        return Err(ApiError::new(
-            "InvalidParameterCombination",
-            "The parameter instancesSet cannot be used with the parameter maxResults",
-        ));
-    }
-    dry_run(p)?;
+    paging::whole_if_by_id(call, p, &ids, (&pagination::INSTANCE_IDS, "instancesSet"))?;
     let state = call.state();
     let ec2 = &state.ec2;
     let account = &call.region.config.account_id;
     check_ids(ec2, &ids)?;
+    dry_run(p)?;
     let profile_arn = |instance: &Instance| {
         instance
             .profile
@@ -59,7 +54,6 @@ pub fn describe(call: &Call<'_>, p: &Params) -> Answer {
             .and_then(|name| state.iam.profiles.get(name))
             .map(|p| (p.arn.clone(), p.id.clone()))
     };
-    let mut reservations: BTreeMap<(String, String), Vec<Value>> = BTreeMap::new();
     let mut found: Vec<&Instance> = ec2
         .instances
         .values()
@@ -70,19 +64,22 @@ pub fn describe(call: &Call<'_>, p: &Params) -> Answer {
             filters.keep(&ec2.tags_of(&i.id), field)
         })
         .collect();
-    found.sort_by_key(|instance| instance.index);
-    for instance in found {
-        let key = (instance.launched.clone(), instance.reservation_id.clone());
-        let shown = show(ec2, instance, account, profile_arn(instance));
-        reservations.entry(key).or_default().push(shown);
-    }
-    let items = reservations
-        .into_iter()
-        .map(|((_, id), instances)| {
-            json!({"reservationId": id, "ownerId": account, "groupSet": [], "instancesSet": instances})
-        })
-        .collect();
-    let (items, next) = page(items, p, (5, 1000))?;
+    found.sort_by_key(|i| (&i.launched, &i.reservation_id, i.index));
+    let show = |i: &&Instance| show(ec2, i, account, profile_arn(i));
+    let reservation = |of: &[&Instance]| {
+        let instances: Vec<Value> = of.iter().map(show).collect();
+        let id = &of[0].reservation_id;
+        json!({"reservationId": id, "ownerId": account, "groupSet": [], "instancesSet": instances})
+    };
+    let by_reservation = |found: &[&Instance]| -> Vec<Value> {
+        found.chunk_by(|a, b| a.reservation_id == b.reservation_id).map(reservation).collect()
+    };
+    let (items, next) = if call.region.rules.on(&pagination::BY_INSTANCE) {
+        let (found, next) = paging::page_by(call, found, p, (5, 1000), None)?;
+        (by_reservation(&found), next)
+    } else {
+        paging::page(call, by_reservation(&found), p, (5, 1000))?
+    };
     Ok(json!({"reservationSet": items, "nextToken": next}))
 }
 
@@ -241,11 +238,13 @@ fn needed_ids(call: &Call<'_>, p: &Params) -> Result<Vec<String>, ApiError> {
 
 /// State of running instances (of all with `IncludeAllInstances`).
 pub fn describe_status(call: &Call<'_>, p: &Params) -> Answer {
-    let filters = Filters::read(p, &["availability-zone", "instance-state-name"])?;
+    let filters = Filters::read(call, p, &["availability-zone", "instance-state-name"])?;
     let ids = p.list("InstanceId");
+    paging::whole_if_by_id(call, p, &ids, (&pagination::STATUS_IDS, "instancesSet"))?;
     let all = p.flag("IncludeAllInstances")?;
     let state = call.state();
     check_ids(&state.ec2, &ids)?;
+    dry_run(p)?;
     let shown = state
         .ec2
         .instances
@@ -266,7 +265,7 @@ pub fn describe_status(call: &Call<'_>, p: &Params) -> Answer {
             })
         })
         .collect();
-    let (items, next) = page(shown, p, (5, 1000))?;
+    let (items, next) = paging::page(call, shown, p, (5, 1000))?;
     Ok(json!({"instanceStatusSet": items, "nextToken": next}))
 }
 

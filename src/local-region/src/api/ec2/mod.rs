@@ -8,14 +8,15 @@ mod launch_options;
 mod market;
 mod network;
 mod nics;
+mod paging;
 mod place;
 mod placement_groups;
 mod plan;
 mod reservations;
-mod rules;
 mod run;
 mod security_groups;
 mod spot;
+mod tag_specifications;
 mod tags;
 mod types;
 mod volumes;
@@ -24,7 +25,6 @@ mod volumes;
 pub(crate) use catalogue::InstanceType;
 
 use super::{Answer, ApiError, Call, params::Params};
-use base64::Engine;
 use http::StatusCode;
 use serde_json::{Value, json};
 
@@ -55,7 +55,7 @@ pub fn perform(call: &Call<'_>, p: &Params) -> Answer {
         "DeregisterImage" => images::deregister(call, p),
         "DescribeInstanceTypes" => types::describe(call, p),
         "DescribeInstanceTypeOfferings" => types::offerings(call, p),
-        "DescribeAvailabilityZones" => network::zones(p),
+        "DescribeAvailabilityZones" => network::zones(call, p),
         "DescribeRegions" => network::regions(call),
         "DescribeVpcs" => network::vpcs(call, p),
         "DescribeSubnets" => network::subnets(call, p),
@@ -65,11 +65,11 @@ pub fn perform(call: &Call<'_>, p: &Params) -> Answer {
         "CreateSecurityGroup" => security_groups::create(call, p),
         "DescribeSecurityGroups" => security_groups::describe(call, p),
         "DeleteSecurityGroup" => security_groups::delete(call, p),
-        "AuthorizeSecurityGroupIngress" => rules::authorize(call, p, false),
-        "AuthorizeSecurityGroupEgress" => rules::authorize(call, p, true),
-        "RevokeSecurityGroupIngress" => rules::revoke(call, p, false),
-        "RevokeSecurityGroupEgress" => rules::revoke(call, p, true),
-        "DescribeSecurityGroupRules" => rules::describe(call, p),
+        "AuthorizeSecurityGroupIngress" => security_groups::rules::authorize(call, p, false),
+        "AuthorizeSecurityGroupEgress" => security_groups::rules::authorize(call, p, true),
+        "RevokeSecurityGroupIngress" => security_groups::rules::revoke(call, p, false),
+        "RevokeSecurityGroupEgress" => security_groups::rules::revoke(call, p, true),
+        "DescribeSecurityGroupRules" => security_groups::rules::describe(call, p),
         "CreatePlacementGroup" => placement_groups::create(call, p),
         "DescribePlacementGroups" => placement_groups::describe(call, p),
         "DeletePlacementGroup" => placement_groups::delete(call, p),
@@ -97,80 +97,6 @@ fn dry_run(p: &Params) -> Result<(), ApiError> {
 /// `{return: true}`, the answer of operations that have nothing to say.
 fn done() -> Answer {
     Ok(json!({"return": true}))
-}
-
-/// One page of a describe operation and the token of the next.
-fn page(
-    items: Vec<Value>,
-    p: &Params,
-    range: (usize, usize),
-) -> Result<(Vec<Value>, Option<String>), ApiError> {
-    page_by(items, p, range, None)
-}
-
-/// The same for operations that do not send everything if no size is asked for.
-fn page_by(
-    items: Vec<Value>,
-    p: &Params,
-    (least, most): (usize, usize),
-    usual: Option<usize>,
-) -> Result<(Vec<Value>, Option<String>), ApiError> {
-    let size: Option<usize> = p.number("MaxResults")?.or(usual);
-    if let Some(size) = size
-        && !(least..=most).contains(&size)
-    {
-        return Err(ApiError::new(
-            "InvalidParameterValue",
-            format!(
-                "Value ( {size} ) for parameter maxResults is invalid. Expecting a value between {least} and {most}."
-            ),
-        ));
-    }
-    let engine = base64::engine::general_purpose::URL_SAFE_NO_PAD;
-    let skip: usize = match p.get("NextToken").filter(|token| !token.is_empty()) {
-        None => 0,
-        Some(token) => engine
-            .decode(token)
-            .ok()
-            .and_then(|bytes| String::from_utf8(bytes).ok())
-            .and_then(|text| text.strip_prefix("page:")?.parse().ok())
-            .ok_or_else(|| ApiError::new("InvalidNextToken", "The token is invalid."))?,
-    };
-    let end = size.map_or(items.len(), |size| (skip + size).min(items.len()));
-    let next = (end < items.len()).then(|| engine.encode(format!("page:{end}")));
-    Ok((items.into_iter().take(end).skip(skip).collect(), next))
-}
-
-/// Tags of a `TagSpecification` for one resource type.
-fn specified_tags(p: &Params, resource_type: &str) -> Result<super::tags::Tags, ApiError> {
-    for entry in p.groups("TagSpecification") {
-        if entry.need("ResourceType")? == resource_type {
-            return super::tags::read(&entry, "Tag");
-        }
-    }
-    Ok(Default::default())
-}
-
-/// Tag specifications may only name what the operation creates.
-fn check_specifications(p: &Params, allowed: &[&str]) -> Result<(), ApiError> {
-    let mut seen = Vec::new();
-    for entry in p.groups("TagSpecification") {
-        let kind = entry.need("ResourceType")?.to_owned();
-        if !allowed.contains(&kind.as_str()) {
-            return Err(ApiError::new(
-                "InvalidParameterValue",
-                format!("'{kind}' is not a valid taggable resource type for this operation."),
-            ));
-        }
-        if seen.contains(&kind) {
-            return Err(ApiError::new(
-                "InvalidParameterValue",
-                format!("Duplicate resource type '{kind}' in TagSpecification."),
-            ));
-        }
-        seen.push(kind);
-    }
-    Ok(())
 }
 
 /// The tag set of a resource.

@@ -1,13 +1,16 @@
 //! Zones, the default VPC, its subnets, and network interfaces.
 
-use super::{dry_run, filter::Filters, page, tag_set};
+use super::paging::{self, page};
+use super::{dry_run, filter::Filters, tag_set};
 use crate::api::{Answer, ApiError, Call, params::Params, tags::Tags};
+use crate::rules::pagination;
 use crate::state::ec2::{Ec2, Instance, InstanceState, Interface, ZONES};
 use serde_json::{Value, json};
 
 /// DescribeAvailabilityZones.
-pub fn zones(p: &Params) -> Answer {
+pub fn zones(call: &Call<'_>, p: &Params) -> Answer {
     let filters = Filters::read(
+        call,
         p,
         &["zone-name", "zone-id", "state", "region-name", "zone-type", "opt-in-status"],
     )?;
@@ -60,8 +63,11 @@ pub fn regions(call: &Call<'_>) -> Answer {
 
 /// DescribeVpcs.
 pub fn vpcs(call: &Call<'_>, p: &Params) -> Answer {
-    let filters =
-        Filters::read(p, &["vpc-id", "is-default", "isDefault", "state", "cidr", "owner-id"])?;
+    let filters = Filters::read(
+        call,
+        p,
+        &["vpc-id", "is-default", "isDefault", "state", "cidr", "owner-id"],
+    )?;
     let ids = p.list("VpcId");
     dry_run(p)?;
     let state = call.state();
@@ -88,13 +94,14 @@ pub fn vpcs(call: &Call<'_>, p: &Params) -> Answer {
         "dhcpOptionsId": "default", "instanceTenancy": "default", "isDefault": true, "tagSet": tag_set(&tags),
         "cidrBlockAssociationSet": [{"cidrBlock": "10.77.0.0/16", "associationId": "vpc-cidr-assoc-local", "cidrBlockState": {"state": "associated"}}],
     });
-    let (items, next) = page(if kept { vec![vpc] } else { Vec::new() }, p, (5, 1000))?;
+    let (items, next) = page(call, if kept { vec![vpc] } else { Vec::new() }, p, (5, 1000))?;
     Ok(json!({"vpcSet": items, "nextToken": next}))
 }
 
 /// DescribeSubnets.
 pub fn subnets(call: &Call<'_>, p: &Params) -> Answer {
     let filters = Filters::read(
+        call,
         p,
         &[
             "subnet-id",
@@ -155,13 +162,14 @@ pub fn subnets(call: &Call<'_>, p: &Params) -> Answer {
             })
         })
         .collect();
-    let (items, next) = page(shown, p, (5, 1000))?;
+    let (items, next) = page(call, shown, p, (5, 1000))?;
     Ok(json!({"subnetSet": items, "nextToken": next}))
 }
 
 /// DescribeNetworkInterfaces.
 pub fn interfaces(call: &Call<'_>, p: &Params) -> Answer {
     let filters = Filters::read(
+        call,
         p,
         &[
             "network-interface-id",
@@ -177,6 +185,8 @@ pub fn interfaces(call: &Call<'_>, p: &Params) -> Answer {
         ],
     )?;
     let ids = p.list("NetworkInterfaceId");
+    let whole = (&pagination::INTERFACE_IDS, "networkInterfaceIdSet");
+    paging::whole_if_by_id(call, p, &ids, whole)?;
     dry_run(p)?;
     let state = call.state();
     let ec2 = &state.ec2;
@@ -215,7 +225,7 @@ pub fn interfaces(call: &Call<'_>, p: &Params) -> Answer {
             shown
         })
         .collect();
-    let (items, next) = page(shown, p, (5, 1000))?;
+    let (items, next) = page(call, shown, p, (5, 1000))?;
     Ok(json!({"networkInterfaceSet": items, "nextToken": next}))
 }
 

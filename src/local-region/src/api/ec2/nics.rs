@@ -41,7 +41,7 @@ pub fn read(state: &State, p: &Params, t: &InstanceType) -> Result<Vec<Wanted>, 
             card: 0,
             device: 0,
             kind: "interface".to_owned(),
-            group_ids: groups(state, named_groups(state, p)?)?,
+            group_ids: security_groups::of_interface(state, named_groups(state, p)?)?,
             description: String::new(),
             public: None,
         }]);
@@ -92,7 +92,7 @@ fn one(state: &State, entry: &Params) -> Result<Wanted, ApiError> {
         card: entry.number("NetworkCardIndex")?.unwrap_or(0),
         device: device.unwrap_or(0),
         kind,
-        group_ids: groups(state, entry.list("SecurityGroupId"))?,
+        group_ids: security_groups::of_interface(state, entry.list("SecurityGroupId"))?,
         description: entry.get("Description").unwrap_or_default().to_owned(),
         public: public.then(|| entry.flag("AssociatePublicIpAddress")).transpose()?,
     })
@@ -178,16 +178,4 @@ fn named_groups(state: &State, p: &Params) -> Result<Vec<String>, ApiError> {
         ids.extend(group.map(|group| group.id.clone()));
     }
     Ok(ids)
-}
-
-/// The groups, all known; the default one if none is given.
-fn groups(state: &State, ids: Vec<String>) -> Result<Vec<String>, ApiError> {
-    for id in &ids {
-        security_groups::check_id(&state.ec2, id)?;
-    }
-    if !ids.is_empty() {
-        return Ok(ids);
-    }
-    let default = state.ec2.groups.values().filter(|group| group.name == "default");
-    Ok(default.map(|group| group.id.clone()).collect())
 }

@@ -2,7 +2,7 @@
 
 use super::market::Demand;
 use super::plan::{combination, invalid};
-use super::{check_specifications, done, dry_run, filter::Filters, specified_tags, tag_set};
+use super::{done, dry_run, filter::Filters, tag_set, tag_specifications};
 use crate::api::{Answer, ApiError, Call, params::Params};
 use crate::rules::{Rules, placement_groups as rules};
 use crate::state::State;
@@ -107,8 +107,8 @@ pub fn create(call: &Call<'_>, p: &Params) -> Answer {
     in_force.check(&rules::PARTITIONS, kept, || {
         combination("PartitionCount is 1 to 7 and only for the strategy 'partition'.")
     })?;
-    check_specifications(p, &["placement-group"])?;
-    let tags = specified_tags(p, "placement-group")?;
+    tag_specifications::check(in_force, p, &["placement-group"])?;
+    let tags = tag_specifications::specified(in_force, p, "placement-group")?;
     let mut state = call.state();
     let groups = &state.ec2.placement_groups;
     in_force.check(&rules::DUPLICATE, !groups.contains_key(&name), || {
@@ -141,7 +141,7 @@ pub fn create(call: &Call<'_>, p: &Params) -> Answer {
 
 /// DescribePlacementGroups.
 pub fn describe(call: &Call<'_>, p: &Params) -> Answer {
-    let filters = Filters::read(p, &["group-name", "group-arn", "state", "strategy"])?;
+    let filters = Filters::read(call, p, &["group-name", "group-arn", "state", "strategy"])?;
     let names = p.list("GroupName");
     let ids = p.list("GroupId");
     dry_run(p)?;

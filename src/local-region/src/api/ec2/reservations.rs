@@ -4,7 +4,7 @@
 use super::catalogue::InstanceType;
 use super::market::{self, Demand};
 use super::plan::{combination, invalid};
-use super::{check_specifications, done, dry_run, filter::Filters, page, specified_tags, tag_set};
+use super::{done, dry_run, filter::Filters, paging::page, tag_set, tag_specifications};
 use crate::api::{Answer, ApiError, Call, params::Params, timestamp};
 use crate::rules::{capacity, reservations as rules};
 use crate::state::capacity::Market;
@@ -70,8 +70,8 @@ pub fn create(call: &Call<'_>, p: &Params) -> Answer {
         return Ok(json!({"capacityReservation": show(call, &state.ec2, old)}));
     }
     let reservation = Reservation { token: token.clone(), ..read(&state, p, now)? };
-    check_specifications(p, &["capacity-reservation"])?;
-    let tags = specified_tags(p, "capacity-reservation")?;
+    tag_specifications::check(&in_force, p, &["capacity-reservation"])?;
+    let tags = tag_specifications::specified(&in_force, p, "capacity-reservation")?;
     let Reservation { zone, instance_type, total, .. } = &reservation;
     let free = market::unreserved(&state, zone, instance_type, Market::OnDemand, now);
     in_force.check(&rules::CAPACITY, free.is_none_or(|free| free >= *total), || {
@@ -142,7 +142,7 @@ fn read(state: &State, p: &Params, now: Timestamp) -> Result<Reservation, ApiErr
 /// DescribeCapacityReservations.
 pub fn describe(call: &Call<'_>, p: &Params) -> Answer {
     let known = ["availability-zone", "instance-match-criteria", "instance-type", "state"];
-    let filters = Filters::read(p, &known)?;
+    let filters = Filters::read(call, p, &known)?;
     let ids = p.list("CapacityReservationId");
     dry_run(p)?;
     let state = call.state();
@@ -166,7 +166,7 @@ pub fn describe(call: &Call<'_>, p: &Params) -> Answer {
         })
         .map(|r| show(call, &state.ec2, r))
         .collect();
-    let (items, next) = page(shown, p, (1, 1000))?;
+    let (items, next) = page(call, shown, p, (1, 1000))?;
     Ok(json!({"capacityReservationSet": items, "nextToken": next}))
 }
 

@@ -7,7 +7,7 @@ use super::launch_options::LaunchOptions;
 use super::market::Demand;
 use super::place::{Place, place};
 use super::plan::{Plan, invalid, plan};
-use super::{check_specifications, dry_run, instances, specified_tags};
+use super::{dry_run, instances, tag_specifications};
 use crate::api::{Answer, ApiError, Call, params::Params, tags::Tags, timestamp};
 use crate::lifecycle;
 use crate::rules::{capacity, launch as rules};
@@ -51,12 +51,13 @@ pub fn run(call: &Call<'_>, p: &Params) -> Answer {
     }
     let plan = plan(&state, p, &demand, &place, now)?;
     let kinds = ["instance", "volume", "network-interface", "spot-instances-request"];
-    check_specifications(p, &kinds)?;
+    tag_specifications::check(&in_force, p, &kinds)?;
+    let specified = |kind| tag_specifications::specified(&in_force, p, kind);
     let tags = LaunchTags {
-        instance: specified_tags(p, "instance")?,
-        volume: specified_tags(p, "volume")?,
-        interface: specified_tags(p, "network-interface")?,
-        spot_request: specified_tags(p, "spot-instances-request")?,
+        instance: specified("instance")?,
+        volume: specified("volume")?,
+        interface: specified("network-interface")?,
+        spot_request: specified("spot-instances-request")?,
     };
     let options = LaunchOptions::read(&in_force, p, &tags.instance)?;
     dry_run(p)?;

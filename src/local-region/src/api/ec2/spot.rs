@@ -1,7 +1,7 @@
 //! DescribeSpotInstanceRequests and CancelSpotInstanceRequests; the requests
 //! are made by RunInstances.
 
-use super::{dry_run, filter::Filters, page, tag_set};
+use super::{dry_run, filter::Filters, paging::page, tag_set};
 use crate::api::{Answer, ApiError, Call, params::Params};
 use crate::rules::capacity as rules;
 use crate::state::ec2::Ec2;
@@ -43,7 +43,7 @@ fn ids(call: &Call<'_>, ec2: &Ec2, p: &Params) -> Result<Vec<String>, ApiError> 
 /// DescribeSpotInstanceRequests.
 pub fn describe(call: &Call<'_>, p: &Params) -> Answer {
     let known = ["instance-id", "spot-instance-request-id", "state", "status-code"];
-    let filters = Filters::read(p, &known)?;
+    let filters = Filters::read(call, p, &known)?;
     dry_run(p)?;
     let state = call.state();
     let ec2 = &state.ec2;
@@ -65,7 +65,7 @@ pub fn describe(call: &Call<'_>, p: &Params) -> Answer {
         })
         .map(|request| show(ec2, request))
         .collect();
-    let (items, next) = page(shown, p, (5, 1000))?;
+    let (items, next) = page(call, shown, p, (5, 1000))?;
     Ok(json!({"spotInstanceRequestSet": items, "nextToken": next}))
 }
 

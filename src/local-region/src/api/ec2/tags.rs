@@ -1,12 +1,11 @@
 //! CreateTags, DeleteTags, DescribeTags.
 
-use super::{done, dry_run, filter::Filters, page};
-use crate::api::{Answer, ApiError, Call, params::Params, tags};
-use crate::state::ec2::Ec2;
+use super::tag_specifications::{self, MAX_TAGS};
+use super::{done, dry_run, filter::Filters, paging::page};
+use crate::api::{Answer, ApiError, Call, params::Params, tags::Tags};
+use crate::rules::tags as rules;
+use crate::state::State;
 use serde_json::json;
-
-/// Most tags on a resource.
-const MAX_TAGS: usize = 50;
 
 /// Kind of resource behind an id's prefix, as ARNs and DescribeTags name it.
 fn kind(id: &str) -> Option<&'static str> {
@@ -42,8 +41,8 @@ fn not_found(id: &str) -> ApiError {
     ApiError::new(code, format!("The {what} '{id}' does not exist"))
 }
 
-/// Resources of the request, each known and allowed to the caller.
-fn targets(call: &Call<'_>, p: &Params, tags: &tags::Tags) -> Result<Vec<String>, ApiError> {
+/// Resources of the request, each allowed to the caller.
+fn targets(call: &Call<'_>, p: &Params, tags: &Tags) -> Result<Vec<String>, ApiError> {
     let ids = p.list("ResourceId");
     if ids.is_empty() {
         return Err(ApiError::new(
@@ -52,37 +51,36 @@ fn targets(call: &Call<'_>, p: &Params, tags: &tags::Tags) -> Result<Vec<String>
         ));
     }
     for id in &ids {
-        let kind = kind(id).ok_or_else(|| not_found(id))?;
-        call.authorize_with(call.operation, &call.arn(&format!("{kind}/{id}")), tags)?;
+        let kind = kind(id);
+        call.region.rules.check(&rules::RESOURCE_FORM, kind.is_some(), || not_found(id))?;
+        let resource = format!("{}/{id}", kind.unwrap_or("*"));
+        call.authorize_with(call.operation, &call.arn(&resource), tags)?;
     }
-    let state = call.state();
-    match ids.iter().find(|id| !state.ec2.exists(id)) {
-        Some(id) => Err(not_found(id)),
-        None => Ok(ids),
+    Ok(ids)
+}
+
+/// All of them must exist, or none is touched.
+fn check_known(state: &State, ids: &[String]) -> Result<(), ApiError> {
+    for id in ids.iter().filter(|id| kind(id).is_some()) {
+        state.rules.check(&rules::RESOURCE, state.ec2.exists(id), || not_found(id))?;
     }
+    Ok(())
 }
 
 /// Writes tags on resources; all or nothing.
 pub fn create(call: &Call<'_>, p: &Params) -> Answer {
-    let new = tags::read(p, "Tag")?;
-    if new.is_empty() {
-        return Err(ApiError::new(
-            "MissingParameter",
-            "The request must contain the parameter tagSet",
-        ));
-    }
+    let in_force = &call.region.rules;
+    let new = tag_specifications::read(in_force, p, "Tag")?;
+    in_force.check(&rules::NEEDED, !new.is_empty(), || {
+        ApiError::new("MissingParameter", "The request must contain the parameter tagSet")
+    })?;
     let ids = targets(call, p, &new)?;
     let mut state = call.state();
-    let too_many = |ec2: &Ec2, id: &String| {
-        let mut all = ec2.tags_of(id);
+    check_known(&state, &ids)?;
+    for id in &ids {
+        let mut all = state.ec2.tags_of(id);
         all.extend(new.clone());
-        all.len() > MAX_TAGS
-    };
-    if ids.iter().any(|id| too_many(&state.ec2, id)) {
-        return Err(ApiError::new(
-            "TagLimitExceeded",
-            format!("The maximum number of Tags for a resource has been reached: {MAX_TAGS}"),
-        ));
+        in_force.check(&rules::LIMIT, all.len() <= MAX_TAGS, tag_specifications::too_many)?;
     }
     dry_run(p)?;
     for id in ids {
@@ -93,20 +91,22 @@ pub fn create(call: &Call<'_>, p: &Params) -> Answer {
 
 /// Removes tags: by key, by key and value, or all if none is named.
 pub fn delete(call: &Call<'_>, p: &Params) -> Answer {
+    let by_value = call.region.rules.on(&rules::DELETE_BY_VALUE);
     let mut named: Vec<(String, Option<String>)> = Vec::new();
     for entry in p.groups("Tag") {
         named.push((entry.need("Key")?.to_owned(), entry.get("Value").map(str::to_owned)));
     }
     let keys = named.iter().map(|(key, value)| (key.clone(), value.clone().unwrap_or_default()));
     let ids = targets(call, p, &keys.collect())?;
-    dry_run(p)?;
     let mut state = call.state();
+    check_known(&state, &ids)?;
+    dry_run(p)?;
     for id in ids {
         let Some(tags) = state.ec2.tags.get_mut(&id) else { continue };
         tags.retain(|key, value| {
             !(named.is_empty()
                 || named.iter().any(|(name, want)| {
-                    name == key && want.as_ref().is_none_or(|want| want == value)
+                    name == key && want.as_ref().is_none_or(|want| want == value || !by_value)
                 }))
         });
     }
@@ -115,14 +115,14 @@ pub fn delete(call: &Call<'_>, p: &Params) -> Answer {
 
 /// DescribeTags.
 pub fn describe(call: &Call<'_>, p: &Params) -> Answer {
-    let filters = Filters::read(p, &["resource-id", "resource-type", "key", "value"])?;
+    let filters = Filters::read(call, p, &["resource-id", "resource-type", "key", "value"])?;
     dry_run(p)?;
     let state = call.state();
     let mut shown = Vec::new();
     for (id, tags) in &state.ec2.tags {
         for (key, value) in tags {
             let kind = kind(id).unwrap_or_default();
-            let own = tags::Tags::from([(key.clone(), value.clone())]);
+            let own = Tags::from([(key.clone(), value.clone())]);
             if filters.keep(&own, |field| {
                 vec![match field {
                     "resource-id" => id.clone(),
@@ -137,6 +137,6 @@ pub fn describe(call: &Call<'_>, p: &Params) -> Answer {
             }
         }
     }
-    let (items, next) = page(shown, p, (5, 1000))?;
+    let (items, next) = page(call, shown, p, (5, 1000))?;
     Ok(json!({"tagSet": items, "nextToken": next}))
 }

@@ -1,7 +1,8 @@
 //! DescribeInstanceTypes and DescribeInstanceTypeOfferings.
 
 use super::catalogue::InstanceType;
-use super::{dry_run, filter::Filters, page, page_by};
+use super::paging::{page, page_by};
+use super::{dry_run, filter::Filters};
 use crate::api::{Answer, ApiError, Call, params::Params, tags::Tags};
 use crate::rules::capacity as rules;
 use crate::state::ec2::ZONES;
@@ -138,7 +139,7 @@ fn show(t: &InstanceType) -> Value {
 
 /// DescribeInstanceTypes.
 pub fn describe(call: &Call<'_>, p: &Params) -> Answer {
-    let filters = Filters::read(p, FILTERS)?;
+    let filters = Filters::read(call, p, FILTERS)?;
     let names = p.list("InstanceType");
     let elsewhere = p.flag("IncludeUnsupportedInRegion")?;
     dry_run(p)?;
@@ -160,13 +161,13 @@ pub fn describe(call: &Call<'_>, p: &Params) -> Answer {
         .map(show)
         .collect();
     let usual = call.region.rules.on(&rules::TYPES_PAGE).then_some(100);
-    let (items, next) = page_by(shown, p, (5, 100), usual)?;
+    let (items, next) = page_by(call, shown, p, (5, 100), usual)?;
     Ok(json!({"instanceTypeSet": items, "nextToken": next}))
 }
 
 /// DescribeInstanceTypeOfferings.
 pub fn offerings(call: &Call<'_>, p: &Params) -> Answer {
-    let filters = Filters::read(p, &["instance-type", "location"])?;
+    let filters = Filters::read(call, p, &["instance-type", "location"])?;
     let kind = p.get("LocationType").unwrap_or("region").to_owned();
     let known = matches!(kind.as_str(), "region" | "availability-zone" | "availability-zone-id");
     call.region.rules.check(&rules::LOCATION_TYPE, known, || {
@@ -192,6 +193,6 @@ pub fn offerings(call: &Call<'_>, p: &Params) -> Answer {
             }
         }
     }
-    let (items, next) = page(shown, p, (5, 1000))?;
+    let (items, next) = page(call, shown, p, (5, 1000))?;
     Ok(json!({"instanceTypeOfferingSet": items, "nextToken": next}))
 }

@@ -1,6 +1,6 @@
 //! Root volumes of instances and snapshots of images.
 
-use super::{dry_run, filter::Filters, page, tag_set};
+use super::{dry_run, filter::Filters, paging::page, tag_set};
 use crate::api::{Answer, ApiError, Call, params::Params};
 use crate::state::ec2::InstanceState;
 use serde_json::json;
@@ -11,6 +11,7 @@ const ROOT_VOLUME_GIB: u32 = 8;
 /// DescribeVolumes.
 pub fn describe(call: &Call<'_>, p: &Params) -> Answer {
     let filters = Filters::read(
+        call,
         p,
         &[
             "volume-id",
@@ -68,13 +69,13 @@ pub fn describe(call: &Call<'_>, p: &Params) -> Answer {
             })
         })
         .collect();
-    let (items, next) = page(shown, p, (5, 1000))?;
+    let (items, next) = page(call, shown, p, (5, 1000))?;
     Ok(json!({"volumeSet": items, "nextToken": next}))
 }
 
 /// DescribeSnapshots: those of this account's images.
 pub fn snapshots(call: &Call<'_>, p: &Params) -> Answer {
-    let filters = Filters::read(p, &["snapshot-id", "status", "owner-id"])?;
+    let filters = Filters::read(call, p, &["snapshot-id", "status", "owner-id"])?;
     let ids = p.list("SnapshotId");
     let _ = p.list("Owner");
     dry_run(p)?;
@@ -110,6 +111,6 @@ pub fn snapshots(call: &Call<'_>, p: &Params) -> Answer {
             })
         })
         .collect();
-    let (items, next) = page(shown, p, (5, 1000))?;
+    let (items, next) = page(call, shown, p, (5, 1000))?;
     Ok(json!({"snapshotSet": items, "nextToken": next}))
 }

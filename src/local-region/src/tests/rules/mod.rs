@@ -4,9 +4,12 @@
 mod capacity;
 mod interfaces;
 mod launch;
+mod pagination;
 mod placement_groups;
 mod reservations;
+mod security_groups;
 mod sessions;
+mod tags;
 
 use crate::rules::{self, Proof, Rule};
 use crate::testing::Bench;
@@ -44,6 +47,9 @@ fn cases() -> Vec<Case> {
         capacity::cases(),
         reservations::cases(),
         sessions::cases(),
+        security_groups::cases(),
+        tags::cases(),
+        pagination::cases(),
     ]
     .into_iter()
     .flatten()
