@@ -1,7 +1,9 @@
 //! What the machine half asks: see [`Directory`].
 
+use crate::api::trust;
 use crate::backend::{Directory, InstanceView, ProfileView, SessionCredentials};
 use crate::lifecycle;
+use crate::rules::iam as rules;
 use crate::server::Region;
 use crate::state::ec2::InstanceState;
 use std::time::Instant;
@@ -54,6 +56,11 @@ impl Directory for Region {
             return None;
         }
         let role = state.iam.profiles.get(instance.profile.as_ref()?)?.role.clone()?;
+        let trusted = trust::service(&state.iam.roles.get(&role)?.trust, "ec2.amazonaws.com");
+        if !trusted && state.rules.on(&rules::NODE_TRUST) {
+            tracing::warn!(instance_id, role, "the role does not trust ec2.amazonaws.com");
+            return None;
+        }
         Some(state.sessions.of_instance(instance_id, &role, jiff::Timestamp::now()))
     }
 

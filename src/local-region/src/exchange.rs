@@ -49,7 +49,7 @@ async fn api(region: &Arc<Inner>, request: Request, started: Started) -> Respons
     let (parts, body) = request.into_parts();
     let Ok(body) = axum::body::to_bytes(body, MAX_BODY_BYTES).await else {
         let answer = Err(ApiError::new("RequestEntityTooLarge", "The request is too large."));
-        return protocol::respond(Service::Ec2, "", &request_id, &answer).map(Body::from);
+        return protocol::respond(&protocol::EC2, "", &request_id, &answer).map(Body::from);
     };
     let signed = SignedRequest {
         method: &parts.method,
@@ -66,7 +66,8 @@ async fn api(region: &Arc<Inner>, request: Request, started: Started) -> Respons
     };
     let Some(service) = service else {
         let answer = Err(ApiError::unknown_operation(scope.unwrap_or("-"), signed.path));
-        return protocol::respond(Service::ImageBuilder, "", &request_id, &answer).map(Body::from);
+        return protocol::respond(&protocol::IMAGE_BUILDER, "", &request_id, &answer)
+            .map(Body::from);
     };
     let operation = service.operation(&signed);
     let caller = parsed.and_then(|auth| authenticate(region, &auth, &signed));
@@ -101,7 +102,7 @@ fn is_s3(request: &Request<Body>) -> bool {
             let root = request.uri().path() == "/";
             let other = request.headers().contains_key("x-amz-target")
                 || (root && request.method() == http::Method::POST)
-                || crate::api::imagebuilder::is_path(request.uri().path());
+                || protocol::is_rest_path(request.uri().path());
             !other && !request.headers().contains_key("authorization")
         }
     }

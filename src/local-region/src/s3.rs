@@ -7,8 +7,8 @@
 
 mod buckets;
 
-use crate::api::policy;
-use crate::api::tags::Tags;
+use crate::api::denial::Denial;
+use crate::api::policy::{self, Asked};
 use crate::server::{Inner, secret_of_key};
 use crate::sigv4::SignatureError;
 use axum::body::Body;
@@ -125,9 +125,9 @@ impl S3Access for Gate {
             check_key(key)?;
         }
         let action = format!("s3:{}", action(cx.s3_op().name()));
-        policy::authorize(&region, &caller, &action, &resource, &Tags::new()).map_err(|why| {
-            let arn = caller.arn(&region.config.account_id);
-            s3_error!(AccessDenied, "User: {arn} is not authorized to perform: {action} on resource: \"{resource}\" because {why}")
+        policy::authorize(&region, &caller, &Asked::new(&action, &resource)).map_err(|denial| {
+            let quoted = Denial { resource: format!("\"{resource}\""), ..denial };
+            s3_error!(AccessDenied, "{quoted}")
         })
     }
 }

@@ -177,14 +177,16 @@ pub(crate) fn secret_of_key(
     if session_token != Some(session.credentials.session_token.as_str()) {
         return Err(SignatureError::UnknownKey);
     }
-    if session.expires <= jiff::Timestamp::now() {
+    let now = if session.of_instance { jiff::Timestamp::now() } else { region.clock.now() };
+    if session.expires <= now && region.rules.on(&crate::rules::iam::SESSION_ENDS) {
         return Err(SignatureError::ExpiredToken);
     }
     let role = state.iam.roles.get(&session.role_name).ok_or(SignatureError::UnknownKey)?;
     let caller = Caller::Session {
         role_name: role.name.clone(),
         role_id: role.id.clone(),
-        instance_id: session.instance_id.clone(),
+        session_name: session.name.clone(),
+        of_instance: session.of_instance,
     };
     Ok((session.credentials.secret_access_key.clone(), caller))
 }

@@ -35,8 +35,23 @@ pub static TERMINATED_VISIBLE: Window = Window {
     default: SignedDuration::from_secs(5),
 };
 
+/// AWS takes seconds to tens of seconds; none by default, so that a quick start is quick.
+pub static PROFILE_VISIBLE: Window = Window {
+    name: "iam.profile_visible",
+    says: "A new instance profile, or a role added to one, is not seen by launches this long.",
+    default: SignedDuration::ZERO,
+};
+
+/// The same for what a role may do.
+pub static POLICY_VISIBLE: Window = Window {
+    name: "iam.policy_visible",
+    says: "A change of a role's policies takes effect after this long.",
+    default: SignedDuration::ZERO,
+};
+
 /// All windows.
-pub static ALL: &[&Window] = &[&PLACEMENT_GROUP_PENDING, &TERMINATED_VISIBLE];
+pub static ALL: &[&Window] =
+    &[&PLACEMENT_GROUP_PENDING, &TERMINATED_VISIBLE, &PROFILE_VISIBLE, &POLICY_VISIBLE];
 
 /// Lengths that were set; clones share them.
 #[derive(Debug, Clone, Default)]

@@ -54,26 +54,6 @@ impl ApiError {
         }
     }
 
-    /// A denial, named as the service names it.
-    #[must_use]
-    pub fn denied(service: &str, arn: &str, action: &str, resource: &str, why: &str) -> Self {
-        let code = match service {
-            "ec2" => "UnauthorizedOperation",
-            "iam" | "sts" => "AccessDenied",
-            "imagebuilder" => "ForbiddenException",
-            _ => "AccessDeniedException",
-        };
-        let mut message = format!(
-            "User: {arn} is not authorized to perform: {action} on resource: {resource} because {why}"
-        );
-        if service == "ec2" {
-            message = format!("You are not authorized to perform this operation. {message}");
-        }
-        let json = service == "ssm" || service == "sagemaker";
-        let status = if json { StatusCode::BAD_REQUEST } else { StatusCode::FORBIDDEN };
-        Self::new(code, message).status(status)
-    }
-
     /// A request that is not authentic, named as the service names it.
     #[must_use]
     pub fn from_signature(service: &str, error: &SignatureError) -> Self {

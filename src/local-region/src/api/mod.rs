@@ -4,6 +4,8 @@
 //! JSON tree: the JSON protocols send it as it is, the query protocol writes it
 //! as XML. None of them waits; what takes time is handed to a task.
 
+mod condition;
+pub mod denial;
 pub mod ec2;
 pub mod error;
 pub mod iam;
@@ -17,8 +19,10 @@ pub mod sessions;
 pub mod ssm;
 pub mod sts;
 pub mod tags;
+pub mod trust;
 pub mod xml;
 
+use crate::rules::iam as rules;
 use crate::server::Inner;
 use crate::state::State;
 use std::sync::{Arc, MutexGuard};
@@ -33,14 +37,16 @@ pub type Answer = Result<serde_json::Value, ApiError>;
 pub enum Caller {
     /// The laptop: an administrator of the account.
     Administrator,
-    /// A machine's role session.
+    /// A role session: of a machine, or assumed.
     Session {
         /// Role name.
         role_name: String,
         /// `AROA…`
         role_id: String,
-        /// Session name, which is the instance's id.
-        instance_id: String,
+        /// Session name; a machine's is its instance id.
+        session_name: String,
+        /// The session is a machine's.
+        of_instance: bool,
     },
 }
 
@@ -50,8 +56,8 @@ impl Caller {
     pub fn arn(&self, account: &str) -> String {
         match self {
             Self::Administrator => format!("arn:aws:iam::{account}:user/administrator"),
-            Self::Session { role_name, instance_id, .. } => {
-                format!("arn:aws:sts::{account}:assumed-role/{role_name}/{instance_id}")
+            Self::Session { role_name, session_name, .. } => {
+                format!("arn:aws:sts::{account}:assumed-role/{role_name}/{session_name}")
             }
         }
     }
@@ -61,7 +67,7 @@ impl Caller {
     pub fn user_id(&self) -> String {
         match self {
             Self::Administrator => "AIDANIXLADMINISTRATOR".to_owned(),
-            Self::Session { role_id, instance_id, .. } => format!("{role_id}:{instance_id}"),
+            Self::Session { role_id, session_name, .. } => format!("{role_id}:{session_name}"),
         }
     }
 }
@@ -111,10 +117,20 @@ impl Call<'_> {
         tags: &tags::Tags,
     ) -> Result<(), ApiError> {
         let action = format!("{}:{action}", self.service);
-        policy::authorize(self.region, self.caller, &action, resource, tags).map_err(|why| {
-            let arn = self.caller.arn(&self.region.config.account_id);
-            ApiError::denied(self.service, &arn, &action, resource, why)
-        })
+        self.permit(&policy::Asked { tags: Some(tags), ..policy::Asked::new(&action, resource) })
+    }
+
+    /// Refuses the call unless the caller may hand the role to the service.
+    pub fn pass_role(&self, role_arn: &str, to: &str) -> Result<(), ApiError> {
+        let to = ("iam:PassedToService", to);
+        let asked =
+            policy::Asked { more: Some(to), ..policy::Asked::new("iam:PassRole", role_arn) };
+        if self.region.rules.on(&rules::PASS_ROLE) { self.permit(&asked) } else { Ok(()) }
+    }
+
+    fn permit(&self, asked: &policy::Asked<'_>) -> Result<(), ApiError> {
+        policy::authorize(self.region, self.caller, asked)
+            .map_err(|denial| denial.refusal(self.service, &self.region.rules))
     }
 }
 

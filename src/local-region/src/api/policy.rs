@@ -1,10 +1,10 @@
 //! Decides what a role session may do.
 //!
 //! Source: IAM User Guide, "Policy evaluation logic" and "IAM JSON policy
-//! elements". Identity policies of one role only. A condition that is not
-//! known here does not match, so an allow that depends on it allows nothing.
+//! elements". Identity policies of one role only.
 
-use super::{Caller, tags::Tags};
+use super::{Caller, condition, denial::Denial, tags::Tags};
+use crate::rules::{Rules, iam as rules};
 use crate::server::Inner;
 use serde_json::Value;
 
@@ -30,36 +30,58 @@ pub enum Decision {
     Denied,
 }
 
-/// Checks a caller; the error says why not.
-pub fn authorize(
-    region: &Inner,
-    caller: &Caller,
-    action: &str,
-    resource: &str,
-    tags: &Tags,
-) -> Result<(), &'static str> {
-    let Caller::Session { role_name, instance_id, .. } = caller else { return Ok(()) };
-    let config = &region.config;
+/// What a caller wants to do.
+#[derive(Clone, Copy)]
+pub struct Asked<'a> {
+    /// `ec2:CreateTags`
+    pub action: &'a str,
+    /// ARN or `*`.
+    pub resource: &'a str,
+    /// Tags in the request.
+    pub tags: Option<&'a Tags>,
+    /// A condition key of this action.
+    pub more: Option<(&'a str, &'a str)>,
+}
+
+impl<'a> Asked<'a> {
+    /// An action on a resource, without tags.
+    #[must_use]
+    pub fn new(action: &'a str, resource: &'a str) -> Self {
+        Self { action, resource, tags: None, more: None }
+    }
+}
+
+/// Refuses what the caller may not do.
+pub fn authorize(region: &Inner, caller: &Caller, asked: &Asked<'_>) -> Result<(), Denial> {
+    let explicit = match decide(region, caller, asked) {
+        Decision::Allowed => return Ok(()),
+        Decision::NotAllowed => false,
+        Decision::Denied => true,
+    };
+    Err(Denial {
+        arn: caller.arn(&region.config.account_id),
+        user_id: caller.user_id(),
+        action: asked.action.to_owned(),
+        resource: asked.resource.to_owned(),
+        explicit,
+    })
+}
+
+/// Whether the caller may do it; an administrator may do everything.
+pub fn decide(region: &Inner, caller: &Caller, asked: &Asked<'_>) -> Decision {
+    let Caller::Session { role_name, .. } = caller else { return Decision::Allowed };
     let state = region.state();
-    let mut context = vec![
-        (
-            "ec2:SourceInstanceARN".to_owned(),
-            vec![format!(
-                "arn:aws:ec2:{}:{}:instance/{instance_id}",
-                config.region, config.account_id
-            )],
-        ),
-        ("aws:userid".to_owned(), vec![caller.user_id()]),
-        (
-            "aws:PrincipalArn".to_owned(),
-            vec![format!("arn:aws:iam::{}:role/{role_name}", config.account_id)],
-        ),
-        ("aws:RequestedRegion".to_owned(), vec![config.region.clone()]),
-    ];
-    if !tags.is_empty() {
+    let now = region.clock.now();
+    let Asked { action, resource, tags, more } = *asked;
+    let mut context = context(region, caller);
+    context.extend(more.map(|(key, value)| (key.to_owned(), vec![value.to_owned()])));
+    if let Some(role) = state.iam.roles.get(role_name) {
+        context.push(("aws:PrincipalArn".to_owned(), vec![role.arn.clone()]));
+    }
+    if let Some(tags) = tags.filter(|tags| !tags.is_empty()) {
         context.push(("aws:TagKeys".to_owned(), tags.keys().cloned().collect()));
     }
-    for (key, value) in tags {
+    for (key, value) in tags.into_iter().flatten() {
         context.push((format!("aws:RequestTag/{key}"), vec![value.clone()]));
     }
     if let Some(id) = resource.rsplit_once('/').map(|(_, id)| id) {
@@ -71,24 +93,43 @@ pub fn authorize(
             context.push((format!("ec2:ResourceTag/{key}"), vec![value.clone()]));
         }
     }
-    let documents = state.iam.policies_of(role_name);
-    match evaluate(&documents, &Request { action, resource, context }) {
-        Decision::Allowed => Ok(()),
-        Decision::NotAllowed => Err("no identity-based policy allows the action"),
-        Decision::Denied => Err("of an explicit deny in an identity-based policy"),
+    let documents = state.iam.policies_of(role_name, now);
+    match evaluate(&documents, &Request { action, resource, context }, &region.rules) {
+        Decision::NotAllowed if !region.rules.on(&rules::DEFAULT_DENY) => Decision::Allowed,
+        decision => decision,
     }
+}
+
+/// Condition keys that every request of the caller has.
+pub fn context(region: &Inner, caller: &Caller) -> Vec<(String, Vec<String>)> {
+    let config = &region.config;
+    let now = region.clock.now();
+    let mut context = vec![
+        ("aws:userid".to_owned(), caller.user_id()),
+        ("aws:PrincipalAccount".to_owned(), config.account_id.clone()),
+        ("aws:RequestedRegion".to_owned(), config.region.clone()),
+        ("aws:CurrentTime".to_owned(), now.to_string()),
+        ("aws:EpochTime".to_owned(), now.as_second().to_string()),
+    ];
+    if let Caller::Session { session_name, of_instance: true, .. } = caller {
+        let instance = format!("instance/{session_name}");
+        let arn = format!("arn:aws:ec2:{}:{}:{instance}", config.region, config.account_id);
+        context.push(("ec2:SourceInstanceARN".to_owned(), arn));
+    }
+    context.into_iter().map(|(key, value)| (key, vec![value])).collect()
 }
 
 /// Evaluates documents: a deny wins, then an allow.
 #[must_use]
-pub fn evaluate(documents: &[Value], request: &Request<'_>) -> Decision {
+pub fn evaluate(documents: &[Value], request: &Request<'_>, in_force: &Rules) -> Decision {
     let mut decision = Decision::NotAllowed;
     for statement in documents.iter().flat_map(|document| many(&document["Statement"])) {
-        if !matches(statement, request) {
+        let conditions = condition::all_hold(&statement["Condition"], request);
+        if !matches(statement, request) || (!conditions && in_force.on(&rules::CONDITIONS)) {
             continue;
         }
         match statement["Effect"].as_str() {
-            Some("Deny") => return Decision::Denied,
+            Some("Deny") if in_force.on(&rules::DENY_WINS) => return Decision::Denied,
             Some("Allow") => decision = Decision::Allowed,
             _ => {}
         }
@@ -97,84 +138,33 @@ pub fn evaluate(documents: &[Value], request: &Request<'_>) -> Decision {
 }
 
 fn matches(statement: &Value, request: &Request<'_>) -> bool {
-    let action = request.action.to_ascii_lowercase();
-    let acts = |list: &Value| {
-        texts(list).iter().any(|pattern| wildcard(&pattern.to_ascii_lowercase(), &action))
-    };
     let covers = |list: &Value| {
         texts(list).iter().any(|pattern| {
             substitute(pattern, request).is_some_and(|pattern| wildcard(&pattern, request.resource))
         })
     };
-    let action_fits = match statement.get("NotAction") {
-        Some(list) => !acts(list),
-        None => acts(&statement["Action"]),
-    };
     let resource_fits = match statement.get("NotResource") {
         Some(list) => !covers(list),
         None => covers(&statement["Resource"]),
     };
-    let conditions = statement["Condition"].as_object();
-    action_fits
-        && resource_fits
-        && conditions.into_iter().flatten().all(|(operator, keys)| {
-            keys.as_object().is_some_and(|keys| {
-                keys.iter().all(|(key, want)| holds(operator, key, want, request))
-            })
-        })
+    resource_fits && acts(statement, request.action)
 }
 
-fn holds(operator: &str, key: &str, want: &Value, request: &Request<'_>) -> bool {
-    let have = request
-        .context
-        .iter()
-        .find(|(name, _)| name.eq_ignore_ascii_case(key))
-        .map(|(_, values)| values.as_slice());
-    let (quantifier, plain) = match operator.split_once(':') {
-        Some((quantifier, plain)) => (Some(quantifier), plain),
-        None => (None, operator),
+/// Whether a statement is about an action.
+pub(super) fn acts(statement: &Value, action: &str) -> bool {
+    let action = action.to_ascii_lowercase();
+    let lists = |list: &Value| {
+        texts(list).iter().any(|pattern| wildcard(&pattern.to_ascii_lowercase(), &action))
     };
-    let wanted: Vec<String> =
-        texts(want).iter().filter_map(|text| substitute(text, request)).collect();
-    if plain == "Null" {
-        return wanted.iter().any(|text| (text == "true") == have.is_none());
-    }
-    let (plain, if_exists) = match plain.strip_suffix("IfExists") {
-        Some(plain) => (plain, true),
-        None => (plain, false),
-    };
-    let one = |value: &str| -> Option<bool> {
-        let any = |test: fn(&str, &str) -> bool| wanted.iter().any(|want| test(want, value));
-        Some(match plain {
-            "StringEquals" => any(|want, value| want == value),
-            "StringNotEquals" => !any(|want, value| want == value),
-            "StringEqualsIgnoreCase" => any(|want, value| want.eq_ignore_ascii_case(value)),
-            "StringLike" => any(wildcard),
-            "StringNotLike" => !any(wildcard),
-            "ArnEquals" | "ArnLike" => any(arn_like),
-            "ArnNotEquals" | "ArnNotLike" => !any(arn_like),
-            "Bool" => any(|want, value| want.eq_ignore_ascii_case(value)),
-            _ => {
-                tracing::warn!(operator, "condition operator is not known here: does not match");
-                return None;
-            }
-        })
-    };
-    let negated = plain.contains("Not");
-    match (have, quantifier) {
-        (None, Some("ForAllValues")) => true,
-        (None, _) => if_exists || (negated && quantifier.is_none()),
-        (Some(values), Some("ForAllValues")) => values.iter().all(|value| one(value) == Some(true)),
-        (Some(values), Some("ForAnyValue") | None) => {
-            values.iter().any(|value| one(value) == Some(true))
-        }
-        (Some(_), Some(_)) => false,
+    match statement.get("NotAction") {
+        Some(list) => !lists(list),
+        None => lists(&statement["Action"]),
     }
 }
 
 /// Fills in `${key}`; `None` if the request has no single value for it, which
 /// makes the pattern match nothing.
-fn substitute(pattern: &str, request: &Request<'_>) -> Option<String> {
+pub(super) fn substitute(pattern: &str, request: &Request<'_>) -> Option<String> {
     let mut out = String::new();
     let mut rest = pattern;
     while let Some((before, after)) = rest.split_once("${") {
@@ -218,15 +208,6 @@ pub fn wildcard(pattern: &str, text: &str) -> bool {
         }
     }
     pattern[p..].iter().all(|letter| *letter == '*')
-}
-
-/// The six parts of an ARN are compared each for itself.
-fn arn_like(pattern: &str, arn: &str) -> bool {
-    let (pattern, arn): (Vec<&str>, Vec<&str>) =
-        (pattern.splitn(6, ':').collect(), arn.splitn(6, ':').collect());
-    pattern.len() == 6
-        && arn.len() == 6
-        && pattern.iter().zip(&arn).all(|(pattern, part)| wildcard(pattern, part))
 }
 
 pub(super) fn many(value: &Value) -> &[Value] {
@@ -276,6 +257,7 @@ mod tests {
         evaluate(
             &[self_tagging()],
             &Request { action: "ec2:CreateTags", resource: &resource, context },
+            &Rules::default(),
         )
     }
 
@@ -295,9 +277,10 @@ mod tests {
         let deny = json!({"Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]});
         let odd = json!({"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*",
             "Condition": {"IpAddress": {"aws:SourceIp": "0.0.0.0/0"}}}]});
-        assert_eq!(evaluate(std::slice::from_ref(&allow), &request), Decision::Allowed);
-        assert_eq!(evaluate(&[allow, deny], &request), Decision::Denied);
-        assert_eq!(evaluate(&[odd], &request), Decision::NotAllowed);
+        let decide = |documents: &[Value]| evaluate(documents, &request, &Rules::default());
+        assert_eq!(decide(std::slice::from_ref(&allow)), Decision::Allowed);
+        assert_eq!(decide(&[allow, deny]), Decision::Denied);
+        assert_eq!(decide(&[odd]), Decision::NotAllowed);
     }
 
     proptest::proptest! {

@@ -4,6 +4,7 @@
 
 use super::ApiError;
 use super::policy::{many, texts};
+use crate::rules::{Rules, iam as rules};
 use serde_json::Value;
 
 /// What a document is for.
@@ -16,26 +17,26 @@ pub enum Kind {
 }
 
 /// Parses a document as PutRolePolicy and CreateRole do.
-pub fn parse(text: &str, kind: Kind) -> Result<Value, ApiError> {
-    let bad = |why: &str| ApiError::new("MalformedPolicyDocument", why);
-    let document: Value =
-        serde_json::from_str(text).map_err(|_| bad("Syntax errors in policy."))?;
-    if !document.is_object() {
-        return Err(bad("Syntax errors in policy."));
+pub fn parse(in_force: &Rules, text: &str, kind: Kind) -> Result<Value, ApiError> {
+    let document = serde_json::from_str(text).unwrap_or_default();
+    let wrong = check(&document, kind).err();
+    in_force.check(&rules::DOCUMENT, wrong.is_none(), || {
+        ApiError::new("MalformedPolicyDocument", wrong.unwrap_or_default())
+    })?;
+    Ok(document)
+}
+
+fn check(document: &Value, kind: Kind) -> Result<(), String> {
+    let statements = many(&document["Statement"]);
+    if !document.is_object() || statements.is_empty() {
+        return Err("Syntax errors in policy.".to_owned());
     }
     if let Some(version) = document.get("Version")
         && !matches!(version.as_str(), Some("2012-10-17" | "2008-10-17"))
     {
-        return Err(bad("The policy must contain a valid version string."));
+        return Err("The policy must contain a valid version string.".to_owned());
     }
-    let statements = many(&document["Statement"]);
-    if statements.is_empty() {
-        return Err(bad("Syntax errors in policy."));
-    }
-    for statement in statements {
-        check_statement(statement, kind).map_err(|why| bad(&why))?;
-    }
-    Ok(document)
+    statements.iter().try_for_each(|statement| check_statement(statement, kind))
 }
 
 fn check_statement(statement: &Value, kind: Kind) -> Result<(), String> {
@@ -95,9 +96,14 @@ mod tests {
                 Kind::Identity,
             ),
         ] {
-            assert_eq!(parse(text, kind).unwrap_err().code, "MalformedPolicyDocument", "{text}");
+            assert_eq!(
+                parse(&Rules::default(), text, kind).unwrap_err().code,
+                "MalformedPolicyDocument",
+                "{text}"
+            );
         }
         parse(
+            &Rules::default(),
             r#"{"Statement":{"Effect":"Allow","Action":"ec2:*","Resource":"*"}}"#,
             Kind::Identity,
         )

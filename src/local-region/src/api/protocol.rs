@@ -1,89 +1,143 @@
-//! Finds the operation in a request and writes the answer in the protocol of
-//! its service: EC2 query, IAM/STS query, AwsJson 1.1, REST JSON.
+//! The services, one row each, and their protocols: finds the operation in a
+//! request and writes the answer as EC2 query, IAM/STS query, AwsJson 1.1 or
+//! REST JSON.
 
 use super::{Answer, ApiError, Call, params::Params, xml};
+use super::{ec2, iam, imagebuilder, sagemaker, ssm, sts};
 use crate::server::Inner;
 use crate::sigv4::SignedRequest;
 use http::{HeaderMap, Method, Response, StatusCode};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// A service of the region (S3 aside).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Service {
-    /// EC2.
-    Ec2,
-    /// IAM.
-    Iam,
-    /// STS.
-    Sts,
-    /// SSM.
-    Ssm,
-    /// SageMaker.
-    SageMaker,
-    /// Image Builder.
-    ImageBuilder,
+pub struct Service {
+    /// Name in the credential scope, which is also the IAM prefix.
+    name: &'static str,
+    /// Where its errors have their message.
+    message: &'static str,
+    wire: Wire,
 }
+
+/// How a service is called.
+enum Wire {
+    /// A form in, XML out.
+    Query { namespace: &'static str, perform: fn(&Call<'_>, &Params) -> Answer },
+    /// AwsJson 1.1; the target names the operation.
+    Json { target: &'static str, perform: fn(&Call<'_>, &Value) -> Answer },
+    /// REST JSON; method and path name the operation.
+    Rest {
+        is_path: fn(&str) -> bool,
+        operation: fn(&Method, &str) -> String,
+        perform: fn(&Call<'_>, &SignedRequest<'_>, &Value) -> Answer,
+    },
+}
+
+/// EC2.
+pub static EC2: Service = Service {
+    name: "ec2",
+    message: "Message",
+    wire: Wire::Query {
+        namespace: "http://ec2.amazonaws.com/doc/2016-11-15/",
+        perform: ec2::perform,
+    },
+};
+
+/// Image Builder.
+pub static IMAGE_BUILDER: Service = Service {
+    name: "imagebuilder",
+    message: "message",
+    wire: Wire::Rest {
+        is_path: imagebuilder::is_path,
+        operation: imagebuilder::operation,
+        perform: imagebuilder::perform,
+    },
+};
+
+static IAM: Service = Service {
+    name: "iam",
+    message: "Message",
+    wire: Wire::Query {
+        namespace: "https://iam.amazonaws.com/doc/2010-05-08/",
+        perform: iam::perform,
+    },
+};
+
+static STS: Service = Service {
+    name: "sts",
+    message: "Message",
+    wire: Wire::Query {
+        namespace: "https://sts.amazonaws.com/doc/2011-06-15/",
+        perform: sts::perform,
+    },
+};
+
+static SSM: Service = Service {
+    name: "ssm",
+    message: "message",
+    wire: Wire::Json { target: "AmazonSSM", perform: ssm::perform },
+};
+
+static SAGEMAKER: Service = Service {
+    name: "sagemaker",
+    message: "message",
+    wire: Wire::Json { target: "SageMaker", perform: sagemaker::perform },
+};
+
+static SERVICES: [&Service; 6] = [&EC2, &IAM, &STS, &SSM, &SAGEMAKER, &IMAGE_BUILDER];
 
 impl Service {
     /// From the credential scope.
     #[must_use]
-    pub fn from_scope(name: &str) -> Option<Self> {
-        Some(match name {
-            "ec2" => Self::Ec2,
-            "iam" => Self::Iam,
-            "sts" => Self::Sts,
-            "ssm" => Self::Ssm,
-            "sagemaker" => Self::SageMaker,
-            "imagebuilder" => Self::ImageBuilder,
-            _ => return None,
-        })
+    pub fn from_scope(name: &str) -> Option<&'static Self> {
+        SERVICES.into_iter().find(|service| service.name == name)
     }
 
     /// For a request that says nothing of its scope: by its shape.
     #[must_use]
-    pub fn guess(method: &Method, path: &str, headers: &HeaderMap, body: &[u8]) -> Option<Self> {
+    pub fn guess(
+        method: &Method,
+        path: &str,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Option<&'static Self> {
         if let Some(target) = headers.get("x-amz-target").and_then(|value| value.to_str().ok()) {
-            return Some(if target.starts_with("AmazonSSM") { Self::Ssm } else { Self::SageMaker });
+            let (prefix, _) = target.split_once('.')?;
+            let called =
+                |wire: &Wire| matches!(wire, Wire::Json { target, .. } if *target == prefix);
+            return SERVICES.into_iter().find(|service| called(&service.wire));
         }
         if path == "/" && method == Method::POST {
-            let body = String::from_utf8_lossy(body);
-            return Some(match Params::parse(&body).get("Version") {
-                Some("2010-05-08") => Self::Iam,
-                Some("2011-06-15") => Self::Sts,
-                _ => Self::Ec2,
-            });
+            let form = String::from_utf8_lossy(body);
+            let version = format!("/{}/", Params::parse(&form).get("Version").unwrap_or_default());
+            let dated = |wire: &Wire| matches!(wire, Wire::Query { namespace, .. } if namespace.ends_with(&version));
+            return SERVICES.into_iter().find(|service| dated(&service.wire)).or(Some(&EC2));
         }
-        super::imagebuilder::is_path(path).then_some(Self::ImageBuilder)
+        SERVICES
+            .into_iter()
+            .find(|service| matches!(service.wire, Wire::Rest { is_path, .. } if is_path(path)))
     }
 
     /// IAM prefix.
     #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Ec2 => "ec2",
-            Self::Iam => "iam",
-            Self::Sts => "sts",
-            Self::Ssm => "ssm",
-            Self::SageMaker => "sagemaker",
-            Self::ImageBuilder => "imagebuilder",
-        }
+    pub fn name(&self) -> &'static str {
+        self.name
     }
 
     /// Name of the operation that the request asks for.
     #[must_use]
-    pub fn operation(self, request: &SignedRequest<'_>) -> String {
-        match self {
-            Self::Ec2 | Self::Iam | Self::Sts => {
+    pub fn operation(&self, request: &SignedRequest<'_>) -> String {
+        match self.wire {
+            Wire::Query { .. } => {
                 let body = String::from_utf8_lossy(request.body);
                 Params::parse(&body).get("Action").unwrap_or_default().to_owned()
             }
-            Self::Ssm | Self::SageMaker => {
+            Wire::Json { .. } => {
                 let target = request.headers.get("x-amz-target");
                 let target = target.and_then(|value| value.to_str().ok()).unwrap_or_default();
                 target.rsplit('.').next().unwrap_or_default().to_owned()
             }
-            Self::ImageBuilder => super::imagebuilder::operation(request.method, request.path),
+            Wire::Rest { operation, .. } => operation(request.method, request.path),
         }
     }
 }
@@ -92,38 +146,26 @@ impl Service {
 pub fn perform(
     region: &Arc<Inner>,
     caller: &super::Caller,
-    service: Service,
+    service: &Service,
     operation: &str,
     request: &SignedRequest<'_>,
 ) -> Answer {
-    let call = Call { region, caller, service: service.name(), operation };
-    match service {
-        Service::Ec2 | Service::Iam | Service::Sts => {
+    let call = Call { region, caller, service: service.name, operation };
+    match service.wire {
+        Wire::Query { perform, .. } => {
             let text = std::str::from_utf8(request.body)
                 .map_err(|_| ApiError::new("MalformedQueryString", "The body is not UTF-8."))?;
             let params = Params::parse(text);
             let _ = (params.get("Action"), params.get("Version"));
-            let answer = match service {
-                Service::Ec2 => super::ec2::perform(&call, &params),
-                Service::Iam => super::iam::perform(&call, &params),
-                _ => super::sts::perform(&call, &params),
-            };
+            let answer = perform(&call, &params);
             if answer.is_ok() && !params.unread().is_empty() {
                 let unread = params.unread();
                 tracing::warn!(operation, ?unread, "parameters have no effect in the local region");
             }
             answer
         }
-        Service::Ssm | Service::SageMaker => {
-            let input = json_body(request.body)?;
-            match service {
-                Service::Ssm => super::ssm::perform(&call, &input),
-                _ => super::sagemaker::perform(&call, &input),
-            }
-        }
-        Service::ImageBuilder => {
-            super::imagebuilder::perform(&call, request, &json_body(request.body)?)
-        }
+        Wire::Json { perform, .. } => perform(&call, &json_body(request.body)?),
+        Wire::Rest { perform, .. } => perform(&call, request, &json_body(request.body)?),
     }
 }
 
@@ -140,39 +182,39 @@ fn json_body(body: &[u8]) -> Result<Value, ApiError> {
 /// Writes an answer as the service does.
 #[must_use]
 pub fn respond(
-    service: Service,
+    service: &Service,
     operation: &str,
     request_id: &str,
     answer: &Answer,
 ) -> Response<String> {
     let status = answer.as_ref().err().map_or(StatusCode::OK, |error| error.status);
     let mut builder = Response::builder().status(status).header("x-amzn-requestid", request_id);
-    let body = match service {
-        Service::Ec2 | Service::Iam | Service::Sts => {
+    let body = match service.wire {
+        Wire::Query { namespace, .. } => {
             builder = builder.header("content-type", "text/xml;charset=UTF-8");
-            let inside = if service == Service::Ec2 {
-                ec2_xml(operation, request_id, answer)
+            let inside = if service.name == EC2.name {
+                ec2_xml(namespace, operation, request_id, answer)
             } else {
-                query_xml(service, operation, request_id, answer)
+                query_xml(namespace, operation, request_id, answer)
             };
             format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{inside}")
         }
-        Service::Ssm | Service::SageMaker => {
+        Wire::Json { .. } => {
             builder = builder.header("content-type", "application/x-amz-json-1.1");
             match answer {
                 Ok(value) => value.to_string(),
                 Err(error) => {
-                    serde_json::json!({"__type": error.code, "message": error.message}).to_string()
+                    json!({"__type": error.code, service.message: error.message}).to_string()
                 }
             }
         }
-        Service::ImageBuilder => {
+        Wire::Rest { .. } => {
             builder = builder.header("content-type", "application/json");
             match answer {
                 Ok(value) => value.to_string(),
                 Err(error) => {
                     builder = builder.header("x-amzn-errortype", error.code.as_str());
-                    serde_json::json!({"message": error.message}).to_string()
+                    json!({ service.message: error.message }).to_string()
                 }
             }
         }
@@ -184,35 +226,39 @@ pub fn respond(
     })
 }
 
-fn ec2_xml(operation: &str, request_id: &str, answer: &Answer) -> String {
+fn ec2_xml(namespace: &str, operation: &str, request_id: &str, answer: &Answer) -> String {
     match answer {
         Ok(value) => format!(
-            "<{operation}Response xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\"><requestId>{request_id}</requestId>{}</{operation}Response>",
+            "<{operation}Response xmlns=\"{namespace}\"><requestId>{request_id}</requestId>{}</{operation}Response>",
             xml::write(value, "item")
         ),
         Err(error) => {
-            let tree = serde_json::json!({"Errors": {"Error": {"Code": error.code, "Message": error.message}}, "RequestID": request_id});
+            let tree = json!({"Errors": {"Error": {"Code": error.code, "Message": error.message}}, "RequestID": request_id});
             format!("<Response>{}</Response>", xml::write(&tree, "item"))
         }
     }
 }
 
-fn query_xml(service: Service, operation: &str, request_id: &str, answer: &Answer) -> String {
-    let namespace = match service {
-        Service::Iam => "https://iam.amazonaws.com/doc/2010-05-08/",
-        _ => "https://sts.amazonaws.com/doc/2011-06-15/",
-    };
+fn query_xml(namespace: &str, operation: &str, request_id: &str, answer: &Answer) -> String {
     match answer {
         Ok(value) => format!(
             "<{operation}Response xmlns=\"{namespace}\"><{operation}Result>{}</{operation}Result><ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata></{operation}Response>",
             xml::write(value, "member")
         ),
         Err(error) => {
-            let tree = serde_json::json!({"Error": {"Type": "Sender", "Code": error.code, "Message": error.message}, "RequestId": request_id});
+            let tree = json!({"Error": {"Type": "Sender", "Code": error.code, "Message": error.message}, "RequestId": request_id});
             format!(
                 "<ErrorResponse xmlns=\"{namespace}\">{}</ErrorResponse>",
                 xml::write(&tree, "member")
             )
         }
     }
+}
+
+/// Whether an unsigned request is for a REST service.
+#[must_use]
+pub fn is_rest_path(path: &str) -> bool {
+    SERVICES
+        .into_iter()
+        .any(|service| matches!(service.wire, Wire::Rest { is_path, .. } if is_path(path)))
 }

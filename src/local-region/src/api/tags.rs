@@ -10,6 +10,12 @@ pub type Tags = BTreeMap<String, String>;
 /// `[{name: k, value: v}]` with the field names of a protocol.
 #[must_use]
 pub fn list(tags: &Tags, key: &str, value: &str) -> Value {
+    Value::Array(entries(tags, key, value))
+}
+
+/// The same, one by one.
+#[must_use]
+pub fn entries(tags: &Tags, key: &str, value: &str) -> Vec<Value> {
     tags.iter().map(|(k, v)| json!({key: k, value: v})).collect()
 }
 

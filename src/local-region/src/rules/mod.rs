@@ -6,6 +6,7 @@
 //! `docs/local-region.md` is written from the same table.
 
 pub mod capacity;
+pub mod iam;
 pub mod interfaces;
 pub mod launch;
 pub mod pagination;
@@ -13,6 +14,7 @@ pub mod placement_groups;
 pub mod reservations;
 pub mod security_groups;
 pub mod sessions;
+pub mod sts;
 pub mod tags;
 
 use crate::api::ApiError;
@@ -78,6 +80,8 @@ pub static AREAS: &[(&str, &[&Rule], &[Gap])] = &[
     ("Tags and filters", tags::RULES, tags::GAPS),
     ("Pages", pagination::RULES, pagination::GAPS),
     ("Sessions", sessions::RULES, sessions::GAPS),
+    ("Identities and access", iam::RULES, iam::GAPS),
+    ("Assumed roles", sts::RULES, sts::GAPS),
 ];
 
 /// All rules.

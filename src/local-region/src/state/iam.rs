@@ -1,6 +1,7 @@
 //! Roles and instance profiles.
 
 use crate::api::tags::Tags;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,8 +28,24 @@ pub struct Role {
     pub inline: BTreeMap<String, Value>,
     /// ARNs of attached managed policies.
     pub attached: BTreeSet<String>,
+    /// The policies that are still in effect, and until when, after a change.
+    pub before: Option<(Timestamp, Vec<Value>)>,
     /// Tags.
     pub tags: Tags,
+}
+
+impl Role {
+    /// Every policy that says what the role may do now.
+    #[must_use]
+    pub fn policies(&self, now: Timestamp) -> Vec<Value> {
+        match &self.before {
+            Some((until, before)) if *until > now => before.clone(),
+            _ => {
+                let managed = self.attached.iter().filter_map(|arn| managed_policy(arn));
+                self.inline.values().cloned().chain(managed).collect()
+            }
+        }
+    }
 }
 
 /// An instance profile.
@@ -44,8 +61,12 @@ pub struct Profile {
     pub arn: String,
     /// Creation time.
     pub created: String,
+    /// Launches see it from then on.
+    pub visible: Timestamp,
     /// Name of its role.
     pub role: Option<String>,
+    /// Launches see the role in it from then on.
+    pub role_visible: Timestamp,
     /// Tags.
     pub tags: Tags,
 }
@@ -60,12 +81,16 @@ pub struct Iam {
 }
 
 impl Iam {
-    /// Every policy that says what the role may do.
+    /// Every policy that says what the role may do now.
     #[must_use]
-    pub fn policies_of(&self, role_name: &str) -> Vec<Value> {
-        let Some(role) = self.roles.get(role_name) else { return Vec::new() };
-        let managed = role.attached.iter().filter_map(|arn| managed_policy(arn));
-        role.inline.values().cloned().chain(managed).collect()
+    pub fn policies_of(&self, role_name: &str, now: Timestamp) -> Vec<Value> {
+        self.roles.get(role_name).map(|role| role.policies(now)).unwrap_or_default()
+    }
+
+    /// The role of an ARN.
+    #[must_use]
+    pub fn role_of(&self, arn: &str) -> Option<&Role> {
+        self.roles.values().find(|role| role.arn == arn)
     }
 }
 

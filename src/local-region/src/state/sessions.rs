@@ -1,4 +1,4 @@
-//! Credentials of role sessions, as IMDS hands them out.
+//! Credentials of role sessions: as IMDS hands them out, and as AssumeRole does.
 
 use super::ids;
 use crate::backend::SessionCredentials;
@@ -13,8 +13,11 @@ const RENEWED_BEFORE_SECS: i64 = 300;
 /// One session.
 #[derive(Clone)]
 pub struct Session {
-    /// Instance it belongs to, the session's name.
-    pub instance_id: String,
+    /// Name; an instance's is its id.
+    pub name: String,
+    /// It belongs to an instance, and ends with it. Such credentials expire by
+    /// the computer's clock, as their machine's SDK reckons; others by the region's.
+    pub of_instance: bool,
     /// Role.
     pub role_name: String,
     /// Credentials.
@@ -44,7 +47,8 @@ impl Sessions {
         now: Timestamp,
     ) -> SessionCredentials {
         let fresh = |session: &&Session| {
-            session.instance_id == instance_id
+            session.of_instance
+                && session.name == instance_id
                 && session.role_name == role_name
                 && session.expires.as_second() - now.as_second() > RENEWED_BEFORE_SECS
         };
@@ -52,27 +56,48 @@ impl Sessions {
             return session.credentials.clone();
         }
         let expires = now + SignedDuration::from_hours(LIFE_HOURS);
+        self.begin(instance_id, role_name, true, expires)
+    }
+
+    /// Credentials of an assumed role. Those that have ended are forgotten.
+    pub fn assume(
+        &mut self,
+        name: &str,
+        role_name: &str,
+        now: Timestamp,
+        expires: Timestamp,
+    ) -> SessionCredentials {
+        self.by_key.retain(|_, session| session.of_instance || session.expires > now);
+        self.begin(name, role_name, false, expires)
+    }
+
+    fn begin(
+        &mut self,
+        name: &str,
+        role_name: &str,
+        of_instance: bool,
+        expires: Timestamp,
+    ) -> SessionCredentials {
         let credentials = SessionCredentials {
             access_key_id: ids::unique("ASIA"),
             secret_access_key: ids::secret(30),
             session_token: ids::secret(96),
             expiration: expires.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
         };
-        self.by_key.insert(
-            credentials.access_key_id.clone(),
-            Session {
-                instance_id: instance_id.to_owned(),
-                role_name: role_name.to_owned(),
-                credentials: credentials.clone(),
-                expires,
-            },
-        );
+        let session = Session {
+            name: name.to_owned(),
+            of_instance,
+            role_name: role_name.to_owned(),
+            credentials: credentials.clone(),
+            expires,
+        };
+        self.by_key.insert(credentials.access_key_id.clone(), session);
         credentials
     }
 
     /// Ends the sessions of an instance that is gone.
     pub fn forget_instance(&mut self, instance_id: &str) {
-        self.by_key.retain(|_, session| session.instance_id != instance_id);
+        self.by_key.retain(|_, session| !session.of_instance || session.name != instance_id);
     }
 }
 

@@ -12,6 +12,7 @@ mod paging;
 mod place;
 mod placement_groups;
 mod plan;
+mod profile;
 mod reservations;
 mod run;
 mod security_groups;

@@ -5,7 +5,7 @@ use super::catalogue::InstanceType;
 use super::market::Demand;
 use super::nics::{self, Wanted};
 use super::place::Place;
-use super::{images, placement_groups, reservations};
+use super::{images, placement_groups, profile, reservations};
 use crate::api::{ApiError, params::Params};
 use crate::rules::{capacity, launch as rules};
 use crate::state::State;
@@ -64,7 +64,7 @@ pub fn plan(
     offered(state, t, place, &image)?;
     let interfaces = nics::read(state, p, t)?;
     let placement_group = placement_groups::of_launch(state, p, demand, &place.zone, now)?;
-    let profile = profile(state, p)?;
+    let profile = profile::named(state, p, now)?;
     let user_data = user_data(state, p)?;
     let at = (place.zone.as_str(), placement_group.as_deref());
     let target = reservations::target(state, p, demand, at, now)?;
@@ -144,24 +144,6 @@ fn offered(state: &State, t: &InstanceType, at: &Place, image: &Image) -> Result
             image.id
         ))
     })
-}
-
-fn profile(state: &State, p: &Params) -> Result<Option<String>, ApiError> {
-    let given = p.sub("IamInstanceProfile");
-    let (name, arn) = (given.get("Name"), given.get("Arn"));
-    let profile = match (name, arn) {
-        (None, None) => return Ok(None),
-        (Some(_), Some(_)) => return Err(combination("The parameter 'iamInstanceProfile.name' may not be used in combination with 'iamInstanceProfile.arn'")),
-        (Some(name), None) => state.iam.profiles.get(name).ok_or_else(|| invalid(format!("Value ({name}) for parameter iamInstanceProfile.name is invalid. Invalid IAM Instance Profile name")))?,
-        (None, Some(arn)) => state.iam.profiles.values().find(|profile| profile.arn == arn).ok_or_else(|| invalid(format!("Value ({arn}) for parameter iamInstanceProfile.arn is invalid. Invalid IAM Instance Profile ARN")))?,
-    };
-    if profile.role.is_none() {
-        return Err(invalid(format!(
-            "IAM Instance Profile \"{}\" has no associated IAM Roles",
-            profile.arn
-        )));
-    }
-    Ok(Some(profile.name.clone()))
 }
 
 fn user_data(state: &State, p: &Params) -> Result<Option<Vec<u8>>, ApiError> {

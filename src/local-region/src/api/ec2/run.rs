@@ -7,7 +7,7 @@ use super::launch_options::LaunchOptions;
 use super::market::Demand;
 use super::place::{Place, place};
 use super::plan::{Plan, invalid, plan};
-use super::{dry_run, instances, tag_specifications};
+use super::{dry_run, instances, profile, tag_specifications};
 use crate::api::{Answer, ApiError, Call, params::Params, tags::Tags, timestamp};
 use crate::lifecycle;
 use crate::rules::{capacity, launch as rules};
@@ -30,6 +30,7 @@ struct LaunchTags {
 
 /// RunInstances.
 pub fn run(call: &Call<'_>, p: &Params) -> Answer {
+    profile::pass_role(call, p)?;
     let mut state = call.state();
     let in_force = state.rules.clone();
     let token = token(&in_force, p)?;

@@ -1,7 +1,8 @@
 //! Inline policies of roles.
 
-use super::{conflict, encoded, missing, name, no_role, roles::change};
+use super::{conflict, encoded, missing, name, no_role, page, roles::change_policies};
 use crate::api::{Answer, Call, params::Params, policy_document};
+use crate::rules::iam as rules;
 use serde_json::json;
 
 /// All inline policies of a role together, white space not counted.
@@ -9,18 +10,19 @@ const MAX_CHARS: usize = 10_240;
 
 /// PutRolePolicy.
 pub fn put(call: &Call<'_>, p: &Params) -> Answer {
-    let policy_name = name(p, "PolicyName", 128)?.to_owned();
-    let document =
-        policy_document::parse(p.need("PolicyDocument")?, policy_document::Kind::Identity)?;
-    change(call, p, |role| {
+    let policy_name = name(call, p, "PolicyName", 128)?.to_owned();
+    let in_force = &call.region.rules;
+    let text = p.need("PolicyDocument")?;
+    let document = policy_document::parse(in_force, text, policy_document::Kind::Identity)?;
+    change_policies(call, p, |role| {
         let others = role.inline.iter().filter(|(name, _)| **name != policy_name);
         let size: usize = others.map(|(_, other)| other.to_string().len()).sum();
-        if size + document.to_string().len() > MAX_CHARS {
-            return Err(conflict(
-                "LimitExceeded",
-                format!("Maximum policy size of {MAX_CHARS} bytes exceeded for role {}", role.name),
-            ));
-        }
+        let fits = size + document.to_string().len() <= MAX_CHARS;
+        in_force.check(&rules::POLICY_SIZE, fits, || {
+            let message =
+                format!("Maximum policy size of {MAX_CHARS} bytes exceeded for role {}", role.name);
+            conflict("LimitExceeded", message)
+        })?;
         role.inline.insert(policy_name, document);
         Ok(())
     })
@@ -28,8 +30,8 @@ pub fn put(call: &Call<'_>, p: &Params) -> Answer {
 
 /// GetRolePolicy.
 pub fn get(call: &Call<'_>, p: &Params) -> Answer {
-    let role_name = name(p, "RoleName", 64)?;
-    let policy_name = name(p, "PolicyName", 128)?;
+    let role_name = name(call, p, "RoleName", 64)?;
+    let policy_name = name(call, p, "PolicyName", 128)?;
     let state = call.state();
     let role = state.iam.roles.get(role_name).ok_or_else(|| no_role(role_name))?;
     let document = role.inline.get(policy_name).ok_or_else(|| {
@@ -42,17 +44,16 @@ pub fn get(call: &Call<'_>, p: &Params) -> Answer {
 
 /// ListRolePolicies.
 pub fn list(call: &Call<'_>, p: &Params) -> Answer {
-    let role_name = name(p, "RoleName", 64)?;
+    let role_name = name(call, p, "RoleName", 64)?;
     let state = call.state();
     let role = state.iam.roles.get(role_name).ok_or_else(|| no_role(role_name))?;
-    let names: Vec<&String> = role.inline.keys().collect();
-    Ok(json!({"PolicyNames": names, "IsTruncated": false}))
+    page(call, p, "PolicyNames", role.inline.keys().map(|name| json!(name)).collect())
 }
 
 /// DeleteRolePolicy.
 pub fn delete(call: &Call<'_>, p: &Params) -> Answer {
-    let policy_name = name(p, "PolicyName", 128)?;
-    change(call, p, |role| match role.inline.remove(policy_name) {
+    let policy_name = name(call, p, "PolicyName", 128)?;
+    change_policies(call, p, |role| match role.inline.remove(policy_name) {
         Some(_) => Ok(()),
         None => Err(missing(&format!("The role policy with name {policy_name} cannot be found."))),
     })

@@ -6,8 +6,9 @@ mod profiles;
 mod roles;
 
 use super::{Answer, ApiError, Call, params::Params, tags, tags::Tags};
+use crate::rules::iam as rules;
 use http::StatusCode;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Carries out an operation.
 pub fn perform(call: &Call<'_>, p: &Params) -> Answer {
@@ -55,34 +56,62 @@ fn no_role(name: &str) -> ApiError {
 }
 
 /// A name of letters, digits and `+=,.@_-`.
-fn name<'a>(p: &'a Params, field: &str, longest: usize) -> Result<&'a str, ApiError> {
+fn name<'a>(
+    call: &Call<'_>,
+    p: &'a Params,
+    field: &str,
+    longest: usize,
+) -> Result<&'a str, ApiError> {
     let name = p.need(field)?;
     let fits = name.len() <= longest
         && name.chars().all(|c| c.is_ascii_alphanumeric() || "+=,.@_-".contains(c));
-    if fits {
-        Ok(name)
-    } else {
-        Err(ApiError::new(
-            "ValidationError",
-            format!(
-                "The specified value for {field} is invalid. It must contain only alphanumeric characters and/or the following: +=,.@_-, at most {longest}"
-            ),
+    call.region.rules.check(&rules::NAME, fits, || {
+        validation(format!(
+            "The specified value for {field} is invalid. It must contain only alphanumeric characters and/or the following: +=,.@_-, at most {longest}"
         ))
-    }
+    })?;
+    Ok(name)
 }
 
-fn path(p: &Params) -> Result<String, ApiError> {
+/// Longest path.
+const MAX_PATH_CHARS: usize = 512;
+
+fn path(call: &Call<'_>, p: &Params) -> Result<String, ApiError> {
     let path = p.get("Path").unwrap_or("/");
-    if path.starts_with('/') && path.ends_with('/') {
-        Ok(path.to_owned())
-    } else {
-        Err(ApiError::new(
-            "ValidationError",
-            format!(
-                "The specified value for path is invalid: {path}. It must begin and end with /."
-            ),
+    let fits = path.starts_with('/') && path.ends_with('/') && path.len() <= MAX_PATH_CHARS;
+    call.region.rules.check(&rules::PATH, fits, || {
+        validation(format!(
+            "The specified value for path is invalid: {path}. It must begin and end with /, at most {MAX_PATH_CHARS} characters."
         ))
-    }
+    })?;
+    Ok(path.to_owned())
+}
+
+fn validation(message: impl Into<String>) -> ApiError {
+    ApiError::new("ValidationError", message)
+}
+
+/// Items of a page that asks for no number.
+const USUAL_ITEMS: usize = 100;
+
+/// One page of a list operation: `field`, and where the next begins.
+fn page(call: &Call<'_>, p: &Params, field: &str, items: Vec<Value>) -> Answer {
+    let size = p.number("MaxItems")?.unwrap_or(USUAL_ITEMS);
+    let in_force = &call.region.rules;
+    in_force.check(&rules::MAX_ITEMS, (1..=1000).contains(&size), || {
+        validation(format!("Value '{size}' at 'maxItems' must be 1 to 1000."))
+    })?;
+    let marker: Option<usize> =
+        p.get("Marker").map(str::parse).transpose().map_err(|_| validation("Invalid Marker."))?;
+    let begin = marker.unwrap_or(0).min(items.len());
+    let end = begin.saturating_add(size).min(items.len());
+    let whole = end == items.len() || !in_force.on(&rules::PAGES);
+    let shown = if whole { &items[begin..] } else { &items[begin..end] };
+    Ok(json!({
+        field: shown,
+        "IsTruncated": !whole,
+        "Marker": (!whole).then(|| end.to_string()),
+    }))
 }
 
 /// Documents travel percent-encoded (RFC 3986) inside the XML.

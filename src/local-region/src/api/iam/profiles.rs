@@ -1,9 +1,12 @@
 //! Instance profiles.
 
-use super::{add_tags, conflict, missing, name, no_role, path, roles};
+use super::{add_tags, conflict, missing, name, no_role, page, path, roles};
 use crate::api::{Answer, ApiError, Call, params::Params, tags, tags::Tags, timestamp};
+use crate::rules::iam as rules;
 use crate::state::iam::{Iam, Profile};
 use crate::state::ids;
+use crate::windows::PROFILE_VISIBLE;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 const FIELD: &str = "InstanceProfileName";
@@ -25,25 +28,31 @@ fn show(iam: &Iam, profile: &Profile) -> Value {
     })
 }
 
+/// When launches see what is made now.
+fn visible(call: &Call<'_>) -> Timestamp {
+    let now = call.region.clock.now();
+    now.saturating_add(call.region.windows.of(&PROFILE_VISIBLE)).unwrap_or(now)
+}
+
 /// CreateInstanceProfile.
 pub fn create(call: &Call<'_>, p: &Params) -> Answer {
-    let name = name(p, FIELD, 128)?.to_owned();
-    let path = path(p)?;
+    let name = name(call, p, FIELD, 128)?.to_owned();
+    let path = path(call, p)?;
     let mut tags = Tags::new();
     add_tags(p, &mut tags)?;
     let mut state = call.state();
-    if state.iam.profiles.contains_key(&name) {
-        return Err(conflict(
-            "EntityAlreadyExists",
-            format!("Instance Profile {name} already exists."),
-        ));
-    }
+    let taken = state.iam.profiles.keys().any(|other| other.eq_ignore_ascii_case(&name));
+    call.region.rules.check(&rules::PROFILE_EXISTS, !taken, || {
+        conflict("EntityAlreadyExists", format!("Instance Profile {name} already exists."))
+    })?;
     let profile = Profile {
         id: ids::unique("AIPA"),
         arn: format!("arn:aws:iam::{}:instance-profile{path}{name}", call.region.config.account_id),
         path,
         created: timestamp(),
+        visible: visible(call),
         role: None,
+        role_visible: visible(call),
         tags,
         name: name.clone(),
     };
@@ -54,7 +63,7 @@ pub fn create(call: &Call<'_>, p: &Params) -> Answer {
 
 /// GetInstanceProfile.
 pub fn get(call: &Call<'_>, p: &Params) -> Answer {
-    let name = name(p, FIELD, 128)?;
+    let name = name(call, p, FIELD, 128)?;
     let state = call.state();
     let profile = state.iam.profiles.get(name).ok_or_else(|| unknown(name))?;
     Ok(json!({ "InstanceProfile": show(&state.iam, profile) }))
@@ -71,12 +80,12 @@ pub fn list(call: &Call<'_>, p: &Params) -> Answer {
         .filter(|profile| profile.path.starts_with(&prefix))
         .map(|profile| show(&state.iam, profile))
         .collect();
-    Ok(json!({"InstanceProfiles": shown, "IsTruncated": false}))
+    page(call, p, "InstanceProfiles", shown)
 }
 
 /// ListInstanceProfilesForRole.
 pub fn list_for_role(call: &Call<'_>, p: &Params) -> Answer {
-    let role = name(p, "RoleName", 64)?;
+    let role = name(call, p, "RoleName", 64)?;
     let state = call.state();
     if !state.iam.roles.contains_key(role) {
         return Err(no_role(role));
@@ -88,31 +97,30 @@ pub fn list_for_role(call: &Call<'_>, p: &Params) -> Answer {
         .filter(|profile| profile.role.as_deref() == Some(role))
         .map(|profile| show(&state.iam, profile))
         .collect();
-    Ok(json!({"InstanceProfiles": shown, "IsTruncated": false}))
+    page(call, p, "InstanceProfiles", shown)
 }
 
 /// AddRoleToInstanceProfile; a profile holds one role.
 pub fn add_role(call: &Call<'_>, p: &Params) -> Answer {
-    let profile_name = name(p, FIELD, 128)?;
-    let role = name(p, "RoleName", 64)?.to_owned();
+    let profile_name = name(call, p, FIELD, 128)?;
+    let role = name(call, p, "RoleName", 64)?.to_owned();
     let mut state = call.state();
     if !state.iam.roles.contains_key(&role) {
         return Err(no_role(&role));
     }
     let profile = state.iam.profiles.get_mut(profile_name).ok_or_else(|| unknown(profile_name))?;
-    if profile.role.is_some() {
-        return Err(conflict(
-            "LimitExceeded",
-            "Cannot exceed quota for InstanceSessionsPerInstanceProfile: 1",
-        ));
-    }
+    call.region.rules.check(&rules::ONE_ROLE, profile.role.is_none(), || {
+        let message = "Cannot exceed quota for InstanceSessionsPerInstanceProfile: 1";
+        conflict("LimitExceeded", message)
+    })?;
     profile.role = Some(role);
+    profile.role_visible = visible(call);
     Ok(json!({}))
 }
 
 /// RemoveRoleFromInstanceProfile.
 pub fn remove_role(call: &Call<'_>, p: &Params) -> Answer {
-    let role = name(p, "RoleName", 64)?;
+    let role = name(call, p, "RoleName", 64)?;
     change(call, p, |profile| {
         if profile.role.as_deref() != Some(role) {
             return Err(no_role(role));
@@ -124,15 +132,13 @@ pub fn remove_role(call: &Call<'_>, p: &Params) -> Answer {
 
 /// DeleteInstanceProfile; refused while it holds a role.
 pub fn delete(call: &Call<'_>, p: &Params) -> Answer {
-    let name = name(p, FIELD, 128)?;
+    let name = name(call, p, FIELD, 128)?;
     let mut state = call.state();
     let profile = state.iam.profiles.get(name).ok_or_else(|| unknown(name))?;
-    if profile.role.is_some() {
-        return Err(conflict(
-            "DeleteConflict",
-            "Cannot delete entity, must remove roles from instance profile first.",
-        ));
-    }
+    call.region.rules.check(&rules::PROFILE_IN_USE, profile.role.is_none(), || {
+        let message = "Cannot delete entity, must remove roles from instance profile first.";
+        conflict("DeleteConflict", message)
+    })?;
     state.iam.profiles.remove(name);
     Ok(json!({}))
 }
@@ -153,10 +159,10 @@ pub fn untag(call: &Call<'_>, p: &Params) -> Answer {
 
 /// ListInstanceProfileTags.
 pub fn list_tags(call: &Call<'_>, p: &Params) -> Answer {
-    let name = name(p, FIELD, 128)?;
+    let name = name(call, p, FIELD, 128)?;
     let state = call.state();
     let profile = state.iam.profiles.get(name).ok_or_else(|| unknown(name))?;
-    Ok(json!({"Tags": tags::list(&profile.tags, "Key", "Value"), "IsTruncated": false}))
+    page(call, p, "Tags", tags::entries(&profile.tags, "Key", "Value"))
 }
 
 fn change(
@@ -164,7 +170,7 @@ fn change(
     p: &Params,
     change: impl FnOnce(&mut Profile) -> Result<(), ApiError>,
 ) -> Answer {
-    let name = name(p, FIELD, 128)?;
+    let name = name(call, p, FIELD, 128)?;
     let mut state = call.state();
     change(state.iam.profiles.get_mut(name).ok_or_else(|| unknown(name))?)?;
     Ok(json!({}))

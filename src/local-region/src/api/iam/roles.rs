@@ -1,10 +1,12 @@
 //! Roles.
 
-use super::{add_tags, conflict, encoded, name, no_role, path};
+use super::{add_tags, conflict, encoded, name, no_role, page, path, validation};
 use crate::api::{
     Answer, ApiError, Call, params::Params, policy_document, tags, tags::Tags, timestamp,
 };
+use crate::rules::iam as rules;
 use crate::state::{iam::Role, ids};
+use crate::windows::POLICY_VISIBLE;
 use serde_json::{Value, json};
 
 /// A role as the API shows it.
@@ -22,26 +24,29 @@ pub fn show(role: &Role) -> Value {
     })
 }
 
+fn trust(call: &Call<'_>, document: &str) -> Result<Value, ApiError> {
+    policy_document::parse(&call.region.rules, document, policy_document::Kind::Trust)
+}
+
 /// CreateRole.
 pub fn create(call: &Call<'_>, p: &Params) -> Answer {
-    let name = name(p, "RoleName", 64)?.to_owned();
-    let path = path(p)?;
-    let trust =
-        policy_document::parse(p.need("AssumeRolePolicyDocument")?, policy_document::Kind::Trust)?;
+    let name = name(call, p, "RoleName", 64)?.to_owned();
+    let path = path(call, p)?;
+    let in_force = &call.region.rules;
+    let trust = trust(call, p.need("AssumeRolePolicyDocument")?)?;
     let max_session_secs = p.number("MaxSessionDuration")?.unwrap_or(3600);
-    if !(3600..=43200).contains(&max_session_secs) {
-        return Err(ApiError::new("ValidationError", "MaxSessionDuration must be 3600 to 43200."));
-    }
+    in_force.check(&rules::MAX_SESSION, (3600..=43200).contains(&max_session_secs), || {
+        validation("MaxSessionDuration must be 3600 to 43200.")
+    })?;
     let mut tags = Tags::new();
     add_tags(p, &mut tags)?;
     let description = p.get("Description").map(str::to_owned);
     let mut state = call.state();
-    if state.iam.roles.contains_key(&name) {
-        return Err(conflict(
-            "EntityAlreadyExists",
-            format!("Role with name {name} already exists."),
-        ));
-    }
+    // Names differ in more than their case.
+    let taken = state.iam.roles.keys().any(|other| other.eq_ignore_ascii_case(&name));
+    in_force.check(&rules::ROLE_EXISTS, !taken, || {
+        conflict("EntityAlreadyExists", format!("Role with name {name} already exists."))
+    })?;
     let role = Role {
         id: ids::unique("AROA"),
         arn: format!("arn:aws:iam::{}:role{path}{name}", call.region.config.account_id),
@@ -52,6 +57,7 @@ pub fn create(call: &Call<'_>, p: &Params) -> Answer {
         max_session_secs,
         inline: Default::default(),
         attached: Default::default(),
+        before: None,
         tags,
         name: name.clone(),
     };
@@ -62,7 +68,7 @@ pub fn create(call: &Call<'_>, p: &Params) -> Answer {
 
 /// GetRole.
 pub fn get(call: &Call<'_>, p: &Params) -> Answer {
-    let name = name(p, "RoleName", 64)?;
+    let name = name(call, p, "RoleName", 64)?;
     let state = call.state();
     let role = state.iam.roles.get(name).ok_or_else(|| no_role(name))?;
     Ok(json!({ "Role": show(role) }))
@@ -73,12 +79,12 @@ pub fn list(call: &Call<'_>, p: &Params) -> Answer {
     let prefix = p.get("PathPrefix").unwrap_or("/").to_owned();
     let state = call.state();
     let roles = state.iam.roles.values().filter(|role| role.path.starts_with(&prefix));
-    Ok(json!({"Roles": roles.map(show).collect::<Vec<_>>(), "IsTruncated": false}))
+    page(call, p, "Roles", roles.map(show).collect())
 }
 
 /// DeleteRole; refused while anything hangs on it.
 pub fn delete(call: &Call<'_>, p: &Params) -> Answer {
-    let name = name(p, "RoleName", 64)?;
+    let name = name(call, p, "RoleName", 64)?;
     let mut state = call.state();
     let role = state.iam.roles.get(name).ok_or_else(|| no_role(name))?;
     let in_profile =
@@ -92,16 +98,16 @@ pub fn delete(call: &Call<'_>, p: &Params) -> Answer {
     } else {
         None
     };
-    if let Some(why) = why {
-        return Err(conflict("DeleteConflict", format!("Cannot delete entity, {why}")));
-    }
+    call.region.rules.check(&rules::ROLE_IN_USE, why.is_none(), || {
+        conflict("DeleteConflict", format!("Cannot delete entity, {}", why.unwrap_or_default()))
+    })?;
     state.iam.roles.remove(name);
     Ok(json!({}))
 }
 
 /// UpdateAssumeRolePolicy.
 pub fn update_trust(call: &Call<'_>, p: &Params) -> Answer {
-    let trust = policy_document::parse(p.need("PolicyDocument")?, policy_document::Kind::Trust)?;
+    let trust = trust(call, p.need("PolicyDocument")?)?;
     change(call, p, |role| {
         role.trust = trust;
         Ok(())
@@ -124,10 +130,10 @@ pub fn untag(call: &Call<'_>, p: &Params) -> Answer {
 
 /// ListRoleTags.
 pub fn list_tags(call: &Call<'_>, p: &Params) -> Answer {
-    let name = name(p, "RoleName", 64)?;
+    let name = name(call, p, "RoleName", 64)?;
     let state = call.state();
     let role = state.iam.roles.get(name).ok_or_else(|| no_role(name))?;
-    Ok(json!({"Tags": tags::list(&role.tags, "Key", "Value"), "IsTruncated": false}))
+    page(call, p, "Tags", tags::entries(&role.tags, "Key", "Value"))
 }
 
 /// Changes the role of the request.
@@ -136,8 +142,25 @@ pub fn change(
     p: &Params,
     change: impl FnOnce(&mut Role) -> Result<(), ApiError>,
 ) -> Answer {
-    let name = name(p, "RoleName", 64)?;
+    let name = name(call, p, "RoleName", 64)?;
     let mut state = call.state();
     change(state.iam.roles.get_mut(name).ok_or_else(|| no_role(name))?)?;
     Ok(json!({}))
+}
+
+/// Changes what the role of the request may do; that takes effect later.
+pub fn change_policies(
+    call: &Call<'_>,
+    p: &Params,
+    what: impl FnOnce(&mut Role) -> Result<(), ApiError>,
+) -> Answer {
+    let now = call.region.clock.now();
+    let window = call.region.windows.of(&POLICY_VISIBLE);
+    let late = window.is_positive() && call.region.rules.on(&rules::POLICY_VISIBLE);
+    change(call, p, |role| {
+        let before = role.policies(now);
+        what(role)?;
+        role.before = late.then(|| (now.saturating_add(window).unwrap_or(now), before));
+        Ok(())
+    })
 }

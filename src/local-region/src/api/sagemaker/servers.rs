@@ -1,7 +1,7 @@
 //! Tracking servers: create, describe, list, delete.
 
 use super::{arn_of, invalid, name_of, not_found, tags, url_of};
-use crate::api::{Answer, ApiError, Call, epoch_secs};
+use crate::api::{Answer, ApiError, Call, epoch_secs, trust};
 use crate::server::Inner;
 use crate::state::sagemaker::TrackingServer;
 use serde_json::{Value, json};
@@ -25,6 +25,7 @@ pub fn create(call: &Call<'_>, input: &Value) -> Answer {
         )));
     }
     let role_arn = input["RoleArn"].as_str().unwrap_or_default().to_owned();
+    call.pass_role(&role_arn, "sagemaker.amazonaws.com")?;
     check_role(call, &role_arn)?;
     let size = input["TrackingServerSize"].as_str().unwrap_or("Small").to_owned();
     if !matches!(size.as_str(), "Small" | "Medium" | "Large") {
@@ -74,7 +75,7 @@ fn check_role(call: &Call<'_>, arn: &str) -> Result<(), ApiError> {
     let role = state.iam.roles.values().find(|role| role.arn == arn).ok_or_else(|| {
         invalid(format!("Could not assume role {arn}. Please ensure that the role exists and allows principal 'sagemaker.amazonaws.com' to assume the role."))
     })?;
-    if role.trust.to_string().contains("\"sagemaker.amazonaws.com\"") {
+    if trust::service(&role.trust, "sagemaker.amazonaws.com") {
         Ok(())
     } else {
         Err(invalid(format!(

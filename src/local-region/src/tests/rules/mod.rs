@@ -2,6 +2,7 @@
 //! rule is switched off. A proof that cannot fail proves nothing.
 
 mod capacity;
+mod iam;
 mod interfaces;
 mod launch;
 mod pagination;
@@ -9,6 +10,7 @@ mod placement_groups;
 mod reservations;
 mod security_groups;
 mod sessions;
+mod sts;
 mod tags;
 
 use crate::rules::{self, Proof, Rule};
@@ -50,6 +52,8 @@ fn cases() -> Vec<Case> {
         security_groups::cases(),
         tags::cases(),
         pagination::cases(),
+        iam::cases(),
+        sts::cases(),
     ]
     .into_iter()
     .flatten()
