@@ -2,7 +2,7 @@
 
 super::rules! {
     gaps: [
-        "ssm": "The region itself plays the agent of a session: a shell is root's, not ssm-user's; a port session carries one connection at a time (agent version below 3.0.196, no smux); nothing is sent twice; session preferences, encryption by KMS and logs of sessions are not there.",
+        "ssm": "The region itself plays the agent of a session: a shell is root's, not ssm-user's; a port session carries one connection at a time (agent version below 3.0.196, no smux); session preferences, encryption by KMS and logs of sessions are not there.",
     ]
     TOKEN_ONCE = "ssm.session.token-once" {
         says: "A token opens its session once; ResumeSession gives another.",

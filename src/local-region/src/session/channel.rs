@@ -1,11 +1,14 @@
 //! One data channel: opening, handshake, acknowledgements, the stream.
 //!
 //! Source: aws/session-manager-plugin (`src/datachannel`) and amazon-ssm-agent
-//! (`agent/session`). The websocket runs over loopback TCP, which loses and
-//! reorders nothing, so messages are acknowledged but never sent again.
+//! (`agent/session`). A client acknowledges a message once it has used it and
+//! leaves one alone for which it is not ready yet, so the oldest that waits is
+//! sent again, as the agent does; and so does the client.
 
 use super::frame::{self, Frame, payload};
 use serde_json::{Value, json};
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 /// Version told in the handshake. From 3.0.196.0 on a client would multiplex a
@@ -13,6 +16,12 @@ use uuid::Uuid;
 const AGENT_VERSION: &str = "3.0.161.0";
 /// Bytes of the stream in one message, as the agent sends.
 pub const CHUNK_BYTES: usize = 1024;
+/// How often to look for what is to be sent again (agent: `ResendSleepInterval`).
+pub const RESEND_LOOK: Duration = Duration::from_millis(100);
+/// A message that waits longer is sent again (agent: `DefaultTransmissionTimeout`).
+const RESEND_AFTER: Duration = Duration::from_millis(200);
+/// Messages that may wait for acknowledgement (agent: `OutgoingMessageBufferSize`).
+const MAX_WAITING: usize = 10_000;
 
 /// What a session is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,8 +66,18 @@ pub struct Channel {
     purpose: Purpose,
     session_id: String,
     sent: i64,
-    acknowledged: i64,
+    /// Sent and not acknowledged, oldest first.
+    waiting: VecDeque<Waiting>,
+    /// Sequence number of the client's next message.
+    expected: i64,
     ready: bool,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    sequence: i64,
+    at: Instant,
+    bytes: Vec<u8>,
 }
 
 impl Channel {
@@ -69,7 +88,8 @@ impl Channel {
             purpose,
             session_id: session_id.to_owned(),
             sent: 0,
-            acknowledged: 0,
+            waiting: VecDeque::new(),
+            expected: 0,
             ready: false,
         };
         let action = match &channel.purpose {
@@ -108,7 +128,23 @@ impl Channel {
     /// Whether the client has acknowledged everything.
     #[must_use]
     pub fn drained(&self) -> bool {
-        self.acknowledged >= self.sent
+        self.waiting.is_empty()
+    }
+
+    /// Whether nothing more may be sent until the client has caught up.
+    #[must_use]
+    pub fn full(&self) -> bool {
+        self.waiting.len() >= MAX_WAITING
+    }
+
+    /// The oldest message again, if it has waited for long.
+    pub fn again(&mut self, now: Instant) -> Option<Vec<u8>> {
+        let oldest = self.waiting.front_mut()?;
+        if now.duration_since(oldest.at) < RESEND_AFTER {
+            return None;
+        }
+        oldest.at = now;
+        Some(oldest.bytes.clone())
     }
 
     fn output(&mut self, payload_type: u32, payload: Vec<u8>) -> Vec<u8> {
@@ -121,8 +157,11 @@ impl Channel {
             payload_type,
             payload,
         };
+        let bytes = frame.encode();
+        let (sequence, at) = (self.sent, Instant::now());
+        self.waiting.push_back(Waiting { sequence, at, bytes: bytes.clone() });
         self.sent += 1;
-        frame.encode()
+        bytes
     }
 
     /// Messages that carry bytes to the client.
@@ -174,13 +213,23 @@ impl Channel {
         let message = Frame::decode(bytes)?;
         if message.message_type == frame::ACKNOWLEDGE {
             let told: Value = serde_json::from_slice(&message.payload).unwrap_or_default();
-            let sequence = told["AcknowledgedMessageSequenceNumber"].as_i64().unwrap_or(-1);
-            self.acknowledged = self.acknowledged.max(sequence + 1);
+            let sequence = told["AcknowledgedMessageSequenceNumber"].as_i64();
+            if let Some(at) = self.waiting.iter().position(|w| Some(w.sequence) == sequence) {
+                self.waiting.remove(at);
+            }
         }
         if message.message_type != frame::INPUT {
             return Ok((Vec::new(), None));
         }
+        if message.sequence > self.expected {
+            // It comes again once the ones before it are here.
+            return Ok((Vec::new(), None));
+        }
         let mut answers = vec![acknowledge(&message)];
+        if message.sequence < self.expected {
+            return Ok((answers, None));
+        }
+        self.expected += 1;
         let input = match message.payload_type {
             payload::OUTPUT => Some(Input::Data(message.payload)),
             payload::SIZE => size(&message.payload),
@@ -265,6 +314,28 @@ mod tests {
         assert_eq!(Frame::decode(&answers[1]).unwrap().payload_type, payload::HANDSHAKE_COMPLETE);
         let (_, input) = channel.receive(&from_client(1, payload::FLAG, &[0, 0, 0, 2])).unwrap();
         assert_eq!(input, Some(Input::Terminate));
+    }
+
+    #[test]
+    fn what_the_client_leaves_alone_is_sent_again_and_what_comes_twice_is_used_once() {
+        let (mut channel, _) = Channel::open("s-1", Purpose::Shell { command: None });
+        let sent = channel.data(b"prompt").remove(0);
+        let now = Instant::now();
+        assert_eq!(channel.again(now), None);
+        let late = now + RESEND_AFTER;
+        assert_eq!(channel.again(late), Some(sent.clone()));
+        assert_eq!(channel.again(late), None);
+        let acknowledged = acknowledge(&Frame::decode(&sent).unwrap());
+        channel.receive(&acknowledged).unwrap();
+        assert!(channel.drained() && channel.again(late + RESEND_AFTER).is_none());
+
+        let typed = |sequence| from_client(sequence, payload::OUTPUT, b"ls");
+        let (answers, input) = channel.receive(&typed(1)).unwrap();
+        assert!(answers.is_empty() && input.is_none(), "before the first");
+        assert!(channel.receive(&typed(0)).unwrap().1.is_some());
+        let (answers, input) = channel.receive(&typed(0)).unwrap();
+        assert!(answers.len() == 1 && input.is_none(), "again");
+        assert!(channel.receive(&typed(1)).unwrap().1.is_some());
     }
 
     #[test]

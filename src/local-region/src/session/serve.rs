@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
@@ -11,7 +11,7 @@ use axum::response::Response;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::channel::{Channel, Input, Purpose, token_of};
+use super::channel::{Channel, Input, Purpose, RESEND_LOOK, token_of};
 use super::grants::{Grant, Grants};
 use super::pty::Pty;
 use crate::layout::Layout;
@@ -80,11 +80,19 @@ async fn serve(service: &Service, session_id: &str, mut socket: WebSocket) -> io
     };
     // What the client has not acknowledged it may not have shown yet.
     let _ = tokio::time::timeout(DRAIN_PATIENCE, async {
+        let mut look = tokio::time::interval(RESEND_LOOK);
         while !channel.drained() {
-            match socket.recv().await {
-                Some(Ok(Message::Binary(bytes))) => drop(channel.receive(&bytes)),
-                Some(Ok(_)) => {}
-                _ => return,
+            tokio::select! {
+                _ = look.tick() => {
+                    if send_all(&mut socket, channel.again(Instant::now())).await.is_err() {
+                        return;
+                    }
+                }
+                message = socket.recv() => match message {
+                    Some(Ok(Message::Binary(bytes))) => drop(channel.receive(&bytes)),
+                    Some(Ok(_)) => {}
+                    _ => return,
+                }
             }
         }
     })
@@ -132,8 +140,10 @@ async fn run(
         Purpose::Port { .. } => Far::Nothing,
     };
     let mut buffer = vec![0; 16 * 1024];
+    let mut look = tokio::time::interval(RESEND_LOOK);
     loop {
         tokio::select! {
+            _ = look.tick() => send_all(socket, channel.again(Instant::now())).await?,
             message = socket.recv() => {
                 let Some(message) = message else { return Ok("the client is gone".to_owned()) };
                 let Message::Binary(bytes) = message.map_err(io::Error::other)? else { continue };
@@ -162,7 +172,7 @@ async fn run(
                     None => {}
                 }
             }
-            read = far.read(&mut buffer), if channel.ready() => match (read, &far) {
+            read = far.read(&mut buffer), if channel.ready() && !channel.full() => match (read, &far) {
                 (Ok(length @ 1..), _) => send_all(socket, channel.data(&buffer[..length])).await?,
                 (_, Far::Pty(_)) => return Ok(String::new()),
                 _ => {
@@ -207,7 +217,10 @@ async fn send(socket: &mut WebSocket, message: Message) -> io::Result<()> {
     socket.send(message).await.map_err(io::Error::other)
 }
 
-async fn send_all(socket: &mut WebSocket, messages: Vec<Vec<u8>>) -> io::Result<()> {
+async fn send_all(
+    socket: &mut WebSocket,
+    messages: impl IntoIterator<Item = Vec<u8>>,
+) -> io::Result<()> {
     for message in messages {
         send(socket, Message::Binary(message.into())).await?;
     }
