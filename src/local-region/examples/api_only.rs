@@ -23,6 +23,10 @@ impl Machines for Pretend {
         tokio::time::sleep(WORK).await;
         Ok(())
     }
+    async fn stop(&self, _: &str, _: bool) -> Result<(), BackendError> {
+        tokio::time::sleep(WORK).await;
+        Ok(())
+    }
     async fn terminate(&self, _: &str) -> Result<(), BackendError> {
         tokio::time::sleep(WORK).await;
         Ok(())

@@ -132,8 +132,12 @@ pub struct MachineSpec {
 /// Real machines.
 #[async_trait::async_trait]
 pub trait Machines: Send + Sync {
-    /// Starts the machine; returns once its init runs.
+    /// Starts the machine; returns once its init runs. One that was stopped
+    /// boots from the disk it left, and keeps it when that fails.
     async fn start(&self, spec: MachineSpec) -> Result<(), BackendError>;
+    /// Power-off that leaves the disk and nothing else; `orderly`: systemd
+    /// shuts down, for a time, before force is used.
+    async fn stop(&self, instance_id: &str, orderly: bool) -> Result<(), BackendError>;
     /// Orderly power-off, then force after a few seconds; the disk is gone
     /// afterwards, and so are its namespace, links, mounts and cgroups.
     async fn terminate(&self, instance_id: &str) -> Result<(), BackendError>;

@@ -38,7 +38,7 @@ impl Directory for Region {
             tags: state.ec2.tags_of(&instance.id).into_iter().collect(),
             metadata_tags: instance.metadata_tags,
             tokens_required: instance.tokens_required,
-            launch_time: instance.launched.clone(),
+            launch_time: instance.started.clone(),
             profile: profile.and_then(|profile| {
                 Some(ProfileView {
                     arn: profile.arn.clone(),

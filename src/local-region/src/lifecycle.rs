@@ -2,12 +2,15 @@
 //! State follows what really happened.
 
 use crate::backend::{MachineSpec, RootFs};
+use crate::rules::power as rules;
 use crate::server::Inner;
+use crate::state::capacity::Market;
 use crate::state::ec2::{Instance, InstanceState};
+use crate::state::power::Cause;
 use crate::windows::TERMINATED_VISIBLE;
 use std::sync::Arc;
 
-/// Starts the machine of a new instance.
+/// Starts the machine of an instance that is `pending`.
 pub fn start(region: &Arc<Inner>, instance: &Instance) {
     let region = region.clone();
     let address = instance.private_ip();
@@ -21,7 +24,7 @@ pub fn start(region: &Arc<Inner>, instance: &Instance) {
     let gate = instance.gate.clone().try_lock_owned();
     let runtime = region.runtime.clone();
     runtime.spawn(async move {
-        // A new instance's gate is free; holding it from here makes an early
+        // The gate is free before a start; holding it from here makes an early
         // terminate wait until there is something to end.
         let _gate = gate;
         let id = spec.instance_id.clone();
@@ -31,17 +34,53 @@ pub fn start(region: &Arc<Inner>, instance: &Instance) {
         match started {
             Ok(()) if instance.state == InstanceState::Pending => {
                 instance.state = InstanceState::Running;
+                instance.has_run = true;
             }
             Ok(()) => {}
             Err(error) => {
                 tracing::error!(instance_id = id, %error, "machine did not start");
-                instance.reason = Some((
-                    "Server.InternalError".to_owned(),
-                    format!("Server.InternalError: Internal error on launch: {error}"),
-                ));
-                drop(state);
-                ended(&region, &id);
+                let (has_run, before) = (instance.has_run, instance.state);
+                instance.turn(before, &Cause::Launch(error.to_string()));
+                match (has_run, before) {
+                    (true, InstanceState::Pending) => state.ec2.stopped(&id, &region.rules),
+                    // Its disk is there, and who terminates it waits at the gate.
+                    (true, _) => {}
+                    (false, _) => {
+                        drop(state);
+                        ended(&region, &id);
+                    }
+                }
             }
+        }
+    });
+}
+
+/// Powers off the machine of an instance that is `stopping`.
+pub fn stop(region: &Arc<Inner>, instance_id: &str, orderly: bool) {
+    let region = region.clone();
+    let id = instance_id.to_owned();
+    let runtime = region.runtime.clone();
+    runtime.spawn(async move {
+        let stopping = |instance: &&mut Instance| instance.state == InstanceState::Stopping;
+        let gate =
+            region.state().ec2.instances.get_mut(&id).filter(stopping).map(|i| i.gate.clone());
+        let Some(gate) = gate else { return };
+        let held = gate.lock().await;
+        let machines = &region.config.machines;
+        let stopped = if region.rules.on(&rules::DISK_KEPT) {
+            machines.stop(&id, orderly).await
+        } else {
+            machines.terminate(&id).await
+        };
+        if let Err(error) = stopped {
+            tracing::error!(instance_id = id, %error, "machine did not stop cleanly");
+        }
+        region.sessions.end_of(&id, region.clock.now());
+        // Free before the state says so: a start finds it free.
+        drop(held);
+        let mut state = region.state();
+        if state.ec2.instances.get_mut(&id).filter(stopping).is_some() {
+            state.ec2.stopped(&id, &region.rules);
         }
     });
 }
@@ -103,15 +142,13 @@ pub fn machine_ended(region: &Arc<Inner>, id: &str, why: &str) {
         return;
     }
     tracing::warn!(instance_id = id, why, "machine ended by itself");
-    let code = "Client.InstanceInitiatedShutdown";
-    instance.reason =
-        Some((code.to_owned(), format!("{code}: Instance initiated shutdown: {why}")));
-    if instance.terminate_on_shutdown {
-        instance.state = InstanceState::ShuttingDown;
-        drop(state);
+    let terminates = instance.terminate_on_shutdown || instance.market == Market::Spot;
+    if terminates && region.rules.on(&rules::FROM_INSIDE) {
+        instance.turn(InstanceState::ShuttingDown, &Cause::Itself);
         terminate(region, id);
     } else {
-        instance.state = InstanceState::Stopped;
+        instance.turn(InstanceState::Stopping, &Cause::Itself);
+        stop(region, id, true);
     }
 }
 

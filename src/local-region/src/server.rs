@@ -140,6 +140,12 @@ impl Region {
             .with_state(self.inner.clone())
     }
 
+    /// The rules in force.
+    #[must_use]
+    pub fn rules(&self) -> Rules {
+        self.inner.rules.clone()
+    }
+
     /// Sessions of Session Manager, for who serves their streams.
     #[must_use]
     pub fn sessions(&self) -> Grants {

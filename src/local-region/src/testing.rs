@@ -46,6 +46,10 @@ impl Machines for Recorder {
         }
         Ok(())
     }
+    async fn stop(&self, instance_id: &str, orderly: bool) -> Result<(), BackendError> {
+        self.note(format!("stop {instance_id} {}", if orderly { "orderly" } else { "at once" }));
+        Ok(())
+    }
     async fn terminate(&self, instance_id: &str) -> Result<(), BackendError> {
         self.note(format!("terminate {instance_id}"));
         Ok(())

@@ -137,7 +137,13 @@ impl Call<'_> {
 /// Now, as AWS writes it in XML: `2026-11-23T13:21:02.000Z`.
 #[must_use]
 pub fn timestamp() -> String {
-    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.000Z").to_string()
+    timestamp_of(jiff::Timestamp::now())
+}
+
+/// A time, as AWS writes it in XML.
+#[must_use]
+pub fn timestamp_of(time: jiff::Timestamp) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%S.000Z").to_string()
 }
 
 /// Now in seconds since 1970, as the JSON protocols write it.

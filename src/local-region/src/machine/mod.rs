@@ -6,12 +6,14 @@ mod console;
 mod doors;
 pub mod exec;
 pub(crate) mod nspawn;
+mod power;
 pub mod record;
 mod supervise;
 pub mod sweep;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 
 use axum::Router;
 
@@ -20,6 +22,11 @@ use crate::imds::LateDirectory;
 use crate::layout::Layout;
 use crate::net::Network;
 use supervise::Machine;
+
+/// How long an orderly power-off may take when the disk goes anyway.
+const TERMINATE_PATIENCE: Duration = Duration::from_secs(5);
+/// The same when the disk stays (EC2: minutes).
+const STOP_PATIENCE: Duration = Duration::from_secs(20);
 
 /// The machines of one region.
 pub struct NspawnMachines {
@@ -90,6 +97,28 @@ impl NspawnMachines {
     fn machine(&self, instance_id: &str) -> Option<Arc<Machine>> {
         self.table().get(instance_id).cloned()
     }
+
+    fn known(&self, what: &str, instance_id: &str) -> Result<Arc<Machine>, BackendError> {
+        self.machine(instance_id).ok_or_else(|| BackendError {
+            what: format!("{what} {instance_id}"),
+            why: "no such machine".into(),
+        })
+    }
+
+    /// Takes a machine's power away: no shutdown. It boots again after
+    /// `off_for`, or when [`power_on`](Self::power_on) is called.
+    pub async fn power_cut(
+        &self,
+        instance_id: &str,
+        off_for: Option<Duration>,
+    ) -> Result<(), BackendError> {
+        self.known("cut the power of", instance_id)?.power_cut(off_for).await
+    }
+
+    /// Gives a machine its power back.
+    pub fn power_on(&self, instance_id: &str) -> Result<(), BackendError> {
+        self.known("power on", instance_id)?.power_on()
+    }
 }
 
 #[async_trait::async_trait]
@@ -104,36 +133,44 @@ impl Machines for NspawnMachines {
             Arc::clone(&self.directory),
             self.port,
         );
-        if self.table().insert(id.clone(), Arc::clone(&machine)).is_some() {
-            return Err(BackendError {
-                what: format!("start {id}"),
-                why: "it runs already".into(),
-            });
-        }
+        let stopped = {
+            let mut table = self.table();
+            let before = table.get(&id).map(|before| before.ended());
+            if before == Some(false) {
+                return Err(machine.fail("start", "it runs already"));
+            }
+            table.insert(id.clone(), Arc::clone(&machine));
+            before.is_some()
+        };
         let started = machine.start(endpoint).await;
-        if started.is_err() {
-            machine.remove().await;
-            self.table().remove(&id);
+        match &started {
+            Err(_) if stopped => machine.unplug().await,
+            Err(_) => {
+                machine.remove().await;
+                self.table().remove(&id);
+            }
+            Ok(()) => {}
         }
         started
     }
 
+    async fn stop(&self, instance_id: &str, orderly: bool) -> Result<(), BackendError> {
+        let machine = self.known("stop", instance_id)?;
+        machine.power_off(if orderly { STOP_PATIENCE } else { Duration::ZERO }).await;
+        machine.unplug().await;
+        Ok(())
+    }
+
     async fn terminate(&self, instance_id: &str) -> Result<(), BackendError> {
         let Some(machine) = self.machine(instance_id) else { return Ok(()) };
-        machine.power_off().await;
+        machine.power_off(TERMINATE_PATIENCE).await;
         machine.remove().await;
         self.table().remove(instance_id);
         Ok(())
     }
 
     async fn reboot(&self, instance_id: &str) -> Result<(), BackendError> {
-        match self.machine(instance_id) {
-            Some(machine) => machine.reboot(),
-            None => Err(BackendError {
-                what: format!("reboot {instance_id}"),
-                why: "no such machine".into(),
-            }),
-        }
+        self.known("reboot", instance_id)?.reboot()
     }
 
     fn console(&self, instance_id: &str) -> Vec<u8> {

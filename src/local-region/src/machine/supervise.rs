@@ -1,4 +1,5 @@
-//! One machine: started, watched, restarted after a reboot, removed.
+//! One machine: started, watched, started again after a reboot; `power` has
+//! what is done to it.
 
 use std::io;
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use axum::Router;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::Child;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::cgroup::Cgroup;
 use super::console::Console;
@@ -20,42 +22,51 @@ use crate::backend::{BackendError, MachineSpec};
 use crate::imds::{self, LateDirectory};
 use crate::layout::Layout;
 use crate::net::Network;
-use crate::process::{ProcessRef, kill, write_atomic};
+use crate::process::{ProcessRef, write_atomic};
 
 /// nspawn's exit status when the machine asked for a reboot.
 const REBOOT: i32 = 133;
-/// How long an orderly power-off may take.
-const POWER_OFF_PATIENCE: Duration = Duration::from_secs(5);
-/// How long an orderly reboot may take before it is forced (EC2: 4 minutes).
-const REBOOT_PATIENCE: Duration = Duration::from_secs(30);
 /// How long a machine's init may take to appear.
 const START_PATIENCE: Duration = Duration::from_secs(30);
 /// How long the kernel may take to let go of killed processes.
-const KILL_PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const KILL_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Where a machine stands: the running nspawn with the number of its boot,
-/// or why it ended.
+/// without power, or why it ended.
 #[derive(Debug, Clone)]
-enum Phase {
+pub(super) enum Phase {
     Starting,
     Running(ProcessRef, u64),
+    Off,
     Ended(String),
 }
 
+/// What is to become of a machine once its nspawn has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wish {
+    /// What the machine itself asked for: a reboot or its end.
+    Own,
+    /// Boot again, however it ended.
+    Boot,
+    /// Stay without power until then, or until another wish.
+    Off(Option<Instant>),
+    /// It is over.
+    End,
+}
+
 pub(super) struct Machine {
-    spec: MachineSpec,
-    layout: Layout,
-    network: Network,
+    pub(super) spec: MachineSpec,
+    pub(super) layout: Layout,
+    pub(super) network: Network,
     directory: LateDirectory,
     port: u16,
-    cgroup: Cgroup,
+    pub(super) cgroup: Cgroup,
     console: Console,
-    doors: Doors,
-    stopping: AtomicBool,
+    pub(super) doors: Doors,
     /// `start` has returned well; before, a failure is its to tell.
     started: AtomicBool,
-    restart: AtomicBool,
-    phase: watch::Sender<Phase>,
+    pub(super) wish: watch::Sender<Wish>,
+    pub(super) phase: watch::Sender<Phase>,
 }
 
 impl Machine {
@@ -71,9 +82,8 @@ impl Machine {
             cgroup: Cgroup::named(&layout.cgroup_of(id)),
             console: Console::new(&layout.console_log(id)),
             doors: Doors::default(),
-            stopping: AtomicBool::new(false),
             started: AtomicBool::new(false),
-            restart: AtomicBool::new(false),
+            wish: watch::Sender::new(Wish::Own),
             phase: watch::Sender::new(Phase::Starting),
             spec,
             layout,
@@ -83,16 +93,27 @@ impl Machine {
         })
     }
 
-    fn id(&self) -> &str {
+    pub(super) fn id(&self) -> &str {
         &self.spec.instance_id
     }
 
-    fn fail(&self, what: &str, why: impl ToString) -> BackendError {
+    pub(super) fn fail(&self, what: &str, why: impl ToString) -> BackendError {
         BackendError { what: format!("{what} {}", self.id()), why: why.to_string() }
     }
 
-    /// Starts it; returns once its init runs.
+    /// Starts it on the disk in its folder, or a new one; returns once its init runs.
     pub(super) async fn start(self: &Arc<Self>, endpoint: Router) -> Result<(), BackendError> {
+        let started = self.try_start(endpoint).await;
+        match &started {
+            Ok(()) => self.started.store(true, Ordering::SeqCst),
+            Err(error) => {
+                self.phase.send_replace(Phase::Ended(error.why.clone()));
+            }
+        }
+        started
+    }
+
+    async fn try_start(self: &Arc<Self>, endpoint: Router) -> Result<(), BackendError> {
         let fail = |why: String| self.fail("start", why);
         let machine = Arc::clone(self);
         let overlay = blocking(move || machine.prepare()).await.map_err(fail)?;
@@ -102,9 +123,7 @@ impl Machine {
             .map_err(|error| fail(format!("listen inside the machine: {error}")))?;
         let child = self.boot(&overlay, 1).map_err(|error| fail(error.to_string()))?;
         tokio::spawn(Arc::clone(self).supervise(overlay, child));
-        self.wait_for_init().await?;
-        self.started.store(true, Ordering::SeqCst);
-        Ok(())
+        self.wait_for_init().await
     }
 
     fn prepare(&self) -> Result<Overlay, String> {
@@ -179,13 +198,13 @@ impl Machine {
     }
 
     async fn wait_for_init(&self) -> Result<(), BackendError> {
-        let deadline = tokio::time::Instant::now() + START_PATIENCE;
+        let deadline = Instant::now() + START_PATIENCE;
         loop {
             let phase = self.phase.borrow().clone();
             match phase {
                 Phase::Running(nspawn, _) if leader(nspawn).is_some() => return Ok(()),
                 Phase::Ended(why) => return Err(self.fail("start", why)),
-                _ if tokio::time::Instant::now() > deadline => {
+                _ if Instant::now() > deadline => {
                     return Err(self.fail("start", "its init did not appear in 30 s"));
                 }
                 _ => tokio::time::sleep(Duration::from_millis(20)).await,
@@ -195,29 +214,60 @@ impl Machine {
 
     /// Follows the machine until it ends for good.
     async fn supervise(self: Arc<Self>, overlay: Overlay, mut child: Child) {
-        for boot in 2.. {
+        let mut boot = 1;
+        let why = loop {
             let code = child.wait().await.ok().and_then(|status| status.code());
-            let forced = self.restart.swap(false, Ordering::SeqCst);
-            let stopping = self.stopping.load(Ordering::SeqCst);
             // The next boot mounts the same disk: nobody else may still use it.
-            let cgroup = self.cgroup.clone();
-            let _ = tokio::task::spawn_blocking(move || cgroup.kill(KILL_PATIENCE)).await;
-            let why = if stopping {
-                "terminated".into()
-            } else if code == Some(REBOOT) || forced {
-                match self.boot(&overlay, boot) {
-                    Ok(next) => {
-                        tracing::info!(instance_id = self.id(), boot, "rebooted");
-                        child = next;
-                        continue;
-                    }
-                    Err(error) => format!("reboot: {error}"),
+            self.kill().await;
+            if let Err(why) = self.what_next(code).await {
+                break why;
+            }
+            boot += 1;
+            match self.boot(&overlay, boot) {
+                Ok(next) => child = next,
+                Err(error) => break format!("boot again: {error}"),
+            }
+            tracing::info!(instance_id = self.id(), boot, "booted again");
+        };
+        self.end(why);
+    }
+
+    /// Returns when the machine is to boot again, or why it is not.
+    async fn what_next(&self, code: Option<i32>) -> Result<(), String> {
+        let mut wishes = self.wish.subscribe();
+        loop {
+            let wish = *wishes.borrow_and_update();
+            match wish {
+                Wish::End => return Err("terminated".into()),
+                Wish::Own if code != Some(REBOOT) => return Err(self.last_words(code)),
+                Wish::Own => return Ok(()),
+                Wish::Boot => {
+                    self.wish.send_if_modified(|now| {
+                        let fulfilled = *now == Wish::Boot;
+                        *now = if fulfilled { Wish::Own } else { *now };
+                        fulfilled
+                    });
+                    return Ok(());
                 }
-            } else {
-                self.last_words(code)
-            };
-            self.end(why);
-            return;
+                Wish::Off(until) => {
+                    self.phase.send_replace(Phase::Off);
+                    let back = async {
+                        match until {
+                            Some(until) => tokio::time::sleep_until(until).await,
+                            None => std::future::pending().await,
+                        }
+                    };
+                    tokio::select! {
+                        () = back => self.wish.send_if_modified(|now| {
+                            let over = *now == wish;
+                            *now = if over { Wish::Boot } else { *now };
+                            over
+                        }),
+                        // The sender lives as long as `self`.
+                        changed = wishes.changed() => changed.is_ok(),
+                    };
+                }
+            }
         }
     }
 
@@ -242,7 +292,7 @@ impl Machine {
 
     fn end(&self, why: String) {
         self.phase.send_replace(Phase::Ended(why.clone()));
-        if self.started.load(Ordering::SeqCst) && !self.stopping.load(Ordering::SeqCst) {
+        if self.started.load(Ordering::SeqCst) && *self.wish.borrow() != Wish::End {
             tracing::info!(instance_id = self.id(), why, "machine ended by itself");
             if let Some(directory) = self.directory.get() {
                 directory.machine_ended(self.id(), &why);
@@ -250,81 +300,12 @@ impl Machine {
         }
     }
 
-    /// Asks systemd to power off, then kills what is left (systemd(1),
-    /// "Signals": SIGRTMIN+4).
-    pub(super) async fn power_off(&self) {
-        self.stopping.store(true, Ordering::SeqCst);
-        let phase = self.phase.borrow().clone();
-        if let Phase::Running(nspawn, _) = phase
-            && let Some(leader) = leader(nspawn)
-        {
-            kill(leader, libc::SIGRTMIN() + 4);
-            let mut phase = self.phase.subscribe();
-            let ended = phase.wait_for(|phase| matches!(phase, Phase::Ended(_)));
-            let _ = tokio::time::timeout(POWER_OFF_PATIENCE, ended).await;
-        }
-        let cgroup = self.cgroup.clone();
-        if !matches!(
-            tokio::task::spawn_blocking(move || cgroup.kill(KILL_PATIENCE)).await,
-            Ok(true)
-        ) {
-            tracing::error!(instance_id = self.id(), "processes of the machine do not die");
-        }
-    }
-
-    /// Removes everything the machine had.
-    pub(super) async fn remove(self: &Arc<Self>) {
-        self.stopping.store(true, Ordering::SeqCst);
-        self.doors.close().await;
-        let machine = Arc::clone(self);
-        let removed = blocking(move || {
-            machine.cgroup.kill(KILL_PATIENCE);
-            let id = machine.id();
-            let results = [
-                machine.network.detach(id).map_err(|e| e.to_string()),
-                machine.cgroup.remove(KILL_PATIENCE).map_err(|e| format!("cgroup: {e}")),
-                remove_dir(&machine.layout.machine_dir(id)).map_err(|e| format!("disk: {e}")),
-                super::sweep::remove_propagation(&machine.layout.machine_netns(id))
-                    .map_err(|e| format!("propagation folder: {e}")),
-            ];
-            match results.into_iter().filter_map(Result::err).collect::<Vec<_>>() {
-                errors if errors.is_empty() => Ok(()),
-                errors => Err(errors.join("; ")),
-            }
-        });
-        if let Err(error) = removed.await {
-            tracing::error!(instance_id = self.id(), error, "machine not removed whole");
-        }
-    }
-
-    /// Asks systemd to reboot (SIGRTMIN+5); forces it when nothing happens.
-    pub(super) fn reboot(self: &Arc<Self>) -> Result<(), BackendError> {
-        let Phase::Running(nspawn, boot) = self.phase.borrow().clone() else {
-            return Err(self.fail("reboot", "it is not running"));
-        };
-        let Some(leader) = leader(nspawn) else {
-            return Err(self.fail("reboot", "its init is not running"));
-        };
-        kill(leader, libc::SIGRTMIN() + 5);
-        let machine = Arc::clone(self);
-        tokio::spawn(async move {
-            let mut phase = machine.phase.subscribe();
-            let next = phase.wait_for(|phase| !matches!(phase, Phase::Running(_, b) if *b == boot));
-            if tokio::time::timeout(REBOOT_PATIENCE, next).await.is_err() {
-                tracing::warn!(instance_id = machine.id(), "reboot forced");
-                machine.restart.store(true, Ordering::SeqCst);
-                let cgroup = machine.cgroup.clone();
-                let _ = tokio::task::spawn_blocking(move || cgroup.kill(KILL_PATIENCE)).await;
-            }
-        });
-        Ok(())
-    }
-
     pub(super) fn state(&self) -> &'static str {
         match *self.phase.borrow() {
             Phase::Starting => "pending",
-            Phase::Running(..) if self.stopping.load(Ordering::SeqCst) => "shutting-down",
+            Phase::Running(..) if *self.wish.borrow() == Wish::End => "shutting-down",
             Phase::Running(..) => "running",
+            Phase::Off => "off",
             Phase::Ended(_) => "stopped",
         }
     }
@@ -334,14 +315,7 @@ impl Machine {
     }
 }
 
-fn remove_dir(path: &std::path::Path) -> io::Result<()> {
-    match std::fs::remove_dir_all(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        result => result,
-    }
-}
-
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, String> + Send + 'static,
 ) -> Result<T, String> {
     tokio::task::spawn_blocking(work).await.map_err(|error| error.to_string())?

@@ -11,6 +11,7 @@ pub mod interfaces;
 pub mod launch;
 pub mod pagination;
 pub mod placement_groups;
+pub mod power;
 pub mod reservations;
 pub mod security_groups;
 pub mod sessions;
@@ -72,6 +73,7 @@ pub(crate) use rules;
 /// Every area, in the order of the document: title, rules, gaps.
 pub static AREAS: &[(&str, &[&Rule], &[Gap])] = &[
     ("Launching", launch::RULES, launch::GAPS),
+    ("Stop and start", power::RULES, power::GAPS),
     ("Network interfaces", interfaces::RULES, interfaces::GAPS),
     ("Security groups", security_groups::RULES, security_groups::GAPS),
     ("Placement groups", placement_groups::RULES, placement_groups::GAPS),

@@ -1,6 +1,7 @@
 //! EC2's resources. Tags of every kind of resource lie in one map by id.
 
 use super::ids;
+pub use super::power::InstanceState;
 use super::subnet::Subnet;
 use crate::api::tags::Tags;
 use crate::backend::RootFs;
@@ -107,41 +108,6 @@ pub struct Image {
     pub root: RootFs,
 }
 
-/// State of an instance.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum InstanceState {
-    /// The machine is being started.
-    Pending,
-    /// Its init runs.
-    Running,
-    /// The machine is being ended.
-    ShuttingDown,
-    /// Gone.
-    Terminated,
-    /// Powered itself off.
-    Stopped,
-}
-
-impl InstanceState {
-    /// Code and name in the API.
-    #[must_use]
-    pub fn told(self) -> (u16, &'static str) {
-        match self {
-            Self::Pending => (0, "pending"),
-            Self::Running => (16, "running"),
-            Self::ShuttingDown => (32, "shutting-down"),
-            Self::Terminated => (48, "terminated"),
-            Self::Stopped => (80, "stopped"),
-        }
-    }
-
-    /// Whether it still holds interfaces, volumes and groups.
-    #[must_use]
-    pub fn holds_resources(self) -> bool {
-        self != Self::Terminated
-    }
-}
-
 /// A network interface of an instance.
 #[derive(Debug, Clone)]
 pub struct Interface {
@@ -196,6 +162,8 @@ pub struct Instance {
     pub volume_id: String,
     /// Public address.
     pub public_ip: Option<Ipv4Addr>,
+    /// It gets a public address at each start.
+    pub wants_public_ip: bool,
     /// Placement group.
     pub placement_group: Option<String>,
     /// Name of the instance profile.
@@ -208,12 +176,18 @@ pub struct Instance {
     pub metadata_tags: bool,
     /// Hop limit of IMDS answers.
     pub hop_limit: u8,
-    /// Launch time.
+    /// When it was launched.
     pub launched: String,
+    /// When it was last started.
+    pub started: String,
+    /// It has been running.
+    pub has_run: bool,
     /// State.
     pub state: InstanceState,
-    /// Code and text.
+    /// `StateReason`: code and text.
     pub reason: Option<(String, String)>,
+    /// `StateTransitionReason`.
+    pub transition: String,
     /// Client token.
     pub client_token: String,
     /// A power-off terminates instead of stopping.
@@ -331,7 +305,7 @@ impl Ec2 {
         (1..=254).map(|last| Ipv4Addr::new(203, 0, 113, last)).find(|ip| !taken.contains(ip))
     }
 
-    /// Instances that hold resources.
+    /// Instances that hold resources, stopped ones included.
     pub fn live(&self) -> impl Iterator<Item = &Instance> {
         self.instances.values().filter(|instance| instance.state.holds_resources())
     }

@@ -7,6 +7,7 @@ pub mod ec2;
 pub mod iam;
 pub mod ids;
 pub mod imagebuilder;
+pub mod power;
 pub mod reservations;
 pub mod sagemaker;
 pub mod sessions;

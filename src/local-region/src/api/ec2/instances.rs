@@ -1,10 +1,11 @@
 //! DescribeInstances, TerminateInstances, RebootInstances, GetConsoleOutput.
 
-use super::{done, dry_run, filter::Filters, network, paging, tag_set};
+use super::{done, dry_run, filter::Filters, network, paging, power_change, tag_set};
 use crate::api::{Answer, ApiError, Call, params::Params, tags::Tags};
 use crate::lifecycle;
 use crate::rules::pagination;
 use crate::state::ec2::{Ec2, Instance, InstanceState};
+use crate::state::power::Cause;
 use base64::Engine;
 use serde_json::{Value, json};
 
@@ -149,7 +150,7 @@ pub fn show(ec2: &Ec2, i: &Instance, account: &str, profile: Option<(String, Str
         "instanceState": {"code": code, "name": name},
         "privateDnsName": primary.map(|_| dns_name(i)).unwrap_or_default(),
         "dnsName": public_dns.unwrap_or_default(),
-        "reason": i.reason.as_ref().map(|(_, text)| text.clone()).unwrap_or_default(),
+        "reason": i.transition,
         "stateReason": i.reason.as_ref().map(|(code, text)| json!({"code": code, "message": text})),
         "amiLaunchIndex": i.index,
         "productCodes": [],
@@ -157,7 +158,7 @@ pub fn show(ec2: &Ec2, i: &Instance, account: &str, profile: Option<(String, Str
         "instanceLifecycle": i.market.lifecycle(),
         "spotInstanceRequestId": ec2.spot_requests.values().find(|r| r.instance_id == i.id).map(|r| &r.id),
         "capacityReservationId": i.capacity_reservation,
-        "launchTime": i.launched,
+        "launchTime": i.started,
         "placement": {
             "availabilityZone": i.zone,
             "availabilityZoneId": i.zone_id,
@@ -198,7 +199,7 @@ pub fn show(ec2: &Ec2, i: &Instance, account: &str, profile: Option<(String, Str
 }
 
 /// All ids must be known, or none is acted upon.
-fn check_ids(ec2: &Ec2, ids: &[String]) -> Result<(), ApiError> {
+pub fn check_ids(ec2: &Ec2, ids: &[String]) -> Result<(), ApiError> {
     let malformed = |id: &&String| {
         !id.strip_prefix("i-").is_some_and(|hex| {
             matches!(hex.len(), 8 | 17) && hex.chars().all(|c| c.is_ascii_hexdigit())
@@ -222,7 +223,8 @@ fn check_ids(ec2: &Ec2, ids: &[String]) -> Result<(), ApiError> {
     }
 }
 
-fn needed_ids(call: &Call<'_>, p: &Params) -> Result<Vec<String>, ApiError> {
+/// Ids of a call that acts on instances, each checked for the caller.
+pub fn needed_ids(call: &Call<'_>, p: &Params) -> Result<Vec<String>, ApiError> {
     let ids = p.list("InstanceId");
     if ids.is_empty() {
         return Err(ApiError::new(
@@ -278,19 +280,12 @@ pub fn terminate(call: &Call<'_>, p: &Params) -> Answer {
     let mut changes = Vec::new();
     for id in &ids {
         let Some(instance) = state.ec2.instances.get_mut(id) else { continue };
-        let (old_code, old) = instance.state.told();
+        let before = instance.state;
         if instance.state.holds_resources() && instance.state != InstanceState::ShuttingDown {
-            instance.state = InstanceState::ShuttingDown;
-            let code = "Client.UserInitiatedShutdown";
-            instance.reason = Some((code.to_owned(), format!("{code}: User initiated shutdown")));
+            instance.turn(InstanceState::ShuttingDown, &Cause::User(call.region.clock.now()));
             lifecycle::terminate(call.region, id);
         }
-        let (code, name) = instance.state.told();
-        changes.push(json!({
-            "instanceId": id,
-            "currentState": {"code": code, "name": name},
-            "previousState": {"code": old_code, "name": old},
-        }));
+        changes.push(power_change(id, instance.state, before));
     }
     Ok(json!({"instancesSet": changes}))
 }

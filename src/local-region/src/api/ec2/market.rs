@@ -5,9 +5,10 @@ use super::catalogue::InstanceType;
 use super::place::Place;
 use super::plan::{combination, invalid};
 use crate::api::{ApiError, params::Params};
-use crate::rules::{Rules, capacity as rules, launch, reservations};
+use crate::rules::{Rules, capacity as rules, launch, power, reservations};
 use crate::state::State;
 use crate::state::capacity::Market;
+use crate::state::ec2::InstanceState;
 use crate::state::reservations::Reservation;
 use http::StatusCode;
 use jiff::Timestamp;
@@ -203,6 +204,7 @@ pub fn unreserved(
         .live()
         .filter(|i| i.zone == zone && i.instance_type == instance_type && i.market == market)
         .filter(|i| !i.capacity_reservation.as_ref().is_some_and(inside))
+        .filter(|i| i.state != InstanceState::Stopped || !state.rules.on(&power::CAPACITY_FREED))
         .count();
     let used = held.iter().map(|r| r.total).sum::<u32>();
     Some(limit.saturating_sub(used).saturating_sub(u32::try_from(running).unwrap_or(u32::MAX)))

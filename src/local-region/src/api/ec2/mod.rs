@@ -12,6 +12,7 @@ mod paging;
 mod place;
 mod placement_groups;
 mod plan;
+mod power;
 mod profile;
 mod reservations;
 mod run;
@@ -26,12 +27,19 @@ mod volumes;
 pub(crate) use catalogue::InstanceType;
 
 use super::{Answer, ApiError, Call, params::Params};
+use crate::state::ec2::InstanceState;
 use http::StatusCode;
 use serde_json::{Value, json};
 
 /// Operations that check the caller per resource; all others know only `*`.
-const CHECKED_INSIDE: &[&str] =
-    &["CreateTags", "DeleteTags", "TerminateInstances", "RebootInstances"];
+const CHECKED_INSIDE: &[&str] = &[
+    "CreateTags",
+    "DeleteTags",
+    "TerminateInstances",
+    "RebootInstances",
+    "StopInstances",
+    "StartInstances",
+];
 
 /// Carries out an operation.
 pub fn perform(call: &Call<'_>, p: &Params) -> Answer {
@@ -44,10 +52,8 @@ pub fn perform(call: &Call<'_>, p: &Params) -> Answer {
         "DescribeInstanceStatus" => instances::describe_status(call, p),
         "TerminateInstances" => instances::terminate(call, p),
         "RebootInstances" => instances::reboot(call, p),
-        "StopInstances" | "StartInstances" => Err(ApiError::new(
-            "UnsupportedOperation",
-            "Machines of the local region are terminated, not stopped: their disks live as long as they do.",
-        )),
+        "StopInstances" => power::stop(call, p),
+        "StartInstances" => power::start(call, p),
         "GetConsoleOutput" => instances::console(call, p),
         "CreateTags" => tags::create(call, p),
         "DeleteTags" => tags::delete(call, p),
@@ -93,6 +99,16 @@ fn dry_run(p: &Params) -> Result<(), ApiError> {
         .status(StatusCode::PRECONDITION_FAILED));
     }
     Ok(())
+}
+
+/// An entry of the answer of what changes the state of instances.
+fn power_change(id: &str, now: InstanceState, before: InstanceState) -> Value {
+    let told = |(code, name): (u16, &str)| json!({"code": code, "name": name});
+    json!({
+        "instanceId": id,
+        "currentState": told(now.told()),
+        "previousState": told(before.told()),
+    })
 }
 
 /// `{return: true}`, the answer of operations that have nothing to say.

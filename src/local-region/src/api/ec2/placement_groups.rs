@@ -4,10 +4,11 @@ use super::market::Demand;
 use super::plan::{combination, invalid};
 use super::{done, dry_run, filter::Filters, tag_set, tag_specifications};
 use crate::api::{Answer, ApiError, Call, params::Params};
-use crate::rules::{Rules, placement_groups as rules};
+use crate::rules::{Rules, placement_groups as rules, power};
 use crate::state::State;
 use crate::state::capacity::Market;
-use crate::state::{ec2::PlacementGroup, ids};
+use crate::state::ec2::{InstanceState, PlacementGroup};
+use crate::state::ids;
 use crate::windows::PLACEMENT_GROUP_PENDING;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -184,7 +185,10 @@ pub fn delete(call: &Call<'_>, p: &Params) -> Answer {
     let mut state = call.state();
     let id = state.ec2.placement_groups.get(name).map(|group| group.id.clone());
     in_force.check(&rules::DELETE_UNKNOWN, id.is_some(), || unknown(name))?;
-    let used = state.ec2.live().any(|i| i.placement_group.as_deref() == Some(name));
+    let used = state.ec2.live().any(|i| {
+        let member = i.state != InstanceState::Stopped || in_force.on(&power::GROUP_KEPT);
+        member && i.placement_group.as_deref() == Some(name)
+    });
     in_force.check(&rules::IN_USE, !used, || {
         let message = format!("The placement group '{name}' is in use and may not be deleted.");
         ApiError::new("InvalidPlacementGroup.InUse", message)

@@ -73,6 +73,7 @@ pub fn run(call: &Call<'_>, p: &Params) -> Answer {
             reservation_id: reservation_id.clone(),
             client_token: token.clone().unwrap_or_default(),
             launched: launched.clone(),
+            started: launched.clone(),
             ..new_instance(&mut state, &plan, &options)
         };
         made.push(instance.id.clone());
@@ -129,6 +130,7 @@ fn new_instance(state: &mut State, plan: &Plan, options: &LaunchOptions) -> Inst
         interfaces,
         volume_id: ids::resource("vol"),
         public_ip: wants_public.then(|| state.ec2.free_public_ip()).flatten(),
+        wants_public_ip: wants_public,
         placement_group: plan.placement_group.clone(),
         profile: plan.profile.clone(),
         user_data: plan.user_data.clone(),
@@ -136,8 +138,11 @@ fn new_instance(state: &mut State, plan: &Plan, options: &LaunchOptions) -> Inst
         metadata_tags: options.metadata_tags,
         hop_limit: options.hop_limit,
         launched: String::new(),
+        started: String::new(),
+        has_run: false,
         state: InstanceState::Pending,
         reason: None,
+        transition: String::new(),
         client_token: String::new(),
         terminate_on_shutdown: options.terminate_on_shutdown,
         ended: None,

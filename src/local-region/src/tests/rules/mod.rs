@@ -7,6 +7,7 @@ mod interfaces;
 mod launch;
 mod pagination;
 mod placement_groups;
+mod power;
 mod reservations;
 mod security_groups;
 mod sessions;
@@ -44,6 +45,7 @@ pub fn same<T: PartialEq + std::fmt::Debug>(found: T, expected: T) -> Found {
 fn cases() -> Vec<Case> {
     [
         launch::cases(),
+        power::cases(),
         interfaces::cases(),
         placement_groups::cases(),
         capacity::cases(),
