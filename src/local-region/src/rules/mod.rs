@@ -12,6 +12,7 @@ pub mod launch;
 pub mod pagination;
 pub mod placement_groups;
 pub mod power;
+pub mod quotas;
 pub mod reservations;
 pub mod security_groups;
 pub mod sessions;
@@ -78,6 +79,7 @@ pub static AREAS: &[(&str, &[&Rule], &[Gap])] = &[
     ("Security groups", security_groups::RULES, security_groups::GAPS),
     ("Placement groups", placement_groups::RULES, placement_groups::GAPS),
     ("Types, markets and capacity", capacity::RULES, capacity::GAPS),
+    ("Quotas", quotas::RULES, quotas::GAPS),
     ("Capacity Reservations", reservations::RULES, reservations::GAPS),
     ("Tags and filters", tags::RULES, tags::GAPS),
     ("Pages", pagination::RULES, pagination::GAPS),

@@ -8,6 +8,7 @@ pub mod iam;
 pub mod ids;
 pub mod imagebuilder;
 pub mod power;
+pub mod quotas;
 pub mod reservations;
 pub mod sagemaker;
 pub mod sessions;
@@ -31,6 +32,8 @@ pub struct State {
     pub sagemaker: sagemaker::SageMaker,
     /// Credentials of role sessions.
     pub sessions: sessions::Sessions,
+    /// Quotas.
+    pub quotas: quotas::Quotas,
     /// Calls so far.
     pub calls: calls::CallLog,
 }

@@ -14,6 +14,7 @@ mod placement_groups;
 mod plan;
 mod power;
 mod profile;
+mod quota;
 mod reservations;
 mod run;
 mod security_groups;

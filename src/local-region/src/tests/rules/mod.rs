@@ -8,6 +8,7 @@ mod launch;
 mod pagination;
 mod placement_groups;
 mod power;
+mod quotas;
 mod reservations;
 mod security_groups;
 mod sessions;
@@ -54,6 +55,7 @@ fn cases() -> Vec<Case> {
         security_groups::cases(),
         tags::cases(),
         pagination::cases(),
+        quotas::cases(),
         iam::cases(),
         sts::cases(),
     ]
