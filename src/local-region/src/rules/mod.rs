@@ -7,6 +7,7 @@
 
 pub mod capacity;
 pub mod iam;
+pub mod instances;
 pub mod interfaces;
 pub mod launch;
 pub mod pagination;
@@ -75,6 +76,7 @@ pub(crate) use rules;
 pub static AREAS: &[(&str, &[&Rule], &[Gap])] = &[
     ("Launching", launch::RULES, launch::GAPS),
     ("Stop and start", power::RULES, power::GAPS),
+    ("Instances", instances::RULES, instances::GAPS),
     ("Network interfaces", interfaces::RULES, interfaces::GAPS),
     ("Security groups", security_groups::RULES, security_groups::GAPS),
     ("Placement groups", placement_groups::RULES, placement_groups::GAPS),

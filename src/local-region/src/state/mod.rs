@@ -1,6 +1,7 @@
 //! The region's state: plain data behind one lock, changed only by operations
 //! and by what really happens to machines, builds and servers.
 
+pub mod attributes;
 pub mod calls;
 pub mod capacity;
 pub mod ec2;
@@ -11,6 +12,7 @@ pub mod power;
 pub mod quotas;
 pub mod reservations;
 pub mod sagemaker;
+pub mod security_groups;
 pub mod sessions;
 pub mod spot;
 pub mod ssm;

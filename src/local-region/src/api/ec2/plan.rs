@@ -65,7 +65,7 @@ pub fn plan(
     let interfaces = nics::read(state, p, t)?;
     let placement_group = placement_groups::of_launch(state, p, demand, &place.zone, now)?;
     let profile = profile::named(state, p, now)?;
-    let user_data = user_data(state, p)?;
+    let user_data = user_data(state, p.get("UserData"))?;
     let at = (place.zone.as_str(), placement_group.as_deref());
     let target = reservations::target(state, p, demand, at, now)?;
     demand.check_here()?;
@@ -149,8 +149,9 @@ fn offered(state: &State, t: &InstanceType, at: &Place, image: &Image) -> Result
     })
 }
 
-fn user_data(state: &State, p: &Params) -> Result<Option<Vec<u8>>, ApiError> {
-    let Some(text) = p.get("UserData").filter(|text| !text.is_empty()) else { return Ok(None) };
+/// Decoded user data; none if there is no text.
+pub fn user_data(state: &State, text: Option<&str>) -> Result<Option<Vec<u8>>, ApiError> {
+    let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
     let data = base64::engine::general_purpose::STANDARD.decode(text).ok();
     state.rules.check(&rules::USER_DATA_BASE64, data.is_some(), || {
         invalid("Invalid BASE64 encoding of user data.")

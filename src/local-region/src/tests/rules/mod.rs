@@ -3,6 +3,7 @@
 
 mod capacity;
 mod iam;
+mod instances;
 mod interfaces;
 mod launch;
 mod pagination;
@@ -47,6 +48,7 @@ fn cases() -> Vec<Case> {
     [
         launch::cases(),
         power::cases(),
+        instances::cases(),
         interfaces::cases(),
         placement_groups::cases(),
         capacity::cases(),
