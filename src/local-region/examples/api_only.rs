@@ -4,13 +4,14 @@
 //! `cargo run --example api_only -- 127.0.0.1:0 /tmp/folder [FILE TO RECORD TO]`
 
 use nixl_local_region::backend::{
-    BackendError, BuildFailure, BuildSpec, Builder, Directory, MachineSpec, Machines, RootFs,
-    StepDone, TrackingServers,
+    BackendError, BuildFailure, BuildSpec, Builder, Directory, MachineSpec, Machines, Platform,
+    RootFs, Script, ScriptEnd, StepDone, TrackingServers,
 };
 use nixl_local_region::{Region, RegionConfig};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 
 /// Long enough that a client sees the states on the way.
 const WORK: Duration = Duration::from_millis(300);
@@ -36,6 +37,24 @@ impl Machines for Pretend {
     }
     fn console(&self, instance_id: &str) -> Vec<u8> {
         format!("{instance_id} login: ").into_bytes()
+    }
+    async fn platform(&self, instance_id: &str) -> Option<Platform> {
+        Some(Platform {
+            boot: 1,
+            computer_name: instance_id.to_owned(),
+            name: "Debian GNU/Linux".to_owned(),
+            version: "12".to_owned(),
+        })
+    }
+    async fn run(
+        &self,
+        _: &str,
+        script: &Script,
+        _: CancellationToken,
+    ) -> Result<ScriptEnd, BackendError> {
+        tokio::time::sleep(WORK).await;
+        let stdout = script.text.clone().into_bytes();
+        Ok(ScriptEnd { exit_code: Some(0), stdout, stderr: Vec::new() })
     }
 }
 

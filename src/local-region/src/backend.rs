@@ -9,6 +9,8 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use tokio_util::sync::CancellationToken;
+
 /// A failure of the machine half.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{what}: {why}")]
@@ -129,6 +131,43 @@ pub struct MachineSpec {
     pub mac: String,
 }
 
+/// What a machine says of itself once it has booted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Platform {
+    /// Another one after each boot.
+    pub boot: u64,
+    /// Its host name.
+    pub computer_name: String,
+    /// `NAME` of os-release(5).
+    pub name: String,
+    /// `VERSION_ID` of os-release(5).
+    pub version: String,
+}
+
+/// A script for a machine, as Run Command hands it to the agent.
+#[derive(Debug, Clone)]
+pub struct Script {
+    /// Command it belongs to; names its folder in the machine.
+    pub command_id: String,
+    /// What is written into the script's file.
+    pub text: String,
+    /// Where it starts; the agent's own folder without.
+    pub working_directory: Option<String>,
+    /// Variables beside those of the agent's unit.
+    pub environment: Vec<(String, String)>,
+}
+
+/// What a script left.
+#[derive(Debug, Clone, Default)]
+pub struct ScriptEnd {
+    /// Exit status; `None` if it was stopped or a signal ended it.
+    pub exit_code: Option<i32>,
+    /// Standard output, at most 8 MiB.
+    pub stdout: Vec<u8>,
+    /// Standard error, at most 8 MiB.
+    pub stderr: Vec<u8>,
+}
+
 /// Real machines.
 #[async_trait::async_trait]
 pub trait Machines: Send + Sync {
@@ -145,6 +184,17 @@ pub trait Machines: Send + Sync {
     async fn reboot(&self, instance_id: &str) -> Result<(), BackendError>;
     /// Last console output, at most 64 KiB.
     fn console(&self, instance_id: &str) -> Vec<u8>;
+    /// What an agent in the machine would report: `None` before the machine
+    /// has reached `multi-user.target` and after it has ended. Cheap.
+    async fn platform(&self, instance_id: &str) -> Option<Platform>;
+    /// Runs a script as root, with the environment of a system unit; ends it
+    /// with all its process group on `stop`.
+    async fn run(
+        &self,
+        instance_id: &str,
+        script: &Script,
+        stop: CancellationToken,
+    ) -> Result<ScriptEnd, BackendError>;
 }
 
 /// A component document to run, in recipe order.

@@ -2,6 +2,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod agents;
 pub mod api;
 pub mod backend;
 pub mod base_image;
@@ -21,6 +22,7 @@ pub mod net;
 pub mod process;
 mod recorder;
 pub mod rules;
+mod run_command;
 mod s3;
 pub mod server;
 pub mod session;

@@ -35,6 +35,8 @@ pub fn start(region: &Arc<Inner>, instance: &Instance) {
             Ok(()) if instance.state == InstanceState::Pending => {
                 instance.state = InstanceState::Running;
                 instance.has_run = true;
+                drop(state);
+                crate::agents::follow(&region, &id);
             }
             Ok(()) => {}
             Err(error) => {

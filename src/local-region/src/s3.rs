@@ -52,6 +52,15 @@ impl Objects {
         !name.starts_with('.') && !name.contains('/') && self.root.join(name).is_dir()
     }
 
+    /// Writes an object of the region's own; the bucket must exist.
+    pub async fn put(&self, bucket: &str, key: &str, bytes: &[u8]) -> std::io::Result<()> {
+        let path = self.root.join(bucket).join(key);
+        if let Some(folder) = path.parent() {
+            tokio::fs::create_dir_all(folder).await?;
+        }
+        tokio::fs::write(path, bytes).await
+    }
+
     /// Answers a request.
     pub async fn serve(&self, request: Request) -> Response {
         let request = request.map(s3s::Body::http_body_unsync);

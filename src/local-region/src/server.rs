@@ -106,10 +106,11 @@ impl Region {
             ec2: crate::state::ec2::Ec2::new(),
             iam: Default::default(),
             ssm: Default::default(),
+            agents: Default::default(),
+            commands: Default::default(),
             imagebuilder: Default::default(),
             sagemaker: Default::default(),
             sessions: Default::default(),
-            quotas: Default::default(),
             calls: Default::default(),
         };
         debian::register(&mut state, &config);

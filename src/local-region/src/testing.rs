@@ -2,8 +2,8 @@
 //! for the tests of the API half; none of it needs root.
 
 use crate::backend::{
-    BackendError, BuildFailure, BuildSpec, Builder, MachineSpec, Machines, RootFs,
-    SessionCredentials, StepDone, TrackingServers,
+    BackendError, BuildFailure, BuildSpec, Builder, MachineSpec, Machines, Platform, RootFs,
+    Script, ScriptEnd, SessionCredentials, StepDone, TrackingServers,
 };
 use crate::sigv4::{SignedRequest, sign_for_tests};
 use crate::{Region, RegionConfig};
@@ -12,6 +12,7 @@ use http::{HeaderMap, Method, Request, StatusCode};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
 
 const KEY: &str = "AKIDEXAMPLE";
 const SECRET: &str = "secret";
@@ -60,6 +61,36 @@ impl Machines for Recorder {
     }
     fn console(&self, _: &str) -> Vec<u8> {
         b"login:".to_vec()
+    }
+    async fn platform(&self, _: &str) -> Option<Platform> {
+        let [computer_name, name, version] =
+            ["ip-10-77-0-4", "Debian GNU/Linux", "12"].map(String::from);
+        Some(Platform { boot: 1, computer_name, name, version })
+    }
+    /// Knows `out N`, `err N` (so many bytes), `exit N` and `hang`.
+    async fn run(
+        &self,
+        instance_id: &str,
+        script: &Script,
+        stop: CancellationToken,
+    ) -> Result<ScriptEnd, BackendError> {
+        self.note(format!("run {instance_id} {}", script.text.trim()));
+        let mut end = ScriptEnd { exit_code: Some(0), ..ScriptEnd::default() };
+        for line in script.text.lines() {
+            let (word, number) = line.split_once(' ').unwrap_or((line, "0"));
+            let number: usize = number.parse().unwrap_or_default();
+            match word {
+                "out" => end.stdout.extend(vec![b'o'; number]),
+                "err" => end.stderr.extend(vec![b'e'; number]),
+                "exit" => end.exit_code = i32::try_from(number).ok(),
+                "hang" => {
+                    stop.cancelled().await;
+                    end.exit_code = None;
+                }
+                _ => {}
+            }
+        }
+        Ok(end)
     }
 }
 

@@ -49,9 +49,38 @@ pub static POLICY_VISIBLE: Window = Window {
     default: SignedDuration::ZERO,
 };
 
+/// AWS users report 2 to 5 minutes; here a machine's boot is the wait.
+pub static AGENT_REGISTRATION: Window = Window {
+    name: "ssm.agent_registration",
+    says: "An SSM agent needs this long from its machine's boot to its first ping.",
+    default: SignedDuration::ZERO,
+};
+
+/// As long as on AWS (amazon-ssm-agent issue 202: 25 to 30 minutes): a role
+/// that is right at boot, as every launch here has it, never meets it.
+pub static AGENT_SLEEP: Window = Window {
+    name: "ssm.agent_sleep",
+    says: "An SSM agent whose role did not allow it to register tries again after this long.",
+    default: SignedDuration::from_mins(27),
+};
+
+/// Long enough that who asks at once is told InvocationDoesNotExist, as on AWS.
+pub static INVOCATION_UNSEEN: Window = Window {
+    name: "ssm.invocation_unseen",
+    says: "GetCommandInvocation does not know a new command's invocations this long.",
+    default: SignedDuration::from_millis(300),
+};
+
 /// All windows.
-pub static ALL: &[&Window] =
-    &[&PLACEMENT_GROUP_PENDING, &TERMINATED_VISIBLE, &PROFILE_VISIBLE, &POLICY_VISIBLE];
+pub static ALL: &[&Window] = &[
+    &PLACEMENT_GROUP_PENDING,
+    &TERMINATED_VISIBLE,
+    &PROFILE_VISIBLE,
+    &POLICY_VISIBLE,
+    &AGENT_REGISTRATION,
+    &AGENT_SLEEP,
+    &INVOCATION_UNSEEN,
+];
 
 /// Lengths that were set; clones share them.
 #[derive(Debug, Clone, Default)]

@@ -59,9 +59,10 @@ fn machine(region: &Region) -> Result<String> {
         &tags,
     ])?;
     let id = made["Instances"][0]["InstanceId"].as_str().context("no instance")?.to_owned();
-    wait_for("a machine that has booted", Duration::from_secs(60), || {
-        let state = region.exec(NAME, &["systemctl", "is-active", "multi-user.target"])?;
-        ensure!(state.code == 0, "{state}");
+    wait_for("an agent that is Online", Duration::from_secs(60), || {
+        let filter = format!("Key=InstanceIds,Values={id}");
+        let told = aws.json(&["ssm", "describe-instance-information", "--filters", &filter])?;
+        ensure!(told["InstanceInformationList"][0]["PingStatus"] == "Online", "{told}");
         Ok(())
     })?;
     Ok(id)

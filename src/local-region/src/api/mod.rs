@@ -5,6 +5,7 @@
 //! as XML. None of them waits; what takes time is handed to a task.
 
 mod condition;
+pub mod constraint;
 pub mod denial;
 pub mod ec2;
 pub mod error;
@@ -15,7 +16,6 @@ pub mod policy;
 pub mod policy_document;
 pub mod protocol;
 pub mod sagemaker;
-pub mod service_quotas;
 pub mod sessions;
 pub mod ssm;
 pub mod sts;

@@ -2,10 +2,10 @@
 //! StartSession and its neighbours). The stream itself is in `crate::session`.
 
 use super::{Answer, ApiError, Call};
+use crate::agents;
 use crate::rules::sessions as rules;
 use crate::session::channel::Purpose;
 use crate::session::grants::Record;
-use crate::state::ec2::InstanceState;
 use crate::state::ids;
 use serde_json::{Value, json};
 
@@ -18,13 +18,8 @@ pub fn start(call: &Call<'_>, input: &Value) -> Answer {
     let document = input["DocumentName"].as_str().unwrap_or("SSM-SessionManagerRunShell");
     call.authorize(&call.arn_of("ec2", &format!("instance/{target}")))?;
     let purpose = purpose(document, &input["Parameters"])?;
-    let running = {
-        let state = call.state();
-        state.ec2.instances.get(&target).is_some_and(|instance| {
-            instance.state == InstanceState::Running && instance.profile.is_some()
-        })
-    };
-    call.region.rules.check(&rules::NOT_CONNECTED, running, || {
+    let connected = agents::reachable(call.region, &target);
+    call.region.rules.check(&rules::NOT_CONNECTED, connected, || {
         ApiError::new("TargetNotConnected", format!("{target} is not connected."))
     })?;
     let owner = call.caller.arn(&call.region.config.account_id);

@@ -6,15 +6,23 @@ use std::process::Command;
 /// Search path of a Debian root shell.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// The command that runs `argv` in the namespaces of `leader`.
+/// The command that runs `argv` in the namespaces of `leader`, as for a person.
 pub fn enter(leader: u32, argv: &[String]) -> Command {
+    let term = std::env::var("TERM").unwrap_or_else(|_| "dumb".into());
+    let environment = [("HOME", "/root"), ("LANG", "C.UTF-8"), ("TERM", term.as_str())]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()));
+    enter_with(leader, &environment, argv)
+}
+
+/// The same with these variables and `PATH` alone.
+pub fn enter_with(leader: u32, environment: &[(String, String)], argv: &[String]) -> Command {
     let mut command = Command::new("nsenter");
     command
         // Root and working folder, too: where this computer is itself a chroot,
         // systemd-nspawn cannot pivot, and the namespace alone has another root.
         .args(["-t", &leader.to_string(), "-a", "-r", "-w", "--", "env", "-i"])
-        .args([&format!("PATH={PATH}"), "HOME=/root", "LANG=C.UTF-8"])
-        .arg(format!("TERM={}", std::env::var("TERM").unwrap_or_else(|_| "dumb".into())))
+        .arg(format!("PATH={PATH}"))
+        .args(environment.iter().map(|(name, value)| format!("{name}={value}")))
         .args(argv);
     command
 }

@@ -1,6 +1,7 @@
 //! Machines: `systemd-nspawn --boot` over an overlay of the image's layers,
 //! each in its own mount namespace, network namespace and cgroup.
 
+mod agent;
 pub mod cgroup;
 mod console;
 mod doors;
@@ -16,8 +17,9 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use axum::Router;
+use tokio_util::sync::CancellationToken;
 
-use crate::backend::{BackendError, MachineSpec, Machines};
+use crate::backend::{BackendError, MachineSpec, Machines, Platform, Script, ScriptEnd};
 use crate::imds::LateDirectory;
 use crate::layout::Layout;
 use crate::net::Network;
@@ -175,5 +177,24 @@ impl Machines for NspawnMachines {
 
     fn console(&self, instance_id: &str) -> Vec<u8> {
         self.machine(instance_id).map(|machine| machine.console()).unwrap_or_default()
+    }
+
+    async fn platform(&self, instance_id: &str) -> Option<Platform> {
+        self.machine(instance_id)?.platform().await
+    }
+
+    async fn run(
+        &self,
+        instance_id: &str,
+        script: &Script,
+        stop: CancellationToken,
+    ) -> Result<ScriptEnd, BackendError> {
+        match self.machine(instance_id) {
+            Some(machine) => machine.run(script, stop).await,
+            None => Err(BackendError {
+                what: format!("run a script in {instance_id}"),
+                why: "no such machine".into(),
+            }),
+        }
     }
 }

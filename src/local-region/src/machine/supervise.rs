@@ -3,8 +3,8 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
@@ -18,7 +18,7 @@ use super::console::Console;
 use super::doors::Doors;
 use super::nspawn::Overlay;
 use super::record::{MachineRecord, leader};
-use crate::backend::{BackendError, MachineSpec};
+use crate::backend::{BackendError, MachineSpec, Platform};
 use crate::imds::{self, LateDirectory};
 use crate::layout::Layout;
 use crate::net::Network;
@@ -67,6 +67,8 @@ pub(super) struct Machine {
     started: AtomicBool,
     pub(super) wish: watch::Sender<Wish>,
     pub(super) phase: watch::Sender<Phase>,
+    /// What the machine said of itself in this boot.
+    pub(super) platform: Mutex<Option<Platform>>,
 }
 
 impl Machine {
@@ -85,6 +87,7 @@ impl Machine {
             started: AtomicBool::new(false),
             wish: watch::Sender::new(Wish::Own),
             phase: watch::Sender::new(Phase::Starting),
+            platform: Mutex::default(),
             spec,
             layout,
             network,
@@ -95,6 +98,17 @@ impl Machine {
 
     pub(super) fn id(&self) -> &str {
         &self.spec.instance_id
+    }
+
+    /// Its nspawn and its pid 1, while it runs.
+    pub(super) fn init(&self) -> Option<(ProcessRef, u32)> {
+        let Phase::Running(nspawn, _) = *self.phase.borrow() else { return None };
+        Some((nspawn, leader(nspawn)?))
+    }
+
+    /// The endpoint as seen from inside.
+    pub(super) fn endpoint_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
     }
 
     pub(super) fn fail(&self, what: &str, why: impl ToString) -> BackendError {
@@ -142,10 +156,8 @@ impl Machine {
     fn write_identity(&self, overlay: &Overlay) -> io::Result<()> {
         let drop_in = overlay.upper().join("etc/systemd/system.conf.d");
         std::fs::create_dir_all(&drop_in)?;
-        let text = format!(
-            "[Manager]\nDefaultEnvironment=\"AWS_ENDPOINT_URL=http://127.0.0.1:{}\"\n",
-            self.port
-        );
+        let text =
+            format!("[Manager]\nDefaultEnvironment=\"AWS_ENDPOINT_URL={}\"\n", self.endpoint_url());
         write_atomic(&drop_in.join("50-nixl-region.conf"), text.as_bytes(), 0o644)?;
         let uuid = uuid::Uuid::new_v4().to_string();
         write_atomic(&self.hypervisor_uuid(), format!("ec2{}\n", &uuid[3..]).as_bytes(), 0o444)

@@ -11,9 +11,6 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
-/// Version told in the handshake. From 3.0.196.0 on a client would multiplex a
-/// port session with smux; this end carries one connection at a time.
-const AGENT_VERSION: &str = "3.0.161.0";
 /// Bytes of the stream in one message, as the agent sends.
 pub const CHUNK_BYTES: usize = 1024;
 /// How often to look for what is to be sent again (agent: `ResendSleepInterval`).
@@ -112,7 +109,7 @@ impl Channel {
             }),
         };
         let request = json!({
-            "AgentVersion": AGENT_VERSION,
+            "AgentVersion": crate::agents::VERSION,
             "RequestedClientActions": [{"ActionType": "SessionType", "ActionParameters": action}],
         });
         let first = channel.output(payload::HANDSHAKE_REQUEST, request.to_string().into_bytes());

@@ -99,7 +99,15 @@ impl Iam {
 #[must_use]
 pub fn managed_policy(arn: &str) -> Option<Value> {
     let actions: &[&str] = match arn.strip_prefix("arn:aws:iam::aws:policy/")? {
-        "AmazonSSMManagedInstanceCore" => &["ssm:GetParameter", "ssm:GetParameters"],
+        "AmazonSSMManagedInstanceCore" => &[
+            "ssm:GetParameter",
+            "ssm:GetParameters",
+            "ssm:UpdateInstanceInformation",
+            "ssmmessages:CreateControlChannel",
+            "ssmmessages:CreateDataChannel",
+            "ssmmessages:OpenControlChannel",
+            "ssmmessages:OpenDataChannel",
+        ],
         "EC2InstanceProfileForImageBuilder" => &["imagebuilder:GetComponent"],
         "AmazonEC2ReadOnlyAccess" => &["ec2:Describe*"],
         "AmazonS3ReadOnlyAccess" => &["s3:Get*", "s3:List*"],

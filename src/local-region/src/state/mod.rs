@@ -1,18 +1,17 @@
 //! The region's state: plain data behind one lock, changed only by operations
 //! and by what really happens to machines, builds and servers.
 
-pub mod attributes;
+pub mod agents;
 pub mod calls;
 pub mod capacity;
+pub mod commands;
 pub mod ec2;
 pub mod iam;
 pub mod ids;
 pub mod imagebuilder;
 pub mod power;
-pub mod quotas;
 pub mod reservations;
 pub mod sagemaker;
-pub mod security_groups;
 pub mod sessions;
 pub mod spot;
 pub mod ssm;
@@ -28,14 +27,16 @@ pub struct State {
     pub iam: iam::Iam,
     /// Parameters.
     pub ssm: ssm::Parameters,
+    /// SSM agents by instance.
+    pub agents: agents::Agents,
+    /// Commands of Run Command.
+    pub commands: commands::Commands,
     /// Components, recipes, configurations, images.
     pub imagebuilder: imagebuilder::ImageBuilder,
     /// Tracking servers.
     pub sagemaker: sagemaker::SageMaker,
     /// Credentials of role sessions.
     pub sessions: sessions::Sessions,
-    /// Quotas.
-    pub quotas: quotas::Quotas,
     /// Calls so far.
     pub calls: calls::CallLog,
 }

@@ -1,26 +1,11 @@
-//! SSM Parameter Store (API reference 2014-11-06, AwsJson 1.1).
+//! Parameter Store.
 
-use super::{Answer, ApiError, Call, epoch_secs};
+use crate::api::{Answer, ApiError, Call, epoch_secs};
 use crate::state::ssm::Parameter;
 use serde_json::{Value, json};
 
 /// Largest value of a standard parameter.
 const MAX_VALUE_BYTES: usize = 4096;
-
-/// Carries out an operation.
-pub fn perform(call: &Call<'_>, input: &Value) -> Answer {
-    match call.operation {
-        "GetParameter" => get(call, input),
-        "GetParameters" => get_many(call, input),
-        "PutParameter" => put(call, input),
-        "DeleteParameter" => delete(call, input),
-        "StartSession" => super::sessions::start(call, input),
-        "ResumeSession" => super::sessions::resume(call, input),
-        "TerminateSession" => super::sessions::terminate(call, input),
-        "DescribeSessions" => super::sessions::describe(call, input),
-        other => Err(ApiError::unknown_operation("ssm", other)),
-    }
-}
 
 /// Parameters may be named by ARN too, in which `name` and `/name` look alike.
 fn plain(call: &Call<'_>, name: &str) -> String {
@@ -63,7 +48,8 @@ fn resource(call: &Call<'_>, name: &str) -> String {
     call.arn(&format!("parameter/{}", name.trim_start_matches('/')))
 }
 
-fn get(call: &Call<'_>, input: &Value) -> Answer {
+/// GetParameter.
+pub fn get(call: &Call<'_>, input: &Value) -> Answer {
     let name = name_of(call, input)?;
     call.authorize(&resource(call, &name))?;
     let state = call.state();
@@ -73,7 +59,8 @@ fn get(call: &Call<'_>, input: &Value) -> Answer {
     Ok(json!({ "Parameter": show(call, &name, parameter) }))
 }
 
-fn get_many(call: &Call<'_>, input: &Value) -> Answer {
+/// GetParameters.
+pub fn get_many(call: &Call<'_>, input: &Value) -> Answer {
     let names = input["Names"].as_array().into_iter().flatten().filter_map(Value::as_str);
     let names: Vec<String> = names.map(|name| plain(call, name)).collect();
     if names.is_empty() || names.len() > 10 {
@@ -90,7 +77,8 @@ fn get_many(call: &Call<'_>, input: &Value) -> Answer {
     Ok(json!({"Parameters": shown, "InvalidParameters": unknown}))
 }
 
-fn put(call: &Call<'_>, input: &Value) -> Answer {
+/// PutParameter.
+pub fn put(call: &Call<'_>, input: &Value) -> Answer {
     let name = name_of(call, input)?;
     call.authorize(&resource(call, &name))?;
     let value = input["Value"].as_str().unwrap_or_default().to_owned();
@@ -143,7 +131,8 @@ fn put(call: &Call<'_>, input: &Value) -> Answer {
     Ok(json!({"Version": version, "Tier": "Standard"}))
 }
 
-fn delete(call: &Call<'_>, input: &Value) -> Answer {
+/// DeleteParameter.
+pub fn delete(call: &Call<'_>, input: &Value) -> Answer {
     let name = name_of(call, input)?;
     call.authorize(&resource(call, &name))?;
     let mut state = call.state();
