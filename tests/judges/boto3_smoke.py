@@ -297,7 +297,8 @@ def security_group(vpc):
     ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=ssh)
     check(len(ec2.describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [group]}])["SecurityGroupRules"]) == 4, "rules")
     ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=ssh)
-    refused("InvalidPermission.NotFound", ec2.revoke_security_group_ingress, GroupId=group, IpPermissions=ssh)
+    again = ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=ssh)
+    check(again["UnknownIpPermissions"][0]["FromPort"] == 22, again)
     refused("InvalidGroup.NotFound", ec2.describe_security_groups, GroupIds=["sg-0123456789abcdef0"])
     return group
 

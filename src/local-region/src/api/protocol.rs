@@ -241,10 +241,18 @@ fn ec2_xml(namespace: &str, operation: &str, request_id: &str, answer: &Answer) 
 
 fn query_xml(namespace: &str, operation: &str, request_id: &str, answer: &Answer) -> String {
     match answer {
-        Ok(value) => format!(
-            "<{operation}Response xmlns=\"{namespace}\"><{operation}Result>{}</{operation}Result><ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata></{operation}Response>",
-            xml::write(value, "member")
-        ),
+        Ok(value) => {
+            let inside = xml::write(value, "member");
+            // An operation that answers nothing has no result, not an empty one.
+            let result = if inside.is_empty() {
+                inside
+            } else {
+                format!("<{operation}Result>{inside}</{operation}Result>")
+            };
+            format!(
+                "<{operation}Response xmlns=\"{namespace}\">{result}<ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata></{operation}Response>"
+            )
+        }
         Err(error) => {
             let tree = json!({"Error": {"Type": "Sender", "Code": error.code, "Message": error.message}, "RequestId": request_id});
             format!(

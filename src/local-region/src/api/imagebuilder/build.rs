@@ -1,6 +1,6 @@
 //! A build from CREATING to AVAILABLE, and the AMI that comes of it.
 
-use super::{document, names, workflows};
+use super::{components::without_null, document, names, workflows};
 use crate::api::{tags::Tags, timestamp};
 use crate::backend::{BuildDocument, BuildFailure, BuildSpec, RootFs};
 use crate::server::Inner;
@@ -215,14 +215,14 @@ fn distribute(region: &Arc<Inner>, arn: &str, root: RootFs) {
     }
     image.ami_id = Some(ami.id.clone());
     image.ended = Some(timestamp());
-    image.body["outputResources"]["amis"] = json!([{
+    image.body["outputResources"]["amis"] = json!([without_null(json!({
         "region": region.config.region,
         "image": ami.id,
         "name": name,
-        "description": ami.description,
+        "description": ami_settings["description"],
         "accountId": region.config.account_id,
         "state": {"status": "AVAILABLE"},
-    }]);
+    }))]);
     image.body["state"] = json!({"status": "AVAILABLE"});
     state.ec2.tags.insert(ami.snapshot_id.clone(), tags.clone());
     state.ec2.tags.insert(ami.id.clone(), tags);

@@ -37,7 +37,8 @@ pub fn dry_run(input: &Input<'_>) -> Result<(), ApiError> {
         return Err(ApiError::new(
             "DryRunOperationException",
             "The dry run operation of the resource was successful, and no resources or mutations were actually performed due to the dry run flag in the request.",
-        ));
+        )
+        .status(http::StatusCode::PRECONDITION_FAILED));
     }
     Ok(())
 }

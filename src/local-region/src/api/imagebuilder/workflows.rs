@@ -44,6 +44,18 @@ pub fn workflow_arn(region: &str) -> String {
     format!("arn:aws:imagebuilder:{region}:aws:workflow/build/build-image/1.0.2/1")
 }
 
+/// `step-<uuid>`, of its own in each execution.
+fn step_id(workflow_execution_id: &str, index: usize) -> String {
+    let uuid = workflow_execution_id.trim_start_matches("wf-");
+    format!("step-{}{index:012x}", uuid.get(..24).unwrap_or_default())
+}
+
+/// A name as workflow steps have it: letters, digits, `-` and `_`, at most 100.
+fn step_name(phase: &str, step: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' };
+    format!("{phase}-{step}").chars().map(plain).take(100).collect()
+}
+
 /// ListWorkflowStepExecutions. AWS lists the steps of the workflow; here each
 /// step of a document that has run is one, which says more.
 pub fn steps(call: &Call<'_>, input: &Input<'_>) -> Answer {
@@ -58,8 +70,8 @@ pub fn steps(call: &Call<'_>, input: &Input<'_>) -> Answer {
         .enumerate()
         .map(|(index, step)| {
             json!({
-                "stepExecutionId": format!("step-{index:08}"),
-                "name": format!("{}.{}", step.phase, step.step),
+                "stepExecutionId": step_id(id, index),
+                "name": step_name(&step.phase, &step.step),
                 "description": step.document,
                 "action": "ExecuteComponents",
                 "status": if step.ok { "COMPLETED" } else { "FAILED" },
