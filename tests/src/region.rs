@@ -37,6 +37,27 @@ impl Region {
         self.folder.path().join("state")
     }
 
+    /// Every exchange with it, over all its lives.
+    #[must_use]
+    pub fn recording(&self) -> PathBuf {
+        self.folder.path().join("exchanges.jsonl")
+    }
+
+    /// Holds every request and answer so far against botocore's service models.
+    /// `probes` is how the user agent of the client begins that asks wrongly on purpose.
+    ///
+    /// # Errors
+    /// If any is invalid; the error tells which.
+    pub fn judged(&self, probes: &str) -> Result<()> {
+        let record = self.recording();
+        let judge =
+            ["tests/judges/botocore_judge.py", "--probes", probes, &record.to_string_lossy()];
+        let output = self.venv_program("python").run(&judge)?;
+        ensure!(output.code == 0, "{output}");
+        println!("        {}", output.stdout.trim_end());
+        Ok(())
+    }
+
     /// `nixl-region` with its state folder; the image cache is shared.
     #[must_use]
     pub fn control(&self) -> Program {
@@ -49,8 +70,9 @@ impl Region {
     /// # Errors
     /// If `nixl-region up` or `env` fails.
     pub fn up(&mut self) -> Result<()> {
-        let (port, venv) = (self.port.to_string(), venv());
-        self.control().ok(&["up", "--port", &port, "--venv", &venv.to_string_lossy()])?;
+        let (port, venv, record) = (self.port.to_string(), venv(), self.recording());
+        let (venv, record) = (venv.to_string_lossy(), record.to_string_lossy());
+        self.control().ok(&["up", "--port", &port, "--venv", &venv, "--record", &record])?;
         self.env = self
             .control()
             .ok(&["env"])?

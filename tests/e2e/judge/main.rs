@@ -12,10 +12,12 @@ fn main() -> ExitCode {
     let Some(mut region) = story.always("a state folder and a free port", Region::new) else {
         return story.end();
     };
+    story.check("the judge of recordings catches what is wrong", || judge_of_judges(&region));
     story.step("the region comes up", || region.up());
     story.step("boto3 finds every answer as AWS would give it", || judged(&region));
     story.check("sessions reach a machine's terminal and ports", || sessions::judged(&region));
     story.always("region down", || region.down());
+    story.check("every request and answer fits botocore's models", || region.judged("Boto3"));
     drop(region);
     story.end()
 }
@@ -24,5 +26,13 @@ fn judged(region: &Region) -> Result<()> {
     let output = region.venv_program("python").run(&["tests/judges/boto3_smoke.py"])?;
     ensure!(output.code == 0, "{output}");
     println!("        {}", output.stdout.lines().last().unwrap_or_default());
+    Ok(())
+}
+
+/// Counterexamples: each kind of wrong request or answer must be found.
+fn judge_of_judges(region: &Region) -> Result<()> {
+    let tests = ["-m", "unittest", "discover", "-s", "tests/judges"];
+    let output = region.venv_program("python").run(&tests)?;
+    ensure!(output.code == 0, "{output}");
     Ok(())
 }

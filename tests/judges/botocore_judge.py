@@ -1,0 +1,100 @@
+#!/usr/bin/env python3
+"""Judges recordings of a local region (`nixl-region up --record FILE`) by botocore's service models.
+
+usage: botocore_judge.py [--probes AGENT] RECORDING...
+
+Every request and every answer is decoded by its protocol and held against the model: members,
+types, enums, required ones, patterns, lengths, ranges, times; errors must have a code that AWS knows.
+Requests of a client whose user agent begins with AGENT may be wrong on purpose: one that breaks the
+model is no finding if it was refused. Exits with 1 if anything is invalid.
+"""
+
+import argparse
+import collections
+import json
+import re
+import sys
+
+from exchange import answers, requests
+from exchange.report import Report
+from exchange.services import service
+
+
+class Judgement:
+    """Counts and findings over recordings."""
+
+    def __init__(self, probes=None):
+        self.probes = probes
+        self.counts = collections.Counter()
+        # Equal findings are told once, with the first sequence number and how many there are.
+        self.findings = {}
+
+    def judge(self, exchange):
+        """Judges one exchange."""
+        if exchange["service"] == "s3":
+            self.counts["s3"] += 1
+            return
+        self.counts["requests"] += 1
+        model = service(exchange["service"])
+        if model is None:
+            self._note(exchange, "request", [("", "botocore knows no such service")])
+            return
+        asked = Report(model.name)
+        operation = requests.check(model, exchange["request"], asked)
+        if operation is not None and operation.name != exchange["operation"]:
+            asked.add("", f"the region took it for {exchange['operation']}, and it is {operation.name}")
+        answer = exchange["answer"]
+        refused = answer is not None and answer["status"] >= 400
+        if asked.findings and refused and self._may_probe(exchange):
+            self.counts["refused"] += 1
+        else:
+            self._note(exchange, "request", asked.findings)
+        if answer is None:
+            return
+        self.counts["answers"] += 1
+        answered = Report(model.name)
+        answers.check(model, operation, answer, answered)
+        self._note(exchange, "answer", answered.findings)
+
+    def _may_probe(self, exchange):
+        return self.probes and exchange["request"]["headers"].get("user-agent", "").startswith(self.probes)
+
+    def _note(self, exchange, side, findings):
+        self.counts["invalid"] += bool(findings)
+        for path, why in findings:
+            where = re.sub(r"\[\d+\]", "[]", path)
+            key = (exchange["service"], exchange["operation"], side, where, why)
+            self.findings.setdefault(key, []).append((exchange["sequence"], path))
+
+    def tell(self, out=sys.stdout):
+        """Prints findings and counts."""
+        for (name, operation, side, _, why), places in self.findings.items():
+            sequence, path = places[0]
+            times = f" ({len(places)} times)" if len(places) > 1 else ""
+            print(f"  #{sequence} {name} {operation} {side} {path or '-'}: {why}{times}", file=out)
+        line = "{requests} requests, {answers} answers, {invalid} invalid"
+        if self.probes:
+            line += "; {refused} of the requests wrong on purpose and refused"
+        if self.counts["s3"]:
+            line += "; {s3} exchanges of S3 not judged"
+        print(line.format_map(self.counts), file=out)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--probes", metavar="AGENT", help="begin of the user agent of a client that asks wrongly on purpose")
+    parser.add_argument("recordings", nargs="+", metavar="RECORDING")
+    options = parser.parse_args()
+    judgement = Judgement(options.probes)
+    for recording in options.recordings:
+        with open(recording, encoding="utf-8") as lines:
+            for line in lines:
+                judgement.judge(json.loads(line))
+    judgement.tell()
+    if not judgement.counts["requests"]:
+        sys.exit(f"{', '.join(options.recordings)}: nothing was recorded")
+    return 1 if judgement.counts["invalid"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,83 @@
+"""Checks an error: its envelope, whether AWS knows its code, its status."""
+
+import json
+
+from . import json_body, shapes, xml_body
+from .report import DATA, MODEL_ERRORS
+
+# Codes that every operation may answer, by protocol, and EC2's own.
+COMMON = json.loads((DATA / "common_codes.json").read_text())
+EC2 = {
+    line
+    for line in (DATA / "ec2_codes.txt").read_text().splitlines()
+    if line and not line.startswith("#")
+}
+
+
+def check(service, operation, answer, report):
+    """Adds what is wrong with an error."""
+    xml = service.protocol in ("ec2", "query")
+    code, body = (_xml if xml else _json)(service, answer, report)
+    if not code:
+        report.add("", "an error without a code")
+        return
+    if answer["status"] < 400:
+        report.add("status", f"{answer['status']} for the error {code}")
+    modelled = {shape.error_code: shape for shape in (operation.error_shapes if operation else ())}
+    for name in ["*", operation.name if operation else "-"]:
+        if (service.name, name, f"error {code}") in MODEL_ERRORS:
+            modelled[code] = service.model.shape_for_error_code(code)
+    if code in modelled:
+        _modelled(modelled[code], answer, body, report)
+    elif service.protocol == "ec2":
+        if code not in EC2:
+            report.add("code", f"{code} is no error code of EC2")
+    elif code not in COMMON["query" if xml else "json"]:
+        name = operation.name if operation else "an unknown operation"
+        report.add("code", f"{code} is neither an error of {name} nor one of all operations")
+
+
+def _modelled(shape, answer, body, report):
+    expected = shape.metadata.get("error", {}).get("httpStatusCode")
+    if expected and answer["status"] != expected:
+        report.add("status", f"{answer['status']} instead of {expected} for {shape.error_code}")
+    if body is not None:
+        # What the model calls Message may be written message, and the other way round: clients read both.
+        written = {name.lower(): name for name in shape.members}
+        body = {written.get(name.lower(), name): inner for name, inner in body.items()}
+        shapes.check(shape, json_body.decode(shape, body, "", report), "", report)
+
+
+def _xml(service, answer, report):
+    root = xml_body.parse(answer["body"], report)
+    if root is None:
+        return None, None
+    ec2 = service.protocol == "ec2"
+    for name in ["Response", "Errors"] if ec2 else ["ErrorResponse"]:
+        if root is not None and xml_body.tag(root) != name:
+            report.add("", f"{xml_body.tag(root)} instead of {name}")
+        request_ids = [part for part in root if xml_body.tag(part) in ("RequestID", "RequestId")]
+        inner = [part for part in root if part not in request_ids]
+        if name != "Errors" and [xml_body.tag(part) for part in request_ids] != ["RequestID" if ec2 else "RequestId"]:
+            report.add("", "there is not one request id")
+        if len(inner) != 1:
+            report.add("", f"{len(inner)} elements in {name}, where one is")
+            return None, None
+        root = inner[0]
+    fields = {xml_body.tag(part): part.text for part in root}
+    if set(fields) != ({"Code", "Message"} if ec2 else {"Type", "Code", "Message"}):
+        report.add("", f"an error has not {', '.join(fields)}")
+    if not ec2 and fields.get("Type") not in ("Sender", "Receiver"):
+        report.add("Type", f"{fields.get('Type')!r} is neither Sender nor Receiver")
+    return fields.get("Code"), None
+
+
+def _json(service, answer, report):
+    """The members of the body without the code."""
+    body = json_body.parse(answer["body"], report)
+    code = body.pop("__type", None)
+    if service.protocol == "rest-json":
+        code = answer["headers"].get("x-amzn-errortype")
+    if not isinstance(body.get("message", body.get("Message")), str):
+        report.add("message", "an error without a message")
+    return code, body

@@ -1,0 +1,87 @@
+"""Decodes XML answers of the query and EC2 protocols into the members of a shape."""
+
+import xml.etree.ElementTree as ElementTree
+
+from . import scalars
+
+
+def parse(text, report):
+    """The root element, or nothing."""
+    try:
+        return ElementTree.fromstring(text)
+    except ElementTree.ParseError as error:
+        report.add("", f"the body is no XML: {error}")
+        return None
+
+
+def tag(element):
+    """Name without namespace."""
+    return element.tag.rpartition("}")[2]
+
+
+def namespace(element):
+    """Namespace of an element."""
+    return element.tag.rpartition("}")[0].lstrip("{")
+
+
+def decode(shape, element, path, report):
+    """The value of a shape at an element."""
+    kind = shape.type_name
+    if kind == "structure":
+        return structure(shape, list(element), path, report)
+    if kind == "list":
+        return _list(shape, list(element), path, report, shape.member.serialization.get("name", "member"))
+    if kind == "map":
+        return _map(shape, list(element), path, report)
+    if len(element):
+        report.add(path, f"elements inside a {kind}: {tag(element[0])}")
+    return scalars.from_text(shape, element.text or "", path, report)
+
+
+def structure(shape, elements, path, report):
+    """A structure from its elements; a flat list has one element for each entry."""
+    names = {_name(member_shape, member): member for member, member_shape in shape.members.items()}
+    value, seen = {}, {}
+    for element in elements:
+        seen.setdefault(tag(element), []).append(element)
+    for name, found in seen.items():
+        where = f"{path}.{names.get(name, name)}".lstrip(".")
+        member_shape = shape.members.get(names.get(name))
+        if member_shape is None:
+            report.add(where, f"is no member of {shape.name}")
+        elif member_shape.type_name == "list" and member_shape.serialization.get("flattened"):
+            value[names[name]] = _list(member_shape, found, where, report, name)
+        else:
+            if len(found) > 1:
+                report.add(where, f"is there {len(found)} times")
+            value[names[name]] = decode(member_shape, found[0], where, report)
+    return value
+
+
+def _name(shape, member):
+    flat = shape.type_name == "list" and shape.serialization.get("flattened")
+    inner = shape.member.serialization.get("name") if flat else None
+    return inner or shape.serialization.get("name", member)
+
+
+def _list(shape, elements, path, report, name):
+    for element in elements:
+        if tag(element) != name:
+            report.add(path, f"{tag(element)} among the entries of a list, which are called {name}")
+    return [
+        decode(shape.member, element, f"{path}[{index}]", report) for index, element in enumerate(elements)
+    ]
+
+
+def _map(shape, entries, path, report):
+    value = {}
+    for entry in entries:
+        parts = {tag(part): part for part in entry}
+        key = shape.key.serialization.get("name", "key")
+        inner = shape.value.serialization.get("name", "value")
+        if tag(entry) != "entry" or set(parts) != {key, inner}:
+            report.add(path, f"an entry of a map is called entry and has {key} and {inner}")
+            continue
+        text = parts[key].text or ""
+        value[text] = decode(shape.value, parts[inner], f"{path}[{text!r}]", report)
+    return value
