@@ -111,6 +111,7 @@ impl Region {
             imagebuilder: Default::default(),
             sagemaker: Default::default(),
             sessions: Default::default(),
+            quotas: Default::default(),
             calls: Default::default(),
         };
         debian::register(&mut state, &config);

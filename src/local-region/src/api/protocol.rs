@@ -3,7 +3,7 @@
 //! REST JSON.
 
 use super::{Answer, ApiError, Call, params::Params, xml};
-use super::{ec2, iam, imagebuilder, sagemaker, ssm, sts};
+use super::{ec2, iam, imagebuilder, sagemaker, service_quotas, ssm, sts};
 use crate::server::Inner;
 use crate::sigv4::SignedRequest;
 use http::{HeaderMap, Method, Response, StatusCode};
@@ -84,7 +84,14 @@ static SAGEMAKER: Service = Service {
     wire: Wire::Json { target: "SageMaker", perform: sagemaker::perform },
 };
 
-static SERVICES: [&Service; 6] = [&EC2, &IAM, &STS, &SSM, &SAGEMAKER, &IMAGE_BUILDER];
+static SERVICE_QUOTAS: Service = Service {
+    name: "servicequotas",
+    message: "Message",
+    wire: Wire::Json { target: "ServiceQuotasV20190624", perform: service_quotas::perform },
+};
+
+static SERVICES: [&Service; 7] =
+    [&EC2, &IAM, &STS, &SSM, &SAGEMAKER, &IMAGE_BUILDER, &SERVICE_QUOTAS];
 
 impl Service {
     /// From the credential scope.

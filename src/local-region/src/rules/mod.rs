@@ -7,12 +7,14 @@
 
 pub mod capacity;
 pub mod iam;
+pub mod instances;
 pub mod interfaces;
 pub mod launch;
 pub mod managed_nodes;
 pub mod pagination;
 pub mod placement_groups;
 pub mod power;
+pub mod quotas;
 pub mod reservations;
 pub mod run_command;
 pub mod security_groups;
@@ -76,10 +78,12 @@ pub(crate) use rules;
 pub static AREAS: &[(&str, &[&Rule], &[Gap])] = &[
     ("Launching", launch::RULES, launch::GAPS),
     ("Stop and start", power::RULES, power::GAPS),
+    ("Instances", instances::RULES, instances::GAPS),
     ("Network interfaces", interfaces::RULES, interfaces::GAPS),
     ("Security groups", security_groups::RULES, security_groups::GAPS),
     ("Placement groups", placement_groups::RULES, placement_groups::GAPS),
     ("Types, markets and capacity", capacity::RULES, capacity::GAPS),
+    ("Quotas", quotas::RULES, quotas::GAPS),
     ("Capacity Reservations", reservations::RULES, reservations::GAPS),
     ("Tags and filters", tags::RULES, tags::GAPS),
     ("Pages", pagination::RULES, pagination::GAPS),

@@ -1,7 +1,9 @@
 //! EC2's resources. Tags of every kind of resource lie in one map by id.
 
+use super::attributes::Attributes;
 use super::ids;
 pub use super::power::InstanceState;
+pub use super::security_groups::{Peer, Rule, SecurityGroup};
 use super::subnet::Subnet;
 use crate::api::tags::Tags;
 use crate::backend::RootFs;
@@ -19,56 +21,6 @@ pub const ZONES: [(&str, &str); 6] = [
     ("us-east-1e", "use1-az3"),
     ("us-east-1f", "use1-az5"),
 ];
-
-/// What a rule lets through to or from.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Peer {
-    /// IPv4 range.
-    Cidr(String),
-    /// IPv6 range.
-    Cidr6(String),
-    /// Security group.
-    Group(String),
-}
-
-/// A security group rule.
-#[derive(Debug, Clone)]
-pub struct Rule {
-    /// `sgr-…`
-    pub id: String,
-    /// Outbound.
-    pub egress: bool,
-    /// `-1`, `tcp`, `udp`, `icmp` or a number.
-    pub protocol: String,
-    /// First and last port (or ICMP type and code).
-    pub ports: Option<(i32, i32)>,
-    /// Other side.
-    pub peer: Peer,
-    /// Description.
-    pub description: Option<String>,
-}
-
-impl Rule {
-    /// Whether both let the same through.
-    #[must_use]
-    pub fn same(&self, other: &Self) -> bool {
-        (self.egress, &self.protocol, self.ports, &self.peer)
-            == (other.egress, &other.protocol, other.ports, &other.peer)
-    }
-}
-
-/// A security group.
-#[derive(Debug, Clone)]
-pub struct SecurityGroup {
-    /// `sg-…`
-    pub id: String,
-    /// Name, unique in the VPC.
-    pub name: String,
-    /// Description.
-    pub description: String,
-    /// Rules.
-    pub rules: Vec<Rule>,
-}
 
 /// A placement group.
 #[derive(Debug, Clone)]
@@ -192,6 +144,8 @@ pub struct Instance {
     pub client_token: String,
     /// A power-off terminates instead of stopping.
     pub terminate_on_shutdown: bool,
+    /// Protection and the like.
+    pub attributes: Attributes,
     /// When it was terminated.
     pub ended: Option<Instant>,
     /// Start and end of the machine happen one after the other.
@@ -258,7 +212,7 @@ impl Ec2 {
             id: ids::resource("sg"),
             name: "default".to_owned(),
             description: "default VPC security group".to_owned(),
-            rules: vec![Self::default_egress()],
+            rules: vec![Rule::all_outbound()],
         };
         group.rules.push(Rule {
             id: ids::resource("sgr"),
@@ -280,19 +234,6 @@ impl Ec2 {
             reservations: BTreeMap::new(),
             tokens: HashMap::new(),
             tags: BTreeMap::new(),
-        }
-    }
-
-    /// The rule every new group has.
-    #[must_use]
-    pub fn default_egress() -> Rule {
-        Rule {
-            id: ids::resource("sgr"),
-            egress: true,
-            protocol: "-1".to_owned(),
-            ports: None,
-            peer: Peer::Cidr("0.0.0.0/0".to_owned()),
-            description: None,
         }
     }
 

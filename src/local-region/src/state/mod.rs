@@ -2,6 +2,7 @@
 //! and by what really happens to machines, builds and servers.
 
 pub mod agents;
+pub mod attributes;
 pub mod calls;
 pub mod capacity;
 pub mod commands;
@@ -10,8 +11,10 @@ pub mod iam;
 pub mod ids;
 pub mod imagebuilder;
 pub mod power;
+pub mod quotas;
 pub mod reservations;
 pub mod sagemaker;
+pub mod security_groups;
 pub mod sessions;
 pub mod spot;
 pub mod ssm;
@@ -37,6 +40,8 @@ pub struct State {
     pub sagemaker: sagemaker::SageMaker,
     /// Credentials of role sessions.
     pub sessions: sessions::Sessions,
+    /// Quotas.
+    pub quotas: quotas::Quotas,
     /// Calls so far.
     pub calls: calls::CallLog,
 }

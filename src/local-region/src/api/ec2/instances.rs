@@ -1,11 +1,10 @@
-//! DescribeInstances, TerminateInstances, RebootInstances, GetConsoleOutput.
+//! DescribeInstances, DescribeInstanceStatus, RebootInstances, GetConsoleOutput.
 
-use super::{done, dry_run, filter::Filters, network, paging, power_change, tag_set};
+use super::{done, dry_run, filter::Filters, metadata_options, network, paging, tag_set, volumes};
 use crate::api::{Answer, ApiError, Call, params::Params, tags::Tags};
-use crate::lifecycle;
-use crate::rules::pagination;
+use crate::rules::{instances as rules, pagination};
+use crate::state::State;
 use crate::state::ec2::{Ec2, Instance, InstanceState};
-use crate::state::power::Cause;
 use base64::Engine;
 use serde_json::{Value, json};
 
@@ -46,7 +45,7 @@ pub fn describe(call: &Call<'_>, p: &Params) -> Answer {
     let state = call.state();
     let ec2 = &state.ec2;
     let account = &call.region.config.account_id;
-    check_ids(ec2, &ids)?;
+    check_ids(&state, &ids)?;
     dry_run(p)?;
     let profile_arn = |instance: &Instance| {
         instance
@@ -170,15 +169,12 @@ pub fn show(ec2: &Ec2, i: &Instance, account: &str, profile: Option<(String, Str
         "vpcId": primary.map(|_| ec2.vpc_id.clone()),
         "privateIpAddress": primary.and_then(|n| n.private_ip).map(|ip| ip.to_string()),
         "ipAddress": i.public_ip.map(|ip| ip.to_string()),
-        "sourceDestCheck": true,
+        "sourceDestCheck": i.attributes.source_dest_check,
         "groupSet": primary.map(|n| network::groups_of(ec2, n)).unwrap_or_else(|| json!([])),
         "architecture": "x86_64",
         "rootDeviceType": "ebs",
         "rootDeviceName": "/dev/xvda",
-        "blockDeviceMapping": primary.map_or_else(|| json!([]), |_| json!([{
-            "deviceName": "/dev/xvda",
-            "ebs": {"volumeId": i.volume_id, "status": "attached", "attachTime": i.launched, "deleteOnTermination": true},
-        }])),
+        "blockDeviceMapping": volumes::mapping(i),
         "virtualizationType": "hvm",
         "hypervisor": "xen",
         "clientToken": i.client_token,
@@ -187,51 +183,39 @@ pub fn show(ec2: &Ec2, i: &Instance, account: &str, profile: Option<(String, Str
         "iamInstanceProfile": profile.map(|(arn, id)| json!({"arn": arn, "id": id})),
         "ebsOptimized": false,
         "enaSupport": true,
-        "metadataOptions": {
-            "state": "applied",
-            "httpTokens": if i.tokens_required { "required" } else { "optional" },
-            "httpPutResponseHopLimit": i.hop_limit,
-            "httpEndpoint": "enabled",
-            "httpProtocolIpv6": "disabled",
-            "instanceMetadataTags": if i.metadata_tags { "enabled" } else { "disabled" },
-        },
+        "metadataOptions": metadata_options::show_of(i),
     })
 }
 
 /// All ids must be known, or none is acted upon.
-pub fn check_ids(ec2: &Ec2, ids: &[String]) -> Result<(), ApiError> {
+pub fn check_ids(state: &State, ids: &[String]) -> Result<(), ApiError> {
     let malformed = |id: &&String| {
         !id.strip_prefix("i-").is_some_and(|hex| {
             matches!(hex.len(), 8 | 17) && hex.chars().all(|c| c.is_ascii_hexdigit())
         })
     };
-    if let Some(id) = ids.iter().find(malformed) {
-        return Err(ApiError::new("InvalidInstanceID.Malformed", format!("Invalid id: \"{id}\"")));
-    }
-    let missing: Vec<&str> =
-        ids.iter().map(String::as_str).filter(|id| !ec2.instances.contains_key(*id)).collect();
-    match missing[..] {
-        [] => Ok(()),
-        [id] => Err(ApiError::new(
-            "InvalidInstanceID.NotFound",
-            format!("The instance ID '{id}' does not exist"),
-        )),
-        _ => Err(ApiError::new(
-            "InvalidInstanceID.NotFound",
-            format!("The instance IDs '{}' do not exist", missing.join(", ")),
-        )),
-    }
+    let bad = ids.iter().find(malformed);
+    state.rules.check(&rules::ID_FORM, bad.is_none(), || {
+        let message = format!("Invalid id: \"{}\"", bad.map(String::as_str).unwrap_or_default());
+        ApiError::new("InvalidInstanceID.Malformed", message)
+    })?;
+    let known = |id: &str| state.ec2.instances.contains_key(id);
+    let missing: Vec<&str> = ids.iter().map(String::as_str).filter(|id| !known(id)).collect();
+    state.rules.check(&rules::ID_UNKNOWN, missing.is_empty(), || {
+        let message = match missing[..] {
+            [id] => format!("The instance ID '{id}' does not exist"),
+            _ => format!("The instance IDs '{}' do not exist", missing.join(", ")),
+        };
+        ApiError::new("InvalidInstanceID.NotFound", message)
+    })
 }
 
 /// Ids of a call that acts on instances, each checked for the caller.
 pub fn needed_ids(call: &Call<'_>, p: &Params) -> Result<Vec<String>, ApiError> {
     let ids = p.list("InstanceId");
-    if ids.is_empty() {
-        return Err(ApiError::new(
-            "MissingParameter",
-            "The request must contain the parameter InstanceId",
-        ));
-    }
+    call.region.rules.check(&rules::ID_NEEDED, !ids.is_empty(), || {
+        ApiError::new("MissingParameter", "The request must contain the parameter InstanceId")
+    })?;
     for id in &ids {
         call.authorize(&call.arn(&format!("instance/{id}")))?;
     }
@@ -245,7 +229,7 @@ pub fn describe_status(call: &Call<'_>, p: &Params) -> Answer {
     paging::whole_if_by_id(call, p, &ids, (&pagination::STATUS_IDS, "instancesSet"))?;
     let all = p.flag("IncludeAllInstances")?;
     let state = call.state();
-    check_ids(&state.ec2, &ids)?;
+    check_ids(&state, &ids)?;
     dry_run(p)?;
     let shown = state
         .ec2
@@ -271,38 +255,20 @@ pub fn describe_status(call: &Call<'_>, p: &Params) -> Answer {
     Ok(json!({"instanceStatusSet": items, "nextToken": next}))
 }
 
-/// Ends all of the instances or, if one id is wrong, none.
-pub fn terminate(call: &Call<'_>, p: &Params) -> Answer {
-    let ids = needed_ids(call, p)?;
-    let mut state = call.state();
-    check_ids(&state.ec2, &ids)?;
-    dry_run(p)?;
-    let mut changes = Vec::new();
-    for id in &ids {
-        let Some(instance) = state.ec2.instances.get_mut(id) else { continue };
-        let before = instance.state;
-        if instance.state.holds_resources() && instance.state != InstanceState::ShuttingDown {
-            instance.turn(InstanceState::ShuttingDown, &Cause::User(call.region.clock.now()));
-            lifecycle::terminate(call.region, id);
-        }
-        changes.push(power_change(id, instance.state, before));
-    }
-    Ok(json!({"instancesSet": changes}))
-}
-
 /// Reboots machines; AWS queues this too and answers at once.
 pub fn reboot(call: &Call<'_>, p: &Params) -> Answer {
+    let in_force = &call.region.rules;
     let ids = needed_ids(call, p)?;
     let state = call.state();
-    check_ids(&state.ec2, &ids)?;
+    check_ids(&state, &ids)?;
     for id in &ids {
-        let instance = &state.ec2.instances[id];
-        if instance.state != InstanceState::Running {
-            return Err(ApiError::new(
-                "IncorrectInstanceState",
-                format!("The instance '{id}' is not in a state from which it can be rebooted."),
-            ));
-        }
+        let running = |i: &Instance| i.state == InstanceState::Running;
+        let kept = state.ec2.instances.get(id).is_none_or(running);
+        in_force.check(&rules::REBOOT_STATE, kept, || {
+            let message =
+                format!("The instance '{id}' is not in a state from which it can be rebooted.");
+            ApiError::new("IncorrectInstanceState", message)
+        })?;
     }
     dry_run(p)?;
     drop(state);
@@ -323,7 +289,7 @@ pub fn console(call: &Call<'_>, p: &Params) -> Answer {
     // `Latest` asks for what EC2 would otherwise show with delay; here it is
     // always the latest.
     let _ = p.flag("Latest")?;
-    check_ids(&call.state().ec2, std::slice::from_ref(&id))?;
+    check_ids(&call.state(), std::slice::from_ref(&id))?;
     dry_run(p)?;
     let output = call.region.config.machines.console(&id);
     Ok(json!({

@@ -1,11 +1,13 @@
 //! EC2 (API reference 2016-11-15, query protocol).
 
+mod attributes;
 mod catalogue;
 mod filter;
 mod images;
 mod instances;
 mod launch_options;
 mod market;
+mod metadata_options;
 mod network;
 mod nics;
 mod paging;
@@ -14,12 +16,14 @@ mod placement_groups;
 mod plan;
 mod power;
 mod profile;
+mod quota;
 mod reservations;
 mod run;
 mod security_groups;
 mod spot;
 mod tag_specifications;
 mod tags;
+mod terminate;
 mod types;
 mod volumes;
 
@@ -27,6 +31,7 @@ mod volumes;
 pub(crate) use catalogue::InstanceType;
 
 use super::{Answer, ApiError, Call, params::Params};
+use crate::rules::{Rule, Rules};
 use crate::state::ec2::InstanceState;
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -50,8 +55,11 @@ pub fn perform(call: &Call<'_>, p: &Params) -> Answer {
         "RunInstances" => run::run(call, p),
         "DescribeInstances" => instances::describe(call, p),
         "DescribeInstanceStatus" => instances::describe_status(call, p),
-        "TerminateInstances" => instances::terminate(call, p),
+        "TerminateInstances" => terminate::terminate(call, p),
         "RebootInstances" => instances::reboot(call, p),
+        "DescribeInstanceAttribute" => attributes::describe(call, p),
+        "ModifyInstanceAttribute" => attributes::modify(call, p),
+        "ModifyInstanceMetadataOptions" => metadata_options::modify(call, p),
         "StopInstances" => power::stop(call, p),
         "StartInstances" => power::start(call, p),
         "GetConsoleOutput" => instances::console(call, p),
@@ -109,6 +117,22 @@ fn power_change(id: &str, now: InstanceState, before: InstanceState) -> Value {
         "currentState": told(now.told()),
         "previousState": told(before.told()),
     })
+}
+
+/// Whether a parameter has the second of its two values; `usual` if it is not
+/// given.
+fn either(
+    in_force: &Rules,
+    rule: &'static Rule,
+    p: &Params,
+    (name, [first, second]): (&str, [&str; 2]),
+    usual: bool,
+) -> Result<bool, ApiError> {
+    let Some(value) = p.get(name) else { return Ok(usual) };
+    in_force.check(rule, value == first || value == second, || {
+        plan::invalid(format!("Value ({value}) for parameter {name} is invalid."))
+    })?;
+    Ok(value == second)
 }
 
 /// `{return: true}`, the answer of operations that have nothing to say.

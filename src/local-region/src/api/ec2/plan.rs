@@ -5,9 +5,9 @@ use super::catalogue::InstanceType;
 use super::market::Demand;
 use super::nics::{self, Wanted};
 use super::place::Place;
-use super::{images, placement_groups, profile, reservations};
+use super::{images, placement_groups, profile, quota, reservations};
 use crate::api::{ApiError, params::Params};
-use crate::rules::{capacity, launch as rules};
+use crate::rules::{capacity, launch as rules, quotas};
 use crate::state::State;
 use crate::state::capacity::Market;
 use crate::state::ec2::Image;
@@ -65,20 +65,23 @@ pub fn plan(
     let interfaces = nics::read(state, p, t)?;
     let placement_group = placement_groups::of_launch(state, p, demand, &place.zone, now)?;
     let profile = profile::named(state, p, now)?;
-    let user_data = user_data(state, p)?;
+    let user_data = user_data(state, p.get("UserData"))?;
     let at = (place.zone.as_str(), placement_group.as_deref());
     let target = reservations::target(state, p, demand, at, now)?;
     demand.check_here()?;
-    // Limits of the account (vCPU quota) belong here: AWS tells them before
-    // want of capacity.
+    let most =
+        |room: u32| if state.rules.on(&quotas::ONCE) { demand.most - room } else { demand.most };
     let (count, reserved) = match target {
         Some(target) => {
             let room = target.available(&state.ec2, now).clamp(demand.least, demand.most);
+            quota::check(state, t, demand.market, most(demand.most), now)?;
             (room, vec![target.id.clone(); room as usize])
         }
         None => {
             let reserved = reservations::open(state, p, demand, at, now);
             let room = u32::try_from(reserved.len()).unwrap_or(u32::MAX);
+            // AWS tells of limits of the account before want of capacity.
+            quota::check(state, t, demand.market, most(room.min(demand.most)), now)?;
             (demand.count(state, place, room, now)?, reserved)
         }
     };
@@ -146,8 +149,9 @@ fn offered(state: &State, t: &InstanceType, at: &Place, image: &Image) -> Result
     })
 }
 
-fn user_data(state: &State, p: &Params) -> Result<Option<Vec<u8>>, ApiError> {
-    let Some(text) = p.get("UserData").filter(|text| !text.is_empty()) else { return Ok(None) };
+/// Decoded user data; none if there is no text.
+pub fn user_data(state: &State, text: Option<&str>) -> Result<Option<Vec<u8>>, ApiError> {
+    let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
     let data = base64::engine::general_purpose::STANDARD.decode(text).ok();
     state.rules.check(&rules::USER_DATA_BASE64, data.is_some(), || {
         invalid("Invalid BASE64 encoding of user data.")

@@ -5,7 +5,7 @@ use super::market::{shortage, unreserved};
 use super::{dry_run, power_change};
 use crate::api::{Answer, ApiError, Call, params::Params, timestamp_of};
 use crate::lifecycle;
-use crate::rules::{Rules, power as rules};
+use crate::rules::{Rules, instances, power as rules};
 use crate::state::State;
 use crate::state::capacity::Market;
 use crate::state::ec2::{Instance, InstanceState};
@@ -22,7 +22,7 @@ pub fn stop(call: &Call<'_>, p: &Params) -> Answer {
     let orderly = !p.flag("SkipOsShutdown")?;
     let in_force = &call.region.rules;
     let mut state = call.state();
-    check_ids(&state.ec2, &ids)?;
+    check_ids(&state, &ids)?;
     in_force.check(&rules::STOP_HIBERNATE, !p.flag("Hibernate")?, || {
         let message = "Hibernation is not configured for the instances.";
         ApiError::new("UnsupportedHibernationConfiguration", message)
@@ -53,6 +53,12 @@ fn may_stop(in_force: &Rules, instance: &Instance) -> Result<(), ApiError> {
     let wrong = |message: String| ApiError::new("IncorrectInstanceState", message);
     let not_so =
         || wrong(format!("This instance '{id}' is not in a state from which it can be stopped."));
+    in_force.check(&instances::STOP_PROTECTED, !instance.attributes.disable_api_stop, || {
+        let message = format!(
+            "The instance '{id}' may not be stopped. Modify its 'disableApiStop' instance attribute and try again."
+        );
+        ApiError::new("OperationNotPermitted", message)
+    })?;
     let one_time = instance.market == Market::Spot && instance.state.holds_resources();
     in_force.check(&rules::STOP_SPOT, !one_time, || {
         ApiError::new(
@@ -79,7 +85,7 @@ pub fn start(call: &Call<'_>, p: &Params) -> Answer {
     let ids = needed_ids(call, p)?;
     let in_force = &call.region.rules;
     let mut state = call.state();
-    check_ids(&state.ec2, &ids)?;
+    check_ids(&state, &ids)?;
     for id in &ids {
         may_start(in_force, &state.ec2.instances[id])?;
     }

@@ -4,6 +4,7 @@
 use super::catalogue::InstanceType;
 use super::market::{self, Demand};
 use super::plan::{combination, invalid};
+use super::quota;
 use super::{done, dry_run, filter::Filters, paging::page, tag_set, tag_specifications};
 use crate::api::{Answer, ApiError, Call, params::Params, timestamp};
 use crate::rules::{capacity, reservations as rules};
@@ -73,6 +74,9 @@ pub fn create(call: &Call<'_>, p: &Params) -> Answer {
     tag_specifications::check(&in_force, p, &["capacity-reservation"])?;
     let tags = tag_specifications::specified(&in_force, p, "capacity-reservation")?;
     let Reservation { zone, instance_type, total, .. } = &reservation;
+    if let Some(t) = InstanceType::find(instance_type) {
+        quota::check(&state, t, Market::OnDemand, *total, now)?;
+    }
     let free = market::unreserved(&state, zone, instance_type, Market::OnDemand, now);
     in_force.check(&rules::CAPACITY, free.is_none_or(|free| free >= *total), || {
         market::shortage(format!(

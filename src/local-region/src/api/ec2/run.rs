@@ -60,7 +60,7 @@ pub fn run(call: &Call<'_>, p: &Params) -> Answer {
         interface: specified("network-interface")?,
         spot_request: specified("spot-instances-request")?,
     };
-    let options = LaunchOptions::read(&in_force, p, &tags.instance)?;
+    let options = LaunchOptions::read(&in_force, p, &tags.instance, &demand)?;
     dry_run(p)?;
 
     let reservation_id = ids::resource("r");
@@ -134,9 +134,9 @@ fn new_instance(state: &mut State, plan: &Plan, options: &LaunchOptions) -> Inst
         placement_group: plan.placement_group.clone(),
         profile: plan.profile.clone(),
         user_data: plan.user_data.clone(),
-        tokens_required: options.tokens_required,
-        metadata_tags: options.metadata_tags,
-        hop_limit: options.hop_limit,
+        tokens_required: options.metadata.tokens_required,
+        metadata_tags: options.metadata.metadata_tags,
+        hop_limit: options.metadata.hop_limit,
         launched: String::new(),
         started: String::new(),
         has_run: false,
@@ -145,6 +145,7 @@ fn new_instance(state: &mut State, plan: &Plan, options: &LaunchOptions) -> Inst
         transition: String::new(),
         client_token: String::new(),
         terminate_on_shutdown: options.terminate_on_shutdown,
+        attributes: options.attributes,
         ended: None,
         gate: Default::default(),
     }

@@ -1,7 +1,7 @@
 //! CreateTags, DeleteTags, DescribeTags.
 
 use super::tag_specifications::{self, MAX_TAGS};
-use super::{done, dry_run, filter::Filters, paging::page};
+use super::{done, dry_run, filter::Filters, metadata_options, paging::page};
 use crate::api::{Answer, ApiError, Call, params::Params, tags::Tags};
 use crate::rules::tags as rules;
 use crate::state::State;
@@ -81,6 +81,8 @@ pub fn create(call: &Call<'_>, p: &Params) -> Answer {
         let mut all = state.ec2.tags_of(id);
         all.extend(new.clone());
         in_force.check(&rules::LIMIT, all.len() <= MAX_TAGS, tag_specifications::too_many)?;
+        let shown = state.ec2.instances.get(id).is_some_and(|i| i.metadata_tags);
+        metadata_options::check_keys(in_force, shown, &new)?;
     }
     dry_run(p)?;
     for id in ids {

@@ -2,8 +2,8 @@
 
 use super::{dry_run, filter::Filters, paging::page, tag_set};
 use crate::api::{Answer, ApiError, Call, params::Params};
-use crate::state::ec2::InstanceState;
-use serde_json::json;
+use crate::state::ec2::{Instance, InstanceState};
+use serde_json::{Value, json};
 
 /// Size that Debian's image asks for.
 const ROOT_VOLUME_GIB: u32 = 8;
@@ -71,6 +71,17 @@ pub fn describe(call: &Call<'_>, p: &Params) -> Answer {
         .collect();
     let (items, next) = page(call, shown, p, (5, 1000))?;
     Ok(json!({"volumeSet": items, "nextToken": next}))
+}
+
+/// The block devices of an instance.
+pub fn mapping(i: &Instance) -> Value {
+    if !i.state.holds_resources() {
+        return json!([]);
+    }
+    json!([{
+        "deviceName": "/dev/xvda",
+        "ebs": {"volumeId": i.volume_id, "status": "attached", "attachTime": i.launched, "deleteOnTermination": true},
+    }])
 }
 
 /// DescribeSnapshots: those of this account's images.

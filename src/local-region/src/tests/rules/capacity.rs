@@ -122,7 +122,10 @@ pub fn cases() -> Vec<Case> {
         ),
         case(&rules::USAGE_CLASS, async |bench: Bench| {
             let demand_only = |t: &&InstanceType| {
-                t.offered() && !t.sold(Market::Spot) && t.architectures.contains(&"x86_64".into())
+                t.offered()
+                    && !t.sold(Market::Spot)
+                    && t.architectures.contains(&"x86_64".into())
+                    && t.vcpus <= 768
             };
             let t = InstanceType::all().iter().find(demand_only).ok_or("no such type")?;
             let plain = format!("&InstanceType={}", t.name);

@@ -145,7 +145,7 @@ async fn an_interface_of_another_instance_is_in_use() {
 #[tokio::test]
 async fn every_efa_type_takes_the_layout_of_the_guide() {
     let bench = Bench::new();
-    for rule in ["ec2.run.architecture", "ec2.run.type-not-in-region"] {
+    for rule in ["ec2.run.architecture", "ec2.run.type-not-in-region", "ec2.quota.on-demand"] {
         bench.region.inner.rules.switch(rule, false);
     }
     for t in InstanceType::all().iter().filter(|t| t.max_efa > 0) {

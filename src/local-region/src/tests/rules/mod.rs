@@ -3,12 +3,14 @@
 
 mod capacity;
 mod iam;
+mod instances;
 mod interfaces;
 mod launch;
 mod managed_nodes;
 mod pagination;
 mod placement_groups;
 mod power;
+mod quotas;
 mod reservations;
 mod run_command;
 mod security_groups;
@@ -51,6 +53,7 @@ fn cases() -> Vec<Case> {
     [
         launch::cases(),
         power::cases(),
+        instances::cases(),
         interfaces::cases(),
         placement_groups::cases(),
         capacity::cases(),
@@ -61,6 +64,7 @@ fn cases() -> Vec<Case> {
         security_groups::cases(),
         tags::cases(),
         pagination::cases(),
+        quotas::cases(),
         iam::cases(),
         sts::cases(),
     ]

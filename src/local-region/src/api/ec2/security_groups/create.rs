@@ -5,7 +5,7 @@ use super::super::{dry_run, tag_set, tag_specifications};
 use super::is_plain;
 use crate::api::{Answer, ApiError, Call, params::Params};
 use crate::rules::security_groups as table;
-use crate::state::ec2::{Ec2, SecurityGroup};
+use crate::state::ec2::{Rule, SecurityGroup};
 use crate::state::ids;
 use serde_json::json;
 
@@ -55,7 +55,7 @@ pub fn create(call: &Call<'_>, p: &Params) -> Answer {
         id: ids::resource("sg"),
         name,
         description,
-        rules: vec![Ec2::default_egress()],
+        rules: vec![Rule::all_outbound()],
     };
     let answer = json!({
         "return": true,
