@@ -107,6 +107,19 @@ impl Params {
         !self.all.keys().any(|key| key.starts_with(&self.prefix))
     }
 
+    /// Names of all parameters.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.all.keys().map(String::as_str)
+    }
+
+    /// The same without a parameter.
+    #[must_use]
+    pub fn without(&self, name: &str) -> Self {
+        let mut all = (*self.all).clone();
+        all.remove(name);
+        Self { all: Rc::new(all), ..self.clone() }
+    }
+
     /// Parameters no handler looked at.
     #[must_use]
     pub fn unread(&self) -> Vec<String> {

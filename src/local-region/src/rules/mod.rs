@@ -15,6 +15,7 @@ pub mod pagination;
 pub mod placement_groups;
 pub mod power;
 pub mod quotas;
+pub mod requests;
 pub mod reservations;
 pub mod run_command;
 pub mod security_groups;
@@ -86,6 +87,7 @@ pub static AREAS: &[(&str, &[&Rule], &[Gap])] = &[
     ("Quotas", quotas::RULES, quotas::GAPS),
     ("Capacity Reservations", reservations::RULES, reservations::GAPS),
     ("Tags and filters", tags::RULES, tags::GAPS),
+    ("Requests of EC2", requests::RULES, requests::GAPS),
     ("Pages", pagination::RULES, pagination::GAPS),
     ("Managed nodes", managed_nodes::RULES, managed_nodes::GAPS),
     ("Run Command", run_command::RULES, run_command::GAPS),

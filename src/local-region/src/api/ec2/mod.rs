@@ -11,6 +11,7 @@ mod metadata_options;
 mod network;
 mod nics;
 mod paging;
+mod parameters;
 mod place;
 mod placement_groups;
 mod plan;
@@ -28,10 +29,10 @@ mod types;
 mod volumes;
 
 #[cfg(test)]
-pub(crate) use catalogue::InstanceType;
+pub(crate) use {catalogue::InstanceType, parameters::operations};
 
 use super::{Answer, ApiError, Call, params::Params};
-use crate::rules::{Rule, Rules};
+use crate::rules::{Rule, Rules, requests};
 use crate::state::ec2::InstanceState;
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -48,6 +49,13 @@ const CHECKED_INSIDE: &[&str] = &[
 
 /// Carries out an operation.
 pub fn perform(call: &Call<'_>, p: &Params) -> Answer {
+    let in_force = &call.region.rules;
+    parameters::check(call, p)?;
+    if !in_force.on(&requests::DRY_RUN_DENIED) {
+        dry_run(p)?;
+    }
+    let wet = (!in_force.on(&requests::DRY_RUN)).then(|| p.without("DryRun"));
+    let p = wet.as_ref().unwrap_or(p);
     if !CHECKED_INSIDE.contains(&call.operation) {
         call.authorize("*")?;
     }
@@ -71,7 +79,7 @@ pub fn perform(call: &Call<'_>, p: &Params) -> Answer {
         "DescribeInstanceTypes" => types::describe(call, p),
         "DescribeInstanceTypeOfferings" => types::offerings(call, p),
         "DescribeAvailabilityZones" => network::zones(call, p),
-        "DescribeRegions" => network::regions(call),
+        "DescribeRegions" => network::regions(call, p),
         "DescribeVpcs" => network::vpcs(call, p),
         "DescribeSubnets" => network::subnets(call, p),
         "DescribeNetworkInterfaces" => network::interfaces(call, p),

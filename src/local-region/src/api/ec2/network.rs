@@ -52,13 +52,26 @@ pub fn zones(call: &Call<'_>, p: &Params) -> Answer {
 }
 
 /// DescribeRegions: this one.
-pub fn regions(call: &Call<'_>) -> Answer {
+pub fn regions(call: &Call<'_>, p: &Params) -> Answer {
+    let filters = Filters::read(call, p, &["endpoint", "opt-in-status", "region-name"])?;
+    let _ = p.flag("AllRegions")?;
     let name = &call.region.config.region;
-    Ok(json!({"regionInfo": [{
-        "regionName": name,
-        "regionEndpoint": format!("ec2.{name}.amazonaws.com"),
-        "optInStatus": "opt-in-not-required",
-    }]}))
+    if let Some(other) = p.list("RegionName").iter().find(|other| *other != name) {
+        return Err(ApiError::new("InvalidParameterValue", format!("Invalid region: [{other}]")));
+    }
+    dry_run(p)?;
+    let endpoint = format!("ec2.{name}.amazonaws.com");
+    let kept = filters.keep(&Tags::new(), |field| {
+        vec![match field {
+            "endpoint" => endpoint.clone(),
+            "region-name" => name.clone(),
+            _ => "opt-in-not-required".to_owned(),
+        }]
+    });
+    let shown = json!({
+        "regionName": name, "regionEndpoint": endpoint, "optInStatus": "opt-in-not-required",
+    });
+    Ok(json!({"regionInfo": if kept { vec![shown] } else { Vec::new() }}))
 }
 
 /// DescribeVpcs.

@@ -11,6 +11,7 @@ mod pagination;
 mod placement_groups;
 mod power;
 mod quotas;
+mod requests;
 mod reservations;
 mod run_command;
 mod security_groups;
@@ -64,6 +65,7 @@ fn cases() -> Vec<Case> {
         security_groups::cases(),
         tags::cases(),
         pagination::cases(),
+        requests::cases(),
         quotas::cases(),
         iam::cases(),
         sts::cases(),
