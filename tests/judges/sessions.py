@@ -155,7 +155,10 @@ async def shell(client, ssm, target):
     # Quoted, so that the echo of the typed line is not taken for its output.
     await channel.send(b"echo be''gun; sleep 1000; echo not-reached\r")
     await channel.until(lambda: b"begun" in channel.output, "a command runs")
+    begun = len(channel.output)
     await channel.send(b"\x03")
+    # What is typed before the shell is back at its prompt is lost with the interrupt.
+    await channel.until(lambda: b"# " in channel.output[begun:], "the prompt is back")
     await channel.send(b"echo code=$?\r")
     await channel.until(lambda: b"code=130" in channel.output, "Ctrl-C interrupts it")
     identifier = session["SessionId"]

@@ -34,7 +34,7 @@ def judge():
         refused(code, getattr(boto3.client(service, config=unsigned), operation))
     refused("InvalidAction", client("ec2").describe_addresses)
     refused("InvalidAction", client("iam").list_users)
-    refused("UnknownOperationException", client("ssm").list_commands)
+    refused("UnknownOperationException", client("ssm").list_ops_metadata)
     refused("UnknownOperationException", client("imagebuilder").list_image_pipelines)
 
 
