@@ -119,7 +119,11 @@ class Channel:
 
     async def until(self, found, what):
         while not found():
-            check(await self.receive(), f"{what}: the channel was closed: {self.closed}, {bytes(self.output)}")
+            try:
+                more = await self.receive()
+            except TimeoutError:
+                more = False
+            check(more, f"{what}: not in {PATIENCE_SECS} s, or closed: {self.closed}, {bytes(self.output[-400:])}")
 
     async def end(self):
         while await self.receive():
