@@ -7,6 +7,7 @@ use nixl_local_region::backend::{
     BackendError, BuildFailure, BuildSpec, Builder, Directory, MachineSpec, Machines, Platform,
     RootFs, Script, ScriptEnd, StepDone, TrackingServers,
 };
+use nixl_local_region::firewall::Firewall;
 use nixl_local_region::{Region, RegionConfig};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -33,6 +34,9 @@ impl Machines for Pretend {
         Ok(())
     }
     async fn reboot(&self, _: &str) -> Result<(), BackendError> {
+        Ok(())
+    }
+    async fn firewall(&self, _: Firewall) -> Result<(), BackendError> {
         Ok(())
     }
     fn console(&self, instance_id: &str) -> Vec<u8> {

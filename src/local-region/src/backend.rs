@@ -5,6 +5,7 @@
 //! processes, namespaces, mounts and files. Tests of the API half use a
 //! recording implementation of these traits, so that they need no root.
 
+use crate::firewall::Firewall;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -182,6 +183,8 @@ pub trait Machines: Send + Sync {
     async fn terminate(&self, instance_id: &str) -> Result<(), BackendError>;
     /// Orderly reboot.
     async fn reboot(&self, instance_id: &str) -> Result<(), BackendError>;
+    /// Lets pass between machines what this says and nothing else, from now on.
+    async fn firewall(&self, firewall: Firewall) -> Result<(), BackendError>;
     /// Last console output, at most 64 KiB.
     fn console(&self, instance_id: &str) -> Vec<u8>;
     /// What an agent in the machine would report: `None` before the machine

@@ -78,6 +78,9 @@ async fn api(region: &Arc<Inner>, request: Request, started: Started) -> Respons
             protocol::perform(region, &caller, service, &operation, &signed),
         ),
     };
+    if service.name() == "ec2" {
+        region.firewall.follow_call(region, &operation).await;
+    }
     let (outcome, rule) = answer
         .as_ref()
         .err()

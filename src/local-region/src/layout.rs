@@ -138,6 +138,11 @@ impl Layout {
         format!("nr{}{}", self.short_id, tail(instance_id))
     }
 
+    /// What stands in for it on the bridge while the link is slow.
+    pub fn tap(&self, instance_id: &str) -> String {
+        format!("nt{}{}", self.short_id, tail(instance_id))
+    }
+
     /// cgroup of this region, below a hierarchy's mount point.
     pub fn cgroup(&self) -> String {
         format!("{CGROUP_PARENT}/{}", self.short_id)

@@ -13,6 +13,7 @@ mod control;
 mod debian;
 mod directory;
 mod exchange;
+pub mod firewall;
 pub mod imds;
 pub mod layout;
 mod lifecycle;

@@ -28,7 +28,11 @@ pub fn start(region: &Arc<Inner>, instance: &Instance) {
         // terminate wait until there is something to end.
         let _gate = gate;
         let id = spec.instance_id.clone();
-        let started = region.config.machines.start(spec).await;
+        // The bridge knows the machine before it is there, and its address's last owner no more.
+        let started = match region.firewall.follow(&region).await {
+            Ok(()) => region.config.machines.start(spec).await,
+            refused => refused,
+        };
         let mut state = region.state();
         let Some(instance) = state.ec2.instances.get_mut(&id) else { return };
         match started {
@@ -123,6 +127,9 @@ fn ended(region: &Arc<Inner>, id: &str) {
     let id = id.to_owned();
     let runtime = region.runtime.clone();
     runtime.spawn(async move {
+        if let Err(error) = region.firewall.follow(&region).await {
+            tracing::error!(%error, "the bridge still knows a machine that is gone");
+        }
         let visible = region.windows.of(&TERMINATED_VISIBLE);
         let now = region.clock.now();
         region.clock.sleep_until(now.checked_add(visible).unwrap_or(now)).await;

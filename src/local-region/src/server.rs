@@ -63,6 +63,7 @@ pub struct Inner {
     pub sessions: Grants,
     /// The region's clock.
     pub clock: Clock,
+    pub(crate) firewall: crate::firewall::Keeper,
     pub(crate) recorder: Option<Recorder>,
     state: Mutex<State>,
     pub(crate) s3: s3::Objects,
@@ -125,6 +126,7 @@ impl Region {
                     rules,
                     windows: Windows::default(),
                     clock: Clock::default(),
+                    firewall: Default::default(),
                     recorder,
                     state: Mutex::new(state),
                     s3: objects,

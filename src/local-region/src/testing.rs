@@ -5,6 +5,9 @@ use crate::backend::{
     BackendError, BuildFailure, BuildSpec, Builder, MachineSpec, Machines, Platform, RootFs,
     Script, ScriptEnd, SessionCredentials, StepDone, TrackingServers,
 };
+use crate::firewall::Firewall;
+use crate::layout::Layout;
+use crate::net::{self, Network};
 use crate::sigv4::{SignedRequest, sign_for_tests};
 use crate::{Region, RegionConfig};
 use axum::body::Body;
@@ -23,11 +26,33 @@ pub(crate) struct Recorder {
     log: Mutex<Vec<String>>,
     /// Machines fail to start.
     pub fail_start: std::sync::atomic::AtomicBool,
+    /// Machines are namespaces with a link on a real bridge.
+    wires: Option<Wires>,
+}
+
+/// A real bridge; removed when dropped.
+pub(crate) struct Wires {
+    pub layout: Layout,
+    pub network: Network,
+}
+
+impl Drop for Wires {
+    fn drop(&mut self) {
+        if let Err(error) = net::remove_all(&self.layout) {
+            eprintln!("left behind: {error}");
+        }
+    }
 }
 
 impl Recorder {
     fn note(&self, what: String) {
         self.log.lock().unwrap().push(what);
+    }
+
+    fn unplug(&self, instance_id: &str) {
+        if let Some(wires) = &self.wires {
+            wires.network.detach(instance_id).unwrap();
+        }
     }
 
     pub fn log(&self) -> Vec<String> {
@@ -45,18 +70,29 @@ impl Machines for Recorder {
                 why: "no room".to_owned(),
             });
         }
+        if let Some(wires) = &self.wires {
+            wires.network.attach(&spec.instance_id, spec.private_ip, &spec.mac).unwrap();
+        }
         Ok(())
     }
     async fn stop(&self, instance_id: &str, orderly: bool) -> Result<(), BackendError> {
         self.note(format!("stop {instance_id} {}", if orderly { "orderly" } else { "at once" }));
+        self.unplug(instance_id);
         Ok(())
     }
     async fn terminate(&self, instance_id: &str) -> Result<(), BackendError> {
         self.note(format!("terminate {instance_id}"));
+        self.unplug(instance_id);
         Ok(())
     }
     async fn reboot(&self, instance_id: &str) -> Result<(), BackendError> {
         self.note(format!("reboot {instance_id}"));
+        Ok(())
+    }
+    async fn firewall(&self, firewall: Firewall) -> Result<(), BackendError> {
+        if let Some(wires) = &self.wires {
+            wires.network.links().firewall(firewall).unwrap();
+        }
         Ok(())
     }
     fn console(&self, _: &str) -> Vec<u8> {
@@ -142,18 +178,31 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub fn new() -> Self {
-        Self::make(tempfile::tempdir().unwrap(), None)
+        Self::make(tempfile::tempdir().unwrap(), None, Recorder::default())
+    }
+
+    /// One whose machines are namespaces on a real bridge; needs root.
+    pub fn wired() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::new(folder.path()).unwrap();
+        let wires = Wires { network: Network::create(&layout).unwrap(), layout };
+        Self::make(folder, None, Recorder { wires: Some(wires), ..Recorder::default() })
+    }
+
+    /// The bridge of a wired one.
+    pub fn wires(&self) -> &Wires {
+        self.machines.wires.as_ref().unwrap()
     }
 
     /// One that records, and the file it records to.
     pub fn recording() -> (Self, PathBuf) {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("exchanges.jsonl");
-        (Self::make(folder, Some(file.clone())), file)
+        (Self::make(folder, Some(file.clone()), Recorder::default()), file)
     }
 
-    fn make(folder: tempfile::TempDir, record: Option<PathBuf>) -> Self {
-        let machines = Arc::new(Recorder::default());
+    fn make(folder: tempfile::TempDir, record: Option<PathBuf>, machines: Recorder) -> Self {
+        let machines = Arc::new(machines);
         let region = Region::new(RegionConfig {
             state_dir: folder.path().to_owned(),
             region: "us-east-1".to_owned(),

@@ -14,6 +14,7 @@ use nixl_local_region::backend::{
     Script, ScriptEnd, SessionCredentials, StepDone,
 };
 use nixl_local_region::build::NspawnBuilder;
+use nixl_local_region::firewall::{Firewall, Inbound};
 use nixl_local_region::imds::LateDirectory;
 use nixl_local_region::layout::Layout;
 use nixl_local_region::machine::{NspawnMachines, exec, record::MachineRecord, sweep};
@@ -196,7 +197,11 @@ async fn two_machines_live_reboot_and_leave_nothing() {
             .sh(one, "systemctl show-environment | grep AWS_ENDPOINT_URL=http://127.0.0.1:4577")
             .0
     );
-    // The machines reach each other over the bridge.
+    // The machines reach each other over the bridge, once they may.
+    let inbound = |to, from| Inbound { to: ip(to), named: Vec::new(), fabric: [ip(from)].into() };
+    let firewall =
+        Firewall { inbound: vec![inbound(one, two), inbound(two, one)], stateful: false };
+    machines.firewall(firewall).await.unwrap();
     let heard = "timeout 5 bash -c '</dev/tcp/10.77.0.11/7000' && echo open";
     ground.sh(one, "systemd-run -q --unit ear python3 -m http.server 7000");
     assert_eq!(ground.until(two, heard).await, "open");

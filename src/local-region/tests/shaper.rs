@@ -11,7 +11,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nixl_local_region::net::run;
-use nixl_local_region::net::shaper::{Shape, Shaper};
+use nixl_local_region::net::shaper::{Shape, Shaper, Shapes};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 const A: Ipv4Addr = Ipv4Addr::new(10, 79, 0, 1);
@@ -62,9 +62,10 @@ impl Wires {
     }
 
     /// Puts the shaper between A and the bridge.
-    fn slow(&self, shape: Shape) -> Shaper {
+    fn slow(&self, shapes: Shapes) -> Shaper {
         let bridge = &self.names[0];
-        let shaper = Shaper::start(bridge, "va", "tap", shape).unwrap();
+        let shaper = Shaper::start(bridge, "va", "tap").unwrap();
+        shaper.shape(shapes);
         run("ip", &["-n", bridge, "link", "set", "va", "nomaster"]).unwrap();
         run("ip", &["-n", bridge, "link", "set", "tap", "master", "br0", "up"]).unwrap();
         shaper
@@ -121,20 +122,17 @@ fn a_slow_link_is_slow_and_carries_every_byte() {
     let shape = Shape {
         latency: Duration::from_millis(20),
         jitter: Duration::from_millis(1),
-        bytes_per_sec: Some(20 << 20),
+        bits_per_sec: Some(160 << 20),
         loss: 0.0,
-        peers: vec![B],
     };
-    let shaper = wires.slow(shape.clone());
+    let shaper = wires.slow(vec![(Some(B), shape.clone())]);
     let slow = wires.measure();
     println!("round trip {:?} -> {:?}, 4 MiB {:?} -> {:?}", plain.0, slow.0, plain.1, slow.1);
     // Twice the latency; 4 MiB at 20 MiB/s.
     assert!(slow.0 >= Duration::from_millis(40), "{slow:?}");
     assert!(slow.1 >= Duration::from_millis(200), "{slow:?}");
-    drop(shaper);
-    let others = wires.slow(Shape { peers: vec![Ipv4Addr::new(10, 79, 0, 9)], ..shape });
+    shaper.shape(vec![(Some(Ipv4Addr::new(10, 79, 0, 9)), shape)]);
     let unslowed = wires.measure();
     println!("another peer's shape: {unslowed:?}");
     assert!(unslowed.0 < Duration::from_millis(40), "{unslowed:?}");
-    drop(others);
 }

@@ -20,9 +20,10 @@ use axum::Router;
 use tokio_util::sync::CancellationToken;
 
 use crate::backend::{BackendError, MachineSpec, Machines, Platform, Script, ScriptEnd};
+use crate::firewall::Firewall;
 use crate::imds::LateDirectory;
 use crate::layout::Layout;
-use crate::net::Network;
+use crate::net::{Links, Network};
 use supervise::Machine;
 
 /// How long an orderly power-off may take when the disk goes anyway.
@@ -66,6 +67,11 @@ impl NspawnMachines {
     /// changes nothing.
     pub fn serve_in_machines(&self, endpoint: Router) {
         let _ = self.endpoint.set(endpoint);
+    }
+
+    /// What is done to the machines' links.
+    pub fn links(&self) -> &Links {
+        self.network.links()
     }
 
     /// Ids of the machines that exist now.
@@ -173,6 +179,13 @@ impl Machines for NspawnMachines {
 
     async fn reboot(&self, instance_id: &str) -> Result<(), BackendError> {
         self.known("reboot", instance_id)?.reboot()
+    }
+
+    async fn firewall(&self, firewall: Firewall) -> Result<(), BackendError> {
+        let links = self.network.links().clone();
+        let set = tokio::task::spawn_blocking(move || links.firewall(firewall)).await;
+        let failed = |why: String| BackendError { what: "filter the bridge".into(), why };
+        set.map_err(|error| failed(error.to_string()))?.map_err(|error| failed(error.to_string()))
     }
 
     fn console(&self, instance_id: &str) -> Vec<u8> {

@@ -1,6 +1,7 @@
 //! Runs one external command and keeps what it said when it failed.
 
-use std::process::{Command, Stdio};
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
 
 /// A command that failed.
 #[derive(Debug, thiserror::Error)]
@@ -25,12 +26,35 @@ pub enum CommandError {
 
 /// Runs a command to its end; what it printed.
 pub fn run(program: &str, args: &[&str]) -> Result<String, CommandError> {
-    let command = || format!("{program} {}", args.join(" "));
-    let output = Command::new(program)
+    let output = Command::new(program).args(args).stdin(Stdio::null()).output();
+    ended(program, args, output)
+}
+
+/// Runs a command that reads from its standard input.
+pub fn feed(program: &str, args: &[&str], input: &str) -> Result<(), CommandError> {
+    let child = Command::new(program)
         .args(args)
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|source| CommandError::Start { command: command(), source })?;
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let output = child.and_then(|mut child| {
+        // What a command leaves unread it has complained about; its pipe ends here.
+        if let Some(mut stdin) = child.stdin.take() {
+            let _ = stdin.write_all(input.as_bytes());
+        }
+        child.wait_with_output()
+    });
+    ended(program, args, output).map(drop)
+}
+
+fn ended(
+    program: &str,
+    args: &[&str],
+    output: std::io::Result<Output>,
+) -> Result<String, CommandError> {
+    let command = || format!("{program} {}", args.join(" "));
+    let output = output.map_err(|source| CommandError::Start { command: command(), source })?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }

@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 
 use super::command::{CommandError, run};
+use super::links::Links;
 use crate::layout::Layout;
 
 /// Address of the bridge, the machines' default route.
@@ -14,6 +15,7 @@ pub const IMDS: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
 #[derive(Debug, Clone)]
 pub struct Network {
     layout: Layout,
+    links: Links,
 }
 
 impl Network {
@@ -27,7 +29,12 @@ impl Network {
         run("ip", &["-n", &ns, "link", "add", "br0", "type", "bridge"])?;
         run("ip", &["-n", &ns, "addr", "add", &gateway, "dev", "br0"])?;
         run("ip", &["-n", &ns, "link", "set", "br0", "up"])?;
-        Ok(Self { layout: layout.clone() })
+        Ok(Self { layout: layout.clone(), links: Links::new(layout)? })
+    }
+
+    /// What is done to the machines' links.
+    pub fn links(&self) -> &Links {
+        &self.links
     }
 
     /// Gives a machine its namespace, link, address and route; nothing is
@@ -41,10 +48,10 @@ impl Network {
         attached
     }
 
-    fn wire(&self, id: &str, address: Ipv4Addr, mac: &str) -> Result<(), CommandError> {
+    fn wire(&self, id: &str, at: Ipv4Addr, mac: &str) -> Result<(), CommandError> {
         let (bridge, ns, veth) =
             (self.layout.bridge_netns(), self.layout.machine_netns(id), self.layout.veth(id));
-        let address = format!("{address}/16");
+        let address = format!("{at}/16");
         let imds = format!("{IMDS}/32");
         let gateway = GATEWAY.to_string();
         run("ip", &["netns", "add", &ns])?;
@@ -61,12 +68,14 @@ impl Network {
         run("ip", &["-n", &ns, "addr", "add", &address, "dev", "eth0"])?;
         run("ip", &["-n", &ns, "link", "set", "eth0", "up"])?;
         run("ip", &["-n", &ns, "route", "add", "default", "via", &gateway])?;
+        self.links.add(id, at);
         Ok(())
     }
 
     /// Removes a machine's link and namespace, if there.
     pub fn detach(&self, id: &str) -> Result<(), CommandError> {
         // The link goes first: a namespace lives on while a process is in it.
+        let forgotten = self.links.remove(id);
         let bridge = self.layout.bridge_netns();
         let veth = self.layout.veth(id);
         if run("ip", &["-n", &bridge, "link", "show", "dev", &veth]).is_ok() {
@@ -76,7 +85,7 @@ impl Network {
         if std::path::Path::new("/run/netns").join(&ns).exists() {
             run("ip", &["netns", "del", &ns])?;
         }
-        Ok(())
+        forgotten
     }
 }
 

@@ -4,9 +4,14 @@
 
 mod command;
 mod fabric;
+mod filter;
+mod links;
 mod namespace;
 pub mod shaper;
 
 pub use command::{CommandError, run};
 pub use fabric::{GATEWAY, IMDS, Network, remove_all};
+pub use links::{LinkError, Links, Partition, SlowLink};
+#[cfg(test)]
+pub(crate) use namespace::inside;
 pub use namespace::{connect_in, listen_in};

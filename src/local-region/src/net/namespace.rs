@@ -31,7 +31,8 @@ pub fn connect_in(
     Ok(stream)
 }
 
-fn inside<T: Send + 'static>(
+/// What was made inside a named network namespace.
+pub(crate) fn inside<T: Send + 'static>(
     netns: &str,
     act: impl FnOnce() -> std::io::Result<T> + Send + 'static,
 ) -> std::io::Result<T> {

@@ -4,7 +4,7 @@
 //! there; a thread carries the frames between the two and holds each back for
 //! as long as the shape says. Both ends speak virtio_net_hdr (packet(7),
 //! `PACKET_VNET_HDR`; `IFF_VNET_HDR` of tun), so segments that the kernel has
-//! not cut yet pass as they are. Frames keep their order, as on one cable.
+//! not cut yet pass as they are. Frames of one shape keep their order, as on one cable.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -13,12 +13,12 @@ use std::net::Ipv4Addr;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rand::RngExt;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 /// Largest frame with its header: an uncut segment of 64 KiB.
@@ -27,42 +27,36 @@ const MAX_FRAME_BYTES: usize = 68 * 1024;
 const HEADER_BYTES: usize = 10;
 /// What waits in one direction before frames are dropped, as a full router's queue does.
 const MAX_QUEUE_BYTES: usize = 16 * 1024 * 1024;
-/// How long the thread sleeps at most before it looks whether it is to end.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// How a link is slowed; each direction for itself.
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Shape {
     /// Added to every frame.
     pub latency: Duration,
     /// Up to this much more, evenly spread.
     pub jitter: Duration,
-    /// Bytes a second; `None` for no limit.
-    pub bytes_per_sec: Option<u64>,
+    /// Bits a second; `None` for no limit.
+    pub bits_per_sec: Option<u64>,
     /// Part of the frames that are lost, 0 to 1.
     pub loss: f64,
-    /// Only what comes from or goes to these; empty: everything.
-    pub peers: Vec<Ipv4Addr>,
 }
 
-impl Shape {
-    /// Whether a frame (after its virtio header) is of those that are slowed.
-    fn covers(&self, frame: &[u8]) -> bool {
-        if self.peers.is_empty() {
-            return true;
-        }
-        // Ethernet: type at 12; IPv4: source at 26, destination at 30.
-        let address = |at: usize| frame.get(at..at + 4).and_then(|b| <[u8; 4]>::try_from(b).ok());
-        frame.get(12..14) == Some(&[0x08, 0x00])
-            && [26, 30]
-                .into_iter()
-                .filter_map(address)
-                .any(|bytes| self.peers.contains(&Ipv4Addr::from(bytes)))
-    }
+/// Shapes of a link, each for what goes to or comes from a peer (`None`: all);
+/// the first that fits a frame holds for it.
+pub type Shapes = Vec<(Option<Ipv4Addr>, Shape)>;
+
+/// Whether a frame (after its virtio header) comes from or goes to the peer.
+fn concerns(peer: Ipv4Addr, frame: &[u8]) -> bool {
+    // Ethernet: type at 12; IPv4: source at 26, destination at 30.
+    let address = |at: usize| frame.get(at..at + 4).and_then(|b| <[u8; 4]>::try_from(b).ok());
+    frame.get(12..14) == Some(&[0x08, 0x00])
+        && [26, 30].into_iter().filter_map(address).any(|bytes| Ipv4Addr::from(bytes) == peer)
 }
 
-/// Frames on their way in one direction.
+/// Frames of one shape on their way in one direction.
 struct Lane {
+    peer: Option<Ipv4Addr>,
+    shape: Shape,
     queue: VecDeque<(Instant, Vec<u8>)>,
     queued_bytes: usize,
     /// When the last frame has left the wire.
@@ -71,25 +65,24 @@ struct Lane {
 }
 
 impl Lane {
-    fn new(now: Instant) -> Self {
-        Self { queue: VecDeque::new(), queued_bytes: 0, wire_free: now, last_due: now }
+    fn new((peer, shape): (Option<Ipv4Addr>, Shape), now: Instant) -> Self {
+        let queue = VecDeque::new();
+        Self { peer, shape, queue, queued_bytes: 0, wire_free: now, last_due: now }
     }
 
     /// Takes a frame in; `draw` gives numbers from 0 to 1.
-    fn push(&mut self, shape: &Shape, frame: &[u8], now: Instant, mut draw: impl FnMut() -> f64) {
-        let body = &frame[HEADER_BYTES.min(frame.len())..];
-        let mut due = now;
-        if shape.covers(body) {
-            if draw() < shape.loss || self.queued_bytes + frame.len() > MAX_QUEUE_BYTES {
-                return;
-            }
-            if let Some(rate) = shape.bytes_per_sec {
-                let takes = Duration::from_secs_f64(body.len() as f64 / rate.max(1) as f64);
-                self.wire_free = self.wire_free.max(now) + takes;
-                due = self.wire_free;
-            }
-            due += shape.latency + shape.jitter.mul_f64(draw());
+    fn push(&mut self, frame: &[u8], now: Instant, mut draw: impl FnMut() -> f64) {
+        if draw() < self.shape.loss || self.queued_bytes + frame.len() > MAX_QUEUE_BYTES {
+            return;
         }
+        let mut due = now;
+        if let Some(rate) = self.shape.bits_per_sec {
+            let bits = frame.len().saturating_sub(HEADER_BYTES) as f64 * 8.0;
+            self.wire_free =
+                self.wire_free.max(now) + Duration::from_secs_f64(bits / rate.max(1) as f64);
+            due = self.wire_free;
+        }
+        due += self.shape.latency + self.shape.jitter.mul_f64(draw());
         self.last_due = self.last_due.max(due);
         self.queued_bytes += frame.len();
         self.queue.push_back((self.last_due, frame.to_vec()));
@@ -111,21 +104,27 @@ impl Lane {
     }
 }
 
+/// Other shapes, and who waits until they hold.
+type Change = (Shapes, Sender<()>);
+
 /// A slowed link; ends when dropped, and its TAP device with it.
 #[derive(Debug)]
 pub struct Shaper {
-    stop: Arc<AtomicBool>,
+    changes: Option<Sender<Change>>,
+    wake: Arc<OwnedFd>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Shaper {
     /// Makes the TAP device `tap` in a network namespace and carries frames between it and `veth`
-    /// there. The caller moves the bridge's port from one to the other.
-    pub fn start(netns: &str, veth: &str, tap: &str, shape: Shape) -> io::Result<Self> {
-        let stop = Arc::new(AtomicBool::new(false));
-        let (ready, started) = std::sync::mpsc::channel();
-        let (netns, veth, tap, stopped) =
-            (Path::new("/run/netns").join(netns), veth.to_owned(), tap.to_owned(), stop.clone());
+    /// there, unshaped at first. The caller moves the bridge's port from one to the other.
+    pub fn start(netns: &str, veth: &str, tap: &str) -> io::Result<Self> {
+        let (sender, changes) = channel();
+        let wake = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
+        let woken = Arc::clone(&wake);
+        let (ready, started) = channel();
+        let (netns, veth, tap) =
+            (Path::new("/run/netns").join(netns), veth.to_owned(), tap.to_owned());
         let thread = std::thread::Builder::new().name("shaper".to_owned()).spawn(move || {
             let opened = (|| {
                 let namespace = File::open(netns)?;
@@ -136,52 +135,97 @@ impl Shaper {
             match opened {
                 Ok((tap, packet)) => {
                     let _ = ready.send(Ok(()));
-                    carry(&tap, &packet, &shape, &stopped);
+                    carry(&tap, &packet, &woken, &changes);
                 }
                 Err(error) => drop(ready.send(Err::<(), io::Error>(error))),
             }
         })?;
         started.recv().map_err(|_| io::Error::other("the shaper's thread ended"))??;
-        Ok(Self { stop, thread: Some(thread) })
+        Ok(Self { changes: Some(sender), wake, thread: Some(thread) })
+    }
+
+    /// Sets the shapes, from when this returns; frames under way arrive at once.
+    pub fn shape(&self, shapes: Shapes) {
+        let (done, wait) = channel();
+        // A thread that has ended carries nothing: its machine is gone.
+        let _ = self.changes.as_ref().map(|to| to.send((shapes, done)));
+        self.wake();
+        let _ = wait.recv();
+    }
+
+    fn wake(&self) {
+        // It fails only when the thread has been woken very often already.
+        let _ = rustix::io::write(&self.wake, &1u64.to_ne_bytes());
     }
 }
 
 impl Drop for Shaper {
     fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
+        // The thread ends when nobody can send it shapes any more.
+        drop(self.changes.take());
+        self.wake();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
     }
 }
 
-fn carry(tap: &File, packet: &File, shape: &Shape, stop: &AtomicBool) {
-    let begun = Instant::now();
-    let (mut to_bridge, mut to_machine) = (Lane::new(begun), Lane::new(begun));
+fn carry(tap: &File, packet: &File, woken: &OwnedFd, changes: &Receiver<Change>) {
+    let mut ways: [(&File, &File, Vec<Lane>); 2] =
+        [(packet, tap, Vec::new()), (tap, packet, Vec::new())];
     let mut buffer = vec![0; MAX_FRAME_BYTES];
     let mut random = rand::rng();
-    while !stop.load(Ordering::Relaxed) {
-        let now = Instant::now();
-        let due = [&to_bridge, &to_machine].into_iter().filter_map(Lane::next_due).min();
-        let wait = due.map_or(LOOK_EVERY, |due| due.saturating_duration_since(now)).min(LOOK_EVERY);
-        let wait = Timespec { tv_sec: 0, tv_nsec: i64::from(wait.subsec_nanos()) };
-        let mut ends = [PollFd::new(tap, PollFlags::IN), PollFd::new(packet, PollFlags::IN)];
-        if poll(&mut ends, Some(&wait)).is_err_and(|error| error != rustix::io::Errno::INTR) {
-            return;
-        }
-        for (mut from, lane) in [(packet, &mut to_bridge), (tap, &mut to_machine)] {
-            while let Ok(length @ 1..) = from.read(&mut buffer) {
-                lane.push(shape, &buffer[..length], Instant::now(), || random.random::<f64>());
+    loop {
+        match changes.try_recv() {
+            Err(TryRecvError::Disconnected) => return,
+            Err(TryRecvError::Empty) => {}
+            Ok((shapes, done)) => {
+                let now = Instant::now();
+                for (_, to, lanes) in &mut ways {
+                    for (_, frame) in lanes.iter_mut().flat_map(|lane| lane.queue.drain(..)) {
+                        send(to, &frame);
+                    }
+                    *lanes = shapes.iter().map(|shape| Lane::new(shape.clone(), now)).collect();
+                }
+                let _ = done.send(());
             }
         }
         let now = Instant::now();
-        for (mut to, lane) in [(tap, &mut to_bridge), (packet, &mut to_machine)] {
-            while let Some(frame) = lane.pop(now) {
-                // A frame the kernel does not take is a lost frame.
-                let _ = to.write(&frame);
+        let due = ways.iter().flat_map(|(_, _, lanes)| lanes).filter_map(Lane::next_due).min();
+        // A time that does not fit is as good as none: frames are not held for centuries.
+        let wait = due.and_then(|due| Timespec::try_from(due.saturating_duration_since(now)).ok());
+        let mut ends = [
+            PollFd::new(tap, PollFlags::IN),
+            PollFd::new(packet, PollFlags::IN),
+            PollFd::new(woken, PollFlags::IN),
+        ];
+        if poll(&mut ends, wait.as_ref()).is_err_and(|error| error != rustix::io::Errno::INTR) {
+            return;
+        }
+        let _ = rustix::io::read(woken, &mut [0; 8]);
+        for (from, to, lanes) in &mut ways {
+            while let Ok(length @ 1..) = from.read(&mut buffer) {
+                let frame = &buffer[..length];
+                let body = &frame[HEADER_BYTES.min(length)..];
+                let fits = |lane: &&mut Lane| lane.peer.is_none_or(|peer| concerns(peer, body));
+                match lanes.iter_mut().find(fits) {
+                    Some(lane) => lane.push(frame, Instant::now(), || random.random::<f64>()),
+                    None => send(to, frame),
+                }
+            }
+            let now = Instant::now();
+            for lane in lanes {
+                while let Some(frame) = lane.pop(now) {
+                    send(to, &frame);
+                }
             }
         }
     }
+}
+
+/// A frame the kernel does not take is a lost frame.
+fn send(mut to: &File, frame: &[u8]) {
+    let _ = to.write(frame);
 }
 
 /// `linux/if_tun.h`.
@@ -275,43 +319,52 @@ mod tests {
         frame
     }
 
+    const PEER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 11);
+
     fn shape() -> Shape {
         Shape {
             latency: Duration::from_millis(5),
             jitter: Duration::ZERO,
-            bytes_per_sec: None,
+            bits_per_sec: None,
             loss: 0.0,
-            peers: vec![Ipv4Addr::new(10, 77, 0, 11)],
         }
     }
 
     #[test]
-    fn only_the_peer_is_slowed_and_order_is_kept() {
+    fn a_peer_is_known_by_either_address() {
+        let (me, peer, other) = ([10, 77, 0, 10], PEER.octets(), [10, 77, 0, 12]);
+        assert!(concerns(PEER, &frame(me, peer, 100)[HEADER_BYTES..]));
+        assert!(concerns(PEER, &frame(peer, me, 100)[HEADER_BYTES..]));
+        assert!(!concerns(PEER, &frame(me, other, 100)[HEADER_BYTES..]));
+        assert!(!concerns(PEER, &[0; 20]));
+    }
+
+    #[test]
+    fn latency_holds_a_frame_back_and_order_is_kept() {
         let now = Instant::now();
-        let mut lane = Lane::new(now);
-        lane.push(&shape(), &frame([10, 77, 0, 10], [10, 77, 0, 12], 100), now, || 0.5);
-        assert!(lane.pop(now).is_some());
-        lane.push(&shape(), &frame([10, 77, 0, 10], [10, 77, 0, 11], 100), now, || 0.5);
-        lane.push(&shape(), &frame([10, 77, 0, 10], [10, 77, 0, 12], 100), now, || 0.5);
-        assert!(lane.pop(now + Duration::from_millis(4)).is_none());
-        assert!(lane.pop(now + Duration::from_millis(5)).is_some());
-        assert!(lane.pop(now + Duration::from_millis(5)).is_some());
+        let mut lane =
+            Lane::new((None, Shape { jitter: Duration::from_millis(2), ..shape() }), now);
+        lane.push(&frame(PEER.octets(), [10, 77, 0, 10], 100), now, || 0.5);
+        lane.push(&frame(PEER.octets(), [10, 77, 0, 10], 200), now, || 0.0);
+        assert!(lane.pop(now + Duration::from_millis(5)).is_none());
+        let due = now + Duration::from_millis(6);
+        assert_eq!(lane.pop(due).map(|frame| frame.len()), Some(HEADER_BYTES + 100));
+        assert_eq!(lane.pop(due).map(|frame| frame.len()), Some(HEADER_BYTES + 200));
     }
 
     #[test]
     fn a_rate_spaces_frames_and_loss_drops_them() {
         let now = Instant::now();
-        let mut lane = Lane::new(now);
-        let slow = Shape { bytes_per_sec: Some(1000), latency: Duration::ZERO, ..shape() };
+        let slow = Shape { bits_per_sec: Some(8000), latency: Duration::ZERO, ..shape() };
+        let mut lane = Lane::new((Some(PEER), slow), now);
         for _ in 0..3 {
-            lane.push(&slow, &frame([10, 77, 0, 11], [10, 77, 0, 10], 1000), now, || 0.5);
+            lane.push(&frame(PEER.octets(), [10, 77, 0, 10], 1000), now, || 0.5);
         }
         assert_eq!(lane.next_due().map(|due| due - now), Some(Duration::from_secs(1)));
         assert!(lane.pop(now + Duration::from_secs(1)).is_some());
         assert_eq!(lane.next_due().map(|due| due - now), Some(Duration::from_secs(2)));
-        let lossy = Shape { loss: 0.6, ..shape() };
-        let mut lane = Lane::new(now);
-        lane.push(&lossy, &frame([10, 77, 0, 11], [10, 77, 0, 10], 100), now, || 0.5);
+        let mut lane = Lane::new((None, Shape { loss: 0.6, ..shape() }), now);
+        lane.push(&frame([10, 77, 0, 10], PEER.octets(), 100), now, || 0.5);
         assert!(lane.next_due().is_none());
     }
 }

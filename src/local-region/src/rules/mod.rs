@@ -11,6 +11,7 @@ pub mod instances;
 pub mod interfaces;
 pub mod launch;
 pub mod managed_nodes;
+pub mod network;
 pub mod pagination;
 pub mod placement_groups;
 pub mod power;
@@ -82,6 +83,7 @@ pub static AREAS: &[(&str, &[&Rule], &[Gap])] = &[
     ("Instances", instances::RULES, instances::GAPS),
     ("Network interfaces", interfaces::RULES, interfaces::GAPS),
     ("Security groups", security_groups::RULES, security_groups::GAPS),
+    ("Traffic between machines", network::RULES, network::GAPS),
     ("Placement groups", placement_groups::RULES, placement_groups::GAPS),
     ("Types, markets and capacity", capacity::RULES, capacity::GAPS),
     ("Quotas", quotas::RULES, quotas::GAPS),

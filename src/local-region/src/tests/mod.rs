@@ -2,6 +2,7 @@
 
 mod ec2;
 mod imagebuilder;
+mod network;
 mod other;
 mod page;
-mod rules;
+pub(crate) mod rules;

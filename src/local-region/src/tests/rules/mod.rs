@@ -5,7 +5,7 @@ mod capacity;
 mod iam;
 mod instances;
 mod interfaces;
-mod launch;
+pub(crate) mod launch;
 mod managed_nodes;
 mod pagination;
 mod placement_groups;
