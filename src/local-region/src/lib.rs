@@ -25,6 +25,7 @@ mod recorder;
 pub mod rules;
 mod run_command;
 mod s3;
+mod schedules;
 pub mod server;
 pub mod session;
 pub mod sigv4;

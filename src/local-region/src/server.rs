@@ -112,6 +112,7 @@ impl Region {
             imagebuilder: Default::default(),
             sagemaker: Default::default(),
             sessions: Default::default(),
+            scheduler: crate::state::scheduler::Scheduler::new(jiff::Timestamp::now()),
             quotas: Default::default(),
             calls: Default::default(),
         };

@@ -258,37 +258,38 @@ fn mac(key: &[u8], data: &[u8]) -> Vec<u8> {
     keyed(key).chain_update(data).finalize().into_bytes().to_vec()
 }
 
-/// Signs as a client does; the tests' other half.
-#[cfg(test)]
-pub(crate) fn sign_for_tests(
+/// Signs as a client does: the value of the `authorization` header. All headers
+/// of the request are signed; `None` unless `x-amz-date` is one of them.
+pub(crate) fn sign(
     request: &SignedRequest<'_>,
     (key, secret): (&str, &str),
-    service: &str,
-) -> String {
-    let date = text(request.headers, "x-amz-date").unwrap();
+    (region, service): (&str, &str),
+) -> Option<String> {
+    let date = text(request.headers, "x-amz-date")?;
+    let day = date.get(..8)?;
     let mut names: Vec<String> = request.headers.keys().map(ToString::to_string).collect();
     names.sort();
     let unsigned = Authorization {
         access_key_id: key.to_owned(),
-        region: "us-east-1".to_owned(),
+        region: region.to_owned(),
         service: service.to_owned(),
         session_token: None,
-        scope_date: date[..8].to_owned(),
+        scope_date: day.to_owned(),
         signed_headers: names.clone(),
         signature: Vec::new(),
     };
-    let scope = format!("{}/us-east-1/{service}/aws4_request", &date[..8]);
+    let scope = format!("{day}/{region}/{service}/aws4_request");
     let digest = hex::encode(Sha256::digest(unsigned.canonical(request)));
-    let mut derived = mac(format!("AWS4{secret}").as_bytes(), &date.as_bytes()[..8]);
-    for part in ["us-east-1", service, "aws4_request"] {
+    let mut derived = mac(format!("AWS4{secret}").as_bytes(), day.as_bytes());
+    for part in [region, service, "aws4_request"] {
         derived = mac(&derived, part.as_bytes());
     }
     let signature = mac(&derived, format!("{ALGORITHM}\n{date}\n{scope}\n{digest}").as_bytes());
-    format!(
+    Some(format!(
         "{ALGORITHM} Credential={key}/{scope}, SignedHeaders={}, Signature={}",
         names.join(";"),
         hex::encode(signature)
-    )
+    ))
 }
 
 #[cfg(test)]
@@ -343,7 +344,7 @@ mod tests {
             headers: &headers,
             body: b"",
         };
-        let value = sign_for_tests(&request, ("K", "S"), "ec2");
+        let value = sign(&request, ("K", "S"), ("us-east-1", "ec2")).unwrap();
         let mut signed = headers.clone();
         signed.insert("authorization", value.parse().unwrap());
         let parsed = Authorization::parse(&signed).unwrap();

@@ -16,6 +16,7 @@ pub mod policy;
 pub mod policy_document;
 pub mod protocol;
 pub mod sagemaker;
+pub mod scheduler;
 pub mod service_quotas;
 pub mod sessions;
 pub mod ssm;

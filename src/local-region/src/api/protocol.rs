@@ -3,7 +3,7 @@
 //! REST JSON.
 
 use super::{Answer, ApiError, Call, params::Params, xml};
-use super::{ec2, iam, imagebuilder, sagemaker, service_quotas, ssm, sts};
+use super::{ec2, iam, imagebuilder, sagemaker, scheduler, service_quotas, ssm, sts};
 use crate::server::Inner;
 use crate::sigv4::SignedRequest;
 use http::{HeaderMap, Method, Response, StatusCode};
@@ -90,8 +90,19 @@ static SERVICE_QUOTAS: Service = Service {
     wire: Wire::Json { target: "ServiceQuotasV20190624", perform: service_quotas::perform },
 };
 
-static SERVICES: [&Service; 7] =
-    [&EC2, &IAM, &STS, &SSM, &SAGEMAKER, &IMAGE_BUILDER, &SERVICE_QUOTAS];
+static SCHEDULER: Service = Service {
+    name: "scheduler",
+    message: "Message",
+    wire: Wire::Rest {
+        is_path: scheduler::is_path,
+        operation: scheduler::operation,
+        perform: scheduler::perform,
+    },
+};
+
+/// Of those that take a path, the first has it.
+static SERVICES: [&Service; 8] =
+    [&EC2, &IAM, &STS, &SSM, &SAGEMAKER, &SCHEDULER, &IMAGE_BUILDER, &SERVICE_QUOTAS];
 
 impl Service {
     /// From the credential scope.
@@ -129,6 +140,28 @@ impl Service {
     #[must_use]
     pub fn name(&self) -> &'static str {
         self.name
+    }
+
+    /// Whether a call needs no more than an operation and its parameters.
+    #[must_use]
+    pub fn takes_parameters(&self) -> bool {
+        !matches!(self.wire, Wire::Rest { .. })
+    }
+
+    /// A call by operation and parameters: the `x-amz-target` header, if the
+    /// service has one, and the body.
+    #[must_use]
+    pub fn parameters(&self, operation: &str, input: &Value) -> (Option<String>, String) {
+        match self.wire {
+            Wire::Query { namespace, .. } => {
+                let version =
+                    namespace.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+                let form = scheduler::form::encode(input);
+                (None, format!("Action={operation}&Version={version}&{form}"))
+            }
+            Wire::Json { target, .. } => (Some(format!("{target}.{operation}")), input.to_string()),
+            Wire::Rest { .. } => (None, input.to_string()),
+        }
     }
 
     /// Name of the operation that the request asks for.

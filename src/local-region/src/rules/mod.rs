@@ -19,6 +19,7 @@ pub mod quotas;
 pub mod requests;
 pub mod reservations;
 pub mod run_command;
+pub mod scheduler;
 pub mod security_groups;
 pub mod sessions;
 pub mod sts;
@@ -96,6 +97,7 @@ pub static AREAS: &[(&str, &[&Rule], &[Gap])] = &[
     ("Sessions", sessions::RULES, sessions::GAPS),
     ("Identities and access", iam::RULES, iam::GAPS),
     ("Assumed roles", sts::RULES, sts::GAPS),
+    ("Schedules", scheduler::RULES, scheduler::GAPS),
 ];
 
 /// All rules.

@@ -8,7 +8,7 @@ super::rules! {
         "servicequotas": "An increase stays PENDING until the quota is set to what it asked for; there are no support cases, and no answer of AWS's staff.",
     ]
     ON_DEMAND = "ec2.quota.on-demand" {
-        says: "On-Demand instances of a family have no more vCPUs together than its quota, up to MaxCount of the launch.",
+        says: "On-Demand instances of a family have no more vCPUs together than its quota, up to MaxCount of the launch, and after those that start again.",
         source: "EC2 user guide, On-Demand Instance quotas; EC2 API model, RunInstances, MaxCount; message: scrapoxy issue 202",
         answer: "VcpuLimitExceeded",
         proof: Api,

@@ -14,6 +14,7 @@ pub mod power;
 pub mod quotas;
 pub mod reservations;
 pub mod sagemaker;
+pub mod scheduler;
 pub mod security_groups;
 pub mod sessions;
 pub mod spot;
@@ -40,6 +41,8 @@ pub struct State {
     pub sagemaker: sagemaker::SageMaker,
     /// Credentials of role sessions.
     pub sessions: sessions::Sessions,
+    /// Schedules and their groups.
+    pub scheduler: scheduler::Scheduler,
     /// Quotas.
     pub quotas: quotas::Quotas,
     /// Calls so far.

@@ -2,7 +2,7 @@
 
 use super::instances::{check_ids, needed_ids};
 use super::market::{shortage, unreserved};
-use super::{dry_run, power_change};
+use super::{dry_run, power_change, quota};
 use crate::api::{Answer, ApiError, Call, params::Params, timestamp_of};
 use crate::lifecycle;
 use crate::rules::{Rules, instances, power as rules};
@@ -90,6 +90,7 @@ pub fn start(call: &Call<'_>, p: &Params) -> Answer {
         may_start(in_force, &state.ec2.instances[id])?;
     }
     let now = call.region.clock.now();
+    quota::check_start(&state, &ids, now)?;
     in_force.check(&rules::START_CAPACITY, room(&state, &ids, now), || {
         shortage("Insufficient capacity.")
     })?;

@@ -8,6 +8,7 @@ use crate::state::capacity::Market;
 use crate::state::ec2::{Instance, InstanceState};
 use crate::state::quotas::Quota;
 use jiff::Timestamp;
+use std::collections::BTreeMap;
 
 /// Refuses so many more instances of a type if they would exceed its quota.
 pub fn check(
@@ -17,11 +18,29 @@ pub fn check(
     more: u32,
     now: Timestamp,
 ) -> Result<(), ApiError> {
-    let Some(quota) = Quota::of(&instance_type.name, market) else { return Ok(()) };
+    match Quota::of(&instance_type.name, market) {
+        Some(quota) => fit(state, quota, instance_type.vcpus.saturating_mul(more), now),
+        None => Ok(()),
+    }
+}
+
+/// The same for instances that are to start again.
+pub fn check_start(state: &State, ids: &[String], now: Timestamp) -> Result<(), ApiError> {
+    let mut more: BTreeMap<&str, (&Quota, u32)> = BTreeMap::new();
+    let stopped = ids.iter().filter_map(|id| state.ec2.instances.get(id));
+    for instance in stopped.filter(|i| !runs(i)) {
+        let name = &instance.instance_type;
+        if let Some(quota) = Quota::of(name, instance.market) {
+            more.entry(quota.code).or_insert((quota, 0)).1 += vcpus(name);
+        }
+    }
+    more.into_values().try_for_each(|(quota, vcpus)| fit(state, quota, vcpus, now))
+}
+
+fn fit(state: &State, quota: &Quota, more: u32, now: Timestamp) -> Result<(), ApiError> {
     let limit = state.quotas.value(quota);
-    let wanted = used(state, quota, now).saturating_add(instance_type.vcpus.saturating_mul(more));
-    let fits = more == 0 || f64::from(wanted) <= limit;
-    match market {
+    let fits = more == 0 || f64::from(used(state, quota, now).saturating_add(more)) <= limit;
+    match quota.market {
         Market::Spot => state.rules.check(&rules::SPOT, fits, || {
             ApiError::new("MaxSpotInstanceCountExceeded", "Max spot instance count exceeded")
         }),
@@ -34,20 +53,24 @@ pub fn check(
     }
 }
 
+fn runs(instance: &Instance) -> bool {
+    matches!(instance.state, InstanceState::Pending | InstanceState::Running)
+}
+
+fn vcpus(instance_type: &str) -> u32 {
+    InstanceType::find(instance_type).map_or(0, |t| t.vcpus)
+}
+
 /// vCPUs that count against a quota: of instances, and of room that is
 /// reserved and not used.
 fn used(state: &State, quota: &Quota, now: Timestamp) -> u32 {
     let in_force = &state.rules;
     let market = |i: &Instance| i.market == quota.market || !in_force.on(&rules::MARKETS);
     let family = |name: &str| quota.covers(name) || !in_force.on(&rules::FAMILIES);
-    let runs = |i: &Instance| {
-        matches!(i.state, InstanceState::Pending | InstanceState::Running)
-            || !in_force.on(&rules::RUNNING)
-    };
-    let vcpus = |name: &str| InstanceType::find(name).map_or(0, |t| t.vcpus);
+    let counts = |i: &Instance| runs(i) || !in_force.on(&rules::RUNNING);
     let instances = state.ec2.instances.values();
     let running: u32 = instances
-        .filter(|i| market(i) && family(&i.instance_type) && runs(i))
+        .filter(|i| market(i) && family(&i.instance_type) && counts(i))
         .map(|i| vcpus(&i.instance_type))
         .sum();
     let reserves = quota.market == Market::OnDemand && in_force.on(&rules::RESERVED);

@@ -14,6 +14,7 @@ mod quotas;
 mod requests;
 mod reservations;
 mod run_command;
+mod scheduler;
 mod security_groups;
 mod sessions;
 mod sts;
@@ -67,6 +68,7 @@ fn cases() -> Vec<Case> {
         pagination::cases(),
         requests::cases(),
         quotas::cases(),
+        scheduler::cases(),
         iam::cases(),
         sts::cases(),
     ]

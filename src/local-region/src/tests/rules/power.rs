@@ -18,7 +18,7 @@ async fn until(bench: &Bench, id: &str, state: InstanceState) {
 }
 
 /// A running instance.
-async fn running(bench: &Bench, more: &str) -> Result<String, String> {
+pub async fn running(bench: &Bench, more: &str) -> Result<String, String> {
     let (_, text) = launch(bench, more).await;
     accepted(&text)?;
     let id = element(&text, "instanceId").to_owned();
@@ -32,7 +32,8 @@ async fn ask(bench: &Bench, action: &str, ids: &[&str]) -> String {
     bench.query("ec2", &format!("Action={action}Instances{ids}")).await.1
 }
 
-async fn stop(bench: &Bench, id: &str) -> Found {
+/// Stops it, and waits until it is stopped.
+pub async fn stop(bench: &Bench, id: &str) -> Found {
     let text = ask(bench, "Stop", &[id]).await;
     accepted(&text)?;
     same(element(element(&text, "currentState"), "name"), "stopping")?;

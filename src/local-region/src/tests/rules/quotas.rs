@@ -1,6 +1,7 @@
 //! Proofs of the rules of quotas.
 
 use super::launch::{accepted, launch, refused};
+use super::power::{running, stop};
 use super::{Case, case, same};
 use crate::rules::{Rule, quotas as rules};
 use crate::testing::{Bench, element};
@@ -61,6 +62,14 @@ fn launches() -> Vec<Case> {
         case(&rules::ON_DEMAND, async |bench: Bench| {
             set(&bench, G, 48);
             refused(&launch(&bench, "&MinCount=1&MaxCount=2").await.1, "VcpuLimitExceeded")
+        }),
+        case(&rules::ON_DEMAND, async |bench: Bench| {
+            set(&bench, G, 48);
+            let id = running(&bench, "").await?;
+            stop(&bench, &id).await?;
+            accepted(&launch(&bench, "").await.1)?;
+            let start = format!("Action=StartInstances&InstanceId.1={id}");
+            refused(&bench.query("ec2", &start).await.1, "VcpuLimitExceeded")
         }),
         case(&rules::SPOT, async |bench: Bench| {
             set(&bench, G_SPOT, 48);
