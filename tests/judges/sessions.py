@@ -157,7 +157,8 @@ async def shell(client, ssm, target):
     await channel.until(lambda: b"size=33 77" in channel.output, "the terminal has the client's size")
     await refused(client, session, None, "a token opens once")
     # Quoted, so that the echo of the typed line is not taken for its output.
-    await channel.send(b"echo be''gun; sleep 1000; echo not-reached\r")
+    # Said by the command itself: an interrupt before it is there would get lost.
+    await channel.send(b"sh -c 'echo be\"\"gun; exec sleep 1000'\r")
     await channel.until(lambda: b"begun" in channel.output, "a command runs")
     begun = len(channel.output)
     await channel.send(b"\x03")
