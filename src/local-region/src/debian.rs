@@ -21,14 +21,8 @@ pub fn register(state: &mut State, config: &RegionConfig) {
         snapshot_id: ids::resource("snap"),
         root: config.base_image.clone(),
     };
-    let parameter = Parameter {
-        kind: "String".to_owned(),
-        value: image.id.clone(),
-        data_type: "aws:ec2:image".to_owned(),
-        version: 1,
-        modified: crate::api::epoch_secs(),
-        public: true,
-    };
+    let mut parameter = Parameter::new("String", "aws:ec2:image", &image.id, ACCOUNT);
+    parameter.public = true;
     state.ssm.insert(PARAMETER.to_owned(), parameter);
     state.ec2.images.insert(image.id.clone(), image);
 }

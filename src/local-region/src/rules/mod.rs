@@ -13,6 +13,7 @@ pub mod launch;
 pub mod managed_nodes;
 pub mod network;
 pub mod pagination;
+pub mod parameters;
 pub mod placement_groups;
 pub mod power;
 pub mod quotas;
@@ -92,6 +93,7 @@ pub static AREAS: &[(&str, &[&Rule], &[Gap])] = &[
     ("Tags and filters", tags::RULES, tags::GAPS),
     ("Requests of EC2", requests::RULES, requests::GAPS),
     ("Pages", pagination::RULES, pagination::GAPS),
+    ("Parameters", parameters::RULES, parameters::GAPS),
     ("Managed nodes", managed_nodes::RULES, managed_nodes::GAPS),
     ("Run Command", run_command::RULES, run_command::GAPS),
     ("Sessions", sessions::RULES, sessions::GAPS),

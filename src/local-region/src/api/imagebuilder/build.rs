@@ -8,6 +8,8 @@ use crate::state::{State, ec2::Image, ids, imagebuilder::ImageBuild, ssm::Parame
 use serde_json::{Value, json};
 use std::sync::Arc;
 
+/// Who writes the parameters of a distribution.
+const SERVICE: &str = "imagebuilder.amazonaws.com";
 /// Cut of `errorMessage` in the failure's context.
 const MAX_ERROR_CHARS: usize = 1024;
 
@@ -144,7 +146,7 @@ fn parent(state: &State, wanted: &str) -> Result<RootFs, String> {
             Some((_, path)) => path,
             None => name,
         };
-        let parameter = state.ssm.get(name);
+        let parameter = state.ssm.get(name).and_then(Parameter::latest);
         parameter
             .ok_or_else(|| {
                 format!("The SSM parameter '{name}' of the parent image does not exist.")
@@ -200,18 +202,16 @@ fn distribute(region: &Arc<Inner>, arn: &str, root: RootFs) {
     };
     for target in distribution["ssmParameterConfigurations"].as_array().into_iter().flatten() {
         let Some(parameter) = target["parameterName"].as_str() else { continue };
-        let version = state.ssm.get(parameter).map_or(1, |old| old.version + 1);
-        state.ssm.insert(
-            parameter.to_owned(),
-            Parameter {
-                kind: "String".to_owned(),
-                value: ami.id.clone(),
-                data_type: target["dataType"].as_str().unwrap_or("text").to_owned(),
-                version,
-                modified: crate::api::epoch_secs(),
-                public: false,
-            },
-        );
+        let data_type = target["dataType"].as_str().unwrap_or("text");
+        match state.ssm.get_mut(parameter) {
+            Some(known) => {
+                known.write(&ami.id, SERVICE);
+            }
+            None => {
+                let new = Parameter::new("String", data_type, &ami.id, SERVICE);
+                state.ssm.insert(parameter.to_owned(), new);
+            }
+        }
     }
     image.ami_id = Some(ami.id.clone());
     image.ended = Some(timestamp());

@@ -14,10 +14,6 @@ use serde_json::Value;
 /// Carries out an operation.
 pub fn perform(call: &Call<'_>, input: &Value) -> Answer {
     match call.operation {
-        "GetParameter" => parameters::get(call, input),
-        "GetParameters" => parameters::get_many(call, input),
-        "PutParameter" => parameters::put(call, input),
-        "DeleteParameter" => parameters::delete(call, input),
         "DescribeInstanceInformation" => nodes::describe(call, input),
         "SendCommand" => send::send(call, input),
         "CancelCommand" => commands::cancel(call, input),
@@ -28,7 +24,8 @@ pub fn perform(call: &Call<'_>, input: &Value) -> Answer {
         "ResumeSession" => sessions::resume(call, input),
         "TerminateSession" => sessions::terminate(call, input),
         "DescribeSessions" => sessions::describe(call, input),
-        other => Err(ApiError::unknown_operation("ssm", other)),
+        other => parameters::perform(call, input)
+            .unwrap_or_else(|| Err(ApiError::unknown_operation("ssm", other))),
     }
 }
 

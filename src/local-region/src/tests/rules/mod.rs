@@ -8,6 +8,7 @@ mod interfaces;
 pub(crate) mod launch;
 mod managed_nodes;
 mod pagination;
+mod parameters;
 mod placement_groups;
 mod power;
 mod quotas;
@@ -60,6 +61,7 @@ fn cases() -> Vec<Case> {
         placement_groups::cases(),
         capacity::cases(),
         reservations::cases(),
+        parameters::cases(),
         managed_nodes::cases(),
         run_command::cases(),
         sessions::cases(),
