@@ -17,7 +17,7 @@ use nixl_local_region::build::NspawnBuilder;
 use nixl_local_region::firewall::{Firewall, Inbound};
 use nixl_local_region::imds::LateDirectory;
 use nixl_local_region::layout::Layout;
-use nixl_local_region::machine::{NspawnMachines, exec, record::MachineRecord, sweep};
+use nixl_local_region::machine::{Hardware, NspawnMachines, exec, record::MachineRecord, sweep};
 use nixl_local_region::{base_image, cli::prerequisites};
 use tokio_util::sync::CancellationToken;
 
@@ -109,7 +109,7 @@ impl Ground {
         let late = LateDirectory::default();
         let fake = Arc::new(Fake::default());
         assert!(late.set(fake.clone()).is_ok());
-        let machines = NspawnMachines::new(&self.layout, late, 4577).unwrap();
+        let machines = NspawnMachines::new(&self.layout, late, 4577, Hardware::default()).unwrap();
         machines.serve_in_machines(axum::Router::new().fallback(async || "endpoint"));
         (machines, fake)
     }

@@ -60,7 +60,7 @@ impl Sandbox {
         folder: &Path,
         parent: &RootFs,
     ) -> io::Result<Self> {
-        let overlay = Overlay::prepare(folder, parent)?;
+        let overlay = Overlay::prepare(folder, parent, None)?;
         // A standard build's user data asks for the clean-up at the end.
         let tmp = overlay.upper().join("tmp");
         std::fs::create_dir_all(&tmp)?;

@@ -5,6 +5,8 @@ mod down;
 mod env;
 mod exec;
 mod logs;
+mod machine;
+mod machine_routes;
 pub mod port_owner;
 pub mod prerequisites;
 mod rules;
@@ -19,6 +21,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::layout::{DEFAULT_CACHE_DIR, DEFAULT_STATE_DIR, Layout};
+use crate::machine::Hardware;
 
 /// A pretend AWS region on this computer, with real machines.
 #[derive(Debug, Parser)]
@@ -73,6 +76,8 @@ enum Command {
         #[arg(short, long)]
         follow: bool,
     },
+    #[command(flatten)]
+    Machine(machine::Command),
     /// Stops the region and removes all it made; also after it was killed.
     Down {
         /// Removes the cached base image too.
@@ -104,6 +109,12 @@ struct Settings {
     /// Python venv with MLflow in it (default: `venv` in the cache folder).
     #[arg(long, env = "NIXL_REGION_VENV")]
     venv: Option<PathBuf>,
+    /// Gives each machine a disk of its own of this size, e.g. `8G`, for `fill-disk`.
+    #[arg(long, value_name = "SIZE", value_parser = machine::size)]
+    machine_disks: Option<u64>,
+    /// Gives each machine a clock of its own, for `machine-clock`.
+    #[arg(long)]
+    machine_clocks: bool,
     /// Appends every exchange to this file, one line of JSON each, without secrets.
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
@@ -121,6 +132,7 @@ impl Cli {
             Command::Exec { machine, argv } => exec::run(&layout, &machine, &argv),
             Command::Shell { machine } => exec::shell(&layout, &machine),
             Command::Logs { machine, follow } => logs::run(&layout, machine.as_deref(), follow),
+            Command::Machine(command) => machine::run(&layout, &command),
             Command::Down { purge } => down::run(&layout, purge.then_some(&cache_dir)),
             Command::Rules { output } => rules::run(output),
             Command::BaseImage => up::base_image(&cache_dir),
@@ -130,6 +142,10 @@ impl Cli {
 }
 
 impl Settings {
+    fn hardware(&self) -> Hardware {
+        Hardware { disk_bytes: self.machine_disks, clocks: self.machine_clocks }
+    }
+
     fn venv(&self, cache_dir: &std::path::Path) -> PathBuf {
         let venv = self.venv.clone().unwrap_or_else(|| cache_dir.join("venv"));
         // The region's process has another working folder than who typed this.

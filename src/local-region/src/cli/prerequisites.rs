@@ -22,6 +22,8 @@ pub trait Host {
     fn has_overlayfs(&self) -> bool;
     /// Whether `/` is a mount, which it is not in a plain chroot(2).
     fn root_is_mounted(&self) -> bool;
+    /// Whether files can be block devices.
+    fn has_loop_devices(&self) -> bool;
     /// Whether the file is there and executable.
     fn is_executable(&self, path: &Path) -> bool;
 }
@@ -70,6 +72,21 @@ pub fn missing(host: &dyn Host, venv: &Path) -> Vec<Missing> {
     missing
 }
 
+/// What is missing for machines with disks of their own.
+pub fn missing_for_disks(host: &dyn Host) -> Vec<Missing> {
+    let mut missing = Vec::new();
+    let mut add = |what: &str, fix: &str| {
+        missing.push(Missing { what: what.into(), fix: format!("{fix}, or no --machine-disks") });
+    };
+    if !host.has_program("mkfs.ext4") {
+        add("mkfs.ext4", "apt-get install e2fsprogs");
+    }
+    if !host.has_loop_devices() {
+        add("loop devices (/dev/loop-control)", "modprobe loop");
+    }
+    missing
+}
+
 /// One line each.
 pub fn table(missing: &[Missing]) -> String {
     missing
@@ -106,6 +123,10 @@ impl Host for ThisHost {
         mounts.lines().any(|mount| mount.split(' ').nth(4) == Some("/"))
     }
 
+    fn has_loop_devices(&self) -> bool {
+        Path::new("/dev/loop-control").exists()
+    }
+
     fn is_executable(&self, path: &Path) -> bool {
         use std::os::unix::fs::PermissionsExt;
         path.metadata().is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
@@ -130,6 +151,9 @@ mod tests {
         fn has_overlayfs(&self) -> bool {
             true
         }
+        fn has_loop_devices(&self) -> bool {
+            false
+        }
         fn is_executable(&self, _: &Path) -> bool {
             false
         }
@@ -148,5 +172,8 @@ mod tests {
             assert!(text.contains(part), "{part} in {text}");
         }
         assert!(!text.contains("iproute2") && !text.contains("overlay"));
+        assert!(!text.contains("loop"));
+        let disks = table(&missing_for_disks(&Bare));
+        assert!(disks.contains("mkfs.ext4") && disks.contains("modprobe loop"), "{disks}");
     }
 }

@@ -7,14 +7,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
-use axum::extract::State;
-use axum::{Json, Router};
-use http::{HeaderMap, StatusCode};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::Settings;
-use super::client::{MACHINES, MachineRow, TOKEN};
 use super::state::Credentials;
+use super::{Settings, machine_routes};
 use crate::backend::Directory;
 use crate::base_image;
 use crate::build::NspawnBuilder;
@@ -56,7 +52,8 @@ async fn serve(layout: &Layout, cache_dir: &Path, settings: &Settings) -> anyhow
     let credentials = Credentials::generate(settings.port, &settings.region);
 
     let directory = LateDirectory::default();
-    let machines = NspawnMachines::new(layout, Arc::clone(&directory), settings.port)?;
+    let machines =
+        NspawnMachines::new(layout, Arc::clone(&directory), settings.port, settings.hardware())?;
     let builder = NspawnBuilder::new(layout);
     let store = Store {
         endpoint_url: credentials.endpoint_url.clone(),
@@ -85,11 +82,10 @@ async fn serve(layout: &Layout, cache_dir: &Path, settings: &Settings) -> anyhow
     // Set once, here.
     let _ = directory.set(Arc::clone(&as_directory));
     let sessions = crate::session::serve::router(region.sessions(), layout);
-    let router = region
-        .service()
-        .merge(sessions)
-        .merge(mlflow::router(Arc::clone(&directory)))
-        .merge(control(&credentials.control_token, Arc::clone(&machines), as_directory));
+    let router =
+        region.service().merge(sessions).merge(mlflow::router(Arc::clone(&directory))).merge(
+            machine_routes::router(&credentials.control_token, Arc::clone(&machines), as_directory),
+        );
     machines.serve_in_machines(router.clone());
 
     credentials.write(layout)?;
@@ -107,45 +103,4 @@ async fn serve(layout: &Layout, cache_dir: &Path, settings: &Settings) -> anyhow
     region.shutdown().await;
     tokio::join!(machines.shutdown(), tracking.shutdown());
     Ok(())
-}
-
-#[derive(Clone)]
-struct Control {
-    token: Arc<str>,
-    machines: Arc<NspawnMachines>,
-    directory: Arc<dyn Directory>,
-}
-
-/// What `status` and `exec` ask.
-fn control(token: &str, machines: Arc<NspawnMachines>, directory: Arc<dyn Directory>) -> Router {
-    Router::new().route(MACHINES, axum::routing::get(list)).with_state(Control {
-        token: token.into(),
-        machines,
-        directory,
-    })
-}
-
-async fn list(
-    State(control): State<Control>,
-    headers: HeaderMap,
-) -> Result<Json<Vec<MachineRow>>, StatusCode> {
-    let token = headers.get(TOKEN).map(|value| value.as_bytes());
-    if token != Some(control.token.as_bytes()) {
-        return Err(StatusCode::FORBIDDEN);
-    }
-    let row = |(instance_id, state): (String, &'static str)| {
-        let view = control.directory.instance(&instance_id);
-        let tag = |view: &crate::backend::InstanceView| {
-            view.tags.iter().find(|(key, _)| key == "Name").map(|(_, value)| value.clone())
-        };
-        MachineRow {
-            name: view.as_ref().and_then(tag),
-            state: state.to_owned(),
-            private_ip: view.as_ref().map(|view| view.private_ip),
-            public_ip: view.as_ref().and_then(|view| view.public_ip),
-            instance_type: view.map(|view| view.instance_type),
-            instance_id,
-        }
-    };
-    Ok(Json(control.machines.states().into_iter().map(row).collect()))
 }

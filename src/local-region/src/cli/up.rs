@@ -36,6 +36,9 @@ pub(super) fn run(
     }
     let venv = settings.venv(cache_dir);
     let mut missing = prerequisites::missing(&prerequisites::ThisHost, &venv);
+    if settings.machine_disks.is_some() {
+        missing.extend(prerequisites::missing_for_disks(&prerequisites::ThisHost));
+    }
     if let Some(why) = port_owner::taken(settings.port) {
         missing.push(prerequisites::Missing {
             what: why,
@@ -90,6 +93,12 @@ fn start(
         .args(["serve", "--port", &settings.port.to_string(), "--region", &settings.region])
         .arg("--venv")
         .arg(venv);
+    if let Some(bytes) = settings.machine_disks {
+        command.args(["--machine-disks", &bytes.to_string()]);
+    }
+    if settings.machine_clocks {
+        command.arg("--machine-clocks");
+    }
     if let Some(record) = &settings.record {
         // The region has another working folder than who typed this.
         command.arg("--record").arg(std::path::absolute(record)?);

@@ -3,9 +3,14 @@
 
 mod agent;
 pub mod cgroup;
+mod clock;
+mod commands;
 mod console;
+mod disk;
 mod doors;
 pub mod exec;
+mod given;
+mod hardware;
 pub(crate) mod nspawn;
 mod power;
 pub mod record;
@@ -24,6 +29,8 @@ use crate::firewall::Firewall;
 use crate::imds::LateDirectory;
 use crate::layout::Layout;
 use crate::net::{Links, Network};
+pub use commands::DiskSpace;
+pub use hardware::Hardware;
 use supervise::Machine;
 
 /// How long an orderly power-off may take when the disk goes anyway.
@@ -37,6 +44,7 @@ pub struct NspawnMachines {
     network: Network,
     directory: LateDirectory,
     port: u16,
+    hardware: Hardware,
     endpoint: OnceLock<Router>,
     running: Mutex<HashMap<String, Arc<Machine>>>,
 }
@@ -47,6 +55,7 @@ impl NspawnMachines {
         layout: &Layout,
         directory: LateDirectory,
         port: u16,
+        hardware: Hardware,
     ) -> Result<Arc<Self>, BackendError> {
         let network = Network::create(layout).map_err(|error| BackendError {
             what: "make the region's network".into(),
@@ -57,6 +66,7 @@ impl NspawnMachines {
             network,
             directory,
             port,
+            hardware,
             endpoint: OnceLock::new(),
             running: Mutex::default(),
         }))
@@ -112,21 +122,6 @@ impl NspawnMachines {
             why: "no such machine".into(),
         })
     }
-
-    /// Takes a machine's power away: no shutdown. It boots again after
-    /// `off_for`, or when [`power_on`](Self::power_on) is called.
-    pub async fn power_cut(
-        &self,
-        instance_id: &str,
-        off_for: Option<Duration>,
-    ) -> Result<(), BackendError> {
-        self.known("cut the power of", instance_id)?.power_cut(off_for).await
-    }
-
-    /// Gives a machine its power back.
-    pub fn power_on(&self, instance_id: &str) -> Result<(), BackendError> {
-        self.known("power on", instance_id)?.power_on()
-    }
 }
 
 #[async_trait::async_trait]
@@ -140,6 +135,7 @@ impl Machines for NspawnMachines {
             self.network.clone(),
             Arc::clone(&self.directory),
             self.port,
+            self.hardware,
         );
         let stopped = {
             let mut table = self.table();

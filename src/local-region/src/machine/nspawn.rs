@@ -10,20 +10,34 @@ use tokio::process::Command;
 
 use crate::backend::RootFs;
 
-/// Mounts the overlay (`$1` options, `$2` target), then becomes the rest.
-const MOUNT_THEN: &str = r#"mount -t overlay nixl-region -o "$1" "$2" && shift 2 && exec "$@""#;
+/// Mounts the disk, if there is one (`$1` its file or nothing, `$2` where), and
+/// the overlay (`$3` options, `$4` target), then becomes the rest.
+const MOUNT_THEN: &str = r#"
+if [ -n "$1" ]; then mount -o loop,discard "$1" "$2" && mkdir -p "$2/upper" "$2/work"; fi &&
+mount -t overlay nixl-region -o "$3" "$4" && shift 4 && exec "$@""#;
 
-/// A root filesystem that can be written to: layers below, our folder on top.
+/// Where a disk is mounted, in the machine's folder and seen by its nspawn alone.
+const DISK: &str = "disk";
+
+/// A root filesystem that can be written to: layers below, our folder or disk on top.
 pub(crate) struct Overlay {
     folder: PathBuf,
+    /// File of the disk; without, the folder itself is written to.
+    disk: Option<PathBuf>,
     options: String,
 }
 
 impl Overlay {
-    /// Prepares `upper`, `work` and `root` in a folder.
-    pub(crate) fn prepare(folder: &Path, lower: &RootFs) -> io::Result<Self> {
-        for name in ["upper", "work", "root"] {
-            std::fs::create_dir_all(folder.join(name))?;
+    /// Prepares `root`, and `upper` and `work` or where the disk with them
+    /// will be, in a folder.
+    pub(crate) fn prepare(
+        folder: &Path,
+        lower: &RootFs,
+        disk: Option<PathBuf>,
+    ) -> io::Result<Self> {
+        let top = if disk.is_some() { folder.join(DISK) } else { folder.to_owned() };
+        for path in [folder.join("root"), top.join("upper"), top.join("work")] {
+            std::fs::create_dir_all(path)?;
         }
         if lower.layers.is_empty() {
             return Err(io::Error::other("the image has no layers"));
@@ -38,13 +52,13 @@ impl Overlay {
             lower.layers.iter().map(|l| l.display().to_string()).collect::<Vec<_>>().join(":");
         let options = format!(
             "lowerdir={lowerdir},upperdir={},workdir={}",
-            folder.join("upper").display(),
-            folder.join("work").display()
+            top.join("upper").display(),
+            top.join("work").display()
         );
-        Ok(Self { folder: folder.to_owned(), options })
+        Ok(Self { folder: folder.to_owned(), disk, options })
     }
 
-    /// What was changed.
+    /// What was changed, unless it is on a disk.
     pub(crate) fn upper(&self) -> PathBuf {
         self.folder.join("upper")
     }
@@ -58,7 +72,10 @@ impl Overlay {
     pub(crate) fn nspawn(&self, machine: &str, doors: Vec<File>) -> Command {
         let mut command = Command::new("unshare");
         command
-            .args(["-m", "--propagation", "private", "sh", "-c", MOUNT_THEN, "sh", &self.options])
+            .args(["-m", "--propagation", "private", "sh", "-c", MOUNT_THEN, "sh"])
+            .arg(self.disk.as_deref().unwrap_or(Path::new("")))
+            .arg(self.folder.join(DISK))
+            .arg(&self.options)
             .arg(self.root())
             .args(["systemd-nspawn", "--quiet", "--register=no", "--keep-unit"])
             .args(["--link-journal=no", "--timezone=off"])

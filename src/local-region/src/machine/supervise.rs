@@ -14,15 +14,19 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::cgroup::Cgroup;
+use super::clock::MachineClock;
 use super::console::Console;
+use super::disk;
 use super::doors::Doors;
+use super::given::Given;
+use super::hardware::Hardware;
 use super::nspawn::Overlay;
 use super::record::{MachineRecord, leader};
 use crate::backend::{BackendError, MachineSpec, Platform};
 use crate::imds::{self, LateDirectory};
 use crate::layout::Layout;
 use crate::net::Network;
-use crate::process::{ProcessRef, write_atomic};
+use crate::process::ProcessRef;
 
 /// nspawn's exit status when the machine asked for a reboot.
 const REBOOT: i32 = 133;
@@ -60,6 +64,7 @@ pub(super) struct Machine {
     pub(super) network: Network,
     directory: LateDirectory,
     port: u16,
+    pub(super) hardware: Hardware,
     pub(super) cgroup: Cgroup,
     console: Console,
     pub(super) doors: Doors,
@@ -78,6 +83,7 @@ impl Machine {
         network: Network,
         directory: LateDirectory,
         port: u16,
+        hardware: Hardware,
     ) -> Arc<Self> {
         let id = &spec.instance_id;
         Arc::new(Self {
@@ -93,6 +99,7 @@ impl Machine {
             network,
             directory,
             port,
+            hardware,
         })
     }
 
@@ -141,30 +148,32 @@ impl Machine {
     }
 
     fn prepare(&self) -> Result<Overlay, String> {
-        let folder = self.layout.machine_dir(self.id());
-        let overlay = Overlay::prepare(&folder, &self.spec.root).map_err(|e| e.to_string())?;
-        self.write_identity(&overlay).map_err(|e| format!("write its disk: {e}"))?;
+        let folder = self.folder();
+        let given = Given::of(&folder);
+        given
+            .write(&self.endpoint_url(), self.clock().as_ref())
+            .map_err(|e| format!("write what it is given: {e}"))?;
+        let mut root = self.spec.root.clone();
+        root.layers.insert(0, given.layer());
+        let disk = self.hardware.disk_bytes.map(|bytes| (disk::image(&folder), bytes));
+        if let Some((image, bytes)) = &disk {
+            disk::ensure(image, *bytes).map_err(|e| format!("make its disk: {e}"))?;
+        }
+        let overlay = Overlay::prepare(&folder, &root, disk.map(|(image, _)| image))
+            .map_err(|e| e.to_string())?;
         self.network
             .attach(self.id(), self.spec.private_ip, &self.spec.mac)
             .map_err(|e| e.to_string())?;
         Ok(overlay)
     }
 
-    /// What the region gives a machine: where the endpoint is (for units), and,
-    /// beside its disk, the identity by which cloud-init knows that this is EC2
-    /// and asks for IMDSv2 tokens: `/sys/hypervisor/uuid`, as on a Xen instance.
-    fn write_identity(&self, overlay: &Overlay) -> io::Result<()> {
-        let drop_in = overlay.upper().join("etc/systemd/system.conf.d");
-        std::fs::create_dir_all(&drop_in)?;
-        let text =
-            format!("[Manager]\nDefaultEnvironment=\"AWS_ENDPOINT_URL={}\"\n", self.endpoint_url());
-        write_atomic(&drop_in.join("50-nixl-region.conf"), text.as_bytes(), 0o644)?;
-        let uuid = uuid::Uuid::new_v4().to_string();
-        write_atomic(&self.hypervisor_uuid(), format!("ec2{}\n", &uuid[3..]).as_bytes(), 0o444)
+    fn folder(&self) -> PathBuf {
+        self.layout.machine_dir(self.id())
     }
 
-    fn hypervisor_uuid(&self) -> PathBuf {
-        self.layout.machine_dir(self.id()).join("hypervisor-uuid")
+    /// Its own clock, if it has one.
+    pub(super) fn clock(&self) -> Option<MachineClock> {
+        self.hardware.clocks.then(|| MachineClock::of(&self.folder()))
     }
 
     fn boot(self: &Arc<Self>, overlay: &Overlay, boot: u64) -> io::Result<Child> {
@@ -177,7 +186,8 @@ impl Machine {
             .arg("--resolv-conf=off")
             .arg(format!("--hostname={}", self.spec.host_name))
             .arg(format!("--network-namespace-path=/run/netns/{name}"))
-            .arg(format!("--bind-ro={}:/sys/hypervisor/uuid", self.hypervisor_uuid().display()))
+            .arg(Given::of(&self.folder()).bind())
+            .args(self.clock().map(|clock| clock.bind()))
             // `/sys` as with a private network; with a namespace given by path
             // nspawn forgets that, and `/sys/hypervisor` could not be made.
             .env("SYSTEMD_NSPAWN_API_VFS_WRITABLE", "network")
