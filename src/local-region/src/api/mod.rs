@@ -14,6 +14,7 @@ pub mod imagebuilder;
 pub mod params;
 pub mod policy;
 pub mod policy_document;
+pub mod pricing;
 pub mod protocol;
 pub mod sagemaker;
 pub mod scheduler;

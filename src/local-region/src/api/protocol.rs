@@ -3,7 +3,7 @@
 //! REST JSON.
 
 use super::{Answer, ApiError, Call, params::Params, xml};
-use super::{ec2, iam, imagebuilder, sagemaker, scheduler, service_quotas, ssm, sts};
+use super::{ec2, iam, imagebuilder, pricing, sagemaker, scheduler, service_quotas, ssm, sts};
 use crate::server::Inner;
 use crate::sigv4::SignedRequest;
 use http::{HeaderMap, Method, Response, StatusCode};
@@ -90,6 +90,12 @@ static SERVICE_QUOTAS: Service = Service {
     wire: Wire::Json { target: "ServiceQuotasV20190624", perform: service_quotas::perform },
 };
 
+static PRICING: Service = Service {
+    name: "pricing",
+    message: "Message",
+    wire: Wire::Json { target: "AWSPriceListService", perform: pricing::perform },
+};
+
 static SCHEDULER: Service = Service {
     name: "scheduler",
     message: "Message",
@@ -101,8 +107,8 @@ static SCHEDULER: Service = Service {
 };
 
 /// Of those that take a path, the first has it.
-static SERVICES: [&Service; 8] =
-    [&EC2, &IAM, &STS, &SSM, &SAGEMAKER, &SCHEDULER, &IMAGE_BUILDER, &SERVICE_QUOTAS];
+static SERVICES: [&Service; 9] =
+    [&EC2, &IAM, &STS, &SSM, &SAGEMAKER, &SCHEDULER, &IMAGE_BUILDER, &SERVICE_QUOTAS, &PRICING];
 
 impl Service {
     /// From the credential scope.

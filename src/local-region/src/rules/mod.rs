@@ -16,6 +16,7 @@ pub mod pagination;
 pub mod parameters;
 pub mod placement_groups;
 pub mod power;
+pub mod pricing;
 pub mod quotas;
 pub mod requests;
 pub mod reservations;
@@ -99,6 +100,7 @@ pub static AREAS: &[(&str, &[&Rule], &[Gap])] = &[
     ("Sessions", sessions::RULES, sessions::GAPS),
     ("Identities and access", iam::RULES, iam::GAPS),
     ("Assumed roles", sts::RULES, sts::GAPS),
+    ("Prices", pricing::RULES, pricing::GAPS),
     ("Schedules", scheduler::RULES, scheduler::GAPS),
 ];
 

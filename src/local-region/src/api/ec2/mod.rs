@@ -28,8 +28,9 @@ mod terminate;
 mod types;
 mod volumes;
 
+pub(crate) use catalogue::InstanceType;
 #[cfg(test)]
-pub(crate) use {catalogue::InstanceType, parameters::operations};
+pub(crate) use parameters::operations;
 
 use super::{Answer, ApiError, Call, params::Params};
 use crate::rules::{Rule, Rules, requests};

@@ -11,6 +11,7 @@ mod pagination;
 mod parameters;
 mod placement_groups;
 mod power;
+mod pricing;
 mod quotas;
 mod requests;
 mod reservations;
@@ -71,6 +72,7 @@ fn cases() -> Vec<Case> {
         requests::cases(),
         quotas::cases(),
         scheduler::cases(),
+        pricing::cases(),
         iam::cases(),
         sts::cases(),
     ]

@@ -1,0 +1,131 @@
+//! What is sold: instances of the catalogue that have a price
+//! (`data/prices.json`, written by `scripts/prices.py`).
+
+use crate::api::ec2::InstanceType;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+/// AWS's code of On-Demand terms.
+const TERM: &str = "JRTCKXETXF";
+/// AWS's code of their price for an hour.
+const RATE: &str = "6YS6EN2CT7";
+const FAMILY: &str = "Compute Instance";
+
+#[derive(Deserialize)]
+struct Prices {
+    /// When AWS was asked.
+    time: String,
+    usd_per_hour: BTreeMap<String, f64>,
+}
+
+static PRICES: LazyLock<Prices> = LazyLock::new(|| {
+    let text = include_str!("../../data/prices.json");
+    serde_json::from_str(text).expect("the checked-in file is parsed by a test")
+});
+
+/// Everything that is sold, by type.
+pub static PRODUCTS: LazyLock<Vec<Product>> = LazyLock::new(|| {
+    let types = InstanceType::all().iter();
+    types.filter_map(|t| Some(Product::new(t, *PRICES.usd_per_hour.get(&t.name)?))).collect()
+});
+
+/// Instances of a type: On-Demand, Linux, shared tenancy.
+pub struct Product {
+    sku: String,
+    attributes: BTreeMap<&'static str, String>,
+    usd_per_hour: f64,
+}
+
+impl Product {
+    fn new(t: &InstanceType, usd_per_hour: f64) -> Self {
+        let own = [
+            ("instanceType", t.name.clone()),
+            ("vcpu", t.vcpus.to_string()),
+            ("memory", format!("{} GiB", t.memory_mib as f64 / 1024.0)),
+            ("networkPerformance", t.network.clone()),
+            ("currentGeneration", if t.current { "Yes" } else { "No" }.to_owned()),
+            ("usagetype", format!("BoxUsage:{}", t.name)),
+        ];
+        let common = [
+            ("servicecode", super::SERVICE),
+            ("servicename", "Amazon Elastic Compute Cloud"),
+            ("regionCode", "us-east-1"),
+            ("location", "US East (N. Virginia)"),
+            ("locationType", "AWS Region"),
+            ("operatingSystem", "Linux"),
+            ("preInstalledSw", "NA"),
+            ("licenseModel", "No License required"),
+            ("tenancy", "Shared"),
+            ("capacitystatus", "Used"),
+            ("marketoption", "OnDemand"),
+            ("operation", "RunInstances"),
+        ];
+        let gpus: u32 = t.gpus.iter().map(|(_, _, count, _)| count).sum();
+        let mut attributes: BTreeMap<&str, String> = own.into_iter().collect();
+        attributes.extend(common.map(|(name, value)| (name, value.to_owned())));
+        if gpus > 0 {
+            attributes.insert("gpu", gpus.to_string());
+        }
+        Self { sku: sku(&t.name), attributes, usd_per_hour }
+    }
+
+    /// What filters ask for: the attributes, and what stands beside them.
+    pub fn fields(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let attributes = self.attributes.iter().map(|(name, value)| (*name, value.as_str()));
+        attributes.chain([("productFamily", FAMILY), ("termType", "OnDemand")])
+    }
+
+    /// The product as one entry of a price list.
+    pub fn price_list(&self) -> Value {
+        let Self { sku, attributes, usd_per_hour } = self;
+        let term = format!("{sku}.{TERM}");
+        let rate = format!("{term}.{RATE}");
+        let name = &attributes["instanceType"];
+        let dimension = json!({
+            "rateCode": rate,
+            "unit": "Hrs",
+            "beginRange": "0",
+            "endRange": "Inf",
+            "appliesTo": [],
+            "description": format!("${usd_per_hour} per On Demand Linux {name} Instance Hour"),
+            "pricePerUnit": {"USD": format!("{usd_per_hour:.10}")},
+        });
+        json!({
+            "serviceCode": super::SERVICE,
+            "product": {"sku": sku, "productFamily": FAMILY, "attributes": attributes},
+            "terms": {"OnDemand": {&term: {
+                "sku": sku,
+                "offerTermCode": TERM,
+                "effectiveDate": PRICES.time,
+                "termAttributes": {},
+                "priceDimensions": {&rate: dimension},
+            }}},
+            "publicationDate": PRICES.time,
+            "version": PRICES.time.chars().filter(char::is_ascii_digit).collect::<String>(),
+        })
+    }
+}
+
+/// 16 letters and digits, always the same for a type.
+fn sku(name: &str) -> String {
+    const LETTERS: &[u8; 32] = b"ABCDEFGHJKMNPQRSTUVWXYZ234567892";
+    let digest = Sha256::digest(name.as_bytes());
+    digest.iter().take(16).map(|byte| char::from(LETTERS[usize::from(byte % 32)])).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prices_are_of_known_types_and_positive() {
+        assert_eq!(PRODUCTS.len(), PRICES.usd_per_hour.len());
+        assert!(PRICES.usd_per_hour.values().all(|usd| *usd > 0.0));
+        assert!(PRICES.time.parse::<jiff::Timestamp>().is_ok());
+        let skus: std::collections::BTreeSet<_> = PRODUCTS.iter().map(|p| &p.sku).collect();
+        assert_eq!(skus.len(), PRODUCTS.len());
+    }
+}
