@@ -35,6 +35,12 @@ impl Clock {
         self.0.send_modify(|ahead| *ahead = ahead.saturating_add(by));
     }
 
+    /// Sleeps until the clock has moved on so far.
+    pub async fn sleep(&self, duration: SignedDuration) {
+        let now = self.now();
+        self.sleep_until(now.checked_add(duration).unwrap_or(now)).await;
+    }
+
     /// Sleeps until the clock shows a time.
     pub async fn sleep_until(&self, time: Timestamp) {
         let mut moved = self.0.subscribe();

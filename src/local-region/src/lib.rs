@@ -13,6 +13,7 @@ mod control;
 mod debian;
 mod directory;
 mod exchange;
+pub mod faults;
 pub mod firewall;
 pub mod imds;
 pub mod layout;
@@ -28,8 +29,11 @@ mod s3;
 mod schedules;
 pub mod server;
 pub mod session;
+pub mod settings;
 pub mod sigv4;
 pub mod state;
+pub mod throttle;
+mod typo;
 pub mod windows;
 
 #[cfg(test)]

@@ -2,12 +2,13 @@
 //! State follows what really happened.
 
 use crate::backend::{MachineSpec, RootFs};
+use crate::faults::arrival::DeadOnArrival;
 use crate::rules::power as rules;
 use crate::server::Inner;
 use crate::state::capacity::Market;
 use crate::state::ec2::{Instance, InstanceState};
 use crate::state::power::Cause;
-use crate::windows::TERMINATED_VISIBLE;
+use crate::windows::{DEAD_ON_ARRIVAL, TERMINATED_VISIBLE};
 use std::sync::Arc;
 
 /// Starts the machine of an instance that is `pending`.
@@ -22,12 +23,19 @@ pub fn start(region: &Arc<Inner>, instance: &Instance) {
         mac: instance.interfaces.first().map(|first| first.mac.clone()).unwrap_or_default(),
     };
     let gate = instance.gate.clone().try_lock_owned();
+    let arrives = !instance.has_run;
+    let dies = arrives
+        .then(|| region.faults.at_arrival(&instance.instance_type, &instance.zone))
+        .flatten();
     let runtime = region.runtime.clone();
     runtime.spawn(async move {
         // The gate is free before a start; holding it from here makes an early
         // terminate wait until there is something to end.
         let _gate = gate;
         let id = spec.instance_id.clone();
+        if let Some(arrival) = dies {
+            return die_on_arrival(&region, &id, &arrival).await;
+        }
         // The bridge knows the machine before it is there, and its address's last owner no more.
         let started = match region.firewall.follow(&region).await {
             Ok(()) => region.config.machines.start(spec).await,
@@ -91,6 +99,19 @@ pub fn stop(region: &Arc<Inner>, instance_id: &str, orderly: bool) {
     });
 }
 
+/// What EC2 does when it finds out too late that it cannot run an instance.
+async fn die_on_arrival(region: &Arc<Inner>, id: &str, arrival: &DeadOnArrival) {
+    let window = region.windows.of(&DEAD_ON_ARRIVAL);
+    region.clock.sleep(window).await;
+    if let Some(instance) = region.state().ec2.instances.get_mut(id) {
+        instance.state = InstanceState::ShuttingDown;
+        instance.reason = Some((arrival.reason.clone(), arrival.told()));
+        instance.transition = arrival.reason.clone();
+    }
+    region.clock.sleep(window).await;
+    ended(region, id);
+}
+
 /// Ends the machine of an instance that is `shutting-down`.
 pub fn terminate(region: &Arc<Inner>, instance_id: &str) {
     let region = region.clone();
@@ -131,8 +152,7 @@ fn ended(region: &Arc<Inner>, id: &str) {
             tracing::error!(%error, "the bridge still knows a machine that is gone");
         }
         let visible = region.windows.of(&TERMINATED_VISIBLE);
-        let now = region.clock.now();
-        region.clock.sleep_until(now.checked_add(visible).unwrap_or(now)).await;
+        region.clock.sleep(visible).await;
         let mut state = region.state();
         let root = state.ec2.instances.remove(&id).map(|instance| instance.root);
         state.ec2.tags.remove(&id);

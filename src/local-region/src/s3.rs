@@ -9,6 +9,8 @@ mod buckets;
 
 use crate::api::denial::Denial;
 use crate::api::policy::{self, Asked};
+use crate::exchange::AtGate;
+use crate::faults::{Fired, spec::Effect};
 use crate::server::{Inner, secret_of_key};
 use crate::sigv4::SignatureError;
 use axum::body::Body;
@@ -18,7 +20,7 @@ use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::{S3Auth, SecretKey};
 use s3s::path::S3Path;
 use s3s::service::{S3Service, S3ServiceBuilder};
-use s3s::{S3Result, s3_error};
+use s3s::{S3Error, S3ErrorCode, S3Result, s3_error};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock, Weak};
 
@@ -133,11 +135,35 @@ impl S3Access for Gate {
         if let S3Path::Object { key, .. } = cx.s3_path() {
             check_key(key)?;
         }
-        let action = format!("s3:{}", action(cx.s3_op().name()));
+        let operation = cx.s3_op().name().to_owned();
+        let arn = caller.arn(&region.config.account_id);
+        let fired = region.faults.at_call("s3", &operation, &arn);
+        if let Some(gate) = cx.extensions_mut().get::<AtGate>() {
+            gate.pass(&operation, &arn, fired.clone());
+        }
+        refuse(fired.as_ref())?;
+        let action = format!("s3:{}", action(&operation));
         policy::authorize(&region, &caller, &Asked::new(&action, &resource)).map_err(|denial| {
             let quoted = Denial { resource: format!("\"{resource}\""), ..denial };
             s3_error!(AccessDenied, "{quoted}")
         })
+    }
+}
+
+/// What a fault answers instead of the operation; where it closes the
+/// connection first, what it answers is never seen.
+fn refuse(fired: Option<&Fired>) -> S3Result<()> {
+    match fired.map(|fired| &fired.effect) {
+        Some(Effect::Error { code, message, status }) => {
+            let mut error = S3Error::with_message(
+                S3ErrorCode::from_bytes(code.as_bytes()).unwrap_or(S3ErrorCode::InternalError),
+                message.clone(),
+            );
+            error.set_status_code(*status);
+            Err(error)
+        }
+        Some(Effect::DropBefore) => Err(s3_error!(InternalError)),
+        _ => Ok(()),
     }
 }
 

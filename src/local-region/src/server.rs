@@ -6,11 +6,13 @@
 use crate::api::Caller;
 use crate::backend::{Builder, Machines, RootFs, TrackingServers};
 use crate::clock::Clock;
+use crate::faults::Faults;
 use crate::recorder::Recorder;
 use crate::rules::Rules;
 use crate::session::grants::Grants;
 use crate::sigv4::{Authorization, SignatureError};
 use crate::state::State;
+use crate::throttle::Throttle;
 use crate::windows::Windows;
 use crate::{control, debian, exchange, s3};
 use axum::Router;
@@ -64,6 +66,10 @@ pub struct Inner {
     /// The region's clock.
     pub clock: Clock,
     pub(crate) firewall: crate::firewall::Keeper,
+    /// Faults that are set.
+    pub faults: Faults,
+    /// Buckets of request throttling.
+    pub throttle: Throttle,
     pub(crate) recorder: Option<Recorder>,
     state: Mutex<State>,
     pub(crate) s3: s3::Objects,
@@ -128,6 +134,8 @@ impl Region {
                     windows: Windows::default(),
                     clock: Clock::default(),
                     firewall: Default::default(),
+                    faults: Faults::default(),
+                    throttle: Throttle::default(),
                     recorder,
                     state: Mutex::new(state),
                     s3: objects,
@@ -139,11 +147,7 @@ impl Region {
 
     /// The HTTP service, to be served on any number of listeners.
     pub fn service(&self) -> Router {
-        Router::new()
-            .route("/_region/status", axum::routing::get(control::status))
-            .route("/_region/calls", axum::routing::get(control::calls))
-            .fallback(exchange::serve)
-            .with_state(self.inner.clone())
+        control::router(&self.inner).fallback(exchange::serve).with_state(self.inner.clone())
     }
 
     /// The rules in force.

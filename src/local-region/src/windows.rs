@@ -71,6 +71,13 @@ pub static INVOCATION_UNSEEN: Window = Window {
     default: SignedDuration::from_millis(300),
 };
 
+/// Long enough that a poller sees the instance on its way.
+pub static DEAD_ON_ARRIVAL: Window = Window {
+    name: "ec2.dead_on_arrival",
+    says: "An instance that a fault kills on arrival is pending this long, and as long shutting-down.",
+    default: SignedDuration::from_secs(1),
+};
+
 /// All windows.
 pub static ALL: &[&Window] = &[
     &PLACEMENT_GROUP_PENDING,
@@ -80,6 +87,7 @@ pub static ALL: &[&Window] = &[
     &AGENT_REGISTRATION,
     &AGENT_SLEEP,
     &INVOCATION_UNSEEN,
+    &DEAD_ON_ARRIVAL,
 ];
 
 /// Lengths that were set; clones share them.

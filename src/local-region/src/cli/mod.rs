@@ -1,9 +1,11 @@
 //! The command line.
 
+mod calls;
 mod client;
 mod down;
 mod env;
 mod exec;
+mod fault;
 mod logs;
 mod machine;
 mod machine_routes;
@@ -11,6 +13,7 @@ pub mod port_owner;
 pub mod prerequisites;
 mod rules;
 mod serve;
+mod set;
 mod state;
 mod status;
 mod up;
@@ -78,6 +81,20 @@ enum Command {
     },
     #[command(flatten)]
     Machine(machine::Command),
+    /// Makes calls fail, come late or lose their answer, and instances die on arrival.
+    #[command(subcommand)]
+    Fault(fault::Command),
+    /// Sets windows of eventual consistency, capacity, clock, rules and throttling.
+    #[command(subcommand)]
+    Set(crate::settings::Setting),
+    /// Shows what can be set, as it is.
+    Get {
+        /// `table` or `json`.
+        #[arg(long, default_value = "table")]
+        output: status::Output,
+    },
+    /// Shows the calls: who, what, outcome, latency, and which waited for which.
+    Calls(calls::Options),
     /// Stops the region and removes all it made; also after it was killed.
     Down {
         /// Removes the cached base image too.
@@ -133,6 +150,10 @@ impl Cli {
             Command::Shell { machine } => exec::shell(&layout, &machine),
             Command::Logs { machine, follow } => logs::run(&layout, machine.as_deref(), follow),
             Command::Machine(command) => machine::run(&layout, &command),
+            Command::Fault(command) => fault::run(&layout, command),
+            Command::Set(setting) => set::set(&layout, &setting),
+            Command::Get { output } => set::get(&layout, output),
+            Command::Calls(options) => calls::run(&layout, options),
             Command::Down { purge } => down::run(&layout, purge.then_some(&cache_dir)),
             Command::Rules { output } => rules::run(output),
             Command::BaseImage => up::base_image(&cache_dir),
@@ -152,3 +173,6 @@ impl Settings {
         std::path::absolute(&venv).unwrap_or(venv)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{client, state};
 use crate::layout::Layout;
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Output {
     Table,
     Json,

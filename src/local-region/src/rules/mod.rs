@@ -26,6 +26,7 @@ pub mod security_groups;
 pub mod sessions;
 pub mod sts;
 pub mod tags;
+pub mod throttling;
 
 use crate::api::ApiError;
 use std::collections::BTreeSet;
@@ -102,6 +103,7 @@ pub static AREAS: &[(&str, &[&Rule], &[Gap])] = &[
     ("Assumed roles", sts::RULES, sts::GAPS),
     ("Prices", pricing::RULES, pricing::GAPS),
     ("Schedules", scheduler::RULES, scheduler::GAPS),
+    ("Request throttling", throttling::RULES, throttling::GAPS),
 ];
 
 /// All rules.

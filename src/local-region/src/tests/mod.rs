@@ -1,5 +1,6 @@
 //! The API half as its clients see it, over recording stand-ins.
 
+mod control;
 mod ec2;
 mod imagebuilder;
 mod network;

@@ -1,4 +1,4 @@
-//! SageMaker, the control API, and what is refused at the door.
+//! SageMaker, and what is refused at the door.
 
 use crate::backend::Directory;
 use crate::testing::{Bench, element};
@@ -74,32 +74,6 @@ async fn an_expired_token_is_refused() {
 }
 
 #[tokio::test]
-async fn the_control_api_wants_its_token_and_shows_the_calls() {
-    let bench = Bench::new();
-    bench.query("ec2", "Action=DescribeVpcs").await;
-    bench.query("ec2", "Action=Nonsense").await;
-    let get = |token: &str| {
-        Request::get("/_region/calls")
-            .header("x-nixl-region-token", token)
-            .body(Body::empty())
-            .unwrap()
-    };
-    assert_eq!(bench.raw(get("wrong")).await.0, StatusCode::FORBIDDEN);
-    let (status, text) = bench.raw(get("control")).await;
-    assert_eq!(status, StatusCode::OK);
-    let calls: serde_json::Value = serde_json::from_str(&text).unwrap();
-    let told = |index: usize, field: &str| calls["calls"][index][field].clone();
-    assert_eq!(
-        (told(0, "operation"), told(0, "outcome"), told(0, "sequence")),
-        (json!("DescribeVpcs"), json!("OK"), json!(1))
-    );
-    assert_eq!(
-        (told(1, "operation"), told(1, "outcome")),
-        (json!("Nonsense"), json!("InvalidAction"))
-    );
-}
-
-#[tokio::test]
 async fn an_unsigned_call_is_refused_in_its_protocol() {
     let bench = Bench::new();
     let post = |body: &'static str| Request::post("/").body(Body::from(body)).unwrap();
@@ -116,30 +90,4 @@ async fn an_unsigned_call_is_refused_in_its_protocol() {
         .unwrap();
     let (_, text) = bench.raw(json_call).await;
     assert!(text.contains("MissingAuthenticationTokenException"), "{text}");
-}
-
-#[tokio::test]
-async fn exchanges_are_recorded_whole_and_without_secrets() {
-    let (bench, file) = Bench::recording();
-    bench.query("ec2", "Action=DescribeVpcs&Version=2016-11-15").await;
-    let secure = json!({"Name": "p", "Type": "SecureString", "Value": "hunter2"});
-    bench.json("ssm", "AmazonSSM.PutParameter", secure).await;
-    bench.raw(Request::get("/bucket/key").body(Body::empty()).unwrap()).await;
-    let text = std::fs::read_to_string(&file).unwrap();
-    for secret in ["hunter2", "Credential=", "authorization"] {
-        assert!(!text.contains(secret), "{secret} in {text}");
-    }
-    let lines: Vec<serde_json::Value> =
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(lines.len(), 3);
-    assert_eq!(lines[0]["sequence"], 1);
-    assert_eq!(lines[0]["caller"], "arn:aws:iam::111122223333:user/administrator");
-    assert_eq!(lines[0]["request"]["body"], "Action=DescribeVpcs&Version=2016-11-15");
-    let answer = lines[0]["answer"]["body"].as_str().unwrap();
-    assert!(answer.ends_with("</DescribeVpcsResponse>"), "{answer}");
-    assert_eq!(lines[1]["request"]["headers"]["x-amz-target"], "AmazonSSM.PutParameter");
-    assert_eq!(lines[2]["request"], json!({"method": "GET", "path": "/bucket/key"}));
-    assert_eq!(lines[2]["answer"], json!({"status": 403}));
-    use std::os::unix::fs::PermissionsExt;
-    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
 }

@@ -21,6 +21,7 @@ mod security_groups;
 mod sessions;
 mod sts;
 mod tags;
+mod throttling;
 
 use crate::rules::{self, Proof, Rule};
 use crate::testing::Bench;
@@ -75,6 +76,7 @@ fn cases() -> Vec<Case> {
         pricing::cases(),
         iam::cases(),
         sts::cases(),
+        throttling::cases(),
     ]
     .into_iter()
     .flatten()

@@ -72,9 +72,9 @@ async fn machine(bench: &Bench) -> Result<String, String> {
 
 /// Callers and outcomes of the calls of an operation.
 fn calls(bench: &Bench, operation: &str) -> Vec<(String, String)> {
-    let calls = bench.region.inner.state().calls.all();
-    let of = calls.into_iter().filter(|call| call.operation == operation);
-    of.map(|call| (call.caller, call.outcome)).collect()
+    let state = bench.region.inner.state();
+    let of = state.calls.iter().filter(|call| call.operation == operation);
+    of.map(|call| (call.caller.clone(), call.outcome.clone())).collect()
 }
 
 /// Lets every task run until it waits for the region's clock; by then the

@@ -1,15 +1,52 @@
-//! The control API: `GET /_region/status` and `GET /_region/calls`, for
-//! `nixl-region status` and for tests. A token keeps machines out of it.
+//! The control API, for the commands of `nixl-region` and for tests. A token
+//! keeps machines out of it.
+//!
+//! - `GET /_region/status`: what is there
+//! - `GET /_region/calls`: the log of calls
+//! - `GET`, `POST`, `DELETE /_region/faults` and `DELETE /_region/faults/{id}`: faults
+//! - `GET`, `POST /_region/settings`: windows, capacity, clock, rules, throttling
+
+mod calls;
+mod faults;
+mod settings;
+
+pub use calls::Selection;
 
 use crate::server::Inner;
-use axum::Json;
-use axum::extract::State as Shared;
+use axum::extract::{Request, State as Shared};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
+use axum::routing::{delete, get};
+use axum::{Json, Router};
 use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// Header that carries the token.
 pub const TOKEN_HEADER: &str = "x-nixl-region-token";
+
+/// A refusal and its reason.
+type Refused = (StatusCode, String);
+
+/// The routes.
+pub fn router(region: &Arc<Inner>) -> Router<Arc<Inner>> {
+    Router::new()
+        .route("/_region/status", get(status))
+        .route("/_region/calls", get(calls::list))
+        .route("/_region/faults", get(faults::list).post(faults::add).delete(faults::clear))
+        .route("/_region/faults/{id}", delete(faults::remove))
+        .route("/_region/settings", get(settings::show).post(settings::change))
+        .route_layer(from_fn_with_state(region.clone(), guard))
+}
+
+async fn guard(
+    Shared(region): Shared<Arc<Inner>>,
+    request: Request,
+    next: Next,
+) -> Result<Response, StatusCode> {
+    check(&region, request.headers())?;
+    Ok(next.run(request).await)
+}
 
 fn check(region: &Inner, headers: &HeaderMap) -> Result<(), StatusCode> {
     let given = headers.get(TOKEN_HEADER).map(http::HeaderValue::as_bytes);
@@ -23,11 +60,7 @@ fn check(region: &Inner, headers: &HeaderMap) -> Result<(), StatusCode> {
 }
 
 /// What is there.
-pub async fn status(
-    Shared(region): Shared<Arc<Inner>>,
-    headers: HeaderMap,
-) -> Result<Json<Value>, StatusCode> {
-    check(&region, &headers)?;
+async fn status(Shared(region): Shared<Arc<Inner>>) -> Json<Value> {
     let state = region.state();
     let config = &region.config;
     let instances: Vec<Value> = state
@@ -70,7 +103,7 @@ pub async fn status(
         .values()
         .map(|server| json!({"name": server.name, "status": server.status, "arn": server.arn, "failure": server.failure}))
         .collect();
-    Ok(Json(json!({
+    Json(json!({
         "region": config.region,
         "account_id": config.account_id,
         "endpoint_url": config.endpoint_url,
@@ -84,14 +117,5 @@ pub async fn status(
         "images": images,
         "image_builds": builds,
         "tracking_servers": servers,
-    })))
-}
-
-/// The log of calls.
-pub async fn calls(
-    Shared(region): Shared<Arc<Inner>>,
-    headers: HeaderMap,
-) -> Result<Json<Value>, StatusCode> {
-    check(&region, &headers)?;
-    Ok(Json(json!({ "calls": region.state().calls.all() })))
+    }))
 }
