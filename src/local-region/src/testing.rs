@@ -148,6 +148,15 @@ impl Builder for Recorder {
             });
             std::future::pending::<()>().await;
         }
+        if let Some(document) = spec.documents.iter().find(|d| d.document.contains("fail")) {
+            return Err(BuildFailure {
+                component_arn: document.component_arn.clone(),
+                phase: "build".into(),
+                step: "a".into(),
+                action: "ExecuteBash".into(),
+                message: "x".repeat(2000),
+            });
+        }
         let mut layers = vec![PathBuf::from("/new")];
         layers.extend(spec.parent.layers);
         Ok(RootFs { layers })

@@ -32,10 +32,10 @@ def judge():
         ("s3", "AccessDenied", "list_buckets"),
     ]:
         refused(code, getattr(boto3.client(service, config=unsigned), operation))
-    refused("InvalidAction", client("ec2").describe_addresses)
-    refused("InvalidAction", client("iam").list_users)
-    refused("UnknownOperationException", client("ssm").list_ops_metadata)
-    refused("UnknownOperationException", client("imagebuilder").list_image_pipelines)
+    refused("InvalidAction", client("ec2").describe_fpga_images)
+    refused("InvalidAction", client("iam").list_server_certificates)
+    refused("UnknownOperationException", client("ssm").describe_patch_groups)
+    refused("UnknownOperationException", client("imagebuilder").list_lifecycle_policies)
 
 
 def account():

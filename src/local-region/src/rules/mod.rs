@@ -7,6 +7,7 @@
 
 pub mod capacity;
 pub mod iam;
+pub mod imagebuilder;
 pub mod instances;
 pub mod interfaces;
 pub mod launch;
@@ -99,6 +100,7 @@ pub static AREAS: &[(&str, &[&Rule], &[Gap])] = &[
     ("Managed nodes", managed_nodes::RULES, managed_nodes::GAPS),
     ("Run Command", run_command::RULES, run_command::GAPS),
     ("Sessions", sessions::RULES, sessions::GAPS),
+    ("Image Builder", imagebuilder::RULES, imagebuilder::GAPS),
     ("Identities and access", iam::RULES, iam::GAPS),
     ("Assumed roles", sts::RULES, sts::GAPS),
     ("Prices", pricing::RULES, pricing::GAPS),

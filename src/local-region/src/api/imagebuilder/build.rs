@@ -3,6 +3,7 @@
 use super::{components::without_null, document, names, workflows};
 use crate::api::{tags::Tags, timestamp};
 use crate::backend::{BuildDocument, BuildFailure, BuildSpec, RootFs};
+use crate::rules::imagebuilder as rules;
 use crate::server::Inner;
 use crate::state::{State, ec2::Image, ids, imagebuilder::ImageBuild, ssm::Parameter};
 use serde_json::{Value, json};
@@ -45,7 +46,9 @@ async fn run(region: &Arc<Inner>, arn: &str) {
         Err(why) => return fail(region, arn, json!({"status": "FAILED", "reason": why})),
     };
     let Some(cancel) = change(region, arn, |image| image.cancel.clone()) else { return };
-    set_status(region, arn, "BUILDING");
+    if region.rules.on(&rules::STATES) {
+        set_status(region, arn, "BUILDING");
+    }
     let progress = {
         let (region, arn) = (region.clone(), arn.to_owned());
         Arc::new(move |step| {
@@ -81,10 +84,17 @@ fn fail(region: &Inner, arn: &str, state: Value) {
 
 fn failed_state(region: &Inner, arn: &str, failure: &BuildFailure) -> Value {
     let workflow = change(region, arn, |image| image.workflow_execution_id.clone());
-    let message: String = failure.message.chars().take(MAX_ERROR_CHARS).collect();
+    let cut = |text: String, most: usize| text.chars().take(most).collect::<String>();
+    let reason =
+        cut(format!("Workflow step 'ApplyBuildComponents' failed: {failure}"), MAX_ERROR_CHARS);
+    if !region.rules.on(&rules::FAILURE) {
+        return json!({"status": "FAILED", "reason": reason});
+    }
+    let most = if region.rules.on(&rules::FAILURE_CUT) { MAX_ERROR_CHARS } else { usize::MAX };
+    let message = cut(failure.message.clone(), most);
     json!({
         "status": "FAILED",
-        "reason": format!("Workflow step 'ApplyBuildComponents' failed: {failure}").chars().take(MAX_ERROR_CHARS).collect::<String>(),
+        "reason": reason,
         "failureContext": {
             "imageStatus": "BUILDING",
             "workflowExecutionId": workflow,
@@ -128,11 +138,11 @@ fn spec(region: &Inner, arn: &str) -> Result<BuildSpec, String> {
     let steps = documents.iter().filter_map(|d| document::outline(&d.document).ok());
     let steps_total = steps.map(|outline| outline.build_steps).sum();
     let parent = parent(state, recipe["parentImage"].as_str().unwrap_or_default())?;
-    if let Some(image) = state.imagebuilder.images.get_mut(arn) {
-        image.steps_total = steps_total;
-    }
+    let image = state.imagebuilder.images.get_mut(arn).ok_or("The image was deleted.")?;
+    image.steps_total = steps_total;
     Ok(BuildSpec {
-        build_id: format!("build-{}", ids::request()),
+        // Who is told of a failure finds its log by this.
+        build_id: image.workflow_execution_id.replacen("wf-", "build-", 1),
         parent,
         documents,
         s3_root: region.s3_root(),

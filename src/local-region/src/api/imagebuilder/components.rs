@@ -3,6 +3,7 @@
 
 use super::{Answer, Call, Input, bad, document, list, names, not_found, resources, tokens};
 use crate::api::{ApiError, timestamp};
+use crate::rules::imagebuilder as rules;
 use crate::state::imagebuilder::Resource;
 use serde_json::{Value, json};
 
@@ -25,15 +26,14 @@ const SUMMARY: &[&str] = &[
 pub fn create(call: &Call<'_>, input: &Input<'_>) -> Answer {
     tokens::once(call, input, || {
         let name = input.need("name")?;
-        names::check(name)?;
+        names::check(call, name)?;
         let version = input.need("semanticVersion")?;
-        names::version(version)?;
+        names::version(call, version)?;
         if input.need("platform")? != "Linux" {
             return Err(bad("platform", "The local region builds Linux images."));
         }
-        let s3_root = call.region.s3_root();
-        let data = document::read(&s3_root, input.body["data"].as_str(), input.text("uri"))?;
-        let outline = document::outline(&data)?;
+        let data = document::read(call, input.body["data"].as_str(), input.text("uri"))?;
+        let outline = document::checked(call, &data)?;
         let tags = resources::read(input.body, "tags")?;
         let mut state = call.state();
         let components = &mut state.imagebuilder.components;
@@ -41,24 +41,25 @@ pub fn create(call: &Call<'_>, input: &Input<'_>) -> Answer {
         let latest = names::resolve(components.keys(), &prefix);
         let mut number = 1;
         if let Some(latest) = latest {
-            if components[&latest].body["data"] == json!(data) {
-                return Err(tokens::exists(&latest));
-            }
+            let other = components[&latest].body["data"] != json!(data);
+            let exists = || tokens::exists(&latest);
+            call.region.rules.check(&rules::COMPONENT_EXISTS, other, exists)?;
             number = latest.rsplit('/').next().and_then(|n| n.parse::<u32>().ok()).unwrap_or(0) + 1;
         }
-        tokens::dry_run(input)?;
+        tokens::dry_run(call, input)?;
         let arn = format!("{prefix}/{number}");
+        let is_test = outline.is_test && call.region.rules.on(&rules::COMPONENT_TYPE);
         let body = json!({
             "arn": arn,
             "name": name,
             "version": version,
             "description": input.text("description"),
             "changeDescription": input.text("changeDescription"),
-            "type": if outline.is_test { "TEST" } else { "BUILD" },
+            "type": if is_test { "TEST" } else { "BUILD" },
             "platform": "Linux",
             "supportedOsVersions": input.body["supportedOsVersions"],
             "state": {"status": "ACTIVE"},
-            "parameters": [],
+            "parameters": outline.parameters,
             "owner": call.region.config.account_id,
             "data": data,
             "encrypted": true,
@@ -81,6 +82,8 @@ pub fn without_null(mut body: Value) -> Value {
 /// GetComponent.
 pub fn get(call: &Call<'_>, input: &Input<'_>) -> Answer {
     let wanted = input.need("componentBuildVersionArn")?;
+    let form = names::Form::VersionOrBuild;
+    names::check_arn(call, "componentBuildVersionArn", wanted, "component", form)?;
     let state = call.state();
     let components = &state.imagebuilder.components;
     let arn = names::resolve(components.keys(), wanted).ok_or_else(|| not_found(wanted))?;
@@ -90,6 +93,7 @@ pub fn get(call: &Call<'_>, input: &Input<'_>) -> Answer {
 /// DeleteComponent; refused while a recipe names it.
 pub fn delete(call: &Call<'_>, input: &Input<'_>) -> Answer {
     let arn = input.need("componentBuildVersionArn")?;
+    names::check_arn(call, "componentBuildVersionArn", arn, "component", names::Form::Build)?;
     let mut state = call.state();
     let builder = &mut state.imagebuilder;
     if !builder.components.contains_key(arn) {
@@ -101,14 +105,14 @@ pub fn delete(call: &Call<'_>, input: &Input<'_>) -> Answer {
             names::resolve(builder.components.keys(), named).as_deref() == Some(arn)
         })
     });
-    if used {
-        return Err(ApiError::new(
+    call.region.rules.check(&rules::COMPONENT_IN_USE, !used, || {
+        ApiError::new(
             "ResourceDependencyException",
             format!(
                 "Resource dependency error: The resource ARN '{arn}' has other resources depended on it."
             ),
-        ));
-    }
+        )
+    })?;
     builder.components.remove(arn);
     Ok(json!({"requestId": crate::state::ids::request(), "componentBuildVersionArn": arn}))
 }
@@ -131,7 +135,7 @@ pub fn list(call: &Call<'_>, input: &Input<'_>) -> Answer {
         shown.retain(|old| old["arn"] != entry["arn"]);
         shown.push(entry);
     }
-    list::answer(input, "componentVersionList", shown)
+    list::answer(call, input, "componentVersionList", shown)
 }
 
 /// ListComponentBuildVersions.
@@ -143,5 +147,5 @@ pub fn list_builds(call: &Call<'_>, input: &Input<'_>) -> Answer {
         .filter(|(arn, _)| version.is_empty() || arn.starts_with(&format!("{version}/")))
         .map(|(_, resource)| list::pick(&resource.body, SUMMARY))
         .collect();
-    list::answer(input, "componentSummaryList", shown)
+    list::answer(call, input, "componentSummaryList", shown)
 }

@@ -4,11 +4,15 @@ use super::{
     Answer, Call, Input, bad, components::without_null, list, names, not_found, resources, tokens,
 };
 use crate::api::timestamp;
+use crate::rules::imagebuilder as rules;
 use crate::state::imagebuilder::{ImageBuilder, Resource};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 type Map = BTreeMap<String, Resource>;
+
+/// Characters of the name of a distributed AMI, before its date is put in.
+const MAX_AMI_NAME_CHARS: usize = 127;
 
 /// What the two kinds differ in.
 pub struct Kind {
@@ -63,7 +67,8 @@ impl Kind {
     pub fn delete(&self, call: &Call<'_>, input: &Input<'_>) -> Answer {
         let arn = input.need(self.arn_field)?;
         let mut state = call.state();
-        (self.map)(&mut state.imagebuilder).remove(arn).ok_or_else(|| not_found(arn))?;
+        let found = (self.map)(&mut state.imagebuilder).remove(arn).is_some();
+        call.region.rules.check(&rules::NOT_FOUND, found, || not_found(arn))?;
         Ok(json!({"requestId": crate::state::ids::request(), self.arn_field: arn}))
     }
 
@@ -72,7 +77,7 @@ impl Kind {
         let mut state = call.state();
         let all = (self.map)(&mut state.imagebuilder).values();
         let shown: Vec<Value> = all.map(|found| list::pick(&found.body, self.summary)).collect();
-        list::answer(input, self.list_field, shown)
+        list::answer(call, input, self.list_field, shown)
     }
 }
 
@@ -80,22 +85,21 @@ impl Kind {
 pub fn create_infrastructure(call: &Call<'_>, input: &Input<'_>) -> Answer {
     tokens::once(call, input, || {
         let name = input.need("name")?;
-        names::check(name)?;
+        names::check(call, name)?;
         let profile = input.need("instanceProfileName")?;
         let tags = resources::read(input.body, "tags")?;
         let arn = names::arn(call, "infrastructure-configuration", name, "");
         let mut state = call.state();
-        if !state.iam.profiles.contains_key(profile) {
-            return Err(bad(
+        let in_force = &call.region.rules;
+        in_force.check(&rules::PROFILE, state.iam.profiles.contains_key(profile), || {
+            bad(
                 "instanceProfileName",
-                format!("The instance profile '{profile}' does not exist."),
-            ));
-        }
+                "The provided instance profile does not exist. Please specify a different instance profile and try again.",
+            )
+        })?;
         let map = &mut state.imagebuilder.infrastructures;
-        if map.contains_key(&arn) {
-            return Err(tokens::exists(&arn));
-        }
-        tokens::dry_run(input)?;
+        in_force.check(&rules::NAME_NORMAL, !map.contains_key(&arn), || tokens::exists(&arn))?;
+        tokens::dry_run(call, input)?;
         let mut body = json!({"arn": arn, "name": name, "dateCreated": timestamp(), "tags": tags});
         for field in [
             "description",
@@ -124,12 +128,20 @@ pub fn create_infrastructure(call: &Call<'_>, input: &Input<'_>) -> Answer {
 pub fn create_distribution(call: &Call<'_>, input: &Input<'_>) -> Answer {
     tokens::once(call, input, || {
         let name = input.need("name")?;
-        names::check(name)?;
+        names::check(call, name)?;
+        let in_force = &call.region.rules;
         let distributions = input.body["distributions"].as_array().cloned().unwrap_or_default();
         if distributions.is_empty() {
             return Err(bad("distributions", "At least one is needed."));
         }
-        for distribution in &distributions {
+        for (index, distribution) in distributions.iter().enumerate() {
+            let outputs = distribution.as_object().is_some_and(|fields| fields.len() > 1);
+            in_force.check(&rules::OUTPUTS, outputs, || {
+                bad(
+                    &format!("distributions[{index}]"),
+                    "One or more outputs should be provided for each region in a distribution configuration.",
+                )
+            })?;
             let region = distribution["region"].as_str().unwrap_or_default();
             if region != call.region.config.region {
                 return Err(bad(
@@ -138,15 +150,16 @@ pub fn create_distribution(call: &Call<'_>, input: &Input<'_>) -> Answer {
                 ));
             }
             let ami = &distribution["amiDistributionConfiguration"];
-            if let Some(name) = ami["name"].as_str()
-                && (!super::build::has_build_date(name) || name.len() > 127)
-            {
-                return Err(bad(
-                    "distributions",
-                    format!(
-                        "The AMI name '{name}' must contain {{{{ imagebuilder:buildDate }}}} and have at most 127 characters."
-                    ),
-                ));
+            if let Some(name) = ami["name"].as_str() {
+                let fits = super::build::has_build_date(name) && name.len() <= MAX_AMI_NAME_CHARS;
+                in_force.check(&rules::AMI_NAME, fits, || {
+                    bad(
+                        &format!("distributions[{index}].amiDistributionConfiguration.name"),
+                        format!(
+                            "'{name}' must contain {{{{ imagebuilder:buildDate }}}} and have at most {MAX_AMI_NAME_CHARS} characters."
+                        ),
+                    )
+                })?;
             }
             resources::read(ami, "amiTags")?;
         }
@@ -154,10 +167,8 @@ pub fn create_distribution(call: &Call<'_>, input: &Input<'_>) -> Answer {
         let arn = names::arn(call, "distribution-configuration", name, "");
         let mut state = call.state();
         let map = &mut state.imagebuilder.distributions;
-        if map.contains_key(&arn) {
-            return Err(tokens::exists(&arn));
-        }
-        tokens::dry_run(input)?;
+        in_force.check(&rules::NAME_NORMAL, !map.contains_key(&arn), || tokens::exists(&arn))?;
+        tokens::dry_run(call, input)?;
         let body = json!({
             "arn": arn,
             "name": name,

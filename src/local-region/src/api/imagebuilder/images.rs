@@ -1,7 +1,10 @@
 //! Images: create, get, cancel, delete, list.
 
-use super::{Answer, Call, Input, bad, build, invalid, list, names, not_found, resources, tokens};
-use crate::api::{ApiError, timestamp};
+use super::{
+    Answer, Call, Input, build, invalid, list, names, not_found, required, resources, tokens,
+};
+use crate::api::timestamp;
+use crate::rules::imagebuilder as rules;
 use crate::state::{ids, imagebuilder::ImageBuild};
 use serde_json::{Value, json};
 
@@ -29,21 +32,14 @@ pub fn create(call: &Call<'_>, input: &Input<'_>) -> Answer {
         let tags = resources::read(input.body, "tags")?;
         let mut state = call.state();
         let builder = &mut state.imagebuilder;
-        let missing =
-            |field: &str, arn: &str| bad(field, format!("The resource '{arn}' does not exist."));
-        let recipe =
-            builder.recipes.get(recipe_arn).ok_or_else(|| missing("imageRecipeArn", recipe_arn))?;
-        let infrastructure = builder
-            .infrastructures
-            .get(infrastructure_arn)
-            .ok_or_else(|| missing("infrastructureConfigurationArn", infrastructure_arn))?;
+        let (recipes, infrastructures) = (&builder.recipes, &builder.infrastructures);
+        let recipe = recipes.get(recipe_arn).ok_or_else(|| required(recipe_arn))?;
+        let infrastructure =
+            infrastructures.get(infrastructure_arn).ok_or_else(|| required(infrastructure_arn))?;
         let distribution = input
             .text("distributionConfigurationArn")
-            .map(|arn| {
-                let found = builder.distributions.get(arn);
-                found.cloned().ok_or_else(|| missing("distributionConfigurationArn", arn))
-            })
-            .transpose()?;
+            .map(|arn| builder.distributions.get(arn).cloned().ok_or_else(|| required(arn)));
+        let distribution = distribution.transpose()?;
         let name = recipe.body["name"].as_str().unwrap_or_default();
         let version = recipe.body["version"].as_str().unwrap_or_default();
         let prefix = names::arn(call, "image", name, version);
@@ -98,6 +94,8 @@ pub fn create(call: &Call<'_>, input: &Input<'_>) -> Answer {
 /// GetImage.
 pub fn get(call: &Call<'_>, input: &Input<'_>) -> Answer {
     let wanted = input.need("imageBuildVersionArn")?;
+    let form = names::Form::VersionOrBuild;
+    names::check_arn(call, "imageBuildVersionArn", wanted, "image", form)?;
     let state = call.state();
     let images = &state.imagebuilder.images;
     let arn = names::resolve(images.keys(), wanted).ok_or_else(|| not_found(wanted))?;
@@ -112,13 +110,30 @@ pub fn cancel(call: &Call<'_>, input: &Input<'_>) -> Answer {
     tokens::once(call, input, || {
         let state = call.state();
         let image = state.imagebuilder.images.get(arn).ok_or_else(|| not_found(arn))?;
-        if !image.is_building() {
-            return Err(invalid(format!(
-                "The image '{arn}' is {}: its creation cannot be cancelled.",
-                image.status()
-            )));
+        let in_force = &call.region.rules;
+        in_force.check(&rules::CANCEL_ENDED, image.is_building(), || {
+            let status = image.status();
+            invalid(format!("The image '{arn}' is {status}: its creation cannot be cancelled."))
+        })?;
+        if in_force.on(&rules::CANCEL) {
+            image.cancel.notify_one();
         }
-        image.cancel.notify_one();
+        Ok(("imageBuildVersionArn", arn.to_owned()))
+    })
+}
+
+/// RetryImage: goes on with a test or a distribution that failed. Here none
+/// fails, so that there is never one to go on with.
+pub fn retry(call: &Call<'_>, input: &Input<'_>) -> Answer {
+    let arn = input.need("imageBuildVersionArn")?;
+    names::check_arn(call, "imageBuildVersionArn", arn, "image", names::Form::Build)?;
+    tokens::once(call, input, || {
+        let state = call.state();
+        let image = state.imagebuilder.images.get(arn).ok_or_else(|| not_found(arn))?;
+        call.region.rules.check(&rules::RETRY, false, || {
+            let status = image.status();
+            invalid(format!("The image '{arn}' is {status}: no test or distribution of it failed."))
+        })?;
         Ok(("imageBuildVersionArn", arn.to_owned()))
     })
 }
@@ -128,13 +143,9 @@ pub fn delete(call: &Call<'_>, input: &Input<'_>) -> Answer {
     let arn = input.need("imageBuildVersionArn")?;
     let mut state = call.state();
     let image = state.imagebuilder.images.get(arn).ok_or_else(|| not_found(arn))?;
-    if image.is_building() {
-        return Err(ApiError::new(
-            "ResourceInUseException",
-            format!("The image '{arn}' is being built."),
-        )
-        .status(http::StatusCode::CONFLICT));
-    }
+    call.region.rules.check(&rules::DELETE_BUILDING, !image.is_building(), || {
+        invalid(format!("The image '{arn}' is being built: cancel it first."))
+    })?;
     state.imagebuilder.images.remove(arn);
     Ok(json!({"requestId": ids::request(), "imageBuildVersionArn": arn}))
 }
@@ -167,7 +178,7 @@ pub fn list(call: &Call<'_>, input: &Input<'_>) -> Answer {
         shown.retain(|old| old["arn"] != entry["arn"]);
         shown.push(entry);
     }
-    list::answer(input, "imageVersionList", shown)
+    list::answer(call, input, "imageVersionList", shown)
 }
 
 /// ListImageBuildVersions.
@@ -181,5 +192,5 @@ pub fn list_builds(call: &Call<'_>, input: &Input<'_>) -> Answer {
         .filter(|(arn, _)| version.is_empty() || arn.starts_with(&format!("{version}/")))
         .map(|(_, image)| list::pick(&image.body, SUMMARY))
         .collect();
-    list::answer(input, "imageSummaryList", shown)
+    list::answer(call, input, "imageSummaryList", shown)
 }

@@ -1,15 +1,18 @@
 //! Lists: filters, owner, pages.
 
-use super::{Answer, ApiError, Input, invalid};
+use super::{Answer, ApiError, Call, Input, invalid};
+use crate::rules::imagebuilder as rules;
 use serde_json::{Value, json};
 
 /// Most results of a page.
-const MAX_RESULTS: u64 = 25;
+const MAX_RESULTS: u64 = 100;
+/// Results of a page when nothing is said.
+const DEFAULT_RESULTS: u64 = 25;
 
 /// Answers with one page of `items` as `field`. Filters name a field of the
 /// items; `owner` other than `Self` finds nothing, as all that is here was
 /// made in this account.
-pub fn answer(input: &Input<'_>, field: &str, mut items: Vec<Value>) -> Answer {
+pub fn answer(call: &Call<'_>, input: &Input<'_>, field: &str, mut items: Vec<Value>) -> Answer {
     if !matches!(input.text("owner"), None | Some("Self")) {
         items.clear();
     }
@@ -22,16 +25,17 @@ pub fn answer(input: &Input<'_>, field: &str, mut items: Vec<Value>) -> Answer {
         }
         items.retain(|item| item[name].as_str().is_some_and(|have| values.contains(&have)));
     }
-    let most = input.body["maxResults"].as_u64().unwrap_or(MAX_RESULTS);
-    if !(1..=MAX_RESULTS).contains(&most) {
-        return Err(invalid(format!("maxResults must be 1 to {MAX_RESULTS}.")));
-    }
-    let skip: usize = match input.text("nextToken") {
-        None => 0,
-        Some(token) => token.parse().map_err(|_| {
-            ApiError::new("InvalidPaginationTokenException", "The pagination token is not valid.")
-        })?,
-    };
+    let most = input.body["maxResults"].as_u64().unwrap_or(DEFAULT_RESULTS);
+    let in_force = &call.region.rules;
+    in_force.check(&rules::PAGE_SIZE, (1..=MAX_RESULTS).contains(&most), || {
+        invalid(format!("maxResults must be 1 to {MAX_RESULTS}."))
+    })?;
+    let token = input.text("nextToken").map(str::parse::<usize>);
+    let given = token.as_ref().is_none_or(|token| token.as_ref().is_ok_and(|at| *at < items.len()));
+    in_force.check(&rules::PAGE_TOKEN, given, || {
+        ApiError::new("InvalidPaginationTokenException", "The pagination token is not valid.")
+    })?;
+    let skip = token.and_then(Result::ok).unwrap_or(0);
     let end = skip.saturating_add(usize::try_from(most).unwrap_or(usize::MAX)).min(items.len());
     let mut answer = json!({"requestId": crate::state::ids::request()});
     if end < items.len() {

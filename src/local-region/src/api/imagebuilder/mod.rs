@@ -13,6 +13,7 @@ mod tokens;
 mod workflows;
 
 use super::{Answer, ApiError, Call};
+use crate::rules::imagebuilder as rules;
 use crate::sigv4::SignedRequest;
 use http::Method;
 use percent_encoding::percent_decode_str;
@@ -45,6 +46,7 @@ const OPERATIONS: &[&str] = &[
     "ListInfrastructureConfigurations",
     "ListWorkflowExecutions",
     "ListWorkflowStepExecutions",
+    "RetryImage",
 ];
 
 /// Whether a path is one of this service's.
@@ -101,13 +103,25 @@ fn bad(parameter: &str, why: impl std::fmt::Display) -> ApiError {
     )
 }
 
-/// Image Builder answers 400 with this code for resources that are not there.
+/// A resource that a request reads or changes is not there.
 fn not_found(arn: &str) -> ApiError {
     ApiError::new(
         "ResourceNotFoundException",
         format!("The resource with ARN '{arn}' does not exist."),
     )
     .status(http::StatusCode::NOT_FOUND)
+    .by(&rules::NOT_FOUND)
+}
+
+/// Something that a new resource is made from is not there.
+fn required(arn: &str) -> ApiError {
+    let kind = names::kind(arn);
+    ApiError::new(
+        "ResourceNotFoundException",
+        format!("The following required resource '{kind}' cannot be found: '{arn}'."),
+    )
+    .status(http::StatusCode::NOT_FOUND)
+    .by(&rules::REFERENCE)
 }
 
 /// Carries out an operation.
@@ -146,6 +160,7 @@ pub fn perform(call: &Call<'_>, request: &SignedRequest<'_>, body: &Value) -> An
         "GetImage" => images::get(call, input),
         "DeleteImage" => images::delete(call, input),
         "CancelImageCreation" => images::cancel(call, input),
+        "RetryImage" => images::retry(call, input),
         "ListImages" => images::list(call, input),
         "ListImageBuildVersions" => images::list_builds(call, input),
         "ListWorkflowExecutions" => workflows::executions(call, input),

@@ -1,23 +1,25 @@
 //! Names, versions and ARNs.
 
 use super::{ApiError, Call, bad};
+use crate::rules::imagebuilder as rules;
 
 /// Checks a name: 3 to 128 of letters, digits, `-`, `_` and inner spaces.
-pub fn check(name: &str) -> Result<(), ApiError> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    let edges = |c: Option<char>| c.is_some_and(plain);
-    let fits = (3..=128).contains(&name.len())
-        && edges(name.chars().next())
-        && edges(name.chars().last())
-        && name.chars().all(|c| plain(c) || c == ' ');
-    if fits {
-        Ok(())
-    } else {
-        Err(bad(
+pub fn check(call: &Call<'_>, name: &str) -> Result<(), ApiError> {
+    call.region.rules.check(&rules::NAME, is_name(name), || {
+        bad(
             "name",
             format!("'{name}' must match ^[-_A-Za-z-0-9][-_A-Za-z0-9 ]{{1,126}}[-_A-Za-z-0-9]$."),
-        ))
-    }
+        )
+    })
+}
+
+fn is_name(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    let edges = |c: Option<char>| c.is_some_and(plain);
+    (3..=128).contains(&name.len())
+        && edges(name.chars().next())
+        && edges(name.chars().last())
+        && name.chars().all(|c| plain(c) || c == ' ')
 }
 
 /// The form in ARNs; names that have the same one collide.
@@ -26,23 +28,85 @@ pub fn normal(name: &str) -> String {
     name.to_lowercase().replace([' ', '_'], "-")
 }
 
-/// `major.minor.patch`, each below 2^30.
-pub fn version(text: &str) -> Result<[u32; 3], ApiError> {
-    let parts: Option<Vec<u32>> = text
-        .split('.')
-        .map(|part| {
-            let digits = !part.is_empty() && part.chars().all(|c| c.is_ascii_digit());
-            part.parse().ok().filter(|number| digits && *number < 1 << 30)
-        })
-        .collect();
-    parts.and_then(|parts| parts.try_into().ok()).ok_or_else(|| {
-        ApiError::new(
-            "InvalidVersionNumberException",
-            format!(
-                "The semantic version '{text}' is not valid: it must be <major>.<minor>.<patch>."
-            ),
-        )
+/// Checks a version: `major.minor.patch`, each below 2^30.
+pub fn version(call: &Call<'_>, text: &str) -> Result<(), ApiError> {
+    call.region.rules.check(&rules::VERSION, is_version(text), || {
+        invalid_version(text, "it must be <major>.<minor>.<patch>")
     })
+}
+
+/// A version that cannot be one.
+pub fn invalid_version(text: &str, why: &str) -> ApiError {
+    ApiError::new(
+        "InvalidVersionNumberException",
+        format!("The semantic version '{text}' is not valid: {why}."),
+    )
+}
+
+fn is_version(text: &str) -> bool {
+    let number = |part: &str| {
+        let digits = !part.is_empty() && part.chars().all(|c| c.is_ascii_digit());
+        digits && part.parse::<u32>().is_ok_and(|number| number < 1 << 30)
+    };
+    text.split('.').count() == 3 && text.split('.').all(number)
+}
+
+/// Checks an ARN of a request: one build, or with `versions` also a whole
+/// version, where `x` stands for the latest.
+pub fn check_arn(
+    call: &Call<'_>,
+    parameter: &str,
+    arn: &str,
+    kind: &str,
+    form: Form,
+) -> Result<(), ApiError> {
+    call.region.rules.check(&rules::ARN, form.fits(arn, kind), || {
+        bad(parameter, format!("'{arn}' is not the ARN of a resource of the kind {kind}."))
+    })
+}
+
+/// What stands behind the name in an ARN.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Nothing.
+    Name,
+    /// A version, `x` allowed.
+    Version,
+    /// A version with its build number.
+    Build,
+    /// Either of the last two.
+    VersionOrBuild,
+}
+
+impl Form {
+    fn fits(self, arn: &str, kind: &str) -> bool {
+        let parts: Vec<&str> = arn.splitn(6, ':').collect();
+        let ["arn", _, "imagebuilder", _, _, resource] = parts[..] else { return false };
+        let mut parts = resource.split('/');
+        let named = parts.next() == Some(kind)
+            && parts.next().is_some_and(|name| !name.is_empty() && name == normal(name));
+        let rest: Vec<&str> = parts.collect();
+        let version = |text: &str| is_version(&text.replace('x', "0"));
+        named
+            && match rest[..] {
+                [] => self == Self::Name,
+                [one] => matches!(self, Self::Version | Self::VersionOrBuild) && version(one),
+                [one, build] => {
+                    matches!(self, Self::Build | Self::VersionOrBuild)
+                        && is_version(one)
+                        && build.parse::<u32>().is_ok()
+                }
+                _ => false,
+            }
+    }
+}
+
+/// What a message calls the resource of an ARN, e.g. `ImageRecipe`.
+#[must_use]
+pub fn kind(arn: &str) -> String {
+    let resource = arn.splitn(6, ':').nth(5).and_then(|resource| resource.split('/').next());
+    let words = resource.unwrap_or_default().split('-').filter(|word| !word.is_empty());
+    words.map(|word| word[..1].to_uppercase() + &word[1..]).collect()
 }
 
 /// `arn:aws:imagebuilder:<region>:<account>:<kind>/<name>/<rest>`
@@ -86,15 +150,39 @@ mod tests {
 
     #[test]
     fn versions_and_names_are_checked() {
-        assert_eq!(version("1.2.3").unwrap(), [1, 2, 3]);
+        assert!(is_version("1.2.3"));
         for text in ["1.2", "1.2.x", "1.2.3.4", "1..3", "1.2.+3", "1.2.1073741824"] {
-            assert!(version(text).is_err(), "{text}");
+            assert!(!is_version(text), "{text}");
         }
-        check("nixl node").unwrap();
+        assert!(is_name("nixl node"));
         for name in ["ab", " abc", "abc ", "a/bc", "äbc"] {
-            assert!(check(name).is_err(), "{name}");
+            assert!(!is_name(name), "{name}");
         }
         assert_eq!(normal("Nixl_Node X"), "nixl-node-x");
+    }
+
+    #[test]
+    fn arns_have_the_form_of_their_kind() {
+        let arn =
+            |resource: &str| format!("arn:aws:imagebuilder:us-east-1:111122223333:{resource}");
+        for (resource, kind, form) in [
+            ("component/n/1.0.0/1", "component", Form::Build),
+            ("component/n/1.0.x", "component", Form::VersionOrBuild),
+            ("infrastructure-configuration/n", "infrastructure-configuration", Form::Name),
+        ] {
+            assert!(form.fits(&arn(resource), kind), "{resource}");
+        }
+        for (resource, kind, form) in [
+            ("component/n/1.0.0", "component", Form::Build),
+            ("component/n/1.0.x/1", "component", Form::VersionOrBuild),
+            ("component/N/1.0.0/1", "component", Form::Build),
+            ("image/n/1.0.0/1", "component", Form::Build),
+            ("component/n", "component", Form::Version),
+        ] {
+            assert!(!form.fits(&arn(resource), kind), "{resource}");
+        }
+        assert!(!Form::Name.fits("component/n", "component"));
+        assert_eq!(super::kind(&arn("image-recipe/n/1.0.0")), "ImageRecipe");
     }
 
     #[test]

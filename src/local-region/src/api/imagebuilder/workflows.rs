@@ -34,7 +34,7 @@ pub fn executions(call: &Call<'_>, input: &Input<'_>) -> Answer {
     if let Some(ended) = &image.ended {
         shown["endTime"] = json!(ended);
     }
-    let mut answer = list::answer(input, "workflowExecutions", vec![shown])?;
+    let mut answer = list::answer(call, input, "workflowExecutions", vec![shown])?;
     answer["imageBuildVersionArn"] = json!(arn);
     Ok(answer)
 }
@@ -81,7 +81,7 @@ pub fn steps(call: &Call<'_>, input: &Input<'_>) -> Answer {
             })
         })
         .collect();
-    let mut answer = list::answer(input, "steps", shown)?;
+    let mut answer = list::answer(call, input, "steps", shown)?;
     answer["workflowExecutionId"] = json!(id);
     answer["imageBuildVersionArn"] = json!(arn);
     answer["workflowBuildVersionArn"] = json!(workflow_arn(&call.region.config.region));

@@ -3,6 +3,7 @@
 
 mod capacity;
 mod iam;
+mod imagebuilder;
 mod instances;
 mod interfaces;
 pub(crate) mod launch;
@@ -75,6 +76,7 @@ fn cases() -> Vec<Case> {
         scheduler::cases(),
         pricing::cases(),
         iam::cases(),
+        imagebuilder::cases(),
         sts::cases(),
         throttling::cases(),
     ]
