@@ -19,7 +19,7 @@ fn document(word: &str) -> String {
 async fn ask(bench: &Bench, method: Method, path: &str, body: Value) -> (String, Value) {
     let (_, answer) = bench.rest(method, path, body).await;
     let state = bench.region.inner.state();
-    (state.calls.all().pop().unwrap().outcome, answer)
+    (state.calls.iter().last().unwrap().outcome.clone(), answer)
 }
 
 async fn get(bench: &Bench, path: &str) -> (String, Value) {
