@@ -8,6 +8,8 @@ use nixl_local_region::backend::{
     RootFs, Script, ScriptEnd, StepDone, TrackingServers,
 };
 use nixl_local_region::firewall::Firewall;
+use nixl_local_region::settings::Setting;
+use nixl_local_region::throttle::Scale;
 use nixl_local_region::{Region, RegionConfig};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -130,6 +132,8 @@ async fn main() -> anyhow::Result<()> {
         base_image: RootFs { layers: vec![PathBuf::from("/base")] },
         record: std::env::args().nth(3).map(PathBuf::from),
     })?;
+    // A judge asks faster than AWS lets anyone ask.
+    region.set(&Setting::Throttle { scale: Scale::OFF })?;
     println!("{endpoint_url}");
     // What IMDS does on a real machine, for a judge that signs as one.
     let imds = region.clone();

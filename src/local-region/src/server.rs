@@ -10,6 +10,7 @@ use crate::faults::Faults;
 use crate::recorder::Recorder;
 use crate::rules::Rules;
 use crate::session::grants::Grants;
+use crate::settings::{Setting, SettingError};
 use crate::sigv4::{Authorization, SignatureError};
 use crate::state::State;
 use crate::throttle::Throttle;
@@ -160,6 +161,14 @@ impl Region {
     #[must_use]
     pub fn sessions(&self) -> Grants {
         self.inner.sessions.clone()
+    }
+
+    /// Sets what `nixl-region set` sets.
+    ///
+    /// # Errors
+    /// If there is nothing of that name.
+    pub fn set(&self, setting: &Setting) -> Result<(), SettingError> {
+        setting.apply(&self.inner)
     }
 
     /// Terminates all machines and deletes all tracking servers.

@@ -8,7 +8,9 @@ use crate::backend::{
 use crate::firewall::Firewall;
 use crate::layout::Layout;
 use crate::net::{self, Network};
+use crate::settings::Setting;
 use crate::sigv4::{SignedRequest, sign};
+use crate::throttle::Scale;
 use crate::{Region, RegionConfig};
 use axum::body::Body;
 use http::{HeaderMap, Method, Request, StatusCode};
@@ -228,7 +230,7 @@ impl Bench {
         })
         .unwrap();
         // Tests are faster than AWS lets anyone be.
-        region.inner.throttle.scale(crate::throttle::Scale::OFF);
+        region.set(&Setting::Throttle { scale: Scale::OFF }).unwrap();
         Self { region, machines, _folder: folder }
     }
 

@@ -30,6 +30,12 @@ pub(super) fn run(
                 settings.port
             );
         }
+        if let Some(record) = &settings.record {
+            bail!(
+                "the region is already up: `nixl-region down` first to record to {}",
+                record.display()
+            );
+        }
         println!("already up at {}", credentials.endpoint_url);
         println!("next: eval \"$(nixl-region env)\"");
         return Ok(ExitCode::SUCCESS);

@@ -9,10 +9,10 @@
 //!              "headers": {"content-type": "…", "user-agent": "…"}, "body": "Action=DescribeVpcs&…"},
 //!  "answer": {"status": 200, "headers": {"content-type": "…", "x-amzn-requestid": "…"}, "body": "<?xml …"}}
 //! ```
-//! `sequence` is that of the call log; `fault` is the fault that answered or
-//! changed the answer; `answer` is null where the connection was closed instead.
-//! An exchange of S3 has only method, path and status. Bodies are complete but
-//! for secrets, which read `REDACTED`.
+//! `sequence` is that of the call log; `fault` is the fault that was at work.
+//! `answer` is the region's, also where a fault kept it from the caller; it is
+//! null where a fault let nothing be done. An exchange of S3 has only method,
+//! path and status. Bodies are complete but for secrets, which read `REDACTED`.
 
 mod redact;
 

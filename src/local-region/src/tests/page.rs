@@ -13,6 +13,7 @@ fn page() -> String {
     include_str!("page.md")
         .replace("{commands}", &commands())
         .replace("{windows}", &windows())
+        .replace("{faults}", crate::faults::file::EXAMPLE.trim_end())
         .replace("{count}", &count())
         .replace("{areas}", &areas())
 }
