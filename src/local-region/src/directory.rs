@@ -30,7 +30,7 @@ impl Directory for Region {
             zone: instance.zone.clone(),
             zone_id: instance.zone_id.clone(),
             private_ip: instance.private_ip(),
-            public_ip: instance.public_ip,
+            public_ip: state.ec2.public_ip_of(instance),
             mac: primary.mac.clone(),
             placement_group: instance.placement_group.clone(),
             security_groups: groups.map(|group| group.name.clone()).collect(),

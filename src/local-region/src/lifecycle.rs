@@ -140,7 +140,7 @@ async fn terminate_now(region: &Arc<Inner>, id: &str) {
 fn ended(region: &Arc<Inner>, id: &str) {
     {
         let mut state = region.state();
-        state.ec2.release(id);
+        state.ec2.release(id, &region.rules);
         state.sessions.forget_instance(id);
         region.sessions.end_of(id, region.clock.now());
     }

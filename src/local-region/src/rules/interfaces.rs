@@ -2,8 +2,9 @@
 
 super::rules! {
     gaps: [
-        "ec2": "A network interface goes with its instance: DeleteOnTermination=false is refused as UnsupportedOperation.",
-        "ec2": "Interfaces are made by launches only; the interfaces of an instance share one subnet, because each zone has one.",
+        "ec2": "Interfaces are attached by launches and detached by terminations only: AttachNetworkInterface and DetachNetworkInterface are refused.",
+        "ec2": "The interfaces of an instance share one subnet, because each zone has one.",
+        "ec2": "Codes of launches that want an existing interface changed, or for several instances, are not verified.",
         "ec2": "p6-b300.48xlarge takes device index 0 and 1 on its EFA cards: AWS's text and its example differ.",
         "ec2": "Codes of refused interfaces that AWS does not document (a card without EFA, a card that does not exist, two EFAs on a card) are not verified; callers should not tell them apart.",
         "ec2": "An address or prefix wished for an interface has no effect.",
@@ -96,6 +97,60 @@ super::rules! {
         says: "A security group named by a launch exists in the default VPC.",
         source: "EC2 API reference, Error codes, InvalidGroup.NotFound",
         answer: "InvalidGroup.NotFound",
+        proof: Api,
+    }
+    EXISTING_USED = "ec2.run.interface-in-use" {
+        says: "A network interface that a launch names is not in use.",
+        source: "terraform-provider-aws issue 27513",
+        answer: "InvalidNetworkInterface.InUse",
+        proof: Api,
+    }
+    EXISTING_AS_IT_IS = "ec2.run.interface-as-it-is" {
+        says: "An existing interface is launched with as it is, and is not deleted on termination.",
+        source: "EC2 API model, InstanceNetworkInterfaceSpecification; the code is not verified",
+        answer: "InvalidParameterCombination",
+        proof: Api,
+    }
+    EXISTING_ONCE = "ec2.run.interface-one-instance" {
+        says: "A launch with an existing interface is of one instance.",
+        source: "EC2 API model, InstanceNetworkInterfaceSpecification; the code is not verified",
+        answer: "InvalidParameterCombination",
+        proof: Api,
+    }
+    OUTLIVES = "ec2.interface.outlives" {
+        says: "An interface with DeleteOnTermination=false outlives its instance: available, with its address, groups and tags.",
+        source: "EC2 API model, NetworkInterfaceAttachmentChanges, DeleteOnTermination",
+        answer: "-",
+        proof: Api,
+    }
+    TOKEN = "ec2.interface.token" {
+        says: "CreateNetworkInterface with the same client token gives the same interface; other parameters are refused.",
+        source: "EC2 developer guide, Ensuring idempotency",
+        answer: "IdempotentParameterMismatch",
+        proof: Api,
+    }
+    UNKNOWN = "ec2.interface.unknown" {
+        says: "An interface that a call names exists.",
+        source: "EC2 API reference, Error codes, InvalidNetworkInterfaceID.NotFound",
+        answer: "InvalidNetworkInterfaceID.NotFound",
+        proof: Api,
+    }
+    DELETE_IN_USE = "ec2.interface.delete-in-use" {
+        says: "An interface that is attached cannot be deleted.",
+        source: "EC2 API model, DeleteNetworkInterface; code and message: cloud-nuke pull request 1132",
+        answer: "InvalidParameterValue",
+        proof: Api,
+    }
+    MODIFY_ONE = "ec2.interface.modify-one" {
+        says: "ModifyNetworkInterfaceAttribute sets one attribute at a time.",
+        source: "EC2 API model, ModifyNetworkInterfaceAttribute; the code is not verified",
+        answer: "InvalidParameterCombination",
+        proof: Api,
+    }
+    ATTACHMENT = "ec2.interface.attachment" {
+        says: "What is modified of an attachment names the attachment.",
+        source: "EC2 API reference, Error codes, InvalidAttachmentID.NotFound",
+        answer: "InvalidAttachmentID.NotFound",
         proof: Api,
     }
 }

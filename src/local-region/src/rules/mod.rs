@@ -5,6 +5,7 @@
 //! the test must pass, and must fail once the rule is switched off.
 //! `docs/local-region.md` is written from the same table.
 
+pub mod addresses;
 pub mod capacity;
 pub mod iam;
 pub mod imagebuilder;
@@ -87,6 +88,7 @@ pub static AREAS: &[(&str, &[&Rule], &[Gap])] = &[
     ("Stop and start", power::RULES, power::GAPS),
     ("Instances", instances::RULES, instances::GAPS),
     ("Network interfaces", interfaces::RULES, interfaces::GAPS),
+    ("Elastic IP addresses", addresses::RULES, addresses::GAPS),
     ("Security groups", security_groups::RULES, security_groups::GAPS),
     ("Traffic between machines", network::RULES, network::GAPS),
     ("Placement groups", placement_groups::RULES, placement_groups::GAPS),

@@ -1,12 +1,15 @@
 //! EC2's resources. Tags of every kind of resource lie in one map by id.
 
+use super::addresses::Address;
 use super::attributes::Attributes;
 use super::ids;
+pub use super::interfaces::Interface;
 pub use super::power::InstanceState;
 pub use super::security_groups::{Peer, Rule, SecurityGroup};
 use super::subnet::Subnet;
 use crate::api::tags::Tags;
 use crate::backend::RootFs;
+use crate::rules::{Rules, interfaces as rules};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -58,31 +61,6 @@ pub struct Image {
     pub snapshot_id: String,
     /// Where its files are.
     pub root: RootFs,
-}
-
-/// A network interface of an instance.
-#[derive(Debug, Clone)]
-pub struct Interface {
-    /// `eni-…`
-    pub id: String,
-    /// `eni-attach-…`
-    pub attachment_id: String,
-    /// Network card.
-    pub card: u32,
-    /// Device index.
-    pub device: u32,
-    /// `interface`, `efa` or `efa-only`.
-    pub kind: String,
-    /// Subnet.
-    pub subnet_id: String,
-    /// Address; an `efa-only` interface has none.
-    pub private_ip: Option<Ipv4Addr>,
-    /// MAC address.
-    pub mac: String,
-    /// Security groups.
-    pub group_ids: Vec<String>,
-    /// Goes with the instance; the only kind this region has.
-    pub description: String,
 }
 
 /// An instance.
@@ -189,6 +167,12 @@ pub struct Ec2 {
     pub spot_requests: BTreeMap<String, super::spot::SpotRequest>,
     /// Capacity Reservations by id.
     pub reservations: BTreeMap<String, super::reservations::Reservation>,
+    /// Network interfaces that are attached to nothing, by id.
+    pub interfaces: BTreeMap<String, Interface>,
+    /// Parameters and interface of each client token.
+    pub interface_tokens: HashMap<String, (String, String)>,
+    /// Elastic IP addresses by allocation id.
+    pub addresses: BTreeMap<String, Address>,
     /// By zone (or empty: the region) and token. Kept for the life of the
     /// region (AWS: at least 24 h after termination).
     pub tokens: HashMap<(String, String), Launch>,
@@ -232,6 +216,9 @@ impl Ec2 {
             capacity: Default::default(),
             spot_requests: BTreeMap::new(),
             reservations: BTreeMap::new(),
+            interfaces: BTreeMap::new(),
+            interface_tokens: HashMap::new(),
+            addresses: BTreeMap::new(),
             tokens: HashMap::new(),
             tags: BTreeMap::new(),
         }
@@ -241,8 +228,9 @@ impl Ec2 {
     /// one and leads nowhere.
     #[must_use]
     pub fn free_public_ip(&self) -> Option<Ipv4Addr> {
-        let taken: BTreeSet<Ipv4Addr> =
-            self.instances.values().filter_map(|instance| instance.public_ip).collect();
+        let of_instances = self.instances.values().filter_map(|instance| instance.public_ip);
+        let elastic = self.addresses.values().map(|address| address.public_ip);
+        let taken: BTreeSet<Ipv4Addr> = of_instances.chain(elastic).collect();
         (1..=254).map(|last| Ipv4Addr::new(203, 0, 113, last)).find(|ip| !taken.contains(ip))
     }
 
@@ -265,7 +253,8 @@ impl Ec2 {
             "vpc" => self.vpc_id == id,
             "snap" => self.images.values().any(|image| image.snapshot_id == id),
             "vol" => self.live().any(|instance| instance.volume_id == id),
-            "eni" => self.live().any(|i| i.interfaces.iter().any(|interface| interface.id == id)),
+            "eni" => self.interface(id).is_some(),
+            "eipalloc" => self.addresses.contains_key(id),
             "sgr" => self.groups.values().any(|group| group.rules.iter().any(|rule| rule.id == id)),
             _ => false,
         }
@@ -277,21 +266,22 @@ impl Ec2 {
         self.tags.get(id).cloned().unwrap_or_default()
     }
 
-    /// Ends what an instance held: addresses, interfaces, volume, their tags.
-    pub fn release(&mut self, instance_id: &str) {
+    /// Ends what an instance held: addresses, volume, their tags, and the
+    /// interfaces that are not to outlive it.
+    pub fn release(&mut self, instance_id: &str, in_force: &Rules) {
         let Some(instance) = self.instances.get_mut(instance_id) else { return };
         instance.state = InstanceState::Terminated;
         instance.ended = Some(Instant::now());
         instance.public_ip = None;
-        let gone = std::mem::take(&mut instance.interfaces);
+        let had = std::mem::take(&mut instance.interfaces);
         self.tags.remove(&instance.volume_id);
-        for interface in gone {
-            self.tags.remove(&interface.id);
-            if let Some(address) = interface.private_ip
-                && let Some(subnet) =
-                    self.subnets.iter_mut().find(|subnet| subnet.id == interface.subnet_id)
-            {
-                subnet.release(address);
+        for mut interface in had {
+            let attachment = interface.attachment.take();
+            let goes = attachment.is_none_or(|attachment| attachment.delete_on_termination);
+            if goes || !in_force.on(&rules::OUTLIVES) {
+                self.delete_interface(&interface, in_force);
+            } else {
+                self.interfaces.insert(interface.id.clone(), interface);
             }
         }
     }

@@ -1,6 +1,7 @@
 //! The region's state: plain data behind one lock, changed only by operations
 //! and by what really happens to machines, builds and servers.
 
+pub mod addresses;
 pub mod agents;
 pub mod attributes;
 pub mod calls;
@@ -10,6 +11,7 @@ pub mod ec2;
 pub mod iam;
 pub mod ids;
 pub mod imagebuilder;
+pub mod interfaces;
 pub mod power;
 pub mod quotas;
 pub mod reservations;

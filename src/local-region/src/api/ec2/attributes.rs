@@ -2,7 +2,7 @@
 
 use super::instances::check_ids;
 use super::plan::{combination, invalid, user_data};
-use super::{catalogue::InstanceType, done, dry_run, either, network, security_groups};
+use super::{catalogue::InstanceType, done, dry_run, either, interfaces, security_groups};
 use crate::api::{Answer, ApiError, Call, params::Params};
 use crate::rules::{Rules, instances as rules, launch};
 use crate::state::State;
@@ -155,7 +155,11 @@ fn apply(instance: &mut Instance, change: Change) {
     match change {
         Change::DisableApiTermination(on) => attributes.disable_api_termination = on,
         Change::DisableApiStop(on) => attributes.disable_api_stop = on,
-        Change::SourceDestCheck(on) => attributes.source_dest_check = on,
+        Change::SourceDestCheck(on) => {
+            if let Some(primary) = instance.interfaces.first_mut() {
+                primary.source_dest_check = on;
+            }
+        }
         Change::TerminateOnShutdown(on) => instance.terminate_on_shutdown = on,
         Change::UserData(data) => instance.user_data = data,
         Change::InstanceType(name) => instance.instance_type = name,
@@ -188,10 +192,11 @@ fn show(ec2: &Ec2, i: &Instance, attribute: &str) -> Option<Value> {
     let value = |value: Value| Some(json!({"value": value}));
     let behaviour = if i.terminate_on_shutdown { "terminate" } else { "stop" };
     let data = i.user_data.as_ref();
+    let first = i.interfaces.first();
     match attribute {
         "disableApiTermination" => value(json!(i.attributes.disable_api_termination)),
         "disableApiStop" => value(json!(i.attributes.disable_api_stop)),
-        "sourceDestCheck" => value(json!(i.attributes.source_dest_check)),
+        "sourceDestCheck" => value(json!(first.is_none_or(|n| n.source_dest_check))),
         "instanceInitiatedShutdownBehavior" => value(json!(behaviour)),
         "instanceType" => value(json!(i.instance_type)),
         "userData" => {
@@ -202,7 +207,7 @@ fn show(ec2: &Ec2, i: &Instance, attribute: &str) -> Option<Value> {
         "enclaveOptions" => Some(json!({"enabled": false})),
         "kernel" | "ramdisk" | "sriovNetSupport" => Some(json!({})),
         "productCodes" => Some(json!([])),
-        "groupSet" => Some(i.interfaces.first().map_or(json!([]), |n| network::groups_of(ec2, n))),
+        "groupSet" => Some(first.map_or(json!([]), |n| interfaces::groups_of(ec2, n))),
         "blockDeviceMapping" => Some(super::volumes::mapping(i)),
         _ => None,
     }

@@ -1,6 +1,8 @@
 //! DescribeInstances, DescribeInstanceStatus, RebootInstances, GetConsoleOutput.
 
-use super::{done, dry_run, filter::Filters, metadata_options, network, paging, tag_set, volumes};
+use super::{
+    done, dry_run, filter::Filters, interfaces, metadata_options, paging, tag_set, volumes,
+};
 use crate::api::{Answer, ApiError, Call, params::Params, tags::Tags};
 use crate::rules::{instances as rules, pagination};
 use crate::state::State;
@@ -91,8 +93,8 @@ fn field(
     profile: Option<String>,
 ) -> Vec<String> {
     let (code, state) = i.state.told();
-    let interfaces = || i.interfaces.iter();
-    let groups = || interfaces().flat_map(|interface| interface.group_ids.iter());
+    let nics = || i.interfaces.iter();
+    let groups = || nics().flat_map(|interface| interface.group_ids.iter());
     let subnet = || i.interfaces.first().map(|first| first.subnet_id.clone());
     match name {
         "architecture" => vec!["x86_64".to_owned()],
@@ -110,15 +112,15 @@ fn field(
             groups().filter_map(|id| ec2.groups.get(id)).map(|group| group.name.clone()).collect()
         }
         "launch-index" => vec![i.index.to_string()],
-        "network-interface.network-interface-id" => interfaces().map(|n| n.id.clone()).collect(),
+        "network-interface.network-interface-id" => nics().map(|n| n.id.clone()).collect(),
         "network-interface.private-ip-address" => {
-            interfaces().filter_map(|n| n.private_ip).map(|ip| ip.to_string()).collect()
+            nics().filter_map(|n| n.private_ip).map(|ip| ip.to_string()).collect()
         }
         "subnet-id" | "network-interface.subnet-id" => subnet().into_iter().collect(),
         "vpc-id" | "network-interface.vpc-id" => {
             subnet().map(|_| ec2.vpc_id.clone()).into_iter().collect()
         }
-        "ip-address" => i.public_ip.iter().map(ToString::to_string).collect(),
+        "ip-address" => ec2.public_ip_of(i).iter().map(ToString::to_string).collect(),
         "owner-id" => vec![account.to_owned()],
         "placement-group-name" => i.placement_group.iter().cloned().collect(),
         "private-ip-address" => subnet().map(|_| i.private_ip().to_string()).into_iter().collect(),
@@ -138,11 +140,11 @@ pub fn show(ec2: &Ec2, i: &Instance, account: &str, profile: Option<(String, Str
     let (code, name) = i.state.told();
     let primary = i.interfaces.first();
     let tags: Tags = ec2.tags_of(&i.id);
-    let public_dns = i
-        .public_ip
+    let public_ip = ec2.public_ip_of(i);
+    let public_dns = public_ip
         .map(|ip| format!("ec2-{}.compute-1.amazonaws.com", ip.to_string().replace('.', "-")));
-    let interfaces: Vec<Value> =
-        i.interfaces.iter().map(|n| network::show_of_instance(ec2, i, n, account)).collect();
+    let shown_interfaces: Vec<Value> =
+        i.interfaces.iter().map(|n| interfaces::show_inside(ec2, i, n, account)).collect();
     json!({
         "instanceId": i.id,
         "imageId": i.image_id,
@@ -168,9 +170,9 @@ pub fn show(ec2: &Ec2, i: &Instance, account: &str, profile: Option<(String, Str
         "subnetId": primary.map(|n| n.subnet_id.clone()),
         "vpcId": primary.map(|_| ec2.vpc_id.clone()),
         "privateIpAddress": primary.and_then(|n| n.private_ip).map(|ip| ip.to_string()),
-        "ipAddress": i.public_ip.map(|ip| ip.to_string()),
-        "sourceDestCheck": i.attributes.source_dest_check,
-        "groupSet": primary.map(|n| network::groups_of(ec2, n)).unwrap_or_else(|| json!([])),
+        "ipAddress": public_ip.map(|ip| ip.to_string()),
+        "sourceDestCheck": primary.is_none_or(|n| n.source_dest_check),
+        "groupSet": primary.map(|n| interfaces::groups_of(ec2, n)).unwrap_or_else(|| json!([])),
         "architecture": "x86_64",
         "rootDeviceType": "ebs",
         "rootDeviceName": "/dev/xvda",
@@ -179,7 +181,7 @@ pub fn show(ec2: &Ec2, i: &Instance, account: &str, profile: Option<(String, Str
         "hypervisor": "xen",
         "clientToken": i.client_token,
         "tagSet": tag_set(&tags),
-        "networkInterfaceSet": interfaces,
+        "networkInterfaceSet": shown_interfaces,
         "iamInstanceProfile": profile.map(|(arn, id)| json!({"arn": arn, "id": id})),
         "ebsOptimized": false,
         "enaSupport": true,

@@ -28,7 +28,6 @@ impl LaunchOptions {
         let attributes = Attributes {
             disable_api_termination: p.flag("DisableApiTermination")?,
             disable_api_stop: p.flag("DisableApiStop")?,
-            ..Default::default()
         };
         if let Some(attribute) = attributes.protection() {
             super::attributes::check_protectable(in_force, demand.market, attribute)?;

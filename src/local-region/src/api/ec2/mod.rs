@@ -1,10 +1,12 @@
 //! EC2 (API reference 2016-11-15, query protocol).
 
+mod addresses;
 mod attributes;
 mod catalogue;
 mod filter;
 mod images;
 mod instances;
+mod interfaces;
 mod launch_options;
 mod market;
 mod metadata_options;
@@ -83,7 +85,15 @@ pub fn perform(call: &Call<'_>, p: &Params) -> Answer {
         "DescribeRegions" => network::regions(call, p),
         "DescribeVpcs" => network::vpcs(call, p),
         "DescribeSubnets" => network::subnets(call, p),
-        "DescribeNetworkInterfaces" => network::interfaces(call, p),
+        "CreateNetworkInterface" => interfaces::create(call, p),
+        "DescribeNetworkInterfaces" => interfaces::describe(call, p),
+        "ModifyNetworkInterfaceAttribute" => interfaces::modify(call, p),
+        "DeleteNetworkInterface" => interfaces::delete(call, p),
+        "AllocateAddress" => addresses::allocate(call, p),
+        "DescribeAddresses" => addresses::describe(call, p),
+        "AssociateAddress" => addresses::associate(call, p),
+        "DisassociateAddress" => addresses::disassociate(call, p),
+        "ReleaseAddress" => addresses::release(call, p),
         "DescribeVolumes" => volumes::describe(call, p),
         "DescribeSnapshots" => volumes::snapshots(call, p),
         "CreateSecurityGroup" => security_groups::create(call, p),

@@ -1,10 +1,8 @@
-//! Zones, the default VPC, its subnets, and network interfaces.
+//! Zones, the default VPC and its subnets.
 
-use super::paging::{self, page};
-use super::{dry_run, filter::Filters, tag_set};
+use super::{dry_run, filter::Filters, paging::page, tag_set};
 use crate::api::{Answer, ApiError, Call, params::Params, tags::Tags};
-use crate::rules::pagination;
-use crate::state::ec2::{Ec2, Instance, InstanceState, Interface, ZONES};
+use crate::state::ec2::ZONES;
 use serde_json::{Value, json};
 
 /// DescribeAvailabilityZones.
@@ -177,115 +175,4 @@ pub fn subnets(call: &Call<'_>, p: &Params) -> Answer {
         .collect();
     let (items, next) = page(call, shown, p, (5, 1000))?;
     Ok(json!({"subnetSet": items, "nextToken": next}))
-}
-
-/// DescribeNetworkInterfaces.
-pub fn interfaces(call: &Call<'_>, p: &Params) -> Answer {
-    let filters = Filters::read(
-        call,
-        p,
-        &[
-            "network-interface-id",
-            "attachment.instance-id",
-            "vpc-id",
-            "subnet-id",
-            "group-id",
-            "status",
-            "private-ip-address",
-            "interface-type",
-            "availability-zone",
-            "description",
-        ],
-    )?;
-    let ids = p.list("NetworkInterfaceId");
-    let whole = (&pagination::INTERFACE_IDS, "networkInterfaceIdSet");
-    paging::whole_if_by_id(call, p, &ids, whole)?;
-    dry_run(p)?;
-    let state = call.state();
-    let ec2 = &state.ec2;
-    if let Some(id) = ids.iter().find(|id| !ec2.exists(id)) {
-        return Err(ApiError::new(
-            "InvalidNetworkInterfaceID.NotFound",
-            format!("The networkInterface ID '{id}' does not exist"),
-        ));
-    }
-    let account = &call.region.config.account_id;
-    let shown = ec2
-        .live()
-        .flat_map(|instance| instance.interfaces.iter().map(move |n| (instance, n)))
-        .filter(|(_, n)| ids.is_empty() || ids.contains(&n.id))
-        .filter(|(instance, n)| {
-            filters.keep(&ec2.tags_of(&n.id), |field| match field {
-                "network-interface-id" => vec![n.id.clone()],
-                "attachment.instance-id" => vec![instance.id.clone()],
-                "vpc-id" => vec![ec2.vpc_id.clone()],
-                "subnet-id" => vec![n.subnet_id.clone()],
-                "group-id" => n.group_ids.clone(),
-                "status" => vec!["in-use".to_owned()],
-                "private-ip-address" => n.private_ip.iter().map(ToString::to_string).collect(),
-                "interface-type" => vec![n.kind.clone()],
-                "availability-zone" => vec![instance.zone.clone()],
-                _ => vec![n.description.clone()],
-            })
-        })
-        .map(|(instance, n)| {
-            let mut shown = show_of_instance(ec2, instance, n, account);
-            shown["availabilityZone"] = json!(instance.zone);
-            shown["requesterManaged"] = json!(false);
-            shown["attachment"]["instanceId"] = json!(instance.id);
-            shown["attachment"]["instanceOwnerId"] = json!(account);
-            shown["tagSet"] = tag_set(&ec2.tags_of(&n.id));
-            shown
-        })
-        .collect();
-    let (items, next) = page(call, shown, p, (5, 1000))?;
-    Ok(json!({"networkInterfaceSet": items, "nextToken": next}))
-}
-
-/// An interface inside its instance.
-pub fn show_of_instance(ec2: &Ec2, instance: &Instance, n: &Interface, account: &str) -> Value {
-    let attached =
-        if instance.state == InstanceState::ShuttingDown { "detaching" } else { "attached" };
-    let association = (n.device == 0 && n.card == 0)
-        .then_some(instance.public_ip)
-        .flatten()
-        .map(|ip| json!({"publicIp": ip.to_string(), "ipOwnerId": "amazon"}));
-    let addresses: Vec<Value> = n
-        .private_ip
-        .iter()
-        .map(|ip| json!({"privateIpAddress": ip.to_string(), "primary": true, "association": association}))
-        .collect();
-    json!({
-        "networkInterfaceId": n.id,
-        "subnetId": n.subnet_id,
-        "vpcId": ec2.vpc_id,
-        "description": n.description,
-        "ownerId": account,
-        "status": "in-use",
-        "macAddress": n.mac,
-        "interfaceType": n.kind,
-        "privateIpAddress": n.private_ip.map(|ip| ip.to_string()),
-        "privateIpAddressesSet": addresses,
-        "association": association,
-        "sourceDestCheck": true,
-        "groupSet": groups_of(ec2, n),
-        "ipv6AddressesSet": [],
-        "attachment": {
-            "attachmentId": n.attachment_id,
-            "deviceIndex": n.device,
-            "networkCardIndex": n.card,
-            "status": attached,
-            "attachTime": instance.launched,
-            "deleteOnTermination": true,
-        },
-    })
-}
-
-/// Security groups of an interface.
-pub fn groups_of(ec2: &Ec2, n: &Interface) -> Value {
-    n.group_ids
-        .iter()
-        .filter_map(|id| ec2.groups.get(id))
-        .map(|group| json!({"groupId": group.id, "groupName": group.name}))
-        .collect()
 }

@@ -2,7 +2,7 @@
 
 use super::catalogue::{Card, InstanceType};
 use super::plan::{combination, invalid};
-use super::security_groups;
+use super::{interfaces, security_groups};
 use crate::api::{ApiError, params::Params};
 use crate::rules::interfaces as rules;
 use crate::state::State;
@@ -21,6 +21,10 @@ pub struct Wanted {
     pub description: String,
     /// AssociatePublicIpAddress, if given.
     pub public: Option<bool>,
+    /// It goes with the instance.
+    pub delete_on_termination: bool,
+    /// Id of an interface that was made before.
+    pub existing: Option<String>,
 }
 
 impl Wanted {
@@ -44,6 +48,8 @@ pub fn read(state: &State, p: &Params, t: &InstanceType) -> Result<Vec<Wanted>, 
             group_ids: security_groups::of_interface(state, named_groups(state, p)?)?,
             description: String::new(),
             public: None,
+            delete_on_termination: true,
+            existing: None,
         }]);
     }
     let mut wanted = Vec::new();
@@ -52,49 +58,68 @@ pub fn read(state: &State, p: &Params, t: &InstanceType) -> Result<Vec<Wanted>, 
         check(state, t, &wanted, &nic)?;
         wanted.push(nic);
     }
-    check_all(state, t, &wanted)?;
+    check_all(state, p, t, &wanted)?;
     wanted.sort_by_key(|w| (w.card, w.device));
     Ok(wanted)
 }
 
 fn one(state: &State, entry: &Params) -> Result<Wanted, ApiError> {
     let in_force = &state.rules;
-    if let Some(id) = entry.get("NetworkInterfaceId") {
-        in_force.check(&rules::EXISTING, state.ec2.exists(id), || {
-            let message = format!("The networkInterface ID '{id}' does not exist");
-            ApiError::new("InvalidNetworkInterfaceID.NotFound", message)
-        })?;
-        // Interfaces exist only on instances, so one that exists is taken.
-        if state.ec2.exists(id) {
-            let message = format!("Interface: [{id}] in use.");
-            return Err(ApiError::new("InvalidNetworkInterface.InUse", message));
-        }
-    }
     let device: Option<u32> = entry.number("DeviceIndex")?;
     in_force.check(&rules::DEVICE_NEEDED, device.is_some(), || {
         ApiError::new("MissingParameter", "Each network interface requires a device index.")
     })?;
-    let mut kind = entry.get("InterfaceType").unwrap_or("interface").to_owned();
-    if !matches!(kind.as_str(), "interface" | "efa" | "efa-only") {
-        in_force.check(&rules::KIND, false, || {
-            invalid(format!("Value ({kind}) for parameter InterfaceType is invalid."))
-        })?;
-        kind = "interface".to_owned();
-    }
-    if entry.get("DeleteOnTermination").is_some() && !entry.flag("DeleteOnTermination")? {
-        return Err(ApiError::new(
-            "UnsupportedOperation",
-            "Network interfaces of the local region go with their instance.",
-        ));
+    let (card, device) = (entry.number("NetworkCardIndex")?.unwrap_or(0), device.unwrap_or(0));
+    let goes = entry.get("DeleteOnTermination").map(|_| entry.flag("DeleteOnTermination"));
+    let goes = goes.transpose()?;
+    if let Some(id) = entry.get("NetworkInterfaceId") {
+        let existing = existing(state, entry, id, goes)?;
+        return Ok(Wanted { card, device, ..existing });
     }
     let public = entry.get("AssociatePublicIpAddress").is_some();
     Ok(Wanted {
-        card: entry.number("NetworkCardIndex")?.unwrap_or(0),
-        device: device.unwrap_or(0),
-        kind,
+        card,
+        device,
+        kind: interfaces::kind(in_force, entry.get("InterfaceType"))?,
         group_ids: security_groups::of_interface(state, entry.list("SecurityGroupId"))?,
         description: entry.get("Description").unwrap_or_default().to_owned(),
         public: public.then(|| entry.flag("AssociatePublicIpAddress")).transpose()?,
+        delete_on_termination: goes.unwrap_or(true),
+        existing: None,
+    })
+}
+
+/// An interface that was made before; it is what it is, and outlives the
+/// instance.
+fn existing(
+    state: &State,
+    entry: &Params,
+    id: &str,
+    goes: Option<bool>,
+) -> Result<Wanted, ApiError> {
+    let in_force = &state.rules;
+    let found = state.ec2.interface(id);
+    in_force.check(&rules::EXISTING, found.is_some(), || interfaces::unknown(id))?;
+    let used = found.is_some_and(|(instance, _)| instance.is_some());
+    in_force.check(&rules::EXISTING_USED, !used, || {
+        ApiError::new("InvalidNetworkInterface.InUse", format!("Interface: [{id}] in use."))
+    })?;
+    let of_new = ["SubnetId", "Description", "AssociatePublicIpAddress", "PrivateIpAddress"];
+    let other = of_new.iter().any(|name| entry.get(name).is_some());
+    let kept = !other && entry.list("SecurityGroupId").is_empty() && goes != Some(true);
+    in_force.check(&rules::EXISTING_AS_IT_IS, kept, || {
+        combination(format!("A network interface that exists ({id}) is attached as it is and not deleted on termination."))
+    })?;
+    let free = found.filter(|(instance, _)| instance.is_none()).map(|(_, n)| n);
+    Ok(Wanted {
+        card: 0,
+        device: 0,
+        kind: free.map_or("interface", |n| &n.kind).to_owned(),
+        group_ids: free.map(|n| n.group_ids.clone()).unwrap_or_default(),
+        description: String::new(),
+        public: free.map(|_| false),
+        delete_on_termination: free.is_none(),
+        existing: free.map(|n| n.id.clone()),
     })
 }
 
@@ -140,7 +165,12 @@ fn check(state: &State, t: &InstanceType, before: &[Wanted], nic: &Wanted) -> Re
 }
 
 /// What concerns all interfaces together.
-fn check_all(state: &State, t: &InstanceType, wanted: &[Wanted]) -> Result<(), ApiError> {
+fn check_all(
+    state: &State,
+    p: &Params,
+    t: &InstanceType,
+    wanted: &[Wanted],
+) -> Result<(), ApiError> {
     let in_force = &state.rules;
     let public = |w: &Wanted| w.public == Some(true);
     let efa_only = wanted.iter().any(|w| w.kind == "efa-only" && public(w));
@@ -151,6 +181,13 @@ fn check_all(state: &State, t: &InstanceType, wanted: &[Wanted]) -> Result<(), A
         combination("The associatePublicIPAddress parameter cannot be specified when launching with multiple network interfaces.")
     })?;
     // More than one EFA on a card is the business of another rule.
+    let count: u32 = p.number("MaxCount")?.unwrap_or(1);
+    let existing = wanted.iter().any(|w| w.existing.is_some());
+    in_force.check(&rules::EXISTING_ONCE, count < 2 || !existing, || {
+        combination(
+            "Network interface IDs may not be specified when launching more than one instance.",
+        )
+    })?;
     let mut efa_cards: Vec<u32> = wanted.iter().filter(|w| w.is_efa()).map(|w| w.card).collect();
     efa_cards.sort_unstable();
     efa_cards.dedup();

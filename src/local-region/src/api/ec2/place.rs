@@ -33,7 +33,12 @@ pub fn place(
         combination("Network interfaces and an instance-level subnet ID or security groups may not be specified on the same request")
     })?;
     let subnets = &state.ec2.subnets;
-    let mut wanted: Vec<&str> = nics.iter().filter_map(|n| n.get("SubnetId")).collect();
+    let of_interface = |n: &Params| {
+        let (_, interface) = state.ec2.interface(n.get("NetworkInterfaceId")?)?;
+        Some(interface.subnet_id.as_str())
+    };
+    let mut wanted: Vec<&str> =
+        nics.iter().filter_map(|n| n.get("SubnetId").or_else(|| of_interface(n))).collect();
     wanted.extend(top_subnet);
     let zone = p.sub("Placement").get("AvailabilityZone").map(str::to_owned);
     if let Some(unknown) = wanted.iter().find(|id| !subnets.iter().any(|s| s.id == **id)) {

@@ -86,7 +86,9 @@ pub fn plan(
         }
     };
     let subnet = &state.ec2.subnets[place.subnet];
-    let addresses = interfaces.iter().filter(|n| n.kind != "efa-only").count() * count as usize;
+    let addresses =
+        interfaces.iter().filter(|n| n.kind != "efa-only" && n.existing.is_none()).count()
+            * count as usize;
     state.rules.check(&capacity::ADDRESSES, addresses <= subnet.free(), || {
         let message = format!(
             "There are not enough free addresses in subnet '{}' to satisfy the requested number of instances.",

@@ -5,6 +5,7 @@
 
 use super::launch_options::LaunchOptions;
 use super::market::Demand;
+use super::nics::Wanted;
 use super::place::{Place, place};
 use super::plan::{Plan, invalid, plan};
 use super::{dry_run, instances, profile, tag_specifications};
@@ -14,6 +15,7 @@ use crate::rules::{capacity, launch as rules};
 use crate::state::State;
 use crate::state::ec2::{Instance, InstanceState, Interface, Launch};
 use crate::state::ids;
+use crate::state::interfaces::Attachment;
 use crate::state::spot::SpotRequest;
 use serde_json::{Value, json};
 
@@ -77,7 +79,7 @@ pub fn run(call: &Call<'_>, p: &Params) -> Answer {
             ..new_instance(&mut state, &plan, &options)
         };
         made.push(instance.id.clone());
-        add(&mut state, instance, &tags);
+        add(&mut state, instance, &plan, &tags);
     }
     if let Some(group) =
         plan.placement_group.as_ref().and_then(|name| state.ec2.placement_groups.get_mut(name))
@@ -151,11 +153,13 @@ fn new_instance(state: &mut State, plan: &Plan, options: &LaunchOptions) -> Inst
     }
 }
 
-fn add(state: &mut State, instance: Instance, tags: &LaunchTags) {
+fn add(state: &mut State, instance: Instance, plan: &Plan, tags: &LaunchTags) {
     let request = SpotRequest::of(&instance).filter(|_| state.rules.on(&capacity::SPOT_REQUEST));
     let mut tagged =
         vec![(instance.id.clone(), &tags.instance), (instance.volume_id.clone(), &tags.volume)];
-    tagged.extend(instance.interfaces.iter().map(|n| (n.id.clone(), &tags.interface)));
+    let new =
+        instance.interfaces.iter().zip(&plan.interfaces).filter(|(_, w)| w.existing.is_none());
+    tagged.extend(new.map(|(n, _)| (n.id.clone(), &tags.interface)));
     tagged.extend(request.iter().map(|request| (request.id.clone(), &tags.spot_request)));
     for (id, tags) in tagged.into_iter().filter(|(_, tags)| !tags.is_empty()) {
         state.ec2.tags.insert(id, tags.clone());
@@ -205,25 +209,15 @@ fn show(call: &Call<'_>, state: &State, reservation_id: &str) -> Value {
 }
 
 fn take_interfaces(state: &mut State, plan: &Plan) -> Vec<Interface> {
-    let subnet = &mut state.ec2.subnets[plan.subnet];
-    let mut made = Vec::new();
+    let mut taken = Vec::new();
     for wanted in &plan.interfaces {
-        let private_ip = match wanted.kind.as_str() {
-            "efa-only" => None,
-            _ => subnet.take(),
-        };
-        made.push(Interface {
-            id: ids::resource("eni"),
-            attachment_id: ids::resource("eni-attach"),
-            card: wanted.card,
-            device: wanted.device,
-            kind: wanted.kind.clone(),
-            subnet_id: subnet.id.clone(),
-            private_ip,
-            mac: ids::mac(),
-            group_ids: wanted.group_ids.clone(),
-            description: wanted.description.clone(),
-        });
+        let existing = wanted.existing.as_ref().and_then(|id| state.ec2.interfaces.remove(id));
+        let Wanted { card, device, kind, group_ids, description, .. } = wanted;
+        let subnet = &mut state.ec2.subnets[plan.subnet];
+        let new = || Interface::new(subnet, kind, group_ids.clone(), description);
+        let attachment = Attachment::new(*card, *device, wanted.delete_on_termination);
+        let interface = existing.unwrap_or_else(new);
+        taken.push(Interface { attachment: Some(attachment), ..interface });
     }
-    made
+    taken
 }

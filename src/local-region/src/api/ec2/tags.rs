@@ -22,6 +22,7 @@ fn kind(id: &str) -> Option<&'static str> {
         "snap" => "snapshot",
         "vol" => "volume",
         "eni" => "network-interface",
+        "eipalloc" => "elastic-ip",
         _ => return None,
     })
 }
@@ -35,6 +36,7 @@ fn not_found(id: &str) -> ApiError {
         Some("vpc") => ("InvalidVpcID.NotFound", "vpc ID"),
         Some("snapshot") => ("InvalidSnapshot.NotFound", "snapshot"),
         Some("volume") => ("InvalidVolume.NotFound", "volume"),
+        Some("elastic-ip") => ("InvalidAllocationID.NotFound", "allocation ID"),
         Some("network-interface") => ("InvalidNetworkInterfaceID.NotFound", "networkInterface ID"),
         _ => return ApiError::new("InvalidID", format!("The ID '{id}' is not valid")),
     };

@@ -11,7 +11,7 @@ async fn ec2(bench: &Bench, call: &str) -> String {
 }
 
 /// Launches an instance and waits until it is in a state.
-async fn launched(bench: &Bench, more: &str, state: &str) -> Result<String, String> {
+pub async fn launched(bench: &Bench, more: &str, state: &str) -> Result<String, String> {
     let (_, text) = launch(bench, more).await;
     accepted(&text)?;
     let id = element(&text, "instanceId").to_owned();
@@ -23,7 +23,7 @@ async fn launched(bench: &Bench, more: &str, state: &str) -> Result<String, Stri
     Ok(id)
 }
 
-async fn in_state(bench: &Bench, id: &str, wanted: &str) {
+pub async fn in_state(bench: &Bench, id: &str, wanted: &str) {
     bench.until(|_| (state(bench, id) == wanted).then_some(())).await;
 }
 

@@ -1,6 +1,7 @@
 //! For each rule a proof, run twice: it must hold, and must not hold once the
 //! rule is switched off. A proof that cannot fail proves nothing.
 
+mod addresses;
 mod capacity;
 mod iam;
 mod imagebuilder;
@@ -20,6 +21,7 @@ mod run_command;
 mod scheduler;
 mod security_groups;
 mod sessions;
+mod standalone;
 mod sts;
 mod tags;
 mod throttling;
@@ -61,6 +63,8 @@ fn cases() -> Vec<Case> {
         power::cases(),
         instances::cases(),
         interfaces::cases(),
+        standalone::cases(),
+        addresses::cases(),
         placement_groups::cases(),
         capacity::cases(),
         reservations::cases(),

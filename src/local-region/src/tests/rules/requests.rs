@@ -20,6 +20,10 @@ struct World {
     rules: [String; 2],
     spot_request: String,
     reservation: String,
+    subnet: String,
+    interface: String,
+    address: String,
+    association: String,
 }
 
 async fn made(bench: &Bench, call: &str, id: &str) -> Result<String, String> {
@@ -51,6 +55,12 @@ async fn world(bench: &Bench) -> Result<World, String> {
     );
     let inbound = made(bench, &inbound, "securityGroupRuleId").await?;
     made(bench, "Action=CreatePlacementGroup&GroupName=mine", "state").await?;
+    let subnet = super::launch::subnet(bench, 0);
+    let interface = format!("Action=CreateNetworkInterface&SubnetId={subnet}");
+    let interface = made(bench, &interface, "networkInterfaceId").await?;
+    let address = made(bench, "Action=AllocateAddress", "allocationId").await?;
+    let associate = format!("Action=AssociateAddress&AllocationId={address}&InstanceId={instance}");
+    let association = made(bench, &associate, "associationId").await?;
     let mut state = bench.region.inner.state();
     let outbound = state.ec2.groups[&group].rules[0].id.clone();
     let ami = state.ec2.images.keys().next().unwrap().clone();
@@ -62,16 +72,28 @@ async fn world(bench: &Bench) -> Result<World, String> {
     };
     state.ec2.images.insert(own_ami.clone(), image);
     let rules = [inbound, outbound];
-    Ok(World { ami, own_ami, instance, group, spare_group, rules, spot_request, reservation })
+    Ok(World {
+        ami,
+        own_ami,
+        instance,
+        group,
+        spare_group,
+        rules,
+        spot_request,
+        reservation,
+        subnet,
+        interface,
+        address,
+        association,
+    })
 }
 
 /// A request that would succeed, for an operation that describes nothing.
 fn request(world: &World, operation: &str) -> String {
-    let World { ami, own_ami, instance, group, spare_group, rules, spot_request, reservation } =
-        world;
+    let World { instance, group, rules, interface, address, .. } = world;
     match operation {
         "RunInstances" => {
-            format!("ImageId={ami}&InstanceType=g5.12xlarge&MinCount=1&MaxCount=1")
+            format!("ImageId={}&InstanceType=g5.12xlarge&MinCount=1&MaxCount=1", world.ami)
         }
         "TerminateInstances" | "RebootInstances" | "StopInstances" | "StartInstances" => {
             format!("InstanceId.1={instance}")
@@ -83,9 +105,9 @@ fn request(world: &World, operation: &str) -> String {
         }
         "ModifyInstanceMetadataOptions" => format!("InstanceId={instance}&HttpTokens=required"),
         "CreateTags" | "DeleteTags" => format!("ResourceId.1={instance}&Tag.1.Key=k"),
-        "DeregisterImage" => format!("ImageId={own_ami}"),
+        "DeregisterImage" => format!("ImageId={}", world.own_ami),
         "CreateSecurityGroup" => "GroupName=new&GroupDescription=d".to_owned(),
-        "DeleteSecurityGroup" => format!("GroupId={spare_group}"),
+        "DeleteSecurityGroup" => format!("GroupId={}", world.spare_group),
         "AuthorizeSecurityGroupIngress" | "AuthorizeSecurityGroupEgress" => {
             format!("GroupId={group}&IpPermissions.1.IpProtocol=-1&IpPermissions.1.IpRanges.1.CidrIp=11.0.0.0/8")
         }
@@ -97,11 +119,19 @@ fn request(world: &World, operation: &str) -> String {
         }
         "CreatePlacementGroup" => "GroupName=new".to_owned(),
         "DeletePlacementGroup" => "GroupName=mine".to_owned(),
-        "CancelSpotInstanceRequests" => format!("SpotInstanceRequestId.1={spot_request}"),
+        "CancelSpotInstanceRequests" => format!("SpotInstanceRequestId.1={}", world.spot_request),
         "CreateCapacityReservation" => {
             "InstanceType=g5.12xlarge&InstancePlatform=Linux/UNIX&AvailabilityZone=us-east-1a&InstanceCount=1".to_owned()
         }
-        "CancelCapacityReservation" => format!("CapacityReservationId={reservation}"),
+        "CancelCapacityReservation" => format!("CapacityReservationId={}", world.reservation),
+        "CreateNetworkInterface" => format!("SubnetId={}", world.subnet),
+        "ModifyNetworkInterfaceAttribute" => {
+            format!("NetworkInterfaceId={interface}&Description.Value=new")
+        }
+        "DeleteNetworkInterface" => format!("NetworkInterfaceId={interface}"),
+        "AssociateAddress" => format!("AllocationId={address}&NetworkInterfaceId={interface}"),
+        "DisassociateAddress" => format!("AssociationId={}", world.association),
+        "ReleaseAddress" => format!("AllocationId={address}"),
         _ => String::new(),
     }
 }

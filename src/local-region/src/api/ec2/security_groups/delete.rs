@@ -34,7 +34,7 @@ pub fn delete(call: &Call<'_>, p: &Params) -> Answer {
 
 fn on_interface(ec2: &Ec2, id: &str) -> bool {
     let has = |groups: &[String]| groups.iter().any(|group| group == id);
-    ec2.live().any(|instance| instance.interfaces.iter().any(|n| has(&n.group_ids)))
+    ec2.all_interfaces().any(|(_, n)| has(&n.group_ids))
 }
 
 fn in_rule(ec2: &Ec2, id: &str) -> bool {
