@@ -104,6 +104,10 @@ impl TrackingServers for Pretend {
         tokio::time::sleep(WORK).await;
         Ok(5000)
     }
+    async fn stop(&self, _: &str) -> Result<(), BackendError> {
+        tokio::time::sleep(WORK).await;
+        Ok(())
+    }
     async fn delete(&self, _: &str) -> Result<(), BackendError> {
         tokio::time::sleep(WORK).await;
         Ok(())

@@ -109,11 +109,10 @@ pub trait Directory: Send + Sync {
     /// A machine ended by itself. `reboot` never gets here: the machine half
     /// starts it again.
     fn machine_ended(&self, instance_id: &str, why: &str);
-    /// Spends a presigned MLflow token (once, before it expires): the name of
-    /// the tracking server and the session's length in seconds.
-    fn spend_mlflow_token(&self, server_key: &str, token: &str) -> Option<(String, u64)>;
-    /// Local port of the `mlflow server` behind a tracking server's key, once
-    /// it is active.
+    /// Spends a presigned MLflow token (once, before it expires): the length of
+    /// the session in seconds.
+    fn spend_mlflow_token(&self, server_key: &str, token: &str) -> Option<u64>;
+    /// Local port of the `mlflow server` behind a key, while it is active.
     fn mlflow_port(&self, server_key: &str) -> Option<u16>;
 }
 
@@ -275,6 +274,8 @@ pub trait Builder: Send + Sync {
 pub trait TrackingServers: Send + Sync {
     /// Starts `mlflow server` and returns its loopback port once it answers.
     async fn start(&self, name: &str, artifact_uri: &str) -> Result<u16, BackendError>;
+    /// Ends it; the next start finds its store.
+    async fn stop(&self, name: &str) -> Result<(), BackendError>;
     /// Ends it and deletes its store.
     async fn delete(&self, name: &str) -> Result<(), BackendError>;
 }

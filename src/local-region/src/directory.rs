@@ -6,7 +6,6 @@ use crate::lifecycle;
 use crate::rules::iam as rules;
 use crate::server::Region;
 use crate::state::ec2::InstanceState;
-use std::time::Instant;
 
 impl Directory for Region {
     fn instance(&self, instance_id: &str) -> Option<InstanceView> {
@@ -68,13 +67,14 @@ impl Directory for Region {
         lifecycle::machine_ended(&self.inner, instance_id, why);
     }
 
-    fn spend_mlflow_token(&self, server_key: &str, token: &str) -> Option<(String, u64)> {
-        self.inner.state().sagemaker.spend(server_key, token, Instant::now())
+    fn spend_mlflow_token(&self, server_key: &str, token: &str) -> Option<u64> {
+        let region = &self.inner;
+        region.state().sagemaker.spend(server_key, token, region.clock.now(), &region.rules)
     }
 
     fn mlflow_port(&self, server_key: &str) -> Option<u16> {
         let state = self.inner.state();
-        let server = state.sagemaker.by_key(server_key)?;
-        (server.status == "Created").then_some(server.port).flatten()
+        let served = state.sagemaker.by_key(server_key)?;
+        served.is_active().then_some(served.port).flatten()
     }
 }

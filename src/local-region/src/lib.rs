@@ -27,6 +27,7 @@ pub mod rules;
 mod run_command;
 mod s3;
 mod schedules;
+mod served;
 pub mod server;
 pub mod session;
 pub mod settings;

@@ -213,14 +213,14 @@ pub async fn shutdown(region: &Arc<Inner>) {
             instance.state = InstanceState::ShuttingDown;
             instances.push(instance.id.clone());
         }
-        (instances, state.sagemaker.servers.keys().cloned().collect::<Vec<_>>())
+        (instances, state.sagemaker.served().cloned().collect::<Vec<_>>())
     };
     let machines = instances.iter().map(|id| terminate_now(region, id));
-    let servers = servers.iter().map(|name| async move {
-        if let Err(error) = region.config.tracking.delete(name).await {
-            tracing::error!(name, %error, "tracking server did not end cleanly");
+    let servers = servers.iter().map(|served| async move {
+        if let Err(error) = region.config.tracking.delete(&served.process).await {
+            tracing::error!(arn = served.arn, %error, "mlflow server did not end cleanly");
         }
-        region.state().sagemaker.servers.remove(name);
+        region.state().sagemaker.remove(&served.key);
     });
     futures_util::future::join(
         futures_util::future::join_all(machines),

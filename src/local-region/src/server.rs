@@ -171,6 +171,12 @@ impl Region {
         setting.apply(&self.inner)
     }
 
+    /// The region's clock, for who times something by it.
+    #[must_use]
+    pub fn clock(&self) -> Clock {
+        self.inner.clock.clone()
+    }
+
     /// Terminates all machines and deletes all tracking servers.
     pub async fn shutdown(&self) {
         crate::lifecycle::shutdown(&self.inner).await;

@@ -174,6 +174,10 @@ impl TrackingServers for Recorder {
         self.note(format!("mlflow {name} {artifact_uri}"));
         Ok(5001)
     }
+    async fn stop(&self, name: &str) -> Result<(), BackendError> {
+        self.note(format!("mlflow-stop {name}"));
+        Ok(())
+    }
     async fn delete(&self, name: &str) -> Result<(), BackendError> {
         self.note(format!("mlflow-delete {name}"));
         Ok(())

@@ -78,6 +78,14 @@ pub static DEAD_ON_ARRIVAL: Window = Window {
     default: SignedDuration::from_secs(1),
 };
 
+/// AWS takes up to 25 minutes; here the process itself is the wait, and this is
+/// long enough that an update is seen on its way.
+pub static MLFLOW_CHANGE: Window = Window {
+    name: "sagemaker.mlflow_change",
+    says: "A change of a tracking server or an MLflow App takes at least this long.",
+    default: SignedDuration::from_millis(300),
+};
+
 /// All windows.
 pub static ALL: &[&Window] = &[
     &PLACEMENT_GROUP_PENDING,
@@ -88,6 +96,7 @@ pub static ALL: &[&Window] = &[
     &AGENT_SLEEP,
     &INVOCATION_UNSEEN,
     &DEAD_ON_ARRIVAL,
+    &MLFLOW_CHANGE,
 ];
 
 /// Lengths that were set; clones share them.

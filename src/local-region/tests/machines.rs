@@ -66,7 +66,7 @@ impl Directory for Fake {
     fn machine_ended(&self, id: &str, why: &str) {
         self.0.lock().unwrap().push((id.into(), why.into()));
     }
-    fn spend_mlflow_token(&self, _: &str, _: &str) -> Option<(String, u64)> {
+    fn spend_mlflow_token(&self, _: &str, _: &str) -> Option<u64> {
         None
     }
     fn mlflow_port(&self, _: &str) -> Option<u16> {

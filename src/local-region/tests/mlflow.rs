@@ -43,6 +43,18 @@ async fn a_server_answers_and_leaves_nothing() {
     assert!(page.contains("MLflow"), "{page}");
     // Relative, so that the page works below the front's prefix.
     assert!(!page.contains("src=\"/") && !page.contains("href=\"/"), "{page}");
+    let experiment = |port: u16, call: &str, more: &[&str]| {
+        let url = format!("http://127.0.0.1:{port}/api/2.0/mlflow/experiments/{call}");
+        let output = std::process::Command::new("curl").args(["-sf", &url]).args(more).output();
+        output.unwrap().status.success()
+    };
+    let name = r#"{"name": "kept"}"#;
+    let json = ["-H", "content-type: application/json", "-d", name];
+    assert!(experiment(port, "create", &json));
+    servers.stop("t").await.unwrap();
+    assert!(tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err());
+    let port = servers.start("t", "s3://bucket/other").await.unwrap();
+    assert!(experiment(port, "get-by-name?experiment_name=kept", &[]));
     servers.delete("t").await.unwrap();
     assert!(!layout.mlflow_dir("t").exists());
     assert!(tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err());

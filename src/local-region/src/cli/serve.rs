@@ -82,10 +82,15 @@ async fn serve(layout: &Layout, cache_dir: &Path, settings: &Settings) -> anyhow
     // Set once, here.
     let _ = directory.set(Arc::clone(&as_directory));
     let sessions = crate::session::serve::router(region.sessions(), layout);
-    let router =
-        region.service().merge(sessions).merge(mlflow::router(Arc::clone(&directory))).merge(
-            machine_routes::router(&credentials.control_token, Arc::clone(&machines), as_directory),
-        );
+    let router = region
+        .service()
+        .merge(sessions)
+        .merge(mlflow::router(Arc::clone(&directory), region.clock()))
+        .merge(machine_routes::router(
+            &credentials.control_token,
+            Arc::clone(&machines),
+            as_directory,
+        ));
     machines.serve_in_machines(router.clone());
 
     credentials.write(layout)?;

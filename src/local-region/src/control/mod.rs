@@ -99,9 +99,8 @@ async fn status(Shared(region): Shared<Arc<Inner>>) -> Json<Value> {
         .collect();
     let servers: Vec<Value> = state
         .sagemaker
-        .servers
-        .values()
-        .map(|server| json!({"name": server.name, "status": server.status, "arn": server.arn, "failure": server.failure}))
+        .served()
+        .map(|served| json!({"name": served.name, "status": served.status.told(), "arn": served.arn, "failure": served.failure}))
         .collect();
     Json(json!({
         "region": config.region,

@@ -44,7 +44,7 @@ impl Directory for One {
         })
     }
     fn machine_ended(&self, _: &str, _: &str) {}
-    fn spend_mlflow_token(&self, _: &str, _: &str) -> Option<(String, u64)> {
+    fn spend_mlflow_token(&self, _: &str, _: &str) -> Option<u64> {
         None
     }
     fn mlflow_port(&self, _: &str) -> Option<u16> {

@@ -12,6 +12,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 
 use super::sessions::Sessions;
+use crate::clock::Clock;
 use crate::imds::LateDirectory;
 
 /// First part of every path here.
@@ -24,9 +25,9 @@ struct Front {
 }
 
 /// The front of all servers of a region.
-pub fn router(directory: LateDirectory) -> Router {
+pub fn router(directory: LateDirectory, clock: Clock) -> Router {
     let client = Client::builder(TokioExecutor::new()).build_http();
-    let front = Front { directory, sessions: Sessions::default(), client };
+    let front = Front { directory, sessions: Sessions::new(clock), client };
     Router::new()
         .route(&format!("{PREFIX}/{{key}}"), axum::routing::any(handle))
         .route(&format!("{PREFIX}/{{key}}/"), axum::routing::any(handle))
@@ -69,7 +70,7 @@ fn authenticate(front: &Front, key: &str, query: &str) -> Response<Body> {
     let token = query.split('&').find_map(|pair| pair.strip_prefix("authToken="));
     let token = token.map(|text| percent_encoding::percent_decode_str(text).decode_utf8_lossy());
     let spent = token.and_then(|token| front.directory.get()?.spend_mlflow_token(key, &token));
-    let Some((_, session_secs)) = spent else {
+    let Some(session_secs) = spent else {
         return say(
             StatusCode::FORBIDDEN,
             "This presigned URL was already opened, has expired or was never issued: ask for a new one.",

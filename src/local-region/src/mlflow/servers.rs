@@ -57,7 +57,7 @@ impl MlflowServers {
     pub async fn shutdown(&self) {
         let names: Vec<String> = self.table().keys().cloned().collect();
         for name in names {
-            if let Err(error) = self.stop(&name).await {
+            if let Err(error) = self.end(&name).await {
                 tracing::warn!(%error, "mlflow server left behind");
             }
         }
@@ -142,7 +142,7 @@ impl MlflowServers {
         text.lines().rev().find(|l| !l.trim().is_empty()).unwrap_or("no output").to_owned()
     }
 
-    async fn stop(&self, name: &str) -> Result<(), BackendError> {
+    async fn end(&self, name: &str) -> Result<(), BackendError> {
         let child = self.table().remove(name);
         let cgroup = self.cgroup(name);
         let ended = tokio::task::spawn_blocking(move || {
@@ -175,14 +175,18 @@ impl TrackingServers for MlflowServers {
         match self.wait(name, port).await {
             Ok(()) => Ok(port),
             Err(why) => {
-                self.stop(name).await?;
+                self.end(name).await?;
                 Err(fail(why))
             }
         }
     }
 
+    async fn stop(&self, name: &str) -> Result<(), BackendError> {
+        self.end(name).await
+    }
+
     async fn delete(&self, name: &str) -> Result<(), BackendError> {
-        self.stop(name).await?;
+        self.end(name).await?;
         match tokio::fs::remove_dir_all(self.layout.mlflow_dir(name)).await {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(BackendError {
                 what: format!("delete the store of mlflow server {name}"),

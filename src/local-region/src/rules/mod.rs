@@ -13,6 +13,8 @@ pub mod instances;
 pub mod interfaces;
 pub mod launch;
 pub mod managed_nodes;
+pub mod mlflow_apps;
+pub mod mlflow_urls;
 pub mod network;
 pub mod pagination;
 pub mod parameters;
@@ -29,6 +31,7 @@ pub mod sessions;
 pub mod sts;
 pub mod tags;
 pub mod throttling;
+pub mod tracking_servers;
 
 use crate::api::ApiError;
 use std::collections::BTreeSet;
@@ -101,6 +104,9 @@ pub static AREAS: &[(&str, &[&Rule], &[Gap])] = &[
     ("Parameters", parameters::RULES, parameters::GAPS),
     ("Managed nodes", managed_nodes::RULES, managed_nodes::GAPS),
     ("Run Command", run_command::RULES, run_command::GAPS),
+    ("MLflow tracking servers", tracking_servers::RULES, tracking_servers::GAPS),
+    ("MLflow Apps", mlflow_apps::RULES, mlflow_apps::GAPS),
+    ("Presigned MLflow URLs", mlflow_urls::RULES, mlflow_urls::GAPS),
     ("Sessions", sessions::RULES, sessions::GAPS),
     ("Image Builder", imagebuilder::RULES, imagebuilder::GAPS),
     ("Identities and access", iam::RULES, iam::GAPS),

@@ -1,11 +1,16 @@
-//! SageMaker's MLflow tracking servers (API reference 2017-07-24, AwsJson 1.1).
+//! SageMaker's MLflow: tracking servers and MLflow Apps (API reference
+//! 2017-07-24, AwsJson 1.1).
 
+mod apps;
+mod checks;
+mod list;
+mod power;
 mod presigned;
 mod servers;
 mod tags;
 
 use super::{Answer, ApiError, Call};
-use crate::state::sagemaker::TrackingServer;
+use crate::state::sagemaker::Served;
 use serde_json::Value;
 
 /// Carries out an operation.
@@ -13,10 +18,18 @@ pub fn perform(call: &Call<'_>, input: &Value) -> Answer {
     match call.operation {
         "CreateMlflowTrackingServer" => servers::create(call, input),
         "DescribeMlflowTrackingServer" => servers::describe(call, input),
-        "ListMlflowTrackingServers" => servers::list(call, input),
+        "ListMlflowTrackingServers" => list::servers(call, input),
+        "UpdateMlflowTrackingServer" => servers::update(call, input),
         "DeleteMlflowTrackingServer" => servers::delete(call, input),
-        "StartMlflowTrackingServer" | "StopMlflowTrackingServer" => servers::no_stop(call, input),
-        "CreatePresignedMlflowTrackingServerUrl" => presigned::create(call, input),
+        "StartMlflowTrackingServer" => power::start(call, input),
+        "StopMlflowTrackingServer" => power::stop(call, input),
+        "CreatePresignedMlflowTrackingServerUrl" => presigned::server(call, input),
+        "CreateMlflowApp" => apps::create(call, input),
+        "DescribeMlflowApp" => apps::describe(call, input),
+        "ListMlflowApps" => list::apps(call, input),
+        "UpdateMlflowApp" => apps::update(call, input),
+        "DeleteMlflowApp" => apps::delete(call, input),
+        "CreatePresignedMlflowAppUrl" => presigned::app(call, input),
         "AddTags" => tags::add(call, input),
         "ListTags" => tags::list(call, input),
         "DeleteTags" => tags::delete(call, input),
@@ -28,31 +41,15 @@ fn invalid(message: impl Into<String>) -> ApiError {
     ApiError::new("ValidationException", message)
 }
 
-fn not_found(name: &str) -> ApiError {
-    ApiError::new("ResourceNotFound", format!("Tracking Server with name {name} does not exist."))
+fn secs(time: jiff::Timestamp) -> f64 {
+    time.as_millisecond() as f64 / 1000.0
 }
 
-/// The name in the request: `[a-zA-Z0-9](-*[a-zA-Z0-9]){0,255}`.
-fn name_of(input: &Value) -> Result<String, ApiError> {
-    let name = input["TrackingServerName"].as_str().unwrap_or_default();
-    let edges = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
-    let fits = name.len() <= 256
-        && edges(name.chars().next())
-        && edges(name.chars().last())
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
-    if fits {
-        Ok(name.to_owned())
-    } else {
-        Err(invalid(format!(
-            "1 validation error detected: Value '{name}' at 'trackingServerName' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9](-*[a-zA-Z0-9]){{0,255}}"
-        )))
-    }
+/// A new key, part of the URL.
+fn key() -> String {
+    format!("t-{}", hex::encode(rand::random::<[u8; 6]>()))
 }
 
-fn arn_of(call: &Call<'_>, name: &str) -> String {
-    call.arn(&format!("mlflow-tracking-server/{name}"))
-}
-
-fn url_of(call: &Call<'_>, server: &TrackingServer) -> String {
-    format!("{}/_mlflow/{}", call.region.config.endpoint_url.trim_end_matches('/'), server.key)
+fn url_of(call: &Call<'_>, served: &Served) -> String {
+    format!("{}/_mlflow/{}", call.region.config.endpoint_url.trim_end_matches('/'), served.key)
 }

@@ -1,227 +1,183 @@
-//! Tracking servers: create, describe, list, delete.
+//! Tracking servers: create, describe, update, delete.
 
-use super::{arn_of, invalid, name_of, not_found, tags, url_of};
-use crate::api::{Answer, ApiError, Call, epoch_secs, trust};
-use crate::server::Inner;
-use crate::state::sagemaker::TrackingServer;
+use super::{checks, invalid, key, secs, tags, url_of};
+use crate::api::{Answer, ApiError, Call};
+use crate::rules::tracking_servers as rules;
+use crate::served::{Step, change};
+use crate::state::sagemaker::{Served, Status, TrackingServer};
 use serde_json::{Value, json};
-use std::sync::Arc;
+
+/// `Maximum number of MLflow Tracking Servers` (L-6BC1B1A9).
+const MAX_SERVERS: usize = 10;
+
+/// The name in the request and its ARN, once the caller may use it.
+pub fn named(call: &Call<'_>, input: &Value) -> Result<(String, String), ApiError> {
+    checks::shape(call, input, &["TrackingServerName"])?;
+    let name = input["TrackingServerName"].as_str().unwrap_or_default().to_owned();
+    let arn = call.arn(&format!("mlflow-tracking-server/{name}"));
+    call.authorize(&arn)?;
+    Ok((name, arn))
+}
+
+/// There is none of this name.
+pub fn not_found(name: &str) -> ApiError {
+    ApiError::new("ResourceNotFound", format!("Tracking Server with name {name} does not exist."))
+}
 
 /// CreateMlflowTrackingServer.
 pub fn create(call: &Call<'_>, input: &Value) -> Answer {
-    let name = name_of(input)?;
-    let arn = arn_of(call, &name);
-    call.authorize(&arn)?;
-    let uri = input["ArtifactStoreUri"].as_str().unwrap_or_default().to_owned();
-    let bucket = uri.strip_prefix("s3://").map(|rest| rest.split('/').next().unwrap_or_default());
-    let Some(bucket) = bucket.filter(|bucket| !bucket.is_empty() && uri.len() <= 1024) else {
-        return Err(invalid(format!(
-            "1 validation error detected: Value '{uri}' at 'artifactStoreUri' failed to satisfy constraint: Member must satisfy regular expression pattern: (https|s3)://([^/]+)/?(.*)"
-        )));
-    };
-    if !call.region.s3.bucket_exists(bucket) {
-        return Err(invalid(format!(
-            "The S3 bucket {bucket} of the artifact store does not exist or is in another region."
-        )));
-    }
-    let role_arn = input["RoleArn"].as_str().unwrap_or_default().to_owned();
-    call.pass_role(&role_arn, "sagemaker.amazonaws.com")?;
-    check_role(call, &role_arn)?;
-    let size = input["TrackingServerSize"].as_str().unwrap_or("Small").to_owned();
-    if !matches!(size.as_str(), "Small" | "Medium" | "Large") {
-        return Err(invalid(format!(
-            "1 validation error detected: Value '{size}' at 'trackingServerSize' failed to satisfy constraint: Member must satisfy enum value set: [Small, Medium, Large]"
-        )));
-    }
-    // There is one version here, the one the region installed; a wish for a
-    // certain one cannot be met, and AWS too refuses those it does not have.
-    if let Some(version) = input["MlflowVersion"].as_str() {
-        return Err(invalid(format!(
-            "The provided MLflow version is not supported: {version}. Leave it out in the local region."
-        )));
-    }
-    let now = epoch_secs();
+    let (name, arn) = named(call, input)?;
+    checks::shape(call, input, &["ArtifactStoreUri", "RoleArn"])?;
+    checks::version(input)?;
+    checks::bucket(call, input)?;
+    let text = |field: &str| input[field].as_str().map(str::to_owned);
+    let role_arn = text("RoleArn").unwrap_or_default();
+    checks::role(call, &role_arn)?;
+    let now = call.region.clock.now();
     let server = TrackingServer {
-        name: name.clone(),
-        arn: arn.clone(),
-        key: format!("t-{}", hex::encode(rand::random::<[u8; 6]>())),
-        status: "Creating",
-        port: None,
-        failure: None,
-        size,
-        role_arn,
-        artifact_store_uri: uri.clone(),
-        created: now,
-        modified: now,
-        maintenance: input["WeeklyMaintenanceWindowStart"].as_str().map(str::to_owned),
+        served: Served {
+            name: name.clone(),
+            arn: arn.clone(),
+            key: key(),
+            process: name.clone(),
+            status: Status::Creating,
+            port: None,
+            failure: None,
+            role_arn,
+            artifact_store_uri: text("ArtifactStoreUri").unwrap_or_default(),
+            created: now,
+            modified: now,
+            maintenance: text("WeeklyMaintenanceWindowStart"),
+            tags: tags::read(input)?,
+        },
+        size: text("TrackingServerSize").unwrap_or_else(|| "Small".to_owned()),
         automatic_registration: input["AutomaticModelRegistration"].as_bool().unwrap_or(false),
-        tags: tags::read(input)?,
+        bucket_owner: text("S3BucketOwnerAccountId"),
+        verifies_bucket_owner: input["S3BucketOwnerVerification"].as_bool().unwrap_or(true),
     };
     let mut state = call.state();
-    if state.sagemaker.servers.contains_key(&name) {
-        return Err(ApiError::new(
+    let (rule, count) = (&call.region.rules, state.sagemaker.servers.len());
+    rule.check(&rules::EXISTS, !state.sagemaker.servers.contains_key(&name), || {
+        ApiError::new(
             "ConflictException",
             format!("Tracking Server with ARN {arn} already exists."),
-        ));
-    }
-    state.sagemaker.servers.insert(name.clone(), server);
-    drop(state);
-    start(call.region, name, uri);
-    Ok(json!({ "TrackingServerArn": arn }))
-}
-
-fn check_role(call: &Call<'_>, arn: &str) -> Result<(), ApiError> {
-    let state = call.state();
-    let role = state.iam.roles.values().find(|role| role.arn == arn).ok_or_else(|| {
-        invalid(format!("Could not assume role {arn}. Please ensure that the role exists and allows principal 'sagemaker.amazonaws.com' to assume the role."))
+        )
     })?;
-    if trust::service(&role.trust, "sagemaker.amazonaws.com") {
-        Ok(())
-    } else {
-        Err(invalid(format!(
-            "Could not assume role {arn}: its trust policy does not allow 'sagemaker.amazonaws.com'."
-        )))
-    }
-}
-
-fn start(region: &Arc<Inner>, name: String, uri: String) {
-    let region = region.clone();
-    let runtime = region.runtime.clone();
-    runtime.spawn(async move {
-        let started = region.config.tracking.start(&name, &uri).await;
-        let mut state = region.state();
-        let Some(server) = state.sagemaker.servers.get_mut(&name) else { return };
-        server.modified = epoch_secs();
-        match started {
-            Ok(port) => {
-                server.port = Some(port);
-                server.status = "Created";
-            }
-            Err(error) => {
-                tracing::error!(name, %error, "tracking server did not start");
-                server.failure = Some(error.to_string());
-                server.status = "CreateFailed";
-            }
-        }
-    });
-}
-
-fn active(server: &TrackingServer) -> &'static str {
-    if server.status == "Created" { "Active" } else { "Inactive" }
+    rule.check(&rules::LIMIT, count < MAX_SERVERS, || {
+        ApiError::new(
+            "ResourceLimitExceeded",
+            format!("The account-level service limit 'Maximum number of MLflow Tracking Servers' is {MAX_SERVERS} Tracking Servers, with current utilization of {count} Tracking Servers and a request delta of 1 Tracking Servers. Please use AWS Service Quotas to request an increase for this quota."),
+        )
+    })?;
+    let key = server.served.key.clone();
+    state.sagemaker.servers.insert(name, server);
+    drop(state);
+    change(call.region, &key, Step::Start, Status::Created, Status::CreateFailed);
+    Ok(json!({ "TrackingServerArn": arn }))
 }
 
 /// DescribeMlflowTrackingServer.
 pub fn describe(call: &Call<'_>, input: &Value) -> Answer {
-    let name = name_of(input)?;
-    call.authorize(&arn_of(call, &name))?;
+    let (name, _) = named(call, input)?;
     let state = call.state();
     let server = state.sagemaker.servers.get(&name).ok_or_else(|| not_found(&name))?;
+    let served = &server.served;
     let mut shown = json!({
-        "TrackingServerArn": server.arn,
-        "TrackingServerName": server.name,
-        "ArtifactStoreUri": server.artifact_store_uri,
+        "TrackingServerArn": served.arn,
+        "TrackingServerName": served.name,
+        "ArtifactStoreUri": served.artifact_store_uri,
         "TrackingServerSize": server.size,
-        "RoleArn": server.role_arn,
-        "TrackingServerStatus": server.status,
-        "IsActive": active(server),
+        "RoleArn": served.role_arn,
+        "TrackingServerStatus": served.status.told(),
+        "IsActive": if served.is_active() { "Active" } else { "Inactive" },
         "AutomaticModelRegistration": server.automatic_registration,
-        "CreationTime": server.created,
-        "LastModifiedTime": server.modified,
+        "CreationTime": secs(served.created),
+        "LastModifiedTime": secs(served.modified),
+        "S3BucketOwnerVerification": server.verifies_bucket_owner,
     });
-    if server.status == "Created" {
-        shown["TrackingServerUrl"] = json!(url_of(call, server));
+    // It keeps its address while it is stopped.
+    if !matches!(served.status, Status::Creating | Status::CreateFailed) {
+        shown["TrackingServerUrl"] = json!(url_of(call, served));
     }
-    if let Some(window) = &server.maintenance {
+    if let Some(window) = &served.maintenance {
         shown["WeeklyMaintenanceWindowStart"] = json!(window);
+    }
+    if let Some(owner) = &server.bucket_owner {
+        shown["S3BucketOwnerAccountId"] = json!(owner);
     }
     Ok(shown)
 }
 
-/// ListMlflowTrackingServers.
-pub fn list(call: &Call<'_>, input: &Value) -> Answer {
-    call.authorize("*")?;
-    let wanted = input["TrackingServerStatus"].as_str();
-    let most = input["MaxResults"].as_u64().unwrap_or(100);
-    if !(1..=100).contains(&most) {
-        return Err(invalid("MaxResults must be 1 to 100."));
+/// UpdateMlflowTrackingServer; another artifact store makes it start anew.
+pub fn update(call: &Call<'_>, input: &Value) -> Answer {
+    let (name, arn) = named(call, input)?;
+    checks::bucket(call, input)?;
+    let now = call.region.clock.now();
+    let mut state = call.state();
+    let server = state.sagemaker.servers.get_mut(&name).ok_or_else(|| not_found(&name))?;
+    let status = server.served.status;
+    call.region.rules.check(&rules::UPDATE_STATE, server.served.is_active(), || {
+        wrong_state(&arn, status, "can't be updated")
+    })?;
+    if let Some(size) = input["TrackingServerSize"].as_str() {
+        server.size = size.to_owned();
     }
-    let after = input["NextToken"].as_str().unwrap_or_default();
-    let state = call.state();
-    let mut found: Vec<&TrackingServer> = state
-        .sagemaker
-        .servers
-        .values()
-        .filter(|server| wanted.is_none_or(|wanted| wanted == server.status))
-        .filter(|server| server.name.as_str() > after)
-        .collect();
-    let more = found.len() > usize::try_from(most).unwrap_or(usize::MAX);
-    found.truncate(usize::try_from(most).unwrap_or(usize::MAX));
-    let next = if more { found.last().map(|server| server.name.clone()) } else { None };
-    let shown: Vec<Value> = found
-        .iter()
-        .map(|server| {
-            json!({
-                "TrackingServerArn": server.arn,
-                "TrackingServerName": server.name,
-                "CreationTime": server.created,
-                "LastModifiedTime": server.modified,
-                "TrackingServerStatus": server.status,
-                "IsActive": active(server),
-            })
-        })
-        .collect();
-    let mut answer = json!({ "TrackingServerSummaries": shown });
-    if let Some(next) = next {
-        answer["NextToken"] = json!(next);
+    if let Some(flag) = input["AutomaticModelRegistration"].as_bool() {
+        server.automatic_registration = flag;
     }
-    Ok(answer)
+    if let Some(flag) = input["S3BucketOwnerVerification"].as_bool() {
+        server.verifies_bucket_owner = flag;
+    }
+    if let Some(owner) = input["S3BucketOwnerAccountId"].as_str() {
+        server.bucket_owner = Some(owner.to_owned());
+    }
+    let step = settle(&mut server.served, input);
+    server.served.status = Status::Updating;
+    server.served.modified = now;
+    let key = server.served.key.clone();
+    drop(state);
+    change(call.region, &key, step, Status::Updated, Status::UpdateFailed);
+    Ok(json!({ "TrackingServerArn": arn }))
+}
+
+/// Takes over what servers and apps let change; what that means for the process.
+pub fn settle(served: &mut Served, input: &Value) -> Step {
+    if let Some(window) = input["WeeklyMaintenanceWindowStart"].as_str() {
+        served.maintenance = Some(window.to_owned());
+    }
+    match input["ArtifactStoreUri"].as_str() {
+        Some(uri) if uri != served.artifact_store_uri => {
+            uri.clone_into(&mut served.artifact_store_uri);
+            Step::Restart
+        }
+        _ => Step::Keep,
+    }
+}
+
+/// The change does not fit the state.
+pub fn wrong_state(arn: &str, status: Status, cannot: &str) -> ApiError {
+    let status = status.told().to_uppercase();
+    invalid(format!("Tracking Server with ARN {arn} is currently in status {status}, {cannot}."))
 }
 
 /// DeleteMlflowTrackingServer.
 pub fn delete(call: &Call<'_>, input: &Value) -> Answer {
-    let name = name_of(input)?;
-    call.authorize(&arn_of(call, &name))?;
+    let (name, arn) = named(call, input)?;
+    let now = call.region.clock.now();
     let mut state = call.state();
-    let server = state.sagemaker.servers.get_mut(&name).ok_or_else(|| not_found(&name))?;
-    if matches!(server.status, "Creating" | "Deleting") {
-        return Err(invalid(format!(
+    let served =
+        &mut state.sagemaker.servers.get_mut(&name).ok_or_else(|| not_found(&name))?.served;
+    let status = served.status;
+    call.region.rules.check(&rules::DELETE_STATE, !status.is_busy(), || {
+        invalid(format!(
             "Tracking Server is in un-deletable state ({}), so it cannot be deleted.",
-            server.status.to_uppercase()
-        )));
-    }
-    server.status = "Deleting";
-    server.modified = epoch_secs();
-    let arn = server.arn.clone();
+            status.told().to_uppercase()
+        ))
+    })?;
+    served.status = Status::Deleting;
+    served.modified = now;
+    let key = served.key.clone();
     drop(state);
-    let region = call.region.clone();
-    call.region.runtime.spawn(async move {
-        let deleted = region.config.tracking.delete(&name).await;
-        let mut state = region.state();
-        match deleted {
-            Ok(()) => {
-                state.sagemaker.servers.remove(&name);
-            }
-            Err(error) => {
-                tracing::error!(name, %error, "tracking server was not deleted");
-                if let Some(server) = state.sagemaker.servers.get_mut(&name) {
-                    server.status = "DeleteFailed";
-                }
-            }
-        }
-    });
+    change(call.region, &key, Step::Delete, Status::Deleting, Status::DeleteFailed);
     Ok(json!({ "TrackingServerArn": arn }))
-}
-
-/// StartMlflowTrackingServer and StopMlflowTrackingServer.
-pub fn no_stop(call: &Call<'_>, input: &Value) -> Answer {
-    let name = name_of(input)?;
-    let state = call.state();
-    let server = state.sagemaker.servers.get(&name).ok_or_else(|| not_found(&name))?;
-    Err(ApiError::new(
-        "ConflictException",
-        format!(
-            "Tracking Server with ARN {} runs as long as it exists in the local region.",
-            server.arn
-        ),
-    ))
 }

@@ -1,8 +1,8 @@
-//! AddTags, ListTags, DeleteTags on tracking servers.
+//! AddTags, ListTags, DeleteTags on servers and apps.
 
 use super::invalid;
 use crate::api::{Answer, ApiError, Call, tags, tags::Tags};
-use crate::state::sagemaker::TrackingServer;
+use crate::state::sagemaker::Served;
 use serde_json::{Value, json};
 
 /// Tags of a request's `Tags`.
@@ -24,13 +24,13 @@ pub fn read(input: &Value) -> Result<Tags, ApiError> {
 fn with<T>(
     call: &Call<'_>,
     input: &Value,
-    act: impl FnOnce(&mut TrackingServer) -> T,
+    act: impl FnOnce(&mut Served) -> T,
 ) -> Result<T, ApiError> {
     let arn = input["ResourceArn"].as_str().unwrap_or_default();
     call.authorize(arn)?;
     let mut state = call.state();
-    let server = state.sagemaker.servers.values_mut().find(|server| server.arn == arn);
-    server
+    let found = state.sagemaker.find_mut(|served| served.arn == arn);
+    found
         .map(act)
         .ok_or_else(|| ApiError::new("ResourceNotFound", format!("Resource {arn} does not exist.")))
 }
@@ -38,23 +38,23 @@ fn with<T>(
 /// AddTags.
 pub fn add(call: &Call<'_>, input: &Value) -> Answer {
     let new = read(input)?;
-    with(call, input, |server| {
-        server.tags.extend(new);
-        json!({ "Tags": tags::list(&server.tags, "Key", "Value") })
+    with(call, input, |served| {
+        served.tags.extend(new);
+        json!({ "Tags": tags::list(&served.tags, "Key", "Value") })
     })
 }
 
 /// ListTags.
 pub fn list(call: &Call<'_>, input: &Value) -> Answer {
-    with(call, input, |server| json!({ "Tags": tags::list(&server.tags, "Key", "Value") }))
+    with(call, input, |served| json!({ "Tags": tags::list(&served.tags, "Key", "Value") }))
 }
 
 /// DeleteTags.
 pub fn delete(call: &Call<'_>, input: &Value) -> Answer {
     let keys: Vec<&str> =
         input["TagKeys"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    with(call, input, |server| {
-        server.tags.retain(|key, _| !keys.contains(&key.as_str()));
+    with(call, input, |served| {
+        served.tags.retain(|key, _| !keys.contains(&key.as_str()));
         json!({})
     })
 }

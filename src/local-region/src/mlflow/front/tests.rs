@@ -7,6 +7,7 @@ use hyper_util::service::TowerToHyperService;
 
 use super::*;
 use crate::backend::{Directory, InstanceView, SessionCredentials};
+use crate::clock::Clock;
 
 /// One server whose only token is `T`, once.
 struct One {
@@ -23,11 +24,11 @@ impl Directory for One {
         None
     }
     fn machine_ended(&self, _: &str, _: &str) {}
-    fn spend_mlflow_token(&self, key: &str, token: &str) -> Option<(String, u64)> {
+    fn spend_mlflow_token(&self, key: &str, token: &str) -> Option<u64> {
         let mut unspent = self.unspent.lock().unwrap();
         let good = key == "k" && token == "T" && *unspent;
         *unspent &= !good;
-        good.then(|| ("server".into(), self.session_secs))
+        good.then_some(self.session_secs)
     }
     fn mlflow_port(&self, key: &str) -> Option<u16> {
         (key == "k").then_some(self.port)
@@ -59,7 +60,7 @@ async fn front(session_secs: u64) -> (Router, u16) {
     let late = LateDirectory::default();
     let one: Arc<dyn Directory> = Arc::new(One { port, unspent: Mutex::new(true), session_secs });
     assert!(late.set(one).is_ok());
-    (router(late), port)
+    (router(late, Clock::default()), port)
 }
 
 async fn get(router: &Router, path: &str, cookie: Option<&str>) -> (u16, http::HeaderMap, String) {

@@ -9,6 +9,8 @@ mod instances;
 mod interfaces;
 pub(crate) mod launch;
 mod managed_nodes;
+mod mlflow_apps;
+mod mlflow_urls;
 mod pagination;
 mod parameters;
 mod placement_groups;
@@ -25,6 +27,7 @@ mod standalone;
 mod sts;
 mod tags;
 mod throttling;
+mod tracking_servers;
 
 use crate::rules::{self, Proof, Rule};
 use crate::testing::Bench;
@@ -69,6 +72,9 @@ fn cases() -> Vec<Case> {
         capacity::cases(),
         reservations::cases(),
         parameters::cases(),
+        tracking_servers::cases(),
+        mlflow_apps::cases(),
+        mlflow_urls::cases(),
         managed_nodes::cases(),
         run_command::cases(),
         sessions::cases(),
