@@ -132,9 +132,6 @@ impl S3Access for Gate {
             S3Path::Bucket { bucket } => format!("arn:aws:s3:::{bucket}"),
             S3Path::Object { bucket, key } => format!("arn:aws:s3:::{bucket}/{key}"),
         };
-        if let S3Path::Object { key, .. } = cx.s3_path() {
-            check_key(key)?;
-        }
         let operation = cx.s3_op().name().to_owned();
         let arn = caller.arn(&region.config.account_id);
         let fired = region.faults.at_call("s3", &operation, &arn);
@@ -142,6 +139,9 @@ impl S3Access for Gate {
             gate.pass(&operation, &arn, fired.clone());
         }
         refuse(fired.as_ref())?;
+        if let S3Path::Object { key, .. } = cx.s3_path() {
+            check_key(key)?;
+        }
         let action = format!("s3:{}", action(&operation));
         policy::authorize(&region, &caller, &Asked::new(&action, &resource)).map_err(|denial| {
             let quoted = Denial { resource: format!("\"{resource}\""), ..denial };

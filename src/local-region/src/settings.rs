@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 /// One thing to set.
 #[derive(Debug, Clone, Serialize, Deserialize, clap::Subcommand)]
-#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Setting {
     /// How long AWS does not see its own changes; `nixl-region get` lists the windows.
     Window {

@@ -194,7 +194,7 @@ async fn settings_are_set_and_shown_and_a_wrong_name_is_told() {
     let settings = "/_region/settings";
     for setting in [
         json!({"window": {"name": "ec2.terminated_visible", "length": "1h"}}),
-        json!({"capacity": {"zone": "us-east-1a", "instance-type": "p5.48xlarge", "instances": 2}}),
+        json!({"capacity": {"zone": "us-east-1a", "instance_type": "p5.48xlarge", "instances": 2}}),
         json!({"clock": {"advance": "2h"}}),
         json!({"rule": {"id": "ec2.run.token-replay", "on": false}}),
         json!({"throttle": {"scale": 0.5}}),
