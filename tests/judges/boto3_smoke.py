@@ -12,7 +12,8 @@ checks of role sessions are left out and said so.
 import argparse
 import sys
 
-from smoke import base, iam, images, instances, network, parameters, s3, signatures, tracking
+from smoke import base, iam, images, instances, network, parameters, prices, quotas, s3, schedules
+from smoke import signatures, tracking
 
 
 def main():
@@ -36,6 +37,9 @@ def main():
     instances.down(ids, group, request)
     images.down(ami, debian)
     tracking.judge(role)
+    quotas.judge()
+    prices.judge()
+    schedules.judge()
     iam.down()
     s3.down()
     print(f"{base.checks} checks passed")

@@ -106,7 +106,7 @@ fn request(region: &Inner, group: &str, target: &Value) -> Result<Request, Strin
     let (service, operation) = target::operation(arn).ok_or_else(|| format!("no target {arn}"))?;
     let input = target["Input"].as_str().unwrap_or("{}");
     let input: Value = serde_json::from_str(input).map_err(|error| error.to_string())?;
-    let (target_header, body) = service.parameters(&operation, &input);
+    let (more, body) = service.parameters(&operation, &input);
     let date = Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
     let mut headers = HeaderMap::new();
     let mut put = |name: &'static str, value: &str| {
@@ -117,8 +117,8 @@ fn request(region: &Inner, group: &str, target: &Value) -> Result<Request, Strin
     put("host", "scheduler.amazonaws.com")?;
     put("user-agent", "scheduler.amazonaws.com")?;
     put("x-amz-date", &date)?;
-    if let Some(target) = target_header {
-        put("x-amz-target", &target)?;
+    for (name, value) in more {
+        put(name, &value)?;
     }
     let (key, secret) = if region.rules.on(&rules::ROLE) {
         let credentials = session(region, group, target["RoleArn"].as_str().unwrap_or_default())?;

@@ -154,19 +154,30 @@ impl Service {
         !matches!(self.wire, Wire::Rest { .. })
     }
 
-    /// A call by operation and parameters: the `x-amz-target` header, if the
-    /// service has one, and the body.
+    /// A call by operation and parameters: headers and body.
     #[must_use]
-    pub fn parameters(&self, operation: &str, input: &Value) -> (Option<String>, String) {
+    pub fn parameters(
+        &self,
+        operation: &str,
+        input: &Value,
+    ) -> (Vec<(&'static str, String)>, String) {
         match self.wire {
             Wire::Query { namespace, .. } => {
                 let version =
                     namespace.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
                 let form = scheduler::form::encode(input);
-                (None, format!("Action={operation}&Version={version}&{form}"))
+                let kind = "application/x-www-form-urlencoded; charset=utf-8".to_owned();
+                let body = format!("Action={operation}&Version={version}&{form}");
+                (vec![("content-type", kind)], body)
             }
-            Wire::Json { target, .. } => (Some(format!("{target}.{operation}")), input.to_string()),
-            Wire::Rest { .. } => (None, input.to_string()),
+            Wire::Json { target, .. } => {
+                let headers = vec![
+                    ("content-type", "application/x-amz-json-1.1".to_owned()),
+                    ("x-amz-target", format!("{target}.{operation}")),
+                ];
+                (headers, input.to_string())
+            }
+            Wire::Rest { .. } => (Vec::new(), input.to_string()),
         }
     }
 
