@@ -3,6 +3,7 @@
 use crate::server::Inner;
 use crate::state::capacity::Market;
 use crate::state::ec2::ZONES;
+use crate::state::quotas::{QUOTAS, Quota};
 use crate::throttle::Scale;
 use crate::{rules, typo, windows};
 use jiff::SignedDuration;
@@ -34,6 +35,13 @@ pub enum Setting {
         #[arg(long, default_value = "on-demand", value_parser = market)]
         #[serde(default, with = "market_name")]
         market: Market,
+    },
+    /// A vCPU quota of the account; open requests for no more are approved by it.
+    Quota {
+        /// Its code, e.g. `L-DB2E81BA`; `nixl-region get` lists them.
+        code: String,
+        /// vCPUs.
+        vcpus: u32,
     },
     /// Moves the region's clock forward: `+2h`.
     Clock {
@@ -79,6 +87,9 @@ pub enum SettingError {
     /// No such type.
     #[error("no instance type {0} in the catalogue{1}")]
     InstanceType(String, String),
+    /// No such quota.
+    #[error("no quota {0}{1}")]
+    Quota(String, String),
     /// No such rule.
     #[error("no rule {0}{1}")]
     Rule(String, String),
@@ -113,6 +124,13 @@ impl Setting {
                 }
                 region.state().ec2.capacity.set(zone, instance_type, *market, instances.0);
             }
+            Self::Quota { code, vcpus } => {
+                let now = region.clock.now();
+                if !region.state().quotas.set(code, f64::from(*vcpus), now) {
+                    let codes = QUOTAS.iter().map(|quota| quota.code);
+                    return Err(SettingError::Quota(code.clone(), typo::hint(code, codes)));
+                }
+            }
             Self::Clock { advance } => {
                 if advance.is_negative() {
                     return Err(SettingError::Backward);
@@ -138,6 +156,8 @@ pub struct Settings {
     pub windows: Vec<WindowSetting>,
     /// Limits of capacity.
     pub capacity: Vec<CapacitySetting>,
+    /// vCPU quotas.
+    pub quotas: Vec<QuotaSetting>,
     /// The region's time.
     pub clock_now: jiff::Timestamp,
     /// How far it is ahead of the computer's.
@@ -178,6 +198,17 @@ pub struct CapacitySetting {
     pub instances: u32,
 }
 
+/// A quota.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct QuotaSetting {
+    /// Its code.
+    pub code: String,
+    /// Its name.
+    pub name: String,
+    /// vCPUs.
+    pub vcpus: f64,
+}
+
 impl Settings {
     /// Those of a region.
     #[must_use]
@@ -197,7 +228,13 @@ impl Settings {
                 instances,
             }
         });
+        let quota = |quota: &Quota| QuotaSetting {
+            code: quota.code.to_owned(),
+            name: quota.name.to_owned(),
+            vcpus: state.quotas.value(quota),
+        };
         Self {
+            quotas: QUOTAS.iter().map(quota).collect(),
             windows: windows::ALL.iter().map(window).collect(),
             capacity: capacity.collect(),
             clock_now: region.clock.now(),

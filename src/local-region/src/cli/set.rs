@@ -53,6 +53,13 @@ fn table(settings: &Settings) -> comfy_table::Table {
             "room for so many instances at once".to_owned(),
         ]);
     }
+    for quota in &settings.quotas {
+        table.add_row([
+            format!("quota {}", quota.code),
+            quota.vcpus.to_string(),
+            quota.name.clone(),
+        ]);
+    }
     table.add_row([
         "clock".to_owned(),
         format!("+{:#}", settings.clock_ahead),

@@ -122,6 +122,7 @@ async fn settings_and_calls_are_shown() {
     for line in [
         "set window ec2.terminated_visible 300ms",
         "set capacity us-east-1a p5.48xlarge 2 --market spot",
+        "set quota L-DB2E81BA 96",
         "set clock +2h",
         "set rule ec2.run.token-replay off",
         "set throttle 0.5",
@@ -137,6 +138,8 @@ async fn settings_and_calls_are_shown() {
     assert_eq!(region.state().ec2.capacity.all().count(), 0);
     let told = served.run("set rule ec2.run.token-reply off").await.unwrap_err();
     assert_eq!(told, "no rule ec2.run.token-reply; did you mean `ec2.run.token-replay`?");
+    let told = served.run("set quota L-DB2E81BB 96").await.unwrap_err();
+    assert_eq!(told, "no quota L-DB2E81BB; did you mean `L-DB2E81BA`?");
     served.bytes("Action=DescribeVpcs").await;
     served.runs("calls").await;
     served.runs("calls --failed --operation ec2:* --caller administrator --output json").await;

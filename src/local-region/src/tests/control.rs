@@ -195,6 +195,7 @@ async fn settings_are_set_and_shown_and_a_wrong_name_is_told() {
     for setting in [
         json!({"window": {"name": "ec2.terminated_visible", "length": "1h"}}),
         json!({"capacity": {"zone": "us-east-1a", "instance_type": "p5.48xlarge", "instances": 2}}),
+        json!({"quota": {"code": "L-417A185B", "vcpus": 96}}),
         json!({"clock": {"advance": "2h"}}),
         json!({"rule": {"id": "ec2.run.token-replay", "on": false}}),
         json!({"throttle": {"scale": 0.5}}),
@@ -207,6 +208,9 @@ async fn settings_are_set_and_shown_and_a_wrong_name_is_told() {
     let window = shown["windows"].as_array().unwrap().iter().find(window).unwrap();
     assert_eq!((&window["length"], &window["default"]), (&json!("1h"), &json!("5s")));
     assert_eq!(shown["capacity"][0]["instances"], 2);
+    let quota = |quota: &&Value| quota["code"] == "L-417A185B";
+    let quota = shown["quotas"].as_array().unwrap().iter().find(quota).unwrap();
+    assert_eq!(quota["vcpus"], 96.0);
     assert_eq!(shown["clock_ahead"], "2h");
     assert_eq!(shown["rules_off"], json!(["ec2.run.token-replay"]));
     assert_eq!(shown["throttle"], 0.5);
