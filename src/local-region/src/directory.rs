@@ -9,7 +9,8 @@ use crate::state::ec2::InstanceState;
 
 impl Directory for Region {
     fn instance(&self, instance_id: &str) -> Option<InstanceView> {
-        let state = self.inner.state();
+        let mut state = self.inner.state();
+        state.ec2.catch_up(self.inner.clock.now());
         let config = &self.inner.config;
         let instance = state.ec2.instances.get(instance_id)?;
         if !instance.state.holds_resources() {

@@ -86,6 +86,27 @@ pub static MLFLOW_CHANGE: Window = Window {
     default: SignedDuration::from_millis(300),
 };
 
+/// AWS users report up to some seconds; none by default, as of the next two.
+pub static INSTANCE_VISIBLE: Window = Window {
+    name: "ec2.instance_visible",
+    says: "A new instance is unknown to other calls this long.",
+    default: SignedDuration::ZERO,
+};
+
+/// The same for security groups.
+pub static GROUP_VISIBLE: Window = Window {
+    name: "ec2.security_group_visible",
+    says: "A new security group is unknown to other calls this long.",
+    default: SignedDuration::ZERO,
+};
+
+/// The same for tags.
+pub static TAGS_VISIBLE: Window = Window {
+    name: "ec2.tags_visible",
+    says: "Changed tags of EC2 are neither shown nor found by filters this long.",
+    default: SignedDuration::ZERO,
+};
+
 /// All windows.
 pub static ALL: &[&Window] = &[
     &PLACEMENT_GROUP_PENDING,
@@ -97,6 +118,9 @@ pub static ALL: &[&Window] = &[
     &INVOCATION_UNSEEN,
     &DEAD_ON_ARRIVAL,
     &MLFLOW_CHANGE,
+    &INSTANCE_VISIBLE,
+    &GROUP_VISIBLE,
+    &TAGS_VISIBLE,
 ];
 
 /// Lengths that were set; clones share them.

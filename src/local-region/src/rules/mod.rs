@@ -7,6 +7,7 @@
 
 pub mod addresses;
 pub mod capacity;
+pub mod consistency;
 pub mod iam;
 pub mod imagebuilder;
 pub mod instances;
@@ -100,6 +101,7 @@ pub static AREAS: &[(&str, &[&Rule], &[Gap])] = &[
     ("Capacity Reservations", reservations::RULES, reservations::GAPS),
     ("Tags and filters", tags::RULES, tags::GAPS),
     ("Requests of EC2", requests::RULES, requests::GAPS),
+    ("Eventual consistency of EC2", consistency::RULES, consistency::GAPS),
     ("Pages", pagination::RULES, pagination::GAPS),
     ("Parameters", parameters::RULES, parameters::GAPS),
     ("Managed nodes", managed_nodes::RULES, managed_nodes::GAPS),

@@ -2,6 +2,7 @@
 
 use super::addresses::Address;
 use super::attributes::Attributes;
+use super::consistency::Lag;
 use super::ids;
 pub use super::interfaces::Interface;
 pub use super::power::InstanceState;
@@ -167,6 +168,8 @@ pub struct Ec2 {
     pub spot_requests: BTreeMap<String, super::spot::SpotRequest>,
     /// Capacity Reservations by id.
     pub reservations: BTreeMap<String, super::reservations::Reservation>,
+    /// What is not seen yet.
+    pub lag: Lag,
     /// Network interfaces that are attached to nothing, by id.
     pub interfaces: BTreeMap<String, Interface>,
     /// Parameters and interface of each client token.
@@ -216,6 +219,7 @@ impl Ec2 {
             capacity: Default::default(),
             spot_requests: BTreeMap::new(),
             reservations: BTreeMap::new(),
+            lag: Lag::default(),
             interfaces: BTreeMap::new(),
             interface_tokens: HashMap::new(),
             addresses: BTreeMap::new(),

@@ -7,6 +7,7 @@ pub mod attributes;
 pub mod calls;
 pub mod capacity;
 pub mod commands;
+pub mod consistency;
 pub mod ec2;
 pub mod iam;
 pub mod ids;

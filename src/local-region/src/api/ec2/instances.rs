@@ -59,7 +59,7 @@ pub fn describe(call: &Call<'_>, p: &Params) -> Answer {
     let mut found: Vec<&Instance> = ec2
         .instances
         .values()
-        .filter(|i| ids.is_empty() || ids.contains(&i.id))
+        .filter(|i| !ec2.hides(&i.id) && (ids.is_empty() || ids.contains(&i.id)))
         .filter(|i| {
             let field =
                 |name: &str| field(ec2, i, name, account, profile_arn(i).map(|(arn, _)| arn));
@@ -201,7 +201,7 @@ pub fn check_ids(state: &State, ids: &[String]) -> Result<(), ApiError> {
         let message = format!("Invalid id: \"{}\"", bad.map(String::as_str).unwrap_or_default());
         ApiError::new("InvalidInstanceID.Malformed", message)
     })?;
-    let known = |id: &str| state.ec2.instances.contains_key(id);
+    let known = |id: &str| state.ec2.instances.contains_key(id) && !state.ec2.hides(id);
     let missing: Vec<&str> = ids.iter().map(String::as_str).filter(|id| !known(id)).collect();
     state.rules.check(&rules::ID_UNKNOWN, missing.is_empty(), || {
         let message = match missing[..] {
@@ -237,7 +237,7 @@ pub fn describe_status(call: &Call<'_>, p: &Params) -> Answer {
         .ec2
         .instances
         .values()
-        .filter(|i| ids.is_empty() || ids.contains(&i.id))
+        .filter(|i| !state.ec2.hides(&i.id) && (ids.is_empty() || ids.contains(&i.id)))
         .filter(|i| all || i.state == InstanceState::Running)
         .filter(|i| filters.keep(&Tags::new(), |name| field(&state.ec2, i, name, "", None)))
         .map(|i| {

@@ -37,7 +37,9 @@ pub(crate) use parameters::operations;
 use super::{Answer, ApiError, Call, params::Params};
 use crate::rules::{Rule, Rules, requests};
 use crate::state::ec2::InstanceState;
+use crate::windows::Window;
 use http::StatusCode;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 /// Operations that check the caller per resource; all others know only `*`.
@@ -62,6 +64,7 @@ pub fn perform(call: &Call<'_>, p: &Params) -> Answer {
     if !CHECKED_INSIDE.contains(&call.operation) {
         call.authorize("*")?;
     }
+    call.state().ec2.catch_up(call.region.clock.now());
     match call.operation {
         "RunInstances" => run::run(call, p),
         "DescribeInstances" => instances::describe(call, p),
@@ -136,6 +139,13 @@ fn power_change(id: &str, now: InstanceState, before: InstanceState) -> Value {
         "currentState": told(now.told()),
         "previousState": told(before.told()),
     })
+}
+
+/// When what is changed now will be seen, if not at once.
+fn seen_at(call: &Call<'_>, rule: &'static Rule, window: &Window) -> Option<Timestamp> {
+    let length = call.region.windows.of(window);
+    let late = length.is_positive() && call.region.rules.on(rule);
+    call.region.clock.now().checked_add(length).ok().filter(|_| late)
 }
 
 /// Whether a parameter has the second of its two values; `usual` if it is not

@@ -8,15 +8,16 @@ use super::market::Demand;
 use super::nics::Wanted;
 use super::place::{Place, place};
 use super::plan::{Plan, invalid, plan};
-use super::{dry_run, instances, profile, tag_specifications};
+use super::{dry_run, instances, profile, seen_at, tag_specifications};
 use crate::api::{Answer, ApiError, Call, params::Params, tags::Tags, timestamp};
 use crate::lifecycle;
-use crate::rules::{capacity, launch as rules};
+use crate::rules::{capacity, consistency, launch as rules};
 use crate::state::State;
 use crate::state::ec2::{Instance, InstanceState, Interface, Launch};
 use crate::state::ids;
 use crate::state::interfaces::Attachment;
 use crate::state::spot::SpotRequest;
+use crate::windows::INSTANCE_VISIBLE;
 use serde_json::{Value, json};
 
 /// Longest client token.
@@ -79,6 +80,9 @@ pub fn run(call: &Call<'_>, p: &Params) -> Answer {
             ..new_instance(&mut state, &plan, &options)
         };
         made.push(instance.id.clone());
+        if let Some(until) = seen_at(call, &consistency::INSTANCE, &INSTANCE_VISIBLE) {
+            state.ec2.hide(&instance.id, until);
+        }
         add(&mut state, instance, &plan, &tags);
     }
     if let Some(group) =

@@ -1,10 +1,12 @@
 //! CreateTags, DeleteTags, DescribeTags.
 
 use super::tag_specifications::{self, MAX_TAGS};
-use super::{done, dry_run, filter::Filters, metadata_options, paging::page};
+use super::{done, dry_run, filter::Filters, metadata_options, paging::page, seen_at};
 use crate::api::{Answer, ApiError, Call, params::Params, tags::Tags};
-use crate::rules::tags as rules;
+use crate::rules::{consistency, tags as rules};
 use crate::state::State;
+use crate::state::consistency::TagChange;
+use crate::windows::TAGS_VISIBLE;
 use serde_json::json;
 
 /// Kind of resource behind an id's prefix, as ARNs and DescribeTags name it.
@@ -64,7 +66,8 @@ fn targets(call: &Call<'_>, p: &Params, tags: &Tags) -> Result<Vec<String>, ApiE
 /// All of them must exist, or none is touched.
 fn check_known(state: &State, ids: &[String]) -> Result<(), ApiError> {
     for id in ids.iter().filter(|id| kind(id).is_some()) {
-        state.rules.check(&rules::RESOURCE, state.ec2.exists(id), || not_found(id))?;
+        let known = state.ec2.exists(id) && !state.ec2.hides(id);
+        state.rules.check(&rules::RESOURCE, known, || not_found(id))?;
     }
     Ok(())
 }
@@ -88,7 +91,8 @@ pub fn create(call: &Call<'_>, p: &Params) -> Answer {
     }
     dry_run(p)?;
     for id in ids {
-        state.ec2.tags.entry(id).or_default().extend(new.clone());
+        let at = seen_at(call, &consistency::TAGS, &TAGS_VISIBLE);
+        state.ec2.change_tags(id, TagChange::Set(new.clone()), at);
     }
     done()
 }
@@ -98,7 +102,8 @@ pub fn delete(call: &Call<'_>, p: &Params) -> Answer {
     let by_value = call.region.rules.on(&rules::DELETE_BY_VALUE);
     let mut named: Vec<(String, Option<String>)> = Vec::new();
     for entry in p.groups("Tag") {
-        named.push((entry.need("Key")?.to_owned(), entry.get("Value").map(str::to_owned)));
+        let value = entry.get("Value").filter(|_| by_value);
+        named.push((entry.need("Key")?.to_owned(), value.map(str::to_owned)));
     }
     let keys = named.iter().map(|(key, value)| (key.clone(), value.clone().unwrap_or_default()));
     let ids = targets(call, p, &keys.collect())?;
@@ -106,13 +111,8 @@ pub fn delete(call: &Call<'_>, p: &Params) -> Answer {
     check_known(&state, &ids)?;
     dry_run(p)?;
     for id in ids {
-        let Some(tags) = state.ec2.tags.get_mut(&id) else { continue };
-        tags.retain(|key, value| {
-            !(named.is_empty()
-                || named.iter().any(|(name, want)| {
-                    name == key && want.as_ref().is_none_or(|want| want == value || !by_value)
-                }))
-        });
+        let at = seen_at(call, &consistency::TAGS, &TAGS_VISIBLE);
+        state.ec2.change_tags(id, TagChange::Delete(named.clone()), at);
     }
     done()
 }

@@ -3,6 +3,7 @@
 
 mod addresses;
 mod capacity;
+mod consistency;
 mod iam;
 mod imagebuilder;
 mod instances;
@@ -81,6 +82,7 @@ fn cases() -> Vec<Case> {
         security_groups::cases(),
         tags::cases(),
         pagination::cases(),
+        consistency::cases(),
         requests::cases(),
         quotas::cases(),
         scheduler::cases(),

@@ -1,12 +1,13 @@
 //! CreateSecurityGroup.
 
 use super::super::plan::invalid;
-use super::super::{dry_run, tag_set, tag_specifications};
+use super::super::{dry_run, seen_at, tag_set, tag_specifications};
 use super::is_plain;
 use crate::api::{Answer, ApiError, Call, params::Params};
-use crate::rules::security_groups as table;
+use crate::rules::{consistency, security_groups as table};
 use crate::state::ec2::{Rule, SecurityGroup};
 use crate::state::ids;
+use crate::windows::GROUP_VISIBLE;
 use serde_json::json;
 
 /// Groups of an account in a region.
@@ -65,6 +66,9 @@ pub fn create(call: &Call<'_>, p: &Params) -> Answer {
     });
     if !tags.is_empty() {
         state.ec2.tags.insert(group.id.clone(), tags);
+    }
+    if let Some(until) = seen_at(call, &consistency::GROUP, &GROUP_VISIBLE) {
+        state.ec2.hide(&group.id, until);
     }
     state.ec2.groups.insert(group.id.clone(), group);
     Ok(answer)

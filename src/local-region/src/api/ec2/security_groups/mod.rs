@@ -48,7 +48,8 @@ fn missing(name: &str) -> ApiError {
 /// Whether there is a group of this id.
 pub fn check_id(state: &State, id: &str) -> Result<(), ApiError> {
     check_form(&state.rules, id)?;
-    state.rules.check(&table::UNKNOWN, state.ec2.groups.contains_key(id), || missing(id))
+    let known = state.ec2.groups.contains_key(id) && !state.ec2.hides(id);
+    state.rules.check(&table::UNKNOWN, known, || missing(id))
 }
 
 fn check_form(in_force: &Rules, id: &str) -> Result<(), ApiError> {
