@@ -65,9 +65,9 @@ impl Wires {
     fn slow(&self, shapes: Shapes) -> Shaper {
         let bridge = &self.names[0];
         let shaper = Shaper::start(bridge, "va", "tap").unwrap();
-        shaper.shape(shapes);
         run("ip", &["-n", bridge, "link", "set", "va", "nomaster"]).unwrap();
         run("ip", &["-n", bridge, "link", "set", "tap", "master", "br0", "up"]).unwrap();
+        shaper.shape(shapes);
         shaper
     }
 

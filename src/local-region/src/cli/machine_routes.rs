@@ -13,6 +13,7 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use super::client::{MACHINES, MachineRow, TOKEN};
+use super::link_routes;
 use crate::backend::{BackendError, Directory, InstanceView, Machines};
 use crate::machine::{DiskSpace, NspawnMachines};
 
@@ -52,9 +53,9 @@ pub(super) struct ClockMoved {
 pub(super) struct Done {}
 
 #[derive(Clone)]
-struct Control {
+pub(super) struct Control {
     token: Arc<str>,
-    machines: Arc<NspawnMachines>,
+    pub(super) machines: Arc<NspawnMachines>,
     directory: Arc<dyn Directory>,
 }
 
@@ -74,6 +75,7 @@ pub(super) fn router(
         .route(&command("fill-disk"), post(fill_disk))
         .route(&command("free-disk"), post(free_disk))
         .route(&command("clock"), post(clock))
+        .merge(link_routes::routes())
         .layer(from_fn_with_state(control.clone(), admit))
         .with_state(control)
 }

@@ -6,6 +6,8 @@ mod down;
 mod env;
 mod exec;
 mod fault;
+mod link;
+mod link_routes;
 mod logs;
 mod machine;
 mod machine_routes;
@@ -81,6 +83,8 @@ enum Command {
     },
     #[command(flatten)]
     Machine(machine::Command),
+    #[command(flatten)]
+    Link(link::Command),
     /// Makes calls fail, come late or lose their answer, and instances die on arrival.
     #[command(subcommand)]
     Fault(fault::Command),
@@ -150,6 +154,7 @@ impl Cli {
             Command::Shell { machine } => exec::shell(&layout, &machine),
             Command::Logs { machine, follow } => logs::run(&layout, machine.as_deref(), follow),
             Command::Machine(command) => machine::run(&layout, &command),
+            Command::Link(command) => link::run(&layout, &command),
             Command::Fault(command) => fault::run(&layout, command),
             Command::Set(setting) => set::set(&layout, &setting),
             Command::Get { output } => set::get(&layout, output),

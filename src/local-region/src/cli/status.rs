@@ -3,8 +3,10 @@
 use std::process::ExitCode;
 
 use clap::ValueEnum;
+use http::Method;
 use serde_json::json;
 
+use super::link_routes::{LINKS, LinkRow};
 use super::{client, state};
 use crate::layout::Layout;
 
@@ -17,6 +19,7 @@ pub(super) enum Output {
 pub(super) fn run(layout: &Layout, output: Output) -> anyhow::Result<ExitCode> {
     let credentials = state::credentials(layout)?;
     let machines = client::machines(&credentials)?;
+    let links: Vec<LinkRow> = client::ask(&credentials, Method::GET, LINKS, None)?;
     match output {
         Output::Json => {
             let document = json!({
@@ -26,6 +29,7 @@ pub(super) fn run(layout: &Layout, output: Output) -> anyhow::Result<ExitCode> {
                 "pid": state::process(layout).map(|process| process.pid),
                 "state_dir": layout.state_dir(),
                 "machines": machines,
+                "links": links,
             });
             println!("{document:#}");
         }
@@ -38,7 +42,7 @@ pub(super) fn run(layout: &Layout, output: Output) -> anyhow::Result<ExitCode> {
             let mut table = comfy_table::Table::new();
             table.load_style(comfy_table::presets::NOTHING);
             table.set_header(["NAME", "INSTANCE", "STATE", "TYPE", "PRIVATE IP", "PUBLIC IP"]);
-            for machine in machines {
+            for machine in machines.clone() {
                 let ip =
                     |ip: Option<std::net::Ipv4Addr>| ip.map_or("-".into(), |ip| ip.to_string());
                 table.add_row([
@@ -51,6 +55,13 @@ pub(super) fn run(layout: &Layout, output: Output) -> anyhow::Result<ExitCode> {
                 ]);
             }
             println!("{table}");
+            let name = |id: &str| {
+                let named = machines.iter().find(|machine| machine.instance_id == id);
+                named.and_then(|machine| machine.name.clone()).unwrap_or_else(|| id.to_owned())
+            };
+            for link in links {
+                println!("{}", link.told(name));
+            }
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -6,7 +6,7 @@
 use std::net::Ipv4Addr;
 
 use super::fabric::GATEWAY;
-use crate::firewall::{Firewall, Named};
+use crate::firewall::{Firewall, Inbound, Named};
 
 /// AWS's shortest: types of the sixth Nitro generation (EC2 user guide, Connection tracking).
 const FLOW_IDLE_SECS: u32 = 350;
@@ -16,44 +16,26 @@ const TALK_IDLE_SECS: u32 = 30;
 /// Traffic that does not pass, whatever the groups say: `None` is every machine.
 pub(super) type Cut = (Option<Ipv4Addr>, Option<Ipv4Addr>);
 
+/// Lets pass what belongs to a flow that was let in.
+const REMEMBERED: [&str; 2] = [
+    "meta l4proto { tcp, udp } ip saddr . ip daddr . meta l4proto . th sport . th dport @flows goto tracked",
+    "ip saddr . ip daddr . meta l4proto @talks goto tracked",
+];
+
 /// The ruleset. It replaces the one before in one step and keeps what the
 /// filter has learned about flows.
 pub(super) fn ruleset(firewall: &Firewall, cuts: &[Cut]) -> String {
     let mut rules = vec!["ether type arp accept".to_owned(), "ether type != ip drop".to_owned()];
-    let mut rule = |text: &str| rules.push(text.to_owned());
-    for (from, to) in cuts {
-        let side = |word: &str, address: &Option<Ipv4Addr>| {
-            address.map(|address| format!("ip {word} {address} ")).unwrap_or_default()
-        };
-        rule(&format!("{}{}drop", side("saddr", from), side("daddr", to)));
-    }
+    rules.extend(cuts.iter().map(cut));
+    // Where a receiver names nothing, nothing has to be remembered: the fast way.
+    rules.extend(fabric(firewall, true));
     if firewall.stateful {
-        rule(
-            "meta l4proto { tcp, udp } ip saddr . ip daddr . meta l4proto . th sport . th dport @flows goto tracked",
-        );
-        rule("ip saddr . ip daddr . meta l4proto @talks goto tracked");
+        rules.extend(REMEMBERED.map(str::to_owned));
     }
     // Later fragments have no ports; without the first they are worth nothing.
-    rule("ip frag-off & 0x1fff != 0 accept");
-    for inbound in &firewall.inbound {
-        for named in &inbound.named {
-            let what = format!("ip daddr {} {}", inbound.to, traffic(named));
-            if !named.from.is_empty() {
-                let from = list(named.from.iter().map(ToString::to_string));
-                rule(&format!("{what} ip saddr {from} goto tracked"));
-            }
-            rule(&format!("{what} drop"));
-        }
-    }
-    let fabric = firewall
-        .inbound
-        .iter()
-        .flat_map(|inbound| inbound.fabric.iter().map(move |from| (from, inbound.to)))
-        .map(|(from, to)| format!("{from} . {to}"))
-        .collect::<Vec<_>>();
-    if !fabric.is_empty() {
-        rule(&format!("ip saddr . ip daddr {} accept", list(fabric)));
-    }
+    rules.push("ip frag-off & 0x1fff != 0 accept".to_owned());
+    rules.extend(firewall.inbound.iter().flat_map(ordinary));
+    rules.extend(fabric(firewall, false));
     let rules = rules.join("\n    ");
     format!(
         "table bridge region {{
@@ -78,6 +60,35 @@ table bridge region {{
 }}
 "
     )
+}
+
+fn cut((from, to): &Cut) -> String {
+    let side = |word: &str, address: &Option<Ipv4Addr>| {
+        address.map(|address| format!("ip {word} {address} ")).unwrap_or_default()
+    };
+    format!("{}{}drop", side("saddr", from), side("daddr", to))
+}
+
+/// What a receiver names passes from who may send it, and from nobody else.
+fn ordinary(inbound: &Inbound) -> Vec<String> {
+    let mut rules = Vec::new();
+    for named in &inbound.named {
+        let what = format!("ip daddr {} {}", inbound.to, traffic(named));
+        if !named.from.is_empty() {
+            let from = list(named.from.iter().map(ToString::to_string));
+            rules.push(format!("{what} ip saddr {from} goto tracked"));
+        }
+        rules.push(format!("{what} drop"));
+    }
+    rules
+}
+
+/// Accepts fabric traffic to receivers that name nothing, or to the others.
+fn fabric(firewall: &Firewall, nothing_named: bool) -> Option<String> {
+    let to = firewall.inbound.iter().filter(|to| to.named.is_empty() == nothing_named);
+    let pairs: Vec<String> =
+        to.flat_map(|to| to.fabric.iter().map(move |from| format!("{from} . {}", to.to))).collect();
+    (!pairs.is_empty()).then(|| format!("ip saddr . ip daddr {} accept", list(pairs)))
 }
 
 fn list(elements: impl IntoIterator<Item = String>) -> String {

@@ -97,11 +97,8 @@ impl Links {
     pub(super) fn remove(&self, id: &str) -> Result<(), CommandError> {
         let mut inner = self.lock();
         inner.addresses.remove(id);
-        inner.slow.remove(id);
-        let peers = inner.slow.iter().filter(|(_, slow)| slow.shapes.contains_key(&some(id)));
-        let peers: Vec<String> = peers.map(|(machine, _)| machine.clone()).collect();
-        for machine in peers {
-            self.unslow(&mut inner, &machine, |peer| peer.as_deref() == Some(id))?;
+        for slowed in inner.slow.keys().cloned().collect::<Vec<_>>() {
+            self.unslow(&mut inner, &slowed, |peer| slowed == id || peer.as_deref() == Some(id))?;
         }
         let before = inner.partitions.len();
         inner.partitions.retain(|cut| !cut.touches(id));
@@ -126,17 +123,17 @@ impl Links {
     }
 
     /// Slows a machine's link with another, or with all.
-    pub fn slow(&self, machine: &str, peer: Option<&str>, shape: Shape) -> Result<(), LinkError> {
+    pub fn slow(&self, SlowLink { machine, peer, shape }: SlowLink) -> Result<(), LinkError> {
         let mut inner = self.lock();
-        inner.check(machine, peer)?;
-        if !inner.slow.contains_key(machine) {
-            let shaper = self.insert_shaper(machine)?;
-            inner.slow.insert(machine.to_owned(), Slow { shaper, shapes: BTreeMap::new() });
+        inner.check(&machine, peer.as_deref())?;
+        if !inner.slow.contains_key(&machine) {
+            let shaper = self.insert_shaper(&machine)?;
+            inner.slow.insert(machine.clone(), Slow { shaper, shapes: BTreeMap::new() });
         }
-        if let Some(slow) = inner.slow.get_mut(machine) {
-            slow.shapes.insert(peer.map(str::to_owned), shape);
+        if let Some(slow) = inner.slow.get_mut(&machine) {
+            slow.shapes.insert(peer, shape);
         }
-        inner.reshape(machine);
+        inner.reshape(&machine);
         Ok(())
     }
 
@@ -195,9 +192,8 @@ impl Links {
         let shaper = Shaper::start(&bridge, &veth, &tap)
             .map_err(|source| LinkError::Shaper { machine: id.to_owned(), source })?;
         // Off the bridge the veth would answer for the gateway's address itself.
-        let inserted = self.swap(&format!(
-            "link set {tap} up\nlink set {veth} arp off nomaster\nlink set {tap} master br0\n"
-        ));
+        let inserted =
+            self.swap(&format!("link set {tap} up master br0\nlink set {veth} arp off nomaster\n"));
         if inserted.is_err() {
             // The first failure is the one to tell.
             let _ = self.swap(&format!("link set {veth} master br0 arp on\n"));
@@ -217,7 +213,10 @@ impl Links {
         slow.shapes.retain(|peer, _| !gone(peer));
         if slow.shapes.is_empty() {
             let (veth, tap) = (self.layout.veth(machine), self.layout.tap(machine));
-            self.swap(&format!("link set {tap} nomaster\nlink set {veth} master br0 arp on\n"))?;
+            // A frame must not pass twice.
+            slow.shaper.pause();
+            // By name, too: a process that was just forked may hold the device open.
+            self.swap(&format!("link set {veth} master br0 arp on\nlink del {tap}\n"))?;
             inner.slow.remove(machine);
         } else {
             inner.reshape(machine);
@@ -225,7 +224,7 @@ impl Links {
         Ok(())
     }
 
-    /// One process for all steps, so that the link is away for less than a millisecond.
+    /// One process for all steps, so that the link is hardly away.
     fn swap(&self, steps: &str) -> Result<(), CommandError> {
         feed("ip", &["-n", &self.layout.bridge_netns(), "-batch", "-"], steps)
     }
@@ -282,8 +281,4 @@ impl Inner {
         });
         slow.shaper.shape(shapes.collect());
     }
-}
-
-fn some(id: &str) -> Option<String> {
-    Some(id.to_owned())
 }

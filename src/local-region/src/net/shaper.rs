@@ -104,8 +104,8 @@ impl Lane {
     }
 }
 
-/// Other shapes, and who waits until they hold.
-type Change = (Shapes, Sender<()>);
+/// Other shapes (`None`: nothing is carried), and who waits until they hold.
+type Change = (Option<Shapes>, Sender<()>);
 
 /// A slowed link; ends when dropped, and its TAP device with it.
 #[derive(Debug)]
@@ -117,7 +117,8 @@ pub struct Shaper {
 
 impl Shaper {
     /// Makes the TAP device `tap` in a network namespace and carries frames between it and `veth`
-    /// there, unshaped at first. The caller moves the bridge's port from one to the other.
+    /// there from the first [`Shaper::shape`] on. Before that, the caller moves the bridge's port from one
+    /// to the other.
     pub fn start(netns: &str, veth: &str, tap: &str) -> io::Result<Self> {
         let (sender, changes) = channel();
         let wake = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
@@ -146,6 +147,15 @@ impl Shaper {
 
     /// Sets the shapes, from when this returns; frames under way arrive at once.
     pub fn shape(&self, shapes: Shapes) {
+        self.change(Some(shapes));
+    }
+
+    /// Carries nothing any more.
+    pub fn pause(&self) {
+        self.change(None);
+    }
+
+    fn change(&self, shapes: Option<Shapes>) {
         let (done, wait) = channel();
         // A thread that has ended carries nothing: its machine is gone.
         let _ = self.changes.as_ref().map(|to| to.send((shapes, done)));
@@ -175,20 +185,27 @@ fn carry(tap: &File, packet: &File, woken: &OwnedFd, changes: &Receiver<Change>)
         [(packet, tap, Vec::new()), (tap, packet, Vec::new())];
     let mut buffer = vec![0; MAX_FRAME_BYTES];
     let mut random = rand::rng();
+    let mut carrying = false;
     loop {
         match changes.try_recv() {
-            Err(TryRecvError::Disconnected) => return,
-            Err(TryRecvError::Empty) => {}
             Ok((shapes, done)) => {
+                if !carrying {
+                    // So far the veth was a port of the bridge itself: what it saw has passed.
+                    while let Ok(1..) = rustix::io::read(packet, &mut buffer) {}
+                }
+                carrying = shapes.is_some();
                 let now = Instant::now();
                 for (_, to, lanes) in &mut ways {
                     for (_, frame) in lanes.iter_mut().flat_map(|lane| lane.queue.drain(..)) {
                         send(to, &frame);
                     }
-                    *lanes = shapes.iter().map(|shape| Lane::new(shape.clone(), now)).collect();
+                    let shapes = shapes.iter().flatten();
+                    *lanes = shapes.map(|shape| Lane::new(shape.clone(), now)).collect();
                 }
                 let _ = done.send(());
             }
+            Err(TryRecvError::Empty) => {}
+            Err(TryRecvError::Disconnected) => return,
         }
         let now = Instant::now();
         let due = ways.iter().flat_map(|(_, _, lanes)| lanes).filter_map(Lane::next_due).min();
@@ -205,6 +222,9 @@ fn carry(tap: &File, packet: &File, woken: &OwnedFd, changes: &Receiver<Change>)
         let _ = rustix::io::read(woken, &mut [0; 8]);
         for (from, to, lanes) in &mut ways {
             while let Ok(length @ 1..) = from.read(&mut buffer) {
+                if !carrying {
+                    continue;
+                }
                 let frame = &buffer[..length];
                 let body = &frame[HEADER_BYTES.min(length)..];
                 let fits = |lane: &&mut Lane| lane.peer.is_none_or(|peer| concerns(peer, body));
