@@ -1,6 +1,7 @@
 //! boto3 judges the local region: a client that is not ours, against real
 //! machines, a real build and a real MLflow server.
 
+mod faults;
 mod sessions;
 
 use anyhow::{Result, ensure};
@@ -16,6 +17,8 @@ fn main() -> ExitCode {
     story.step("the region comes up", || region.up());
     story.step("boto3 finds every answer as AWS would give it", || judged(&region));
     story.check("sessions reach a machine's terminal and ports", || sessions::judged(&region));
+    story
+        .check("a client survives a lost answer and learns of a death", || faults::judged(&region));
     story.always("region down", || region.down());
     story.check("every request and answer fits botocore's models", || region.judged("Boto3"));
     drop(region);
