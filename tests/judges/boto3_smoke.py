@@ -12,7 +12,7 @@ checks of role sessions are left out and said so.
 import argparse
 import sys
 
-from smoke import base, iam, images, instances, network, parameters, prices, quotas, s3, schedules
+from smoke import attachments, base, iam, images, instances, network, parameters, prices, quotas, s3, schedules
 from smoke import signatures, tracking
 
 
@@ -30,6 +30,7 @@ def main():
     network.placement_group()
     ami = images.build(uri)
     ids, request = instances.launch(ami, subnet, group)
+    attachments.judge(ids, subnet, group)
     if options.credentials:
         instances.sessions(options.credentials, ids, account)
     else:

@@ -36,6 +36,8 @@ fn check_id(state: &State, id: &str) -> Result<(), ApiError> {
 /// AllocateAddress.
 pub fn allocate(call: &Call<'_>, p: &Params) -> Answer {
     let in_force = &call.region.rules;
+    // There is no other: every address is of a VPC.
+    let _ = p.get("Domain");
     tag_specifications::check(in_force, p, &["elastic-ip"])?;
     let tags = tag_specifications::specified(in_force, p, "elastic-ip")?;
     let mut state = call.state();
