@@ -5,6 +5,7 @@
 
 use super::condition;
 use super::policy::{Request, acts, many, texts};
+use crate::state::iam::Iam;
 use serde_json::Value;
 
 /// Who wants to assume a role.
@@ -76,6 +77,29 @@ fn names(principal: &Value, who: &Principal<'_>) -> Trust {
             listed.iter().map(one).max().unwrap_or(Trust::No)
         }
     }
+}
+
+/// A principal of a trust policy that cannot be: a service that is none of
+/// AWS's, a user or role that the account has not. Other accounts' are taken.
+#[must_use]
+pub fn unknown_principal(policy: &Value, iam: &Iam, account: &str) -> Option<String> {
+    let own = format!("arn:aws:iam::{account}:");
+    let known = |arn: &String| match arn.strip_prefix(&own) {
+        Some("root" | "user/administrator") => true,
+        Some(_) => iam.role_of(arn).is_some(),
+        None => true,
+    };
+    let principals = many(&policy["Statement"]).iter().map(|statement| &statement["Principal"]);
+    for principal in principals {
+        let services = texts(&principal["Service"]);
+        if let Some(service) = services.iter().find(|name| !name.ends_with(".amazonaws.com")) {
+            return Some(format!("\"SERVICE\":\"{service}\""));
+        }
+        if let Some(arn) = texts(&principal["AWS"]).iter().find(|arn| !known(arn)) {
+            return Some(format!("\"AWS\":\"{arn}\""));
+        }
+    }
+    None
 }
 
 #[cfg(test)]

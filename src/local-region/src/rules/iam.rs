@@ -64,6 +64,12 @@ super::rules! {
         answer: "MalformedPolicyDocument",
         proof: Api,
     }
+    PRINCIPAL = "iam.trust.principal" {
+        says: "The principals of a trust policy are services of AWS, and users and roles that exist.",
+        source: "IAM user guide, AWS JSON policy elements: Principal; message: terraform-provider-aws issue 8905",
+        answer: "MalformedPolicyDocument",
+        proof: Api,
+    }
     POLICY_SIZE = "iam.policy.size" {
         says: "The inline policies of a role have at most 10240 characters together.",
         source: "IAM user guide, IAM and STS quotas, Role policy size",

@@ -2,7 +2,7 @@
 
 use super::{add_tags, conflict, encoded, name, no_role, page, path, validation};
 use crate::api::{
-    Answer, ApiError, Call, params::Params, policy_document, tags, tags::Tags, timestamp,
+    Answer, ApiError, Call, params::Params, policy_document, tags, tags::Tags, timestamp, trust,
 };
 use crate::rules::iam as rules;
 use crate::state::{iam::Role, ids};
@@ -24,8 +24,16 @@ pub fn show(role: &Role) -> Value {
     })
 }
 
-fn trust(call: &Call<'_>, document: &str) -> Result<Value, ApiError> {
-    policy_document::parse(&call.region.rules, document, policy_document::Kind::Trust)
+fn trust_policy(call: &Call<'_>, document: &str) -> Result<Value, ApiError> {
+    let in_force = &call.region.rules;
+    let policy = policy_document::parse(in_force, document, policy_document::Kind::Trust)?;
+    let account = &call.region.config.account_id;
+    let unknown = trust::unknown_principal(&policy, &call.state().iam, account);
+    in_force.check(&rules::PRINCIPAL, unknown.is_none(), || {
+        let which = unknown.unwrap_or_default();
+        ApiError::new("MalformedPolicyDocument", format!("Invalid principal in policy: {which}"))
+    })?;
+    Ok(policy)
 }
 
 /// CreateRole.
@@ -33,7 +41,7 @@ pub fn create(call: &Call<'_>, p: &Params) -> Answer {
     let name = name(call, p, "RoleName", 64)?.to_owned();
     let path = path(call, p)?;
     let in_force = &call.region.rules;
-    let trust = trust(call, p.need("AssumeRolePolicyDocument")?)?;
+    let trust = trust_policy(call, p.need("AssumeRolePolicyDocument")?)?;
     let max_session_secs = p.number("MaxSessionDuration")?.unwrap_or(3600);
     in_force.check(&rules::MAX_SESSION, (3600..=43200).contains(&max_session_secs), || {
         validation("MaxSessionDuration must be 3600 to 43200.")
@@ -107,7 +115,7 @@ pub fn delete(call: &Call<'_>, p: &Params) -> Answer {
 
 /// UpdateAssumeRolePolicy.
 pub fn update_trust(call: &Call<'_>, p: &Params) -> Answer {
-    let trust = trust(call, p.need("PolicyDocument")?)?;
+    let trust = trust_policy(call, p.need("PolicyDocument")?)?;
     change(call, p, |role| {
         role.trust = trust;
         Ok(())

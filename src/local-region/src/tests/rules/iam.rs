@@ -129,6 +129,15 @@ fn resources() -> Vec<Case> {
             let (_, text) = bench.query("iam", &format!("{body}{document}")).await;
             refused(&text, "MalformedPolicyDocument")
         }),
+        case(&rules::PRINCIPAL, async |bench: Bench| {
+            accepted(&role(&bench, "node", ec2()).await)?;
+            let arn = "arn:aws:iam::111122223333:role/node";
+            accepted(&role(&bench, "a", json!({"AWS": arn})).await)?;
+            for principal in [json!({"AWS": format!("{arn}s")}), json!({"Service": "ec2"})] {
+                refused(&role(&bench, "b", principal).await, "MalformedPolicyDocument")?;
+            }
+            Ok(())
+        }),
         case(&rules::POLICY_SIZE, async |bench: Bench| {
             role(&bench, "node", ec2()).await;
             let actions = |count: usize| vec!["ec2:CreateTags"; count];
