@@ -260,7 +260,8 @@ fn mac(key: &[u8], data: &[u8]) -> Vec<u8> {
 
 /// Signs as a client does: the value of the `authorization` header. All headers
 /// of the request are signed; `None` unless `x-amz-date` is one of them.
-pub(crate) fn sign(
+#[must_use]
+pub fn sign(
     request: &SignedRequest<'_>,
     (key, secret): (&str, &str),
     (region, service): (&str, &str),

@@ -59,7 +59,8 @@ pub struct Rule {
 pub enum Proof {
     /// `src/tests/rules`, with recorded machines.
     Api,
-    /// `tests/rules.rs`, with real machines (root).
+    /// With real machines (`tests/machines/rules.rs`) or real packets
+    /// (`src/tests/network.rs`), as root.
     Machines,
 }
 
