@@ -240,3 +240,28 @@ fn rows(links: &Links) -> Vec<LinkRow> {
     let (partitions, slow) = links.list();
     partitions.iter().map(LinkRow::from).chain(slow.iter().map(LinkRow::from)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_is_told_in_words_and_comes_back_from_json() {
+        let shape = Shape {
+            latency: Duration::from_millis(5),
+            jitter: Duration::from_micros(500),
+            bits_per_sec: Some(1_500_000),
+            loss: 0.01,
+        };
+        let link = SlowLink { machine: "i-1".into(), peer: Some("i-2".into()), shape };
+        let row: LinkRow =
+            serde_json::from_value(serde_json::to_value(LinkRow::from(&link)).unwrap()).unwrap();
+        let name = |id: &str| id.replace("i-", "node");
+        assert_eq!(
+            row.told(name),
+            "node1 has a slow link with node2: 5ms up to 500µs more, 1.5 Mbit/s, 1 % lost"
+        );
+        let cut = net::Partition { machine: "i-1".into(), peer: None, one_way: false };
+        assert_eq!(LinkRow::from(&cut).told(name), "node1 is cut off from all others");
+    }
+}
