@@ -32,6 +32,7 @@ pub mod sessions;
 pub mod sts;
 pub mod tags;
 pub mod throttling;
+pub mod topology;
 pub mod tracking_servers;
 
 use crate::api::ApiError;
@@ -92,6 +93,7 @@ pub static AREAS: &[(&str, &[&Rule], &[Gap])] = &[
     ("Launching", launch::RULES, launch::GAPS),
     ("Stop and start", power::RULES, power::GAPS),
     ("Instances", instances::RULES, instances::GAPS),
+    ("Topology", topology::RULES, topology::GAPS),
     ("Network interfaces", interfaces::RULES, interfaces::GAPS),
     ("Elastic IP addresses", addresses::RULES, addresses::GAPS),
     ("Security groups", security_groups::RULES, security_groups::GAPS),

@@ -27,6 +27,7 @@ mod spot;
 mod tag_specifications;
 mod tags;
 mod terminate;
+mod topology;
 mod types;
 mod volumes;
 
@@ -71,6 +72,7 @@ pub fn perform(call: &Call<'_>, p: &Params) -> Answer {
         "DescribeInstanceStatus" => instances::describe_status(call, p),
         "TerminateInstances" => terminate::terminate(call, p),
         "RebootInstances" => instances::reboot(call, p),
+        "DescribeInstanceTopology" => topology::describe(call, p),
         "DescribeInstanceAttribute" => attributes::describe(call, p),
         "ModifyInstanceAttribute" => attributes::modify(call, p),
         "ModifyInstanceMetadataOptions" => metadata_options::modify(call, p),

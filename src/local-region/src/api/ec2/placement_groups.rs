@@ -140,6 +140,15 @@ pub fn create(call: &Call<'_>, p: &Params) -> Answer {
     Ok(json!({"return": true, "placementGroup": shown}))
 }
 
+/// Whether there are groups of these names.
+pub fn check_known(state: &State, names: &[String]) -> Result<(), ApiError> {
+    for name in names {
+        let known = state.ec2.placement_groups.contains_key(name);
+        state.rules.check(&rules::DESCRIBE_UNKNOWN, known, || unknown(name))?;
+    }
+    Ok(())
+}
+
 /// DescribePlacementGroups.
 pub fn describe(call: &Call<'_>, p: &Params) -> Answer {
     let filters = Filters::read(call, p, &["group-name", "group-arn", "state", "strategy"])?;
@@ -147,10 +156,8 @@ pub fn describe(call: &Call<'_>, p: &Params) -> Answer {
     let ids = p.list("GroupId");
     dry_run(p)?;
     let state = call.state();
+    check_known(&state, &names)?;
     let groups = &state.ec2.placement_groups;
-    if let Some(name) = names.iter().find(|name| !groups.contains_key(*name)) {
-        call.region.rules.check(&rules::DESCRIBE_UNKNOWN, false, || unknown(name))?;
-    }
     if let Some(id) = ids.iter().find(|id| !state.ec2.exists(id)) {
         return Err(ApiError::new(
             "InvalidPlacementGroupId.Unknown",

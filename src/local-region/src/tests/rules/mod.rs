@@ -28,6 +28,7 @@ mod standalone;
 mod sts;
 mod tags;
 mod throttling;
+mod topology;
 mod tracking_servers;
 
 use crate::rules::{self, Proof, Rule};
@@ -66,6 +67,7 @@ fn cases() -> Vec<Case> {
         launch::cases(),
         power::cases(),
         instances::cases(),
+        topology::cases(),
         interfaces::cases(),
         standalone::cases(),
         addresses::cases(),

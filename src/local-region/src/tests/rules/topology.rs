@@ -40,7 +40,10 @@ pub fn cases() -> Vec<Case> {
             }
             let by_group = ec2(&bench, "DescribeInstanceTopology&GroupName.1=g").await;
             let nodes = all(&by_group, "networkNodeSet");
-            same((nodes.len(), nodes[0] == nodes[1], nodes[0].matches("nn-").count()), (2, true, 3))?;
+            same(
+                (nodes.len(), nodes[0] == nodes[1], nodes[0].matches("nn-").count()),
+                (2, true, 3),
+            )?;
             let everyone = all(&ec2(&bench, "DescribeInstanceTopology").await, "networkNodeSet");
             let tops: std::collections::BTreeSet<&str> =
                 everyone.iter().filter_map(|nodes| nodes.split("</item>").next()).collect();
@@ -51,7 +54,10 @@ pub fn cases() -> Vec<Case> {
             let id = launched(&bench, TYPE, "running").await?;
             let by_id = format!("DescribeInstanceTopology&InstanceId.1={id}");
             accepted(&ec2(&bench, &by_id).await)?;
-            refused(&ec2(&bench, &format!("{by_id}&MaxResults=5")).await, "InvalidParameterCombination")
+            refused(
+                &ec2(&bench, &format!("{by_id}&MaxResults=5")).await,
+                "InvalidParameterCombination",
+            )
         }),
     ]
 }
