@@ -15,7 +15,14 @@ fn main() -> ExitCode {
     };
     story.check("the judge of recordings catches what is wrong", || judge_of_judges(&region));
     story.step("the region comes up", || region.up());
-    story.step("boto3 finds every answer as AWS would give it", || judged(&region));
+    story.step("boto3 finds every answer as AWS would give it", || {
+        // It asks faster than AWS lets anyone ask, and repeats nothing.
+        region.control().ok(&["set", "throttle", "off"])?;
+        judged_by(&region, "boto3_smoke.py")
+    });
+    story.check("the AWS CLI shows a pair as the article does", || {
+        judged_by(&region, "article_commands.py")
+    });
     story.check("sessions reach a machine's terminal and ports", || sessions::judged(&region));
     story
         .check("a client survives a lost answer and learns of a death", || faults::judged(&region));
@@ -25,10 +32,9 @@ fn main() -> ExitCode {
     story.end()
 }
 
-fn judged(region: &Region) -> Result<()> {
-    // It asks faster than AWS lets anyone ask, and repeats nothing.
-    region.control().ok(&["set", "throttle", "off"])?;
-    let output = region.venv_program("python").run(&["tests/judges/boto3_smoke.py"])?;
+/// Runs a judge against the region; its last line is its count.
+fn judged_by(region: &Region, judge: &str) -> Result<()> {
+    let output = region.venv_program("python").run(&[&format!("tests/judges/{judge}")])?;
     ensure!(output.code == 0, "{output}");
     println!("        {}", output.stdout.lines().last().unwrap_or_default());
     Ok(())
