@@ -310,6 +310,19 @@ class TheJudge(unittest.TestCase):
         s3 = {"sequence": 2, "service": "s3", "operation": "GET /", "request": {}, "answer": {"status": 200}}
         self.assertEqual(findings(s3)[1], {"s3": 1})
 
+    def test_a_fault_may_have_any_code_but_not_any_form(self):
+        made = ec2_error("Odd") | {"fault": "fault-1"}
+        self.assertEqual(findings(made)[0], [])
+        told("<Message>m</Message>", "")(made)
+        self.assertEqual(findings(made)[1]["invalid"], 1)
+
+    def test_requests_are_left_alone_where_only_answers_count(self):
+        made = run_instances()
+        asked("g5.12xlarge", "z9.huge")(made)
+        self.assertEqual(findings(made, answers_only=True)[0], [])
+        told("<code>0</code>", "<code>zero</code>")(made)
+        self.assertEqual(findings(made, answers_only=True)[1]["invalid"], 1)
+
     def test_secrets_that_were_taken_out_fit_everywhere(self):
         made = get_role()
         told("AROA1234567890123456", "REDACTED")(made)

@@ -192,8 +192,21 @@ pub(crate) struct Bench {
 }
 
 impl Bench {
+    /// A region that records if `NIXL_TEST_RECORDINGS` names a folder for it,
+    /// so that a judge can read every answer the tests got.
     pub fn new() -> Self {
-        Self::make(tempfile::tempdir().unwrap(), None, Recorder::default())
+        let folder = tempfile::Builder::new().prefix("region-").tempdir().unwrap();
+        let name = folder.path().file_name().unwrap().to_owned();
+        let record = std::env::var_os("NIXL_TEST_RECORDINGS")
+            .map(|to| PathBuf::from(to).join(name).with_extension("jsonl"));
+        Self::make(folder, record, Recorder::default())
+    }
+
+    /// One with a rule switched off, whose answers no judge should see.
+    pub fn without(rule: &'static crate::rules::Rule) -> Self {
+        let bench = Self::make(tempfile::tempdir().unwrap(), None, Recorder::default());
+        bench.region.inner.rules.switch(rule.id, false);
+        bench
     }
 
     /// One whose machines are namespaces on a real bridge; needs root.

@@ -42,9 +42,11 @@ def _modelled(shape, answer, body, report):
     if expected and answer["status"] != expected:
         report.add("status", f"{answer['status']} instead of {expected} for {shape.error_code}")
     if body is not None:
-        # What the model calls Message may be written message, and the other way round: clients read both.
-        written = {name.lower(): name for name in shape.members}
-        body = {written.get(name.lower(), name): inner for name, inner in body.items()}
+        # Whether the model calls it Message, message or nothing: clients read both.
+        names = {name.lower(): name for name in shape.members}
+        body = {names.get(name.lower(), name): inner for name, inner in body.items()}
+        if "message" not in names:
+            body = {name: inner for name, inner in body.items() if name.lower() != "message"}
         shapes.check(shape, json_body.decode(shape, body, "", report), "", report)
 
 
