@@ -93,12 +93,13 @@ impl Engine<'_> {
             "running" => {}
             state => {
                 let code = node.state_reason_code.as_deref().unwrap_or("no reason given");
-                let text = node.state_reason.as_deref().unwrap_or_default();
+                // EC2's text begins with the code itself.
+                let text = node.state_reason.as_deref().unwrap_or(code);
                 return Err(Problem::NodeEnded {
                     name: name.to_owned(),
                     instance_id: node.id.clone(),
                     state: state.to_owned(),
-                    why: format!("{code} {text}").trim_end().to_owned(),
+                    why: text.to_owned(),
                 });
             }
         }
