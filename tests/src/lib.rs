@@ -1,6 +1,7 @@
 //! What the end-to-end suites share: the programs as built, a local region of
 //! their own, waiting for conditions, and a teller of steps.
 
+pub mod node;
 pub mod programs;
 pub mod region;
 pub mod story;

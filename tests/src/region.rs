@@ -105,6 +105,23 @@ impl Region {
         Program::new(venv().join("bin").join(name)).env(&self.env)
     }
 
+    /// Bakes the image of `image/recipe.toml`, unless it is there; what was told.
+    ///
+    /// # Errors
+    /// If `nixl-bake build` fails.
+    pub fn bake(&self) -> Result<serde_json::Value> {
+        let noded = bin("nixl-noded");
+        self.program("nixl-bake").json(&[
+            "build",
+            "--recipe",
+            "image/recipe.toml",
+            "--noded",
+            &noded.to_string_lossy(),
+            "--output",
+            "json",
+        ])
+    }
+
     /// Runs a command in a machine, named by its `Name` tag.
     ///
     /// # Errors

@@ -1,24 +1,11 @@
 //! Baking: once, and not again; and what is in the image.
 
 use anyhow::{Context, Result, ensure};
-use nixl_tests::{Region, programs::bin};
-
-fn bake(region: &Region) -> Result<serde_json::Value> {
-    let noded = bin("nixl-noded");
-    region.program("nixl-bake").json(&[
-        "build",
-        "--recipe",
-        "image/recipe.toml",
-        "--noded",
-        &noded.to_string_lossy(),
-        "--output",
-        "json",
-    ])
-}
+use nixl_tests::Region;
 
 /// The first build makes an image and tags it with its digest.
 pub fn build(region: &Region) -> Result<()> {
-    let built = bake(region)?;
+    let built = region.bake()?;
     ensure!(built["reused"] == false, "{built}");
     let id = built["ami_id"].as_str().context("no ami_id")?;
     let digest = built["digest"].as_str().context("no digest")?;
@@ -42,7 +29,7 @@ pub fn again(region: &Region) -> Result<()> {
         Ok(listed["imageVersionList"].as_array().map_or(0, Vec::len))
     };
     let before = builds(region)?;
-    let built = bake(region)?;
+    let built = region.bake()?;
     ensure!(built["reused"] == true, "{built}");
     ensure!(builds(region)? == before, "a build was started");
     Ok(())

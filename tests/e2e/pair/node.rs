@@ -2,6 +2,7 @@
 
 use super::launch::Pair;
 use anyhow::{Context, Result, bail, ensure};
+use nixl_tests::node::{curl, health as health_of, paired};
 use nixl_tests::{Region, wait_for};
 use serde_json::Value;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -9,24 +10,12 @@ use std::time::Duration;
 
 const NODES: [&str; 2] = ["nixl-node1", "nixl-node2"];
 
-fn curl(region: &Region, node: &str, path: &str) -> Result<(u16, String)> {
-    let url = format!("http://localhost:9100{path}");
-    let text = region.exec_ok(node, &["curl", "-s", "-m", "5", "-w", "\n%{http_code}", &url])?;
-    let (body, code) = text.rsplit_once('\n').context("no status")?;
-    Ok((code.trim().parse()?, body.to_owned()))
-}
-
-fn document(region: &Region, node: &str) -> Result<(u16, Value)> {
-    let (code, body) = curl(region, node, "/health")?;
-    Ok((code, serde_json::from_str(&body).with_context(|| body.clone())?))
-}
-
 /// `/health`, `/livez`, `/readyz` as the contract says.
 pub fn health(region: &Region) -> Result<()> {
     for node in NODES {
         // The first measurement of the link follows pairing.
         wait_for("a link that was measured", Duration::from_secs(15), || {
-            let (code, document) = document(region, node)?;
+            let (code, document) = health_of(region, node)?;
             ensure!(code == 200 && document["status"] == "pass", "{node}: {code} {document:#}");
             ensure!(document["node"]["phase"] == "paired", "{document:#}");
             let round_trip = &document["checks"]["link:roundTripP50"][0];
@@ -184,12 +173,6 @@ pub fn self_only_tags(region: &Region, pair: &Pair) -> Result<()> {
     Ok(())
 }
 
-fn pairings(region: &Region, node: &str) -> Result<String> {
-    let (code, document) = document(region, node)?;
-    ensure!(code == 200 && document["node"]["phase"] == "paired", "{node}: {code} {document:#}");
-    Ok(document.to_string())
-}
-
 /// One daemon is killed; the other one's health answers all the while.
 pub fn kill(region: &Region) -> Result<()> {
     let stop = AtomicBool::new(false);
@@ -201,7 +184,7 @@ pub fn kill(region: &Region) -> Result<()> {
         scope.spawn(|| {
             while !stop.load(Ordering::Relaxed) {
                 asked.fetch_add(1, Ordering::Relaxed);
-                if document(region, "nixl-node2").is_err() {
+                if health_of(region, "nixl-node2").is_err() {
                     silent.fetch_add(1, Ordering::Relaxed);
                 }
             }
@@ -211,7 +194,7 @@ pub fn kill(region: &Region) -> Result<()> {
             wait_for("pairing again", Duration::from_secs(30), || {
                 ensure!(pid()? != before, "not restarted yet");
                 for node in NODES {
-                    pairings(region, node)?;
+                    paired(region, node)?;
                 }
                 Ok(())
             })
@@ -238,7 +221,7 @@ pub fn reboot(region: &Region) -> Result<()> {
     let ((), took) = wait_for("pairing after the reboot", Duration::from_secs(90), || {
         ensure!(boot()? != first, "not rebooted yet");
         for node in NODES {
-            pairings(region, node)?;
+            paired(region, node)?;
         }
         Ok(())
     })?;
