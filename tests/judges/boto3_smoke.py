@@ -12,8 +12,8 @@ checks of role sessions are left out and said so.
 import argparse
 import sys
 
-from smoke import attachments, base, iam, images, instances, network, parameters, prices, quotas, s3, schedules
-from smoke import signatures, tracking
+from smoke import attachments, base, commands, iam, images, instances, network, parameters, prices
+from smoke import quotas, s3, schedules, signatures, tracking
 
 
 def main():
@@ -31,6 +31,7 @@ def main():
     ami = images.build(uri)
     ids, request = instances.launch(ami, subnet, group)
     attachments.judge(ids, subnet, group)
+    commands.judge(ids, real=not options.credentials)
     if options.credentials:
         instances.sessions(options.credentials, ids, account)
     else:

@@ -27,6 +27,8 @@ def check(service, operation, answer, report):
     for name in ["*", operation.name if operation else "-"]:
         if (service.name, name, f"error {code}") in MODEL_ERRORS:
             modelled[code] = service.model.shape_for_error_code(code)
+    if not xml and not _silent(modelled.get(code)) and not isinstance(body.get("message", body.get("Message")), str):
+        report.add("message", "an error without a message")
     if code in modelled:
         _modelled(modelled[code], answer, body, report)
     elif service.protocol == "ec2":
@@ -35,6 +37,11 @@ def check(service, operation, answer, report):
     elif code not in COMMON["query" if xml else "json"]:
         name = operation.name if operation else "an unknown operation"
         report.add("code", f"{code} is neither an error of {name} nor one of all operations")
+
+
+def _silent(shape):
+    """Whether the model knows the error and gives it no message."""
+    return shape is not None and "message" not in (name.lower() for name in shape.members)
 
 
 def _modelled(shape, answer, body, report):
@@ -80,6 +87,4 @@ def _json(service, answer, report):
     code = body.pop("__type", None)
     if service.protocol == "rest-json":
         code = answer["headers"].get("x-amzn-errortype")
-    if not isinstance(body.get("message", body.get("Message")), str):
-        report.add("message", "an error without a message")
     return code, body

@@ -14,6 +14,12 @@ def judge():
     many = ssm.get_parameters(Names=[f"/{NAME}", "/none"])
     check(many["Parameters"][0]["Value"] == "2" and many["InvalidParameters"] == ["/none"], many)
     check(ssm.get_parameter(Name=many["Parameters"][0]["ARN"])["Parameter"]["Value"] == "2", "by ARN")
+    check(ssm.get_parameter(Name=f"/{NAME}:1")["Parameter"]["Value"] == "1", "by version")
+    refused("ParameterVersionNotFound", ssm.get_parameter, Name=f"/{NAME}:7")
+    below = ssm.get_parameters_by_path(Path="/", Recursive=False)["Parameters"]
+    check([p["Name"] for p in below] == [f"/{NAME}"], below)
+    told = ssm.describe_parameters(ParameterFilters=[{"Key": "Name", "Values": [f"/{NAME}"]}])["Parameters"]
+    check(told[0]["Version"] == 2 and told[0]["Tier"] == "Standard", told)
     ssm.delete_parameter(Name=f"/{NAME}")
     refused("ParameterNotFound", ssm.get_parameter, Name=f"/{NAME}")
     refused("ParameterNotFound", ssm.delete_parameter, Name=f"/{NAME}")

@@ -45,6 +45,8 @@ def judge(role):
     url = mint(TrackingServerName=NAME, ExpiresInSeconds=60, SessionExpirationDurationInSeconds=1800)["AuthorizedUrl"]
     check(url.startswith(got["TrackingServerUrl"] + "/auth?authToken="), "presigned URL")
     check(url != mint(TrackingServerName=NAME)["AuthorizedUrl"], "every URL is its own")
+    stop_and_start(sagemaker, describe)
+    apps(sagemaker, request)
     sagemaker.delete_mlflow_tracking_server(TrackingServerName=NAME)
 
     def gone():
@@ -55,3 +57,39 @@ def judge(role):
         return False
 
     wait("deleted", gone)
+
+
+def stop_and_start(sagemaker, describe):
+    one = {"TrackingServerName": NAME}
+    refused("ValidationException", sagemaker.start_mlflow_tracking_server, **one)
+    sagemaker.stop_mlflow_tracking_server(**one)
+    refused("ValidationException", sagemaker.delete_mlflow_tracking_server, **one)
+    wait("stopped", lambda: describe()["TrackingServerStatus"] == "Stopped")
+    refused("ValidationException", sagemaker.create_presigned_mlflow_tracking_server_url, **one)
+    sagemaker.start_mlflow_tracking_server(**one)
+    wait("started", lambda: describe()["IsActive"] == "Active")
+    sagemaker.update_mlflow_tracking_server(TrackingServerSize="Medium", **one)
+    wait("updated", lambda: describe()["TrackingServerStatus"] == "Updated")
+    check(describe()["TrackingServerSize"] == "Medium", describe())
+
+
+def apps(sagemaker, request):
+    same = {name: request[name] for name in ["ArtifactStoreUri", "RoleArn", "Tags"]}
+    arn = sagemaker.create_mlflow_app(Name=NAME, **same)["Arn"]
+    check(":mlflow-app/app-" in arn, arn)
+    wait("app", lambda: sagemaker.describe_mlflow_app(Arn=arn)["Status"] == "Created")
+    listed = sagemaker.list_mlflow_apps(SortBy="Name")["Summaries"]
+    check(any(app["Arn"] == arn and app["Name"] == NAME for app in listed), listed)
+    check(sagemaker.list_tags(ResourceArn=arn)["Tags"] == TAGS, "tags of an app")
+    url = sagemaker.create_presigned_mlflow_app_url(Arn=arn, ExpiresInSeconds=5)["AuthorizedUrl"]
+    check("/auth?authToken=" in url, "presigned URL of an app")
+    sagemaker.delete_mlflow_app(Arn=arn)
+
+    def gone():
+        try:
+            sagemaker.describe_mlflow_app(Arn=arn)
+        except sagemaker.exceptions.ResourceNotFound:
+            return True
+        return False
+
+    wait("app deleted", gone)

@@ -260,6 +260,7 @@ pub fn respond(
             builder = builder.header("content-type", "application/x-amz-json-1.1");
             match answer {
                 Ok(value) => value.to_string(),
+                Err(error) if error.message.is_empty() => json!({"__type": error.code}).to_string(),
                 Err(error) => {
                     json!({"__type": error.code, service.message: error.message}).to_string()
                 }

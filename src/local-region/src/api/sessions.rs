@@ -84,8 +84,8 @@ pub fn describe(call: &Call<'_>, input: &Value) -> Answer {
         })
         .collect();
     const KEYS: [&str; 4] = ["Target", "Owner", "Status", "SessionId"];
-    if let Some((key, _)) = filters.iter().find(|(key, _)| !KEYS.contains(key)) {
-        return Err(ApiError::new("InvalidFilterKey", format!("Filter key {key} is not valid.")));
+    if filters.iter().any(|(key, _)| !KEYS.contains(key)) {
+        return Err(super::ssm::silent("InvalidFilterKey"));
     }
     let status = |record: &Record| if record.ended.is_some() { "Terminated" } else { "Connected" };
     let found: Vec<Value> = call

@@ -1,7 +1,7 @@
 //! Commands as a whole: list, cancel.
 
 use super::filters::Filters;
-use super::{invalid, send::DOCUMENT};
+use super::{invalid, send::DOCUMENT, silent};
 use crate::api::constraint::{Page, texts};
 use crate::api::{Answer, ApiError, Call};
 use crate::rules::run_command as rules;
@@ -31,7 +31,7 @@ pub fn show(call: &Call<'_>, command: &Command) -> Value {
         "ErrorCount": command.count(Status::is_error),
         "DeliveryTimedOutCount": command.count(|status| status == Status::DeliveryTimedOut),
         "TimeoutSeconds": command.timeout_secs,
-        "CloudWatchOutputConfig": {"CloudWatchLogGroupName": "", "CloudWatchOutputEnabled": false},
+        "CloudWatchOutputConfig": {"CloudWatchOutputEnabled": false},
     });
     if let Some(output) = &command.output {
         shown["OutputS3Region"] = json!(call.region.config.region);
@@ -49,7 +49,7 @@ pub fn list(call: &Call<'_>, input: &Value) -> Answer {
     if let Some(id) = input["CommandId"].as_str()
         && state.commands.get(id).is_none()
     {
-        return Err(unknown(id));
+        return Err(unknown());
     }
     let found = state
         .commands
@@ -78,7 +78,7 @@ pub fn cancel(call: &Call<'_>, input: &Value) -> Answer {
     let only = texts(&input["InstanceIds"]);
     let mut state = call.state();
     let command = state.commands.get_mut(id);
-    call.region.rules.check(&rules::UNKNOWN, command.is_some(), || unknown(id))?;
+    call.region.rules.check(&rules::UNKNOWN, command.is_some(), unknown)?;
     if !call.region.rules.on(&rules::CANCEL) {
         return Ok(json!({}));
     }
@@ -92,6 +92,6 @@ pub fn cancel(call: &Call<'_>, input: &Value) -> Answer {
     Ok(json!({}))
 }
 
-fn unknown(id: &str) -> ApiError {
-    ApiError::new("InvalidCommandId", format!("Command {id} does not exist."))
+fn unknown() -> ApiError {
+    silent("InvalidCommandId")
 }

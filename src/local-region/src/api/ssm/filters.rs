@@ -1,6 +1,6 @@
 //! Filters of ListCommands and ListCommandInvocations.
 
-use super::{invalid, send::DOCUMENT};
+use super::{invalid, send::DOCUMENT, silent};
 use crate::api::{ApiError, Call};
 use crate::rules::run_command as rules;
 use crate::state::commands::{Command, Status};
@@ -28,9 +28,9 @@ impl Filters {
         for filter in input["Filters"].as_array().into_iter().flatten() {
             let key = filter["key"].as_str().unwrap_or_default();
             let value = filter["value"].as_str().unwrap_or_default();
-            call.region.rules.check(&rules::FILTERS, KEYS.contains(&key), || {
-                ApiError::new("InvalidFilterKey", format!("Filter key {key} is not valid."))
-            })?;
+            call.region
+                .rules
+                .check(&rules::FILTERS, KEYS.contains(&key), || silent("InvalidFilterKey"))?;
             let time = || {
                 value.parse::<Timestamp>().map_err(|_| {
                     invalid(format!("Filter {key}: {value} is no time like 2026-11-25T00:00:00Z."))

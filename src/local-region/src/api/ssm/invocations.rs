@@ -2,8 +2,8 @@
 
 use super::commands::page;
 use super::filters::Filters;
-use super::{invalid, send::DOCUMENT};
-use crate::api::{Answer, ApiError, Call};
+use super::{invalid, send::DOCUMENT, silent};
+use crate::api::{Answer, Call};
 use crate::rules::run_command as rules;
 use crate::state::commands::{Command, Invocation};
 use crate::windows::INVOCATION_UNSEEN;
@@ -19,17 +19,14 @@ pub fn get(call: &Call<'_>, input: &Value) -> Answer {
         |name: &str| input[name].as_str().ok_or_else(|| invalid(format!("{name} is required.")));
     let (command_id, instance_id) = (needed("CommandId")?, needed("InstanceId")?);
     call.authorize("*")?;
-    if let Some(name) = input["PluginName"].as_str().filter(|name| *name != PLUGIN) {
-        return Err(ApiError::new("InvalidPluginName", format!("There is no plugin {name}.")));
+    if input["PluginName"].as_str().is_some_and(|name| name != PLUGIN) {
+        return Err(silent("InvalidPluginName"));
     }
     let state = call.state();
     let found = state.commands.get(command_id).and_then(|command| {
         command.invocations.get(instance_id).map(|invocation| (command, invocation))
     });
-    let unknown = || {
-        let why = "The command ID and managed node ID you specified didn't match any invocations. Verify the command ID and the managed node ID and try again.";
-        ApiError::new("InvocationDoesNotExist", why)
-    };
+    let unknown = || silent("InvocationDoesNotExist");
     let (command, invocation) = found.ok_or_else(unknown)?;
     let unseen = call.region.windows.of(&INVOCATION_UNSEEN);
     let age = call.region.clock.now().duration_since(command.requested);
@@ -61,7 +58,7 @@ pub fn get(call: &Call<'_>, input: &Value) -> Answer {
         "StandardOutputUrl": url(call, command, instance_id, "stdout"),
         "StandardErrorContent": invocation.stderr,
         "StandardErrorUrl": url(call, command, instance_id, "stderr"),
-        "CloudWatchOutputConfig": {"CloudWatchLogGroupName": "", "CloudWatchOutputEnabled": false},
+        "CloudWatchOutputConfig": {"CloudWatchOutputEnabled": false},
     }))
 }
 
@@ -146,6 +143,6 @@ fn show(
         "StandardOutputUrl": stdout,
         "StandardErrorUrl": stderr,
         "CommandPlugins": plugins,
-        "CloudWatchOutputConfig": {"CloudWatchLogGroupName": "", "CloudWatchOutputEnabled": false},
+        "CloudWatchOutputConfig": {"CloudWatchOutputEnabled": false},
     })
 }

@@ -32,3 +32,8 @@ pub fn perform(call: &Call<'_>, input: &Value) -> Answer {
 fn invalid(message: impl Into<String>) -> ApiError {
     ApiError::new("ValidationException", message)
 }
+
+/// An error that says nothing but its code, as SSM has several.
+pub fn silent(code: &str) -> ApiError {
+    ApiError::new(code, "")
+}

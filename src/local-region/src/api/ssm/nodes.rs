@@ -1,5 +1,6 @@
 //! DescribeInstanceInformation.
 
+use super::silent;
 use crate::agents;
 use crate::api::constraint::{Page, texts, violated};
 use crate::api::{Answer, ApiError, Call};
@@ -62,7 +63,7 @@ fn filters<'a>(call: &Call<'_>, input: &'a Value) -> Result<Vec<Filter<'a>>, Api
     for filter in &filters {
         let tag = filter.key.starts_with("tag:") || filter.key == "tag-key";
         call.region.rules.check(&rules::FILTERS, tag || KEYS.contains(&filter.key), || {
-            ApiError::new("InvalidFilterKey", format!("Filter key {} is not valid.", filter.key))
+            silent("InvalidFilterKey")
         })?;
         if filter.values.is_empty() || filter.values.len() > 100 {
             let must = "have length between 1 and 100";

@@ -1,6 +1,6 @@
 //! SendCommand.
 
-use super::invalid;
+use super::{invalid, silent};
 use crate::api::constraint::{number, text, texts, violated};
 use crate::api::{Answer, ApiError, Call};
 use crate::rules::run_command as rules;
@@ -191,7 +191,7 @@ fn output(call: &Call<'_>, input: &Value) -> Result<Option<OutputLocation>, ApiE
     let Some(bucket) = input["OutputS3BucketName"].as_str() else { return Ok(None) };
     let prefix = text(input, "OutputS3KeyPrefix", 500)?.unwrap_or_default();
     call.region.rules.check(&rules::OUTPUT_BUCKET, call.region.s3.bucket_exists(bucket), || {
-        ApiError::new("InvalidOutputFolder", format!("The S3 bucket {bucket} does not exist."))
+        silent("InvalidOutputFolder")
     })?;
     // Objects are files: a key must not lead out of its bucket.
     if prefix.split('/').any(|part| part == "..") || prefix.starts_with('/') {
@@ -210,12 +210,9 @@ fn targets(call: &Call<'_>, input: &Value, by_id: &[String]) -> Result<BTreeSet<
         invalid("A command takes either InstanceIds or Targets.")
     })?;
     let unique: BTreeSet<String> = by_id.iter().cloned().collect();
-    call.region.rules.check(&rules::DUPLICATE, unique.len() == by_id.len(), || {
-        ApiError::new(
-            "DuplicateInstanceId",
-            "You can't specify a managed node ID in more than once.",
-        )
-    })?;
+    call.region
+        .rules
+        .check(&rules::DUPLICATE, unique.len() == by_id.len(), || silent("DuplicateInstanceId"))?;
     let state = call.state();
     // A node in one of these states may still take the command later.
     let node = |id: &str| {

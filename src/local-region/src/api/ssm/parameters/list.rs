@@ -3,6 +3,7 @@
 use super::read::page;
 use super::{details, merge, show};
 use crate::api::constraint::texts;
+use crate::api::ssm::silent;
 use crate::api::{Answer, ApiError, Call};
 use crate::rules::parameters as rules;
 use crate::state::ssm::Parameter;
@@ -49,7 +50,7 @@ impl Filter<'_> {
             call.region.rules.check(&rules::FILTERS, kept, || ApiError::new(code, why))
         };
         let known = KEYS.contains(&self.key) || self.key.starts_with("tag:");
-        refuse(known, "InvalidFilterKey", format!("Filter key {} is not valid.", self.key))?;
+        call.region.rules.check(&rules::FILTERS, known, || silent("InvalidFilterKey"))?;
         let options: &[&str] = match self.key {
             "Path" => &["Recursive", "OneLevel"],
             "Name" => &["Equals", "BeginsWith", "Contains"],

@@ -2,6 +2,7 @@
 
 use super::{plain, resource};
 use crate::api::constraint::{texts, violated};
+use crate::api::ssm::silent;
 use crate::api::tags::{self, Tags};
 use crate::api::{Answer, ApiError, Call};
 use crate::rules::parameters as rules;
@@ -53,11 +54,7 @@ fn with<T>(
     let mut none = Tags::new();
     let known =
         state.ssm.get_mut(&name).filter(|parameter| kind == "Parameter" && !parameter.public);
-    call.region.rules.check(&rules::TAGGED, known.is_some(), || {
-        let why =
-            format!("The resource ID \"{id}\" is not valid. Verify that the ID is for a {kind}.");
-        ApiError::new("InvalidResourceId", why)
-    })?;
+    call.region.rules.check(&rules::TAGGED, known.is_some(), || silent("InvalidResourceId"))?;
     act(known.map_or(&mut none, |parameter| &mut parameter.tags))
 }
 
@@ -67,9 +64,9 @@ pub fn add(call: &Call<'_>, input: &Value) -> Answer {
     with(call, input, |tags| {
         let mut after = tags.clone();
         after.extend(new);
-        call.region.rules.check(&rules::MAX_TAGS, after.len() <= MAX_TAGS, || {
-            ApiError::new("TooManyTagsError", "A resource has at most 50 tags.")
-        })?;
+        call.region
+            .rules
+            .check(&rules::MAX_TAGS, after.len() <= MAX_TAGS, || silent("TooManyTagsError"))?;
         *tags = after;
         Ok(json!({}))
     })
