@@ -125,15 +125,16 @@ impl Region {
         };
         debian::register(&mut state, &config);
         let objects = s3::Objects::new(&s3_root)?;
+        let clock = Clock::default();
         Ok(Self {
             inner: Arc::new_cyclic(|weak| {
                 objects.attach(weak.clone());
                 Inner {
                     config,
-                    sessions: Grants::new(rules.clone()),
+                    sessions: Grants::new(rules.clone(), clock.clone()),
                     rules,
                     windows: Windows::default(),
-                    clock: Clock::default(),
+                    clock,
                     firewall: Default::default(),
                     faults: Faults::default(),
                     throttle: Throttle::default(),

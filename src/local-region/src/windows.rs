@@ -107,6 +107,13 @@ pub static TAGS_VISIBLE: Window = Window {
     default: SignedDuration::ZERO,
 };
 
+/// AWS's default; an account may set 1 to 60 minutes.
+pub static SESSION_IDLE: Window = Window {
+    name: "ssm.session_idle",
+    says: "A session of Session Manager through which nothing passes ends after this long.",
+    default: SignedDuration::from_mins(20),
+};
+
 /// All windows.
 pub static ALL: &[&Window] = &[
     &PLACEMENT_GROUP_PENDING,
@@ -118,6 +125,7 @@ pub static ALL: &[&Window] = &[
     &INVOCATION_UNSEEN,
     &DEAD_ON_ARRIVAL,
     &MLFLOW_CHANGE,
+    &SESSION_IDLE,
     &INSTANCE_VISIBLE,
     &GROUP_VISIBLE,
     &TAGS_VISIBLE,

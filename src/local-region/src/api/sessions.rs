@@ -4,10 +4,14 @@
 use super::{Answer, ApiError, Call};
 use crate::agents;
 use crate::rules::sessions as rules;
+use crate::server::Inner;
 use crate::session::channel::Purpose;
 use crate::session::grants::Record;
 use crate::state::ids;
+use crate::windows::SESSION_IDLE;
+use jiff::Timestamp;
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 /// Page size, at most and by default.
 const MAX_RESULTS: usize = 200;
@@ -39,7 +43,27 @@ pub fn start(call: &Call<'_>, input: &Value) -> Answer {
         purpose,
         &token,
     );
+    end_when_idle(call.region, session_id.clone());
     Ok(answer(call, &session_id, &token))
+}
+
+/// Ends a session through which nothing passes any more.
+fn end_when_idle(region: &Arc<Inner>, session_id: String) {
+    let region = region.clone();
+    let runtime = region.runtime.clone();
+    runtime.spawn(async move {
+        while let Some(active) = region.sessions.active(&session_id) {
+            let idle = region.windows.of(&SESSION_IDLE);
+            let until = active.checked_add(idle).unwrap_or(Timestamp::MAX);
+            if until <= region.clock.now() {
+                if region.rules.on(&rules::IDLE) {
+                    region.sessions.close(&session_id);
+                }
+                return;
+            }
+            region.clock.sleep_until(until).await;
+        }
+    });
 }
 
 /// ResumeSession: a new token; the old one opens nothing any more.

@@ -10,6 +10,12 @@ super::rules! {
         answer: "-",
         proof: Api,
     }
+    IDLE = "ssm.session.idle" {
+        says: "A session through which nothing passes for 20 minutes ends.",
+        source: "Systems Manager user guide, Specify an idle session timeout value",
+        answer: "-",
+        proof: Api,
+    }
     NOT_CONNECTED = "ssm.session.not-connected" {
         says: "A session starts only on an instance that runs and whose agent is connected.",
         source: "SSM API reference, StartSession, TargetNotConnected",

@@ -1,6 +1,7 @@
 //! Sessions that StartSession has granted, their tokens, and what became of them.
 
 use super::channel::Purpose;
+use crate::clock::Clock;
 use crate::rules::{Rules, sessions::TOKEN_ONCE};
 use jiff::Timestamp;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -46,6 +47,8 @@ struct Held {
     purpose: Purpose,
     token: String,
     end: watch::Sender<bool>,
+    /// When something last passed through it.
+    active: Timestamp,
 }
 
 /// All sessions; clones share them.
@@ -53,13 +56,14 @@ struct Held {
 pub struct Grants {
     held: Arc<Mutex<Vec<Held>>>,
     rules: Rules,
+    clock: Clock,
 }
 
 impl Grants {
-    /// None yet.
+    /// None yet; they are timed by this clock.
     #[must_use]
-    pub fn new(rules: Rules) -> Self {
-        Self { held: Arc::default(), rules }
+    pub fn new(rules: Rules, clock: Clock) -> Self {
+        Self { held: Arc::default(), rules, clock }
     }
 
     fn held(&self) -> MutexGuard<'_, Vec<Held>> {
@@ -75,7 +79,8 @@ impl Grants {
             held.remove(oldest);
         }
         let end = watch::Sender::new(false);
-        held.push(Held { record, purpose, token: token.to_owned(), end });
+        let active = record.started;
+        held.push(Held { record, purpose, token: token.to_owned(), end, active });
     }
 
     /// The session, if it has not ended and this is its unspent token.
@@ -106,6 +111,26 @@ impl Grants {
         let Some(found) = held.iter_mut().find(|held| held.is(session_id)) else { return false };
         token.clone_into(&mut found.token);
         true
+    }
+
+    /// Something passes through a session.
+    pub fn touch(&self, session_id: &str) {
+        let now = self.clock.now();
+        self.held()
+            .iter_mut()
+            .filter(|held| held.is(session_id))
+            .for_each(|held| held.active = now);
+    }
+
+    /// When something last passed through a session that has not ended.
+    #[must_use]
+    pub fn active(&self, session_id: &str) -> Option<Timestamp> {
+        self.held().iter().find(|held| held.is(session_id)).map(|held| held.active)
+    }
+
+    /// Ends a session now.
+    pub fn close(&self, session_id: &str) {
+        self.end(session_id, self.clock.now());
     }
 
     /// Ends a session, if it has not ended.

@@ -98,7 +98,7 @@ async fn serve(service: &Service, session_id: &str, mut socket: WebSocket) -> io
     })
     .await;
     send(&mut socket, Message::Binary(channel.close(&why).into())).await?;
-    service.grants.end(&grant.session_id, jiff::Timestamp::now());
+    service.grants.close(&grant.session_id);
     send(&mut socket, Message::Close(None)).await
 }
 
@@ -151,6 +151,7 @@ async fn run(
                 send_all(socket, answers).await?;
                 match input {
                     Some(Input::Data(bytes)) => {
+                        service.grants.touch(&grant.session_id);
                         if let (Far::Nothing, Purpose::Port { host, port, .. }) = (&far, &grant.purpose) {
                             match connect(service, grant, host.clone(), *port).await {
                                 Ok(stream) => far = Far::Port(stream),
@@ -173,7 +174,10 @@ async fn run(
                 }
             }
             read = far.read(&mut buffer), if channel.ready() && !channel.full() => match (read, &far) {
-                (Ok(length @ 1..), _) => send_all(socket, channel.data(&buffer[..length])).await?,
+                (Ok(length @ 1..), _) => {
+                    service.grants.touch(&grant.session_id);
+                    send_all(socket, channel.data(&buffer[..length])).await?;
+                }
                 (_, Far::Pty(_)) => return Ok(String::new()),
                 _ => {
                     far = Far::Nothing;
