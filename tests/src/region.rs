@@ -70,9 +70,18 @@ impl Region {
     /// # Errors
     /// If `nixl-region up` or `env` fails.
     pub fn up(&mut self) -> Result<()> {
+        self.up_with(&[])
+    }
+
+    /// The same with further arguments.
+    ///
+    /// # Errors
+    /// If `nixl-region up` or `env` fails.
+    pub fn up_with(&mut self, more: &[&str]) -> Result<()> {
         let (port, venv, record) = (self.port.to_string(), venv(), self.recording());
         let (venv, record) = (venv.to_string_lossy(), record.to_string_lossy());
-        self.control().ok(&["up", "--port", &port, "--venv", &venv, "--record", &record])?;
+        let usual = ["up", "--port", &port, "--venv", &venv, "--record", &record];
+        self.control().ok(&[&usual[..], more].concat())?;
         self.env = self
             .control()
             .ok(&["env"])?

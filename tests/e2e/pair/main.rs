@@ -58,10 +58,13 @@ fn main() -> ExitCode {
     }
     story.always("region down", || region.down());
     story.step("nothing is left on this computer", || before.compare());
-    story.step("after kill -9 of the region, down leaves nothing", || {
-        leftovers::killed_region(&mut region)?;
-        before.compare()
-    });
+    for (when, happening) in leftovers::HAPPENING {
+        let name = format!("after kill -9 of the region {when}, down leaves nothing");
+        story.step(&name, || {
+            leftovers::killed(&mut region, *happening)?;
+            before.compare()
+        });
+    }
     // The AWS CLI asks for a URL that lives too long.
     story.check("every request and answer fits botocore's models", || region.judged("aws-cli"));
     drop(region);
