@@ -61,7 +61,7 @@ pub enum Proof {
     /// `src/tests/rules`, with recorded machines.
     Api,
     /// With real machines (`tests/machines/rules.rs`) or real packets
-    /// (`src/tests/network.rs`), as root.
+    /// (`src/tests/network`), as root.
     Machines,
 }
 

@@ -1,6 +1,6 @@
 //! Rules that only real machines can prove: each proof must hold, and must not
 //! hold once the rule is switched off. Those of traffic between machines are
-//! proved with packets alone, in `src/tests/network.rs`.
+//! proved with packets alone, in `src/tests/network`.
 
 use std::pin::Pin;
 
