@@ -52,12 +52,10 @@ pub struct Outline {
 
 /// The outline of a document that must be valid.
 pub fn checked(call: &Call<'_>, text: &str) -> Result<Outline, ApiError> {
-    let outline = outline(text);
-    let refusal = outline.as_ref().err().cloned();
-    if let Some(refusal) = refusal {
+    outline(text).or_else(|refusal| {
         call.region.rules.check(&rules::COMPONENT_DOCUMENT, false, || refusal)?;
-    }
-    Ok(outline.unwrap_or_default())
+        Ok(Outline::default())
+    })
 }
 
 /// Checks a document's outer form.
