@@ -120,7 +120,7 @@ impl Frame {
             .ok_or_else(|| short(HEADER_BYTES + length))?;
         let kind = String::from_utf8_lossy(&header[4..4 + TYPE_BYTES]);
         Ok(Self {
-            message_type: kind.trim_end_matches([' ', '\0']).to_owned(),
+            message_type: kind.trim_matches([' ', '\0']).to_owned(),
             sequence: eight(48).cast_signed(),
             flags: eight(56),
             id: Uuid::from_u64_pair(eight(72), eight(64)),
@@ -147,6 +147,21 @@ mod tests {
         fn no_bytes_break_the_reader(bytes: Vec<u8>) {
             let _ = Frame::decode(&bytes);
         }
+    }
+
+    #[test]
+    fn a_type_with_its_padding_in_front_is_read() {
+        let frame = Frame {
+            message_type: INPUT.to_owned(),
+            sequence: 1,
+            flags: 0,
+            id: Uuid::nil(),
+            payload_type: payload::OUTPUT,
+            payload: b"ls".to_vec(),
+        };
+        let mut bytes = frame.encode();
+        bytes[4..4 + TYPE_BYTES].rotate_right(TYPE_BYTES - INPUT.len());
+        assert_eq!(Frame::decode(&bytes), Ok(frame));
     }
 
     #[test]
