@@ -40,21 +40,26 @@ pub fn follow(region: &Arc<Inner>, instance_id: &str) {
     let region = region.clone();
     let runtime = region.runtime.clone();
     runtime.spawn(async move {
-        loop {
-            let state = region.state().ec2.instances.get(&id).map(|instance| instance.state);
-            let platform = match state {
-                None => break,
-                Some(InstanceState::Running) => region.config.machines.platform(&id).await,
-                Some(_) => None,
-            };
-            look(&region, &id, platform);
+        while look(&region, &id).await {
             tokio::time::sleep(LOOK_EVERY).await;
         }
         region.state().agents.remove(&id);
     });
 }
 
-fn look(region: &Inner, id: &str, platform: Option<Platform>) {
+/// Looks at a machine once and plays its agent; false if the instance is forgotten.
+pub async fn look(region: &Inner, id: &str) -> bool {
+    let state = region.state().ec2.instances.get(id).map(|instance| instance.state);
+    let platform = match state {
+        None => return false,
+        Some(InstanceState::Running) => region.config.machines.platform(id).await,
+        Some(_) => None,
+    };
+    play(region, id, platform);
+    true
+}
+
+fn play(region: &Inner, id: &str, platform: Option<Platform>) {
     let now = region.clock.now();
     let after = |window| now.checked_add(region.windows.of(window)).unwrap_or(now);
     let may_register = may(region, id, PING) || !region.rules.on(&rules::REGISTERS);

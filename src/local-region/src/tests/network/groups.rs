@@ -9,7 +9,7 @@ use std::net::TcpStream;
 
 /// A connection, if one comes about: both ends.
 fn connection(from: &Node, to: &Node, port: u16) -> Option<(TcpStream, TcpStream)> {
-    let listener = listen_in(&to.netns, SocketAddr::from((to.ip, port))).unwrap();
+    let listener = patiently(|| listen_in(&to.netns, SocketAddr::from((to.ip, port))));
     let stream = connect_in(&from.netns, &to.ip.to_string(), port, GONE * 2).ok()?;
     listener.set_nonblocking(false).unwrap();
     let accepted = listener.accept().unwrap().0;

@@ -12,7 +12,7 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 /// A packet that passes is there at once: sending it does all the work.
-const GONE: Duration = Duration::from_millis(200);
+const GONE: Duration = Duration::from_millis(250);
 
 fn can_run() -> bool {
     let root = rustix::process::geteuid().is_root();
@@ -108,20 +108,35 @@ async fn fabric_group(bench: &Bench, name: &str) -> String {
     id
 }
 
+/// A socket of the node; at port 0 the kernel chooses one that no rule names.
 fn socket(node: &Node, port: u16) -> UdpSocket {
     let at = SocketAddr::from((node.ip, port));
-    inside(&node.netns, move || UdpSocket::bind(at)).unwrap()
+    patiently(|| inside(&node.netns, move || UdpSocket::bind(at)))
 }
 
-/// How long a datagram on a port nobody names takes; `None` if it does not arrive.
+/// A port that was closed is still taken while a process that is just being started has a copy.
+fn patiently<T>(mut bind: impl FnMut() -> std::io::Result<T>) -> T {
+    let end = Instant::now() + Duration::from_secs(5);
+    loop {
+        match bind() {
+            Err(error) if error.kind() == ErrorKind::AddrInUse && Instant::now() < end => {
+                std::thread::yield_now();
+            }
+            bound => return bound.unwrap(),
+        }
+    }
+}
+
+/// How long a datagram takes; `None` if it does not arrive.
 fn flight(from: &Node, to: &Node, patience: Duration) -> Option<Duration> {
-    let (sender, receiver) = (socket(from, 0), socket(to, 9000));
+    let (sender, receiver) = (socket(from, 0), socket(to, 0));
     receiver.set_read_timeout(Some(patience)).unwrap();
     let begun = Instant::now();
-    sender.send_to(b"fabric", (to.ip, 9000)).unwrap();
+    sender.send_to(b"fabric", receiver.local_addr().unwrap()).unwrap();
     receiver.recv(&mut [0; 8]).ok().map(|_| begun.elapsed())
 }
 
+/// Whether a datagram arrives; a busy computer is given several.
 fn fabric(from: &Node, to: &Node) -> bool {
-    flight(from, to, GONE).is_some()
+    (0..3).any(|_| flight(from, to, GONE / 2).is_some())
 }

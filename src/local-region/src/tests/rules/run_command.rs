@@ -31,9 +31,12 @@ async fn invocation(bench: &Bench, sent: &Value, id: &str) -> Value {
     call(bench, "GetCommandInvocation", json!({"CommandId": command, "InstanceId": id})).await
 }
 
-/// The invocation once it is in this state, or as it is after two seconds.
+/// How long a state is waited for; without its rule it never comes.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The invocation once it is in this state, or as it is when patience ends.
 async fn until(bench: &Bench, sent: &Value, id: &str, details: &str) -> Result<Value, String> {
-    let end = Instant::now() + Duration::from_secs(2);
+    let end = Instant::now() + PATIENCE;
     loop {
         let found = invocation(bench, sent, id).await;
         if found["StatusDetails"] == details {
@@ -194,7 +197,7 @@ fn running() -> Vec<Case> {
             let count = |states: &[String], state: &str| {
                 states.iter().filter(|found| *found == state).count()
             };
-            let end = Instant::now() + Duration::from_secs(2);
+            let end = Instant::now() + PATIENCE;
             // More than two must not happen however long one looks.
             while Instant::now() < end && count(&states, "InProgress") < 3 {
                 states.clear();
@@ -212,7 +215,7 @@ fn running() -> Vec<Case> {
             bench.region.inner.clock.advance(SignedDuration::from_secs(1));
             let mut details = Vec::new();
             for id in &ids {
-                let end = Instant::now() + Duration::from_secs(2);
+                let end = Instant::now() + PATIENCE;
                 let mut found = invocation(&bench, &sent, id).await;
                 while found["Status"] != "Failed"
                     && found["Status"] != "Cancelled"

@@ -64,7 +64,7 @@ pub async fn until_status(
     field: &str,
     wanted: &str,
 ) -> Found {
-    let end = Instant::now() + Duration::from_secs(2);
+    let end = Instant::now() + Duration::from_secs(5);
     loop {
         let told = describe().await;
         if told[field] == wanted || Instant::now() > end {
