@@ -141,6 +141,18 @@ struct Settings {
     record: Option<PathBuf>,
 }
 
+impl Settings {
+    /// What holds for the region's life. The region has another working folder than who
+    /// typed this.
+    fn fixed(&self) -> anyhow::Result<state::Fixed> {
+        Ok(state::Fixed {
+            record: self.record.as_ref().map(std::path::absolute).transpose()?,
+            machine_disks: self.machine_disks,
+            machine_clocks: self.machine_clocks,
+        })
+    }
+}
+
 impl Cli {
     /// Runs it.
     pub fn run(self) -> anyhow::Result<ExitCode> {

@@ -49,7 +49,8 @@ async fn serve(layout: &Layout, cache_dir: &Path, settings: &Settings) -> anyhow
     let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, settings.port))
         .await
         .with_context(|| format!("listen on 127.0.0.1:{}", settings.port))?;
-    let credentials = Credentials::generate(settings.port, &settings.region);
+    let mut credentials = Credentials::generate(settings.port, &settings.region);
+    credentials.fixed = settings.fixed()?;
 
     let directory = LateDirectory::default();
     let machines =

@@ -2,6 +2,7 @@
 
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 
 use crate::layout::Layout;
 use crate::process::{ProcessRef, read_record, write_atomic};
@@ -17,6 +18,29 @@ pub(super) struct Credentials {
     pub(super) secret_access_key: String,
     /// Opens the control routes.
     pub(super) control_token: String,
+    #[serde(default)]
+    pub(super) fixed: Fixed,
+}
+
+/// What a region was brought up with and keeps for its life.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Fixed {
+    pub(super) record: Option<PathBuf>,
+    pub(super) machine_disks: Option<u64>,
+    pub(super) machine_clocks: bool,
+}
+
+impl Fixed {
+    /// The option of `up` that is wished and not so; one that is not given is no wish.
+    pub(super) fn lacks(&self, wished: &Self) -> Option<&'static str> {
+        let other = |differs: bool, option| differs.then_some(option);
+        other(wished.record.is_some() && wished.record != self.record, "--record")
+            .or(other(
+                wished.machine_disks.is_some() && wished.machine_disks != self.machine_disks,
+                "--machine-disks",
+            ))
+            .or(other(wished.machine_clocks && !self.machine_clocks, "--machine-clocks"))
+    }
 }
 
 impl Credentials {
@@ -30,6 +54,7 @@ impl Credentials {
             access_key_id: format!("AKIA{}", random_text(16, b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")),
             secret_access_key: hex::encode(rand::random::<[u8; 20]>()),
             control_token: hex::encode(rand::random::<[u8; 32]>()),
+            fixed: Fixed::default(),
         }
     }
 
@@ -63,4 +88,22 @@ pub(super) fn credentials(layout: &Layout) -> anyhow::Result<Credentials> {
     let path = layout.credentials_file();
     let bytes = std::fs::read(&path).with_context(|| format!("read {}", path.display()))?;
     serde_json::from_slice(&bytes).with_context(|| format!("read {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_wished_and_otherwise_is_lacking() {
+        let up = Fixed { record: Some("/a".into()), machine_disks: None, machine_clocks: true };
+        assert_eq!(up.lacks(&Fixed::default()), None);
+        assert_eq!(up.lacks(&up), None);
+        let wished = Fixed { record: Some("/b".into()), ..Fixed::default() };
+        assert_eq!(up.lacks(&wished), Some("--record"));
+        let wished = Fixed { machine_disks: Some(1 << 30), ..Fixed::default() };
+        assert_eq!(up.lacks(&wished), Some("--machine-disks"));
+        let wished = Fixed { machine_clocks: true, ..Fixed::default() };
+        assert_eq!(Fixed::default().lacks(&wished), Some("--machine-clocks"));
+    }
 }

@@ -30,11 +30,8 @@ pub(super) fn run(
                 settings.port
             );
         }
-        if let Some(record) = &settings.record {
-            bail!(
-                "the region is already up: `nixl-region down` first to record to {}",
-                record.display()
-            );
+        if let Some(option) = credentials.fixed.lacks(&settings.fixed()?) {
+            bail!("the region is already up, with another {option}: `nixl-region down` first");
         }
         println!("already up at {}", credentials.endpoint_url);
         println!("next: eval \"$(nixl-region env)\"");
@@ -105,9 +102,8 @@ fn start(
     if settings.machine_clocks {
         command.arg("--machine-clocks");
     }
-    if let Some(record) = &settings.record {
-        // The region has another working folder than who typed this.
-        command.arg("--record").arg(std::path::absolute(record)?);
+    if let Some(record) = settings.fixed()?.record {
+        command.arg("--record").arg(record);
     }
     command.current_dir("/").stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
     // SAFETY: setsid(2) and umask(2) are async-signal-safe and touch no memory.
