@@ -294,14 +294,14 @@ class TheJudge(unittest.TestCase):
 
     def test_a_wrong_request_is_fine_only_where_it_was_a_refused_probe(self):
         made = ec2_error()
-        asked("g5.12xlarge", "z9.huge")(made)
+        asked("HttpTokens=required", "HttpTokens=always")(made)
         self.assertEqual(findings(made)[1]["invalid"], 1)
         self.assertEqual(findings(made, probes="Boto3")[1]["invalid"], 1, "another client")
         header("request", "user-agent", "Boto3/1 md/Botocore")(made)
         self.assertEqual(findings(made, probes="Boto3")[1]["invalid"], 0)
         accepted = run_instances()
         header("request", "user-agent", "Boto3/1 md/Botocore")(accepted)
-        asked("g5.12xlarge", "z9.huge")(accepted)
+        asked("HttpTokens=required", "HttpTokens=always")(accepted)
         self.assertEqual(findings(accepted, probes="Boto3")[1]["invalid"], 1)
 
     def test_a_dropped_answer_is_no_answer_and_s3_is_counted_apart(self):
@@ -318,7 +318,7 @@ class TheJudge(unittest.TestCase):
 
     def test_requests_are_left_alone_where_only_answers_count(self):
         made = run_instances()
-        asked("g5.12xlarge", "z9.huge")(made)
+        asked("HttpTokens=required", "HttpTokens=always")(made)
         self.assertEqual(findings(made, answers_only=True)[0], [])
         told("<code>0</code>", "<code>zero</code>")(made)
         self.assertEqual(findings(made, answers_only=True)[1]["invalid"], 1)
