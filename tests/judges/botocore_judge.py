@@ -4,7 +4,8 @@
 usage: botocore_judge.py [--probes AGENT | --answers] RECORDING...
 
 Every request and every answer is decoded by its protocol and held against the model: members,
-types, enums, required ones, patterns, lengths, ranges, times; errors must have a code that AWS knows.
+types, enums, required ones, patterns, lengths, ranges, times; errors must have a code that AWS knows. Of S3 all is
+judged but what is in an object, which no recording has.
 Requests of a client whose user agent begins with AGENT may be wrong on purpose: one that breaks the
 model is no finding if it was refused. With --answers only answers are judged, for clients that only
 pretend to be one. Exits with 1 if anything is invalid.
@@ -33,9 +34,6 @@ class Judgement:
 
     def judge(self, exchange):
         """Judges one exchange."""
-        if exchange["service"] == "s3":
-            self.counts["s3"] += 1
-            return
         self.counts["requests"] += 1
         model = service(exchange["service"])
         if model is None:
@@ -43,10 +41,12 @@ class Judgement:
             return
         asked = Report(model.name)
         operation = requests.check(model, exchange["request"], asked)
-        if operation is not None and operation.name != exchange["operation"]:
-            asked.add("", f"the region took it for {exchange['operation']}, and it is {operation.name}")
         answer = exchange["answer"]
         refused = answer is not None and answer["status"] >= 400
+        # Where S3 refuses before it knows the operation, the region has the method instead.
+        at_door = refused and (model.name, exchange["operation"]) == ("s3", exchange["request"]["method"])
+        if operation is not None and operation.name != exchange["operation"] and not at_door:
+            asked.add("", f"the region took it for {exchange['operation']}, and it is {operation.name}")
         if self.answers_only:
             pass
         elif asked.findings and refused and self._may_probe(exchange):
@@ -57,7 +57,8 @@ class Judgement:
             return
         self.counts["answers"] += 1
         answered = Report(model.name)
-        answers.check(model, operation or model.operation(exchange["operation"]), answer, answered)
+        meant = operation or model.operation(exchange["operation"])
+        answers.check(model, meant, exchange["request"]["method"], answer, answered)
         # The code of a fault is what a person set, who may want to see what a client makes of it.
         found = [finding for finding in answered.findings if not (exchange["fault"] and finding[0] == "code")]
         self._note(exchange, "answer", found)
@@ -81,8 +82,6 @@ class Judgement:
         line = "{requests} requests, {answers} answers, {invalid} invalid"
         if self.probes:
             line += "; {refused} of the requests wrong on purpose and refused"
-        if self.counts["s3"]:
-            line += "; {s3} exchanges of S3 not judged"
         print(line.format_map(self.counts), file=out)
 
 

@@ -6,6 +6,7 @@
 //! that is created again by its owner.
 
 mod buckets;
+mod errors;
 
 use crate::api::denial::Denial;
 use crate::api::policy::{self, Asked};
@@ -13,6 +14,7 @@ use crate::exchange::AtGate;
 use crate::faults::{Fired, spec::Effect};
 use crate::server::{Inner, secret_of_key};
 use crate::sigv4::SignatureError;
+use crate::state::ids;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
@@ -65,8 +67,9 @@ impl Objects {
 
     /// Answers a request.
     pub async fn serve(&self, request: Request) -> Response {
+        let (path, id) = (request.uri().path().to_owned(), ids::object_request());
         let request = request.map(s3s::Body::http_body_unsync);
-        match self.service.call(request).await {
+        let mut response = match self.service.call(request).await {
             Ok(response) => response.map(Body::new),
             Err(error) => {
                 tracing::error!(?error, "S3 request failed");
@@ -74,7 +77,14 @@ impl Objects {
                 *response.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
                 response
             }
+        };
+        if response.status().as_u16() >= 400 {
+            response = errors::complete(response, &path, &id).await;
         }
+        if let Ok(id) = id.parse() {
+            response.headers_mut().insert("x-amz-request-id", id);
+        }
+        response
     }
 }
 

@@ -2,7 +2,7 @@
 
 import json
 
-from . import json_body, shapes, xml_body
+from . import json_body, s3, shapes, xml_body
 from .report import DATA, MODEL_ERRORS
 
 # Codes that every operation may answer, by protocol, and EC2's own.
@@ -14,8 +14,11 @@ EC2 = {
 }
 
 
-def check(service, operation, answer, report):
-    """Adds what is wrong with an error."""
+def check(service, operation, method, answer, report):
+    """Adds what is wrong with an error that answers a request with this method."""
+    if service.protocol == "rest-xml":
+        _s3(operation, method, answer, report)
+        return
     xml = service.protocol in ("ec2", "query")
     code, body = (_xml if xml else _json)(service, answer, report)
     if not code:
@@ -88,3 +91,41 @@ def _json(service, answer, report):
     if service.protocol == "rest-json":
         code = answer["headers"].get("x-amzn-errortype")
     return code, body
+
+
+def is_late(operation, answer):
+    """Whether S3 began to answer before it was done: then the status is that of a success."""
+    late = operation is not None and operation.name in s3.FACTS["late_errors"]
+    return late and "<Error>" in (answer.get("body") or "")
+
+
+def _s3(operation, method, answer, report):
+    statuses = s3.FACTS["codes"]
+    if not answer["headers"].get("x-amz-request-id"):
+        report.add("x-amz-request-id", "is missing")
+    if method == "HEAD" or answer["status"] == 304:
+        if answer.get("body"):
+            report.add("", "a body where none can be")
+        if answer["status"] not in statuses.values():
+            report.add("code", f"{answer['status']} is the status of no error of S3")
+        return
+    root = xml_body.parse(answer.get("body") or "", report)
+    if root is None:
+        return
+    if xml_body.tag(root) != "Error":
+        report.add("", f"the root is {xml_body.tag(root)} instead of Error")
+    names = [xml_body.tag(part) for part in root]
+    fields = {xml_body.tag(part): part.text for part in root}
+    for name in ("Code", "Message", "RequestId"):
+        if not fields.get(name):
+            report.add(name, "an error without it")
+    code = fields.get("Code")
+    modelled = {shape.error_code: shape for shape in (operation.error_shapes if operation else ())}
+    known = {"Code", "Message", *s3.FACTS["error_members"], *(modelled[code].members if code in modelled else ())}
+    for name in names:
+        if name not in known or names.count(name) > 1:
+            report.add(name, "is no member of an error of S3, or there twice")
+    if code not in statuses:
+        report.add("code", f"{code} is no error code of S3")
+    elif answer["status"] != statuses[code] and not is_late(operation, answer):
+        report.add("code", f"status {answer['status']} instead of {statuses[code]} for {code}")

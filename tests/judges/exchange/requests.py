@@ -2,14 +2,14 @@
 
 import urllib.parse
 
-from . import form, json_body, scalars, shapes
+from . import form, json_body, rest_xml, scalars, shapes
 
 FORM = "application/x-www-form-urlencoded"
 
 
 def check(service, request, report):
     """Returns the model of the operation that is asked for; None if there is none."""
-    decode = {"ec2": _form, "query": _form, "json": _json, "rest-json": _rest}[service.protocol]
+    decode = {"ec2": _form, "query": _form, "json": _json, "rest-json": _rest, "rest-xml": rest_xml.request}[service.protocol]
     operation, value = decode(service, request, report)
     if operation is not None and operation.input_shape is not None:
         shapes.check(operation.input_shape, value, "", report)

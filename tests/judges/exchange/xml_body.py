@@ -1,4 +1,4 @@
-"""Decodes XML answers of the query and EC2 protocols into the members of a shape."""
+"""Decodes XML of the query, EC2 and rest-xml protocols into the members of a shape."""
 
 import xml.etree.ElementTree as ElementTree
 
@@ -28,7 +28,9 @@ def decode(shape, element, path, report):
     """The value of a shape at an element."""
     kind = shape.type_name
     if kind == "structure":
-        return structure(shape, list(element), path, report)
+        return _attributes(shape, element, path, report) | structure(shape, list(element), path, report)
+    if element.attrib:
+        report.add(path, f"attributes on a {kind}: {', '.join(element.attrib)}")
     if kind == "list":
         return _list(shape, list(element), path, report, shape.member.serialization.get("name", "member"))
     if kind == "map":
@@ -38,15 +40,35 @@ def decode(shape, element, path, report):
     return scalars.from_text(shape, element.text or "", path, report)
 
 
-def structure(shape, elements, path, report):
-    """A structure from its elements; a flat list has one element for each entry."""
-    names = {_name(member_shape, member): member for member, member_shape in shape.members.items()}
+def _attributes(shape, element, path, report):
+    """Members that are attributes, which are named with the prefix of their namespace."""
+    prefix = shape.serialization.get("xmlNamespace", {})
+    names = {member_shape.serialization["name"]: member for member, member_shape in _attribute_members(shape)}
+    value = {}
+    for key, text in element.attrib.items():
+        wire = key.replace(f"{{{prefix.get('uri')}}}", f"{prefix.get('prefix')}:")
+        if wire in names:
+            value[names[wire]] = scalars.from_text(shape.members[names[wire]], text, f"{path}.{names[wire]}", report)
+        else:
+            report.add(path, f"the attribute {wire} is no member of {shape.name}")
+    return value
+
+
+def _attribute_members(shape):
+    return [(name, member) for name, member in shape.members.items() if member.serialization.get("xmlAttribute")]
+
+
+def structure(shape, elements, path, report, members=None):
+    """A structure from its elements, of all its members or these; a flat list has one element for each entry."""
+    attributes = dict(_attribute_members(shape))
+    members = {name: member for name, member in (members or shape.members).items() if name not in attributes}
+    names = {_name(member_shape, member): member for member, member_shape in members.items()}
     value, seen = {}, {}
     for element in elements:
         seen.setdefault(tag(element), []).append(element)
     for name, found in seen.items():
         where = f"{path}.{names.get(name, name)}".lstrip(".")
-        member_shape = shape.members.get(names.get(name))
+        member_shape = members.get(names.get(name))
         if member_shape is None:
             report.add(where, f"is no member of {shape.name}")
         elif member_shape.type_name == "list" and member_shape.serialization.get("flattened"):

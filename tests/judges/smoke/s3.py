@@ -42,11 +42,33 @@ def up():
     check([o["Key"] for o in listed] == ["a/b c+d.txt"], listed)
     url = s3.generate_presigned_url("get_object", Params={"Bucket": NAME, "Key": "big"}, ExpiresIn=60)
     check(len(urllib.request.urlopen(url).read()) == 9 << 20, "presigned")
+    parts(s3)
     refused("BucketNotEmpty", s3.delete_bucket, Bucket=NAME)
     check(any(b["Name"] == NAME for b in s3.list_buckets()["Buckets"]), "list buckets")
     component = f"components/{NAME}.yaml"
     s3.put_object(Bucket=NAME, Key=component, Body=(DOCUMENT % "uri").encode())
     return f"s3://{NAME}/{component}"
+
+
+def parts(s3):
+    """Parts of an object, on the way there and back."""
+    named = {"Bucket": NAME, "Key": "parts"}
+    upload = named | {"UploadId": s3.create_multipart_upload(**named, Metadata={"m": "v"})["UploadId"]}
+    first = s3.upload_part(**upload, PartNumber=1, Body=b"x" * (5 << 20))["ETag"]
+    source = {"Bucket": NAME, "Key": "big"}
+    second = s3.upload_part_copy(**upload, PartNumber=2, CopySource=source)["CopyPartResult"]["ETag"]
+    listed = s3.list_parts(**upload)["Parts"]
+    check([part["PartNumber"] for part in listed] == [1, 2], listed)
+    made = [{"PartNumber": 1, "ETag": first}, {"PartNumber": 2, "ETag": second}]
+    s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": made})
+    check(s3.head_object(**named)["ContentLength"] == 14 << 20, "parts")
+    got = s3.get_object(**named, Range="bytes=1-2")
+    check(got["Body"].read() == b"xx" and got["ContentRange"] == f"bytes 1-2/{14 << 20}", got)
+    refused("InvalidRange", s3.get_object, **named, Range=f"bytes={15 << 20}-")
+    for call in (s3.list_parts, s3.abort_multipart_upload):
+        refused("NoSuchUpload", call, **upload)
+    check(len(s3.list_objects(Bucket=NAME, Prefix="parts")["Contents"]) == 1, "listed the old way")
+    s3.delete_object(**named)
 
 
 def down():

@@ -11,12 +11,13 @@
 //! ```
 //! `sequence` is that of the call log; `fault` is the fault that was at work.
 //! `answer` is the region's, also where a fault kept it from the caller; it is
-//! null where a fault let nothing be done. An exchange of S3 has only method,
-//! path and status. Bodies are complete but for secrets, which read `REDACTED`.
+//! null where a fault let nothing be done. Bodies are complete but for secrets,
+//! which read `REDACTED`; S3 has none where they are what is in an object.
 
+pub mod object;
 mod redact;
 
-use http::{HeaderMap, Method, Response};
+use http::{HeaderMap, HeaderName, Method, Response};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -61,10 +62,8 @@ pub struct Exchange<'a> {
 pub struct Asked {
     method: String,
     path: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    query: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    headers: Option<BTreeMap<&'static str, String>>,
+    query: String,
+    headers: BTreeMap<String, String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     body: Option<String>,
 }
@@ -73,8 +72,7 @@ pub struct Asked {
 #[derive(Debug, Serialize)]
 pub struct Answered {
     status: u16,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    headers: Option<BTreeMap<&'static str, String>>,
+    headers: BTreeMap<String, String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     body: Option<String>,
 }
@@ -113,22 +111,11 @@ impl Asked {
         body: &[u8],
     ) -> Self {
         Self {
-            query: Some(redact::query(query)),
-            headers: Some(kept(headers, REQUEST_HEADERS)),
-            body: Some(redact::body(&String::from_utf8_lossy(body))),
-            ..Self::line(method, path)
-        }
-    }
-
-    /// Method and path alone.
-    #[must_use]
-    pub fn line(method: &Method, path: &str) -> Self {
-        Self {
             method: method.to_string(),
             path: path.to_owned(),
-            query: None,
-            headers: None,
-            body: None,
+            query: redact::query(query),
+            headers: kept(headers, |name| REQUEST_HEADERS.contains(&name)),
+            body: Some(redact::body(&String::from_utf8_lossy(body))),
         }
     }
 }
@@ -139,22 +126,16 @@ impl Answered {
     pub fn whole(answer: &Response<String>) -> Self {
         Self {
             status: answer.status().as_u16(),
-            headers: Some(kept(answer.headers(), ANSWER_HEADERS)),
+            headers: kept(answer.headers(), |name| ANSWER_HEADERS.contains(&name)),
             body: Some(redact::body(answer.body())),
         }
     }
-
-    /// The status alone.
-    #[must_use]
-    pub fn status(status: http::StatusCode) -> Self {
-        Self { status: status.as_u16(), headers: None, body: None }
-    }
 }
 
-fn kept(headers: &HeaderMap, names: &[&'static str]) -> BTreeMap<&'static str, String> {
-    let text = |name: &'static str| {
+fn kept(headers: &HeaderMap, wanted: impl Fn(&str) -> bool) -> BTreeMap<String, String> {
+    let text = |name: &HeaderName| {
         let value = headers.get(name)?;
-        Some((name, String::from_utf8_lossy(value.as_bytes()).into_owned()))
+        Some((name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
     };
-    names.iter().copied().filter_map(text).collect()
+    headers.keys().filter(|name| wanted(name.as_str())).filter_map(text).collect()
 }

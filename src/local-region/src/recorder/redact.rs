@@ -28,6 +28,19 @@ pub fn query(text: &str) -> String {
     })
 }
 
+/// The query of a request of S3, which may be presigned, by either version of
+/// signatures; the door does not mind in which case a name is.
+pub fn presigned(text: &str) -> String {
+    let secrets = || SECRET_PARAMETERS.iter().chain(&["Signature", "AWSAccessKeyId"]);
+    let pair = |pair: &str| {
+        let name = pair.split('=').next().unwrap_or_default();
+        let plain = percent_encoding::percent_decode_str(name).decode_utf8_lossy();
+        let secret = secrets().any(|secret| plain.eq_ignore_ascii_case(secret));
+        if secret { format!("{name}={REDACTED}") } else { pair.to_owned() }
+    };
+    text.split('&').map(pair).collect::<Vec<_>>().join("&")
+}
+
 /// Takes secrets out of a tree; false if there were none.
 fn json(value: &mut Value) -> bool {
     match value {
@@ -85,6 +98,10 @@ mod tests {
         ] {
             assert_eq!(body(given), expected);
         }
+        assert_eq!(
+            presigned("x-amz-signature=a&X%2DAmz-Credential=b&Signature=c&prefix=d&tagging"),
+            "x-amz-signature=REDACTED&X%2DAmz-Credential=REDACTED&Signature=REDACTED&prefix=d&tagging"
+        );
         for same in ["{ \"b\": 1.0, \"a\": [] }", "Action=RunInstances&UserData=Zm9v", "{not json"]
         {
             assert_eq!(body(same), same);

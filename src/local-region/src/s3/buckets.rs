@@ -1,7 +1,7 @@
 //! The S3 operations: what s3s-fs lacks, and the rest handed on to it.
 
 use s3s::dto::*;
-use s3s::{S3, S3Error, S3Request, S3Response, S3Result, s3_error};
+use s3s::{S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
 use s3s_fs::FileSystem;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -85,6 +85,24 @@ fn encode_keys(objects: &mut Option<ObjectList>, prefixes: &mut Option<CommonPre
     for prefix in prefixes.iter_mut().flatten() {
         prefix.prefix = prefix.prefix.as_deref().map(encode);
     }
+}
+
+/// s3s-fs denies access to an upload that is not there, or no more, and says
+/// nothing about an id that it would not have given.
+fn no_such_upload(error: S3Error) -> S3Error {
+    match error.code() {
+        S3ErrorCode::AccessDenied => unknown_upload(),
+        S3ErrorCode::InvalidRequest if error.message().is_none() => unknown_upload(),
+        _ => error,
+    }
+}
+
+fn unknown_upload() -> S3Error {
+    s3_error!(
+        NoSuchUpload,
+        "The specified upload does not exist. The upload ID may be invalid, or the upload may \
+         have been aborted or completed."
+    )
 }
 
 #[async_trait::async_trait]
@@ -310,7 +328,7 @@ impl S3 for Buckets {
         &self,
         req: S3Request<UploadPartInput>,
     ) -> S3Result<S3Response<UploadPartOutput>> {
-        self.files.upload_part(req).await
+        self.files.upload_part(req).await.map_err(no_such_upload)
     }
 
     async fn upload_part_copy(
@@ -327,20 +345,29 @@ impl S3 for Buckets {
         &self,
         req: S3Request<ListPartsInput>,
     ) -> S3Result<S3Response<ListPartsOutput>> {
-        self.files.list_parts(req).await
+        // s3s-fs has an answer for any id, and the parts as they lie in the folder.
+        let id = &req.input.upload_id;
+        if id.contains('/') || !self.root.join(format!(".upload-{id}.json")).is_file() {
+            return Err(unknown_upload());
+        }
+        let mut answer = self.files.list_parts(req).await?;
+        if let Some(parts) = &mut answer.output.parts {
+            parts.sort_by_key(|part| part.part_number);
+        }
+        Ok(answer)
     }
 
     async fn complete_multipart_upload(
         &self,
         req: S3Request<CompleteMultipartUploadInput>,
     ) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
-        self.files.complete_multipart_upload(req).await
+        self.files.complete_multipart_upload(req).await.map_err(no_such_upload)
     }
 
     async fn abort_multipart_upload(
         &self,
         req: S3Request<AbortMultipartUploadInput>,
     ) -> S3Result<S3Response<AbortMultipartUploadOutput>> {
-        self.files.abort_multipart_upload(req).await
+        self.files.abort_multipart_upload(req).await.map_err(no_such_upload)
     }
 }

@@ -38,6 +38,12 @@ pub fn request() -> String {
     uuid::Uuid::new_v4().to_string()
 }
 
+/// A request id of S3: 16 digits and capital letters.
+#[must_use]
+pub fn object_request() -> String {
+    format!("{:016X}", rand::random::<u64>())
+}
+
 /// `sir-1a2b3c4d`: eight digits and letters.
 #[must_use]
 pub fn spot_request() -> String {
