@@ -12,9 +12,10 @@ import sys
 import tempfile
 import uuid
 
-from article import aws as cli
-from article.aws import aws, check, shown, until
+import counting
+from article.aws import aws, shown, until
 from article.pair import NODES, SERVER, client, launched
+from counting import check
 
 BUCKET = "article-" + uuid.uuid4().hex[:8]
 RUNNING = "Name=instance-state-name,Values=running"
@@ -129,7 +130,7 @@ def main():
         stop_and_start(ids, addresses)
         tracking_server()
     buckets()
-    print(f"{cli.checks} checks passed")
+    print(f"{counting.checks} checks passed")
 
 
 if __name__ == "__main__":

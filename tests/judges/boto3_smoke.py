@@ -12,7 +12,8 @@ checks of role sessions are left out and said so.
 import argparse
 import sys
 
-from smoke import attachments, base, commands, iam, images, instances, network, parameters, prices
+import counting
+from smoke import attachments, commands, iam, images, instances, network, parameters, prices
 from smoke import quotas, s3, schedules, signatures, tracking
 
 
@@ -44,7 +45,7 @@ def main():
     schedules.judge()
     iam.down()
     s3.down()
-    print(f"{base.checks} checks passed")
+    print(f"{counting.checks} checks passed")
 
 
 if __name__ == "__main__":

@@ -25,20 +25,14 @@ import aiohttp
 import boto3
 import botocore.config
 import botocore.exceptions
+import counting
+from counting import check
 
 PATIENCE_SECS = 20
 HEADER = struct.Struct(">I32sIQqQ16s32sII")
 HEADER_LENGTH = HEADER.size - 4
 DATA, SIZE, HANDSHAKE, RESPONSE, COMPLETE, FLAG = 1, 3, 5, 6, 7, 10
 DISCONNECT, TERMINATE = 1, 2
-checks = 0
-
-
-def check(truth, what):
-    global checks
-    checks += 1
-    if not truth:
-        raise AssertionError(what)
 
 
 def swapped(identifier):
@@ -248,7 +242,7 @@ async def main(target, number, size):
     if shutil.which("session-manager-plugin"):
         plugin(target)
         print("session-manager-plugin was driven, too")
-    print(f"sessions: {checks} checks passed")
+    print(f"sessions: {counting.checks} checks passed")
 
 
 if __name__ == "__main__":

@@ -6,17 +6,10 @@ import subprocess
 import sys
 import time
 
+from counting import check
+
 # That of the virtual environment this runs in.
 AWS = os.path.join(os.path.dirname(sys.executable), "aws")
-checks = 0
-
-
-def check(truth, what):
-    """Counts a check, or ends the run."""
-    global checks
-    checks += 1
-    if not truth:
-        raise AssertionError(what)
 
 
 def aws(*words):

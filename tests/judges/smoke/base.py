@@ -6,20 +6,13 @@ import uuid
 import boto3
 import botocore.config
 import botocore.exceptions
+from counting import check
 
 NAME = "judge-" + uuid.uuid4().hex[:8]
 TAGS = [{"Key": "judge", "Value": NAME}]
 CONFIG = botocore.config.Config(
     region_name="us-east-1", retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}
 )
-checks = 0
-
-
-def check(truth, what):
-    global checks
-    checks += 1
-    if not truth:
-        raise AssertionError(what)
 
 
 def refused(code, call, **arguments):

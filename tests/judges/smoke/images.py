@@ -18,7 +18,6 @@ phases:
 def build(uri):
     """Returns the AMI; its parent is the public Debian image."""
     builder, ec2 = client("imagebuilder"), client("ec2")
-    made = []
 
     def token():
         return {"clientToken": uuid.uuid4().hex}
