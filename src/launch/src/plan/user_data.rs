@@ -6,14 +6,20 @@ use nixl_cluster::{NodeSettings, settings};
 /// EC2's limit, before base64 (API reference, RunInstances).
 pub const MAX_USER_DATA_BYTES: usize = 16 * 1024;
 
+/// What YAML 1.1 takes for the end of a line and TOML does not escape.
+const LINE_BREAKS: [char; 3] = ['\u{85}', '\u{2028}', '\u{2029}'];
+
 const TEMPLATE: &str = include_str!("../../../../userdata/cloud-config.yaml");
 
 /// The cloud-config that leaves `settings` on a node.
 ///
 /// # Errors
-/// If it cannot be rendered or is too long.
+/// If it cannot be rendered, is too long or holds a character that would not arrive.
 pub fn user_data(settings: &NodeSettings) -> Result<String, String> {
     let text = toml::to_string(settings).map_err(|error| error.to_string())?;
+    if let Some(found) = text.chars().find(|c| LINE_BREAKS.contains(c)) {
+        return Err(format!("U+{:04X} in the node's settings ends a line in YAML", found as u32));
+    }
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     let mut rendered = environment
@@ -44,7 +50,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the settings say arrives unchanged through TOML in YAML.
+        /// Whatever the settings say arrives unchanged through TOML in YAML, or is refused.
         #[test]
         fn settings_arrive(size in 2u32..5000, arn in proptest::option::of("\\PC{0,64}")) {
             let settings = NodeSettings {
@@ -54,8 +60,25 @@ mod tests {
                 mlflow_tracking_arn: arn,
                 mlflow_session_secs: 43_200,
             };
-            prop_assert_eq!(written(&settings), settings);
+            let breaks = |arn: &String| arn.contains(LINE_BREAKS);
+            if settings.mlflow_tracking_arn.as_ref().is_some_and(breaks) {
+                prop_assert!(user_data(&settings).is_err());
+            } else {
+                prop_assert_eq!(written(&settings), settings);
+            }
         }
+    }
+
+    #[test]
+    fn what_would_not_arrive_is_refused() {
+        let settings = NodeSettings {
+            cluster: Default::default(),
+            size: 2,
+            provider: Provider::Tcp,
+            mlflow_tracking_arn: Some("a\u{2028}b".to_owned()),
+            mlflow_session_secs: 43_200,
+        };
+        assert!(user_data(&settings).unwrap_err().contains("U+2028"));
     }
 
     #[test]
