@@ -1,6 +1,6 @@
 //! Faults of a region, each of which must have fired.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use nixl_tests::Region;
 
 /// A region whose faults are set and counted.
@@ -25,7 +25,8 @@ impl<'a> Faults<'a> {
     pub fn fired(&self) -> Result<()> {
         let list = self.region.control().json(&["fault", "list", "--output", "json"])?;
         self.region.control().ok(&["fault", "remove", "--all"])?;
-        for fault in list.as_array().into_iter().flatten() {
+        let faults = list.as_array().filter(|faults| !faults.is_empty());
+        for fault in faults.with_context(|| format!("no fault was set: {list}"))? {
             ensure!(fault["fired"].as_u64() > Some(0), "it never came to this: {fault}");
         }
         Ok(())

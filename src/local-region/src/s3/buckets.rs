@@ -175,9 +175,7 @@ impl S3 for Buckets {
     ) -> S3Result<S3Response<PutBucketTaggingOutput>> {
         self.need(&req.input.bucket)?;
         self.settings().entry(req.input.bucket).or_default().tags = Some(req.input.tagging.tag_set);
-        let mut answer = S3Response::new(PutBucketTaggingOutput::default());
-        answer.status = Some(hyper::StatusCode::NO_CONTENT);
-        Ok(answer)
+        Ok(S3Response::new(PutBucketTaggingOutput::default()))
     }
 
     async fn get_bucket_tagging(
