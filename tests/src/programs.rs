@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, bail, ensure};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 /// Top folder of the repository.
 #[must_use]
@@ -59,11 +59,7 @@ impl Program {
         self
     }
 
-    /// Runs it to its end.
-    ///
-    /// # Errors
-    /// If it cannot be started.
-    pub fn run(&self, args: &[&str]) -> Result<Output> {
+    fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(&self.path);
         if self.cleared {
             command.env_clear();
@@ -73,16 +69,33 @@ impl Program {
                 }
             }
         }
+        command.args(args).envs(self.env.iter().map(|(k, v)| (k, v)));
+        command.current_dir(root()).stdin(Stdio::null());
+        command
+    }
+
+    /// Starts it, its standard output in a pipe.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub fn start(&self, args: &[&str]) -> Result<Child> {
+        let mut command = self.command(args);
+        command.stdout(Stdio::piped()).stderr(Stdio::null());
+        command.spawn().with_context(|| format!("start {}", self.path.display()))
+    }
+
+    /// Runs it to its end.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub fn run(&self, args: &[&str]) -> Result<Output> {
         let line = format!(
             "{} {}",
             self.path.file_name().unwrap_or_default().to_string_lossy(),
             args.join(" ")
         );
-        let done = command
-            .args(args)
-            .envs(self.env.iter().map(|(k, v)| (k, v)))
-            .current_dir(root())
-            .stdin(Stdio::null())
+        let done = self
+            .command(args)
             .output()
             .with_context(|| format!("start {}", self.path.display()))?;
         let signal = std::os::unix::process::ExitStatusExt::signal(&done.status).unwrap_or(0);
