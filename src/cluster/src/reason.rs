@@ -89,6 +89,27 @@ reasons! {
     FABRIC_ERROR "fabric.error" Error Watch
         "libfabric reported an error."
         "The evidence names the error; 4126 or 15 point to the security group's self rules, 4112 to the memlock limit."
+    FABRIC_SECURITY_GROUP "fabric.security_group" Error FixSetting
+        "The EFA device never got an answer from the peer."
+        "The security group must allow all traffic to and from itself, in both directions, and both nodes must be in one subnet and zone."
+    FABRIC_MEMLOCK "fabric.memlock" Error FixSetting
+        "The EFA provider could not post its receive buffers."
+        "Raise the memlock limit: LimitMEMLOCK=infinity in the unit."
+    FABRIC_PEER_GONE "fabric.peer_gone" Warning Watch
+        "The peer's endpoint is closed."
+        "The peer's process has ended; pairing resumes by itself when it is back."
+    FABRIC_PEER_SILENT "fabric.peer_silent" Warning Watch
+        "The EFA device gets no more answers from a peer that did answer."
+        "Look at the peer's own /health; it hangs, has ended or lost its network."
+    FABRIC_PEER_OVERLOADED "fabric.peer_overloaded" Warning Watch
+        "The peer had no receive buffer posted."
+        "The peer is overloaded or has stopped polling; look at its load."
+    FABRIC_FEATURE_SKEW "fabric.feature_skew" Error FixSetting
+        "The peer's EFA device lacks a feature that this one uses."
+        "Use one instance type and one EFA software release on all nodes."
+    FABRIC_OUT_OF_MEMORY "fabric.out_of_memory" Error Reboot
+        "The EFA provider is out of memory."
+        "Look at the node's free memory and huge pages, then restart the daemon."
     PEER_UNKNOWN "pair.peer_unknown" Info Watch
         "No peer has registered itself yet."
         "Wait for the other node; if it is up, compare the nixl:cluster tags and the reservation of both."

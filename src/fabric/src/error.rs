@@ -51,6 +51,8 @@ pub enum FabricError {
     /// an error.
     #[error("{text}")]
     Operation {
+        /// Reason code of `nixl_cluster::reason`.
+        code: &'static str,
         /// libfabric error, positive.
         errno: i32,
         /// Provider's own error, 0 if none.
@@ -90,6 +92,7 @@ impl FabricError {
         match self {
             Self::Library(_) => reason::FABRIC_LIBRARY_MISSING.code,
             Self::ProviderMissing { .. } => reason::FABRIC_PROVIDER_MISSING.code,
+            Self::Operation { code, .. } => code,
             _ => reason::FABRIC_ERROR.code,
         }
     }

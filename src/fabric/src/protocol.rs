@@ -124,6 +124,8 @@ pub enum Event {
     },
     /// An error not tied to an operation, e.g. from the event queue.
     Fault {
+        /// Reason code of `nixl_cluster::reason`.
+        code: String,
         /// libfabric error, positive.
         errno: i32,
         /// Provider's own error, 0 if none.

@@ -196,7 +196,8 @@ impl Endpoint {
                 text.push_str(&format!(": {words}"));
             }
         }
-        FabricError::Operation { errno, prov_errno, text }
+        let code = provider_error::reason(provider, prov_errno).code;
+        FabricError::Operation { code, errno, prov_errno, text }
     }
 
     /// The next error of the event queue; other events are of no interest to

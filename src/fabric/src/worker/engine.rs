@@ -93,11 +93,13 @@ impl Engine {
                 }
             }
             (None, _) => self.events.send(Event::Fault {
+                code: nixl_cluster::reason::FABRIC_ERROR.code.to_owned(),
                 errno: FI_EOPBADSTATE,
                 prov_errno: 0,
                 message: "command before the endpoint is open".to_owned(),
             }),
             (Some(_), Command::Open { .. }) => self.events.send(Event::Fault {
+                code: nixl_cluster::reason::FABRIC_ERROR.code.to_owned(),
                 errno: FI_EALREADY,
                 prov_errno: 0,
                 message: "the endpoint is open already".to_owned(),

@@ -24,6 +24,7 @@ impl Events {
     pub(super) fn send(&mut self, event: Event) {
         if self.dropped > 0 {
             let told = self.queue.try_send(Event::Fault {
+                code: nixl_cluster::reason::FABRIC_ERROR.code.to_owned(),
                 errno: libc::ENOBUFS,
                 prov_errno: 0,
                 message: format!("{} events dropped, the daemon did not read them", self.dropped),

@@ -141,5 +141,5 @@ fn read_commands(stream: &mut impl std::io::Read, to_engine: &Sender<Input>) {
 /// An error as an event.
 pub(crate) fn fault(error: &FabricError) -> Event {
     let (errno, prov_errno) = error.numbers();
-    Event::Fault { errno, prov_errno, message: error.to_string() }
+    Event::Fault { code: error.code().to_owned(), errno, prov_errno, message: error.to_string() }
 }

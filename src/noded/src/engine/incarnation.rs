@@ -195,8 +195,8 @@ impl Life<'_> {
                 self.links.send_failed(peer, format!("{message} ({errno}, provider {prov_errno})"));
                 self.drive(Input::SendFailed(peer));
             }
-            Event::Fault { errno, prov_errno, message } => {
-                self.report.fault(&format!("{message} ({errno}, provider {prov_errno})"));
+            Event::Fault { code, errno, prov_errno, message } => {
+                self.report.fault(&code, &format!("{message} ({errno}, provider {prov_errno})"));
             }
             Event::ProbeDone { .. } => {
                 self.links.done(&event);

@@ -95,10 +95,11 @@ impl Reporter {
         }
     }
 
-    pub fn fault(&mut self, message: &str) {
+    pub fn fault(&mut self, code: &str, message: &str) {
+        let reason = reason::find(code).unwrap_or(&reason::FABRIC_ERROR);
         self.last_fault = Some(Instant::now());
-        events::reason(&reason::FABRIC_ERROR, message);
-        self.board.set(name::FAULTS, Reading::bad(&reason::FABRIC_ERROR, message));
+        events::reason(reason, message);
+        self.board.set(name::FAULTS, Reading::bad(reason, message));
         self.settle();
     }
 
