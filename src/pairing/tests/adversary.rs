@@ -31,6 +31,26 @@ fn a_key_that_is_not_the_tags_is_refused_until_the_tags_are_new() {
 }
 
 #[test]
+fn right_tags_put_back_after_wrong_newer_ones_are_believed() {
+    for edited in [0, 1] {
+        let mut world = World::paired(2, 29, Weather { stale: ms(300), ..Weather::fair() });
+        // The node that runs knows its own keys; what it has published is edited.
+        let running = world.nodes[&edited].local.clone();
+        let mut wrong = running.clone();
+        wrong.identity.epoch += 1;
+        let other = world.identity(edited).identity.public_key;
+        world.publish(&wrong, other);
+        // Its peer starts anew, and so meets the edited tags.
+        world.start(1 - edited);
+        world.run(ms(20_000));
+        assert!(!world.all_paired());
+        world.publish(&running, running.identity.public_key);
+        let took = world.run_until_paired(ms(25_000));
+        assert!(took > ms(9000), "older tags are not believed at once: {took:?}");
+    }
+}
+
+#[test]
 fn replayed_messages_change_nothing() {
     let mut world = World::paired(2, 21, Weather::fair());
     world.run(ms(5000));

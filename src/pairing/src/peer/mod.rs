@@ -7,7 +7,9 @@ use crate::lifecycle::{Change, Forbidden, Lifecycle};
 use crate::look_up::LookUps;
 use crate::message::{self, Kind};
 use crate::noise::{Initiation, Session, Tags};
-use crate::timing::{Backoff, KNOCK_FIRST, KNOCK_LONGEST, REFUSED_AFTER, UNREACHABLE_AFTER};
+use crate::timing::{
+    Backoff, KNOCK_FIRST, KNOCK_LONGEST, PUT_BACK_AFTER, REFUSED_AFTER, UNREACHABLE_AFTER,
+};
 use crate::{LocalNode, Output, PeerState, PeerView};
 use live::Live;
 use nixl_cluster::reason;
@@ -75,6 +77,8 @@ pub(crate) struct Peer {
     failures: u32,
     /// Noise-1 sent since the peer last proved itself.
     unanswered: u32,
+    /// Since when every look-up has shown older tags than these.
+    older_since: Option<Duration>,
     /// Messages of another protocol version since the tags were taken up.
     skewed: u32,
     last_heard: Option<Duration>,
@@ -98,6 +102,7 @@ impl Peer {
             misfit_at: None,
             failures: 0,
             unanswered: 0,
+            older_since: None,
             skewed: 0,
             last_heard: None,
         }
@@ -123,11 +128,22 @@ impl Peer {
     pub(crate) fn tags_read(&mut self, cx: &mut Context<'_>, read: Tags) {
         match &self.tags {
             Some(known) if *known == read => self.tags_confirmed(cx),
-            // EC2 is eventually consistent: an old answer after a new one is no news.
             Some(known)
                 if known.instance_id == read.instance_id
-                    && read.identity.epoch < known.identity.epoch => {}
+                    && read.identity.epoch < known.identity.epoch =>
+            {
+                self.older_read(cx, read);
+            }
             _ => self.take_up(cx, read),
+        }
+    }
+
+    /// EC2 is eventually consistent: an old answer after a new one is no news,
+    /// unless it stays.
+    fn older_read(&mut self, cx: &mut Context<'_>, read: Tags) {
+        let since = *self.older_since.get_or_insert(cx.now);
+        if self.state() != PeerState::Paired && cx.now >= since + PUT_BACK_AFTER {
+            self.take_up(cx, read);
         }
     }
 
@@ -135,7 +151,7 @@ impl Peer {
     fn take_up(&mut self, cx: &mut Context<'_>, tags: Tags) {
         self.forget_session();
         (self.tags, self.departed) = (Some(tags), false);
-        (self.heard_attempt, self.misfit_at) = (None, None);
+        (self.heard_attempt, self.misfit_at, self.older_since) = (None, None, None);
         (self.failures, self.unanswered, self.skewed) = (0, 0, 0);
         cx.look_ups.restart(cx.now);
         self.admit(cx);
@@ -143,6 +159,7 @@ impl Peer {
 
     /// The tags are what they were.
     fn tags_confirmed(&mut self, cx: &mut Context<'_>) {
+        self.older_since = None;
         self.readmit(cx);
         let failed = self.misfit_at.zip(cx.look_ups.started()).is_some_and(|(at, read)| at <= read);
         if failed && self.state() != PeerState::Paired {
