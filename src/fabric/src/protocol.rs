@@ -96,6 +96,8 @@ pub enum Event {
     SendFailed {
         /// Peer's rank.
         peer: u32,
+        /// Reason code of `nixl_cluster::reason`.
+        code: String,
         /// libfabric error, positive.
         errno: i32,
         /// Provider's own error, 0 if none.

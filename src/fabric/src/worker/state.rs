@@ -222,9 +222,17 @@ impl Fabric {
 
 pub(super) fn send_failed(peer: u32, error: &FabricError, events: &mut Events) {
     let (errno, prov_errno) = error.numbers();
-    events.send(Event::SendFailed { peer, errno, prov_errno, message: error.to_string() });
+    let (code, message) = (error.code().to_owned(), error.to_string());
+    events.send(Event::SendFailed { peer, code, errno, prov_errno, message });
 }
 
 pub(super) fn refuse(peer: u32, errno: i32, message: &str, events: &mut Events) {
-    events.send(Event::SendFailed { peer, errno, prov_errno: 0, message: message.to_owned() });
+    let code = nixl_cluster::reason::FABRIC_ERROR.code.to_owned();
+    events.send(Event::SendFailed {
+        peer,
+        code,
+        errno,
+        prov_errno: 0,
+        message: message.to_owned(),
+    });
 }

@@ -1,6 +1,6 @@
 //! One life of a worker: open, publish, pair, measure, until either ends.
 
-use super::links::Links;
+use super::links::{Links, SendError};
 use super::report::Reporter;
 use super::{End, Engine, Machine};
 use crate::beat::INTERVAL;
@@ -191,8 +191,9 @@ impl Life<'_> {
     fn on_event(&mut self, event: Event) {
         match event {
             Event::Received { bytes } => self.drive(Input::Received(bytes)),
-            Event::SendFailed { peer, errno, prov_errno, message } => {
-                self.links.send_failed(peer, format!("{message} ({errno}, provider {prov_errno})"));
+            Event::SendFailed { peer, code, errno, prov_errno, message } => {
+                let text = format!("{message} ({errno}, provider {prov_errno})");
+                self.links.send_failed(peer, SendError::new(&code, text));
                 self.drive(Input::SendFailed(peer));
             }
             Event::Fault { code, errno, prov_errno, message } => {

@@ -4,6 +4,7 @@
 //! that means something, and about a millisecond of traffic on EFA.
 
 use super::Timings;
+use nixl_cluster::reason::{self, Action, Reason};
 use nixl_fabric::protocol::{Command, Event};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -21,12 +22,31 @@ pub(super) struct Measured {
     pub lost: u32,
 }
 
+/// Why the last send to a peer failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct SendError {
+    reason: &'static Reason,
+    pub text: String,
+}
+
+impl SendError {
+    /// With the worker's reason code.
+    pub fn new(code: &str, text: String) -> Self {
+        Self { reason: reason::find(code).unwrap_or(&reason::FABRIC_ERROR), text }
+    }
+
+    /// A cause that a setting can mend; it says more than the peer's silence.
+    pub fn cause(&self) -> Option<&'static Reason> {
+        (self.reason.action == Action::FixSetting).then_some(self.reason)
+    }
+}
+
 /// All links by rank.
 pub(super) struct Links {
     timings: Timings,
     next: BTreeMap<u32, Instant>,
     measured: BTreeMap<u32, Measured>,
-    send_errors: BTreeMap<u32, String>,
+    send_errors: BTreeMap<u32, SendError>,
 }
 
 impl Links {
@@ -50,7 +70,7 @@ impl Links {
         self.measured.remove(&rank);
     }
 
-    pub fn send_failed(&mut self, rank: u32, error: String) {
+    pub fn send_failed(&mut self, rank: u32, error: SendError) {
         self.send_errors.insert(rank, error);
     }
 
@@ -98,8 +118,8 @@ impl Links {
         self.measured.get(&rank).copied()
     }
 
-    pub fn send_error(&self, rank: u32) -> Option<&str> {
-        self.send_errors.get(&rank).map(String::as_str)
+    pub fn send_error(&self, rank: u32) -> Option<&SendError> {
+        self.send_errors.get(&rank)
     }
 }
 

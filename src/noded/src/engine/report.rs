@@ -1,6 +1,6 @@
 //! What the engine knows, told to the board, the journal and the state tag.
 
-use super::links::Links;
+use super::links::{Links, SendError};
 use crate::board::{Board, Reading, name};
 use crate::events;
 use crate::publisher::Publisher;
@@ -197,7 +197,7 @@ fn id(peer: &PeerView) -> String {
     peer.instance_id.clone().unwrap_or_else(|| format!("rank {}", peer.rank))
 }
 
-fn reading(peer: &PeerView, now: Duration, send_error: Option<&str>) -> Reading {
+fn reading(peer: &PeerView, now: Duration, send_error: Option<&SendError>) -> Reading {
     let (value, usual): (_, Option<&'static Reason>) = match peer.state {
         PeerState::Paired => ("paired", None),
         PeerState::Unknown => ("unknown", Some(&reason::PEER_UNKNOWN)),
@@ -205,7 +205,8 @@ fn reading(peer: &PeerView, now: Duration, send_error: Option<&str>) -> Reading 
         PeerState::Lost => ("lost", Some(&reason::PEER_LOST)),
         PeerState::Refused => ("refused", Some(&reason::PEER_REFUSED)),
     };
-    let told = peer.reason.and_then(reason::find).or(usual).filter(|_| usual.is_some());
+    let cause = send_error.and_then(SendError::cause);
+    let told = cause.or(peer.reason.and_then(reason::find)).or(usual).filter(|_| usual.is_some());
     let reason = told.map(|reason| {
         let secs = now.saturating_sub(peer.since).as_secs();
         let mut evidence = format!("{} (rank {}) is {value} for {secs} s", id(peer), peer.rank);
@@ -214,7 +215,7 @@ fn reading(peer: &PeerView, now: Duration, send_error: Option<&str>) -> Reading 
             evidence = format!("{evidence}, last heard {ago:.1} s ago");
         }
         if let Some(error) = send_error {
-            evidence = format!("{evidence}; last send error: {error}");
+            evidence = format!("{evidence}; last send error: {}", error.text);
         }
         (reason, evidence)
     });

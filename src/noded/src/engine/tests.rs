@@ -280,6 +280,43 @@ async fn a_node_registers_pairs_measures_and_degrades() {
 }
 
 #[tokio::test]
+async fn an_error_that_a_setting_mends_says_more_than_the_peers_silence() {
+    let mut stage = stage(quick());
+    let mut worker = stage.opened().await;
+    worker.commanded(|c| matches!(c, Command::AddPeer { .. })).await;
+    let failed = |code: &str, prov_errno| Event::SendFailed {
+        peer: 1,
+        code: code.to_owned(),
+        errno: 5,
+        prov_errno,
+        message: "told by the provider".to_owned(),
+    };
+    let told = |board: &Board| {
+        let document = board.document();
+        document.checks.get(name::PEER).and_then(|checks| checks[0].reason.clone())
+    };
+    worker.say(failed("fabric.peer_gone", 9)).await;
+    stage.until(|board| told(board).is_some_and(|r| r.evidence.contains("provider 9"))).await;
+    assert_eq!(told(&stage.board).unwrap().code, "node.initializing", "a peer that is away");
+    worker.say(failed("fabric.security_group", 4126)).await;
+    stage.until(|board| told(board).is_some_and(|r| r.code == "fabric.security_group")).await;
+    assert!(told(&stage.board).unwrap().evidence.contains("provider 4126"));
+    worker
+        .say(Event::Fault {
+            code: "fabric.memlock".to_owned(),
+            errno: 12,
+            prov_errno: 4112,
+            message: "told by the provider".to_owned(),
+        })
+        .await;
+    let fault = |board: &Board| {
+        let checks = board.document().checks;
+        checks.get(name::FAULTS).and_then(|checks| checks[0].reason.clone()).map(|r| r.code)
+    };
+    stage.until(|board| fault(board).as_deref() == Some("fabric.memlock")).await;
+}
+
+#[tokio::test]
 async fn a_dead_worker_is_a_reason_and_a_new_incarnation() {
     let mut stage = stage(quick());
     let worker = stage.opened().await;
