@@ -85,6 +85,8 @@ pub fn run(region: &Region, row: &'static Row) -> Result<Told> {
 fn watched(region: &Region, watch: &Watch, row: &'static Row) -> Result<Told> {
     let start = Instant::now();
     wait_for("answers before the fault", PATIENCE, || watch.well_since(start, Duration::ZERO))?;
+    // A reason that is still told of the row before must not count for this one.
+    wait_for("silence about earlier faults", PATIENCE, || watch.quiet())?;
     let begun = Instant::now();
     let counts = (row.act)(region, watch)?;
     let (since, _) = wait_for("pairing again", PATIENCE, || watch.well_since(begun, SETTLED))?;

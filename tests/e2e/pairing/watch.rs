@@ -113,6 +113,20 @@ impl Watch {
         Ok(since)
     }
 
+    /// Whether both nodes say that they are paired, and nothing else.
+    ///
+    /// # Errors
+    /// With what they say besides.
+    pub fn quiet(&self) -> Result<()> {
+        for (rank, node) in NODES.iter().enumerate() {
+            let seen = self.of(rank);
+            let last = seen.last().with_context(|| format!("{node} was not asked"))?;
+            let quiet = last.words.iter().eq(["paired"]);
+            ensure!(quiet, "{node} says {:?}", last.words);
+        }
+        Ok(())
+    }
+
     /// Waits until the nodes of these ranks have said one of the words since `from`.
     ///
     /// # Errors
