@@ -20,6 +20,7 @@ mod replay;
 pub mod timing;
 mod types;
 
+pub use lifecycle::{TRANSITIONS, Transition};
 pub use machine::Pairing;
 pub use message::{MAX_MESSAGE_BYTES, PROTOCOL_VERSION};
 pub use types::{Input, LocalNode, Member, Output, PeerState, PeerView};

@@ -134,20 +134,23 @@ impl Pairing {
 
     fn received(&mut self, now: Duration, bytes: &[u8], out: &mut Vec<Output>) {
         let (rank, message) = match parse(bytes) {
-            Parsed::Malformed => (None, None),
-            Parsed::OtherVersion { rank } => (Some(rank), None),
-            Parsed::Message { kind, rank, body } => (Some(rank), Some((kind, body))),
+            Parsed::Malformed => {
+                self.dropped += 1;
+                return;
+            }
+            Parsed::OtherVersion { rank, version } => (rank, Err(version)),
+            Parsed::Message { kind, rank, body } => (rank, Ok((kind, body))),
         };
-        let Some(rank) = rank.filter(|rank| self.peers.contains_key(rank)) else {
+        if !self.peers.contains_key(&rank) {
             self.dropped += 1;
             return;
-        };
+        }
         self.one(now, rank, out, |peer, cx| match message {
-            None => peer.other_version(cx),
-            Some((Kind::Hello, body)) => peer.hello(cx, body),
-            Some((Kind::Noise1, body)) => peer.noise_1(cx, body),
-            Some((Kind::Noise2, body)) => peer.noise_2(cx, body),
-            Some((Kind::Sealed, body)) => peer.sealed(cx, body),
+            Err(version) => peer.other_version(cx, version),
+            Ok((Kind::Hello, body)) => peer.hello(cx, body),
+            Ok((Kind::Noise1, body)) => peer.noise_1(cx, body),
+            Ok((Kind::Noise2, body)) => peer.noise_2(cx, body),
+            Ok((Kind::Sealed, body)) => peer.sealed(cx, body),
         });
     }
 

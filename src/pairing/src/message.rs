@@ -53,6 +53,7 @@ pub(crate) enum Parsed<'a> {
     /// Another version of the protocol; the header is the same in all.
     OtherVersion {
         rank: u32,
+        version: u8,
     },
     Malformed,
 }
@@ -67,7 +68,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Parsed<'_> {
     }
     let rank = u32::from(u16::from_le_bytes([low, high]));
     if version != PROTOCOL_VERSION {
-        return Parsed::OtherVersion { rank };
+        return Parsed::OtherVersion { rank, version };
     }
     let kind = match kind {
         0 => Kind::Hello,
@@ -103,7 +104,7 @@ mod tests {
             assert_eq!(parse(bytes), Parsed::Malformed, "{bytes:?}");
         }
         assert_eq!(parse(&vec![1; MAX_MESSAGE_BYTES + 1]), Parsed::Malformed);
-        assert_eq!(parse(&[2, 77, 5, 0]), Parsed::OtherVersion { rank: 5 });
+        assert_eq!(parse(&[2, 77, 5, 0]), Parsed::OtherVersion { rank: 5, version: 2 });
     }
 
     proptest! {

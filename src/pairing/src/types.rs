@@ -153,4 +153,7 @@ pub struct PeerView {
     pub last_heard: Option<Duration>,
     /// Times it has been paired.
     pub pairings: u64,
+    /// Version of the protocol in its messages, where that is not
+    /// [`PROTOCOL_VERSION`](crate::PROTOCOL_VERSION).
+    pub other_version: Option<u8>,
 }

@@ -167,9 +167,12 @@ fn another_protocol_version_is_named_and_forgiven() {
     world.run(ms(10));
     assert_eq!(world.state(0, 1), (PeerState::Refused, Some("pair.version_skew")));
     assert_eq!(world.state(1, 0).0, PeerState::Handshaking);
+    let other = |world: &World| world.nodes[&0].pairing.peers()[0].other_version;
+    assert_eq!(other(&world), Some(PROTOCOL_VERSION + 1));
     world.cut.clear();
     world.start(1);
     world.run_until_paired(ms(3000));
+    assert_eq!(other(&world), None);
 }
 
 #[test]

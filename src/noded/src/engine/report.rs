@@ -6,7 +6,7 @@ use crate::events;
 use crate::publisher::Publisher;
 use nixl_cluster::reason::{self, Reason};
 use nixl_cluster::{Phase, StateRecord, tag};
-use nixl_pairing::{PeerState, PeerView};
+use nixl_pairing::{PROTOCOL_VERSION, PeerState, PeerView};
 use std::time::{Duration, Instant};
 
 /// An error that does not come again for this long is over.
@@ -214,6 +214,11 @@ fn reading(peer: &PeerView, now: Duration, send_error: Option<&SendError>) -> Re
             let ago = now.saturating_sub(heard).as_secs_f64();
             evidence = format!("{evidence}, last heard {ago:.1} s ago");
         }
+        if let Some(version) = peer.other_version {
+            evidence = format!(
+                "{evidence}; it speaks version {version} of the pairing protocol, this node {PROTOCOL_VERSION}"
+            );
+        }
         if let Some(error) = send_error {
             evidence = format!("{evidence}; last send error: {}", error.text);
         }
@@ -224,4 +229,30 @@ fn reading(peer: &PeerView, now: Duration, send_error: Option<&SendError>) -> Re
 
 fn unix_secs() -> u64 {
     u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn skewed_versions_are_both_told() {
+        let peer = PeerView {
+            rank: 1,
+            instance_id: Some("i-2".to_owned()),
+            state: PeerState::Refused,
+            reason: Some(reason::VERSION_SKEW.code),
+            since: Duration::from_secs(2),
+            last_heard: None,
+            pairings: 0,
+            other_version: Some(PROTOCOL_VERSION + 8),
+        };
+        let (told, evidence) = reading(&peer, Duration::from_secs(5), None).reason.unwrap();
+        assert_eq!(told.code, "pair.version_skew");
+        let expected = format!(
+            "i-2 (rank 1) is refused for 3 s; it speaks version {} of the pairing protocol, this node {PROTOCOL_VERSION}",
+            PROTOCOL_VERSION + 8
+        );
+        assert_eq!(evidence, expected);
+    }
 }

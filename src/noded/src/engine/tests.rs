@@ -105,6 +105,7 @@ impl Machine for ScriptedMachine {
             since: Duration::ZERO,
             last_heard: None,
             pairings: 0,
+            other_version: None,
         }]
     }
     fn all_paired(&self) -> bool {

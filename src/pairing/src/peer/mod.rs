@@ -81,6 +81,8 @@ pub(crate) struct Peer {
     older_since: Option<Duration>,
     /// Messages of another protocol version since the tags were taken up.
     skewed: u32,
+    /// Version of the last such message, until the peer proves itself.
+    other_version: Option<u8>,
     last_heard: Option<Duration>,
 }
 
@@ -104,6 +106,7 @@ impl Peer {
             unanswered: 0,
             older_since: None,
             skewed: 0,
+            other_version: None,
             last_heard: None,
         }
     }
@@ -121,6 +124,7 @@ impl Peer {
             since: self.life.since(),
             last_heard: self.last_heard,
             pairings: self.life.pairings(),
+            other_version: self.other_version,
         }
     }
 
@@ -153,6 +157,7 @@ impl Peer {
         (self.tags, self.departed) = (Some(tags), false);
         (self.heard_attempt, self.misfit_at, self.older_since) = (None, None, None);
         (self.failures, self.unanswered, self.skewed) = (0, 0, 0);
+        self.other_version = None;
         cx.look_ups.restart(cx.now);
         self.admit(cx);
     }
@@ -211,8 +216,9 @@ impl Peer {
     }
 
     /// A message of another version came under this rank.
-    pub(crate) fn other_version(&mut self, cx: &mut Context<'_>) {
+    pub(crate) fn other_version(&mut self, cx: &mut Context<'_>, version: u8) {
         cx.drop_message();
+        self.other_version = Some(version);
         self.skewed = self.skewed.saturating_add(1);
         if self.skewed >= REFUSED_AFTER && self.state() == PeerState::Handshaking {
             let change = self.life.refuse(reason::VERSION_SKEW.code, cx.now);

@@ -1,0 +1,52 @@
+//! docs/pairing.md is written from the table of transitions and the intervals.
+
+#![allow(clippy::unwrap_used)]
+
+use nixl_pairing::{PROTOCOL_VERSION, TRANSITIONS, timing};
+use std::fmt::Write as _;
+use std::time::Duration;
+
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/pairing.md");
+const UPDATE: &str = "UPDATE_DOCS=1 cargo test -p nixl-pairing --test page";
+
+fn page() -> String {
+    let mut text = format!(
+        "# Pairing: the states of a peer\n\n\
+         Written from the table in `src/pairing` by `{UPDATE}`; do not edit. Protocol version {PROTOCOL_VERSION}.\n\n\
+         ```mermaid\nstateDiagram-v2\n    [*] --> Unknown\n"
+    );
+    for way in &TRANSITIONS {
+        writeln!(text, "    {:?} --> {:?}: {}", way.from, way.to, way.cause).unwrap();
+    }
+    text.push_str("```\n\n| from | to | when |\n|---|---|---|\n");
+    for way in &TRANSITIONS {
+        writeln!(text, "| {:?} | {:?} | {} |", way.from, way.to, way.cause).unwrap();
+    }
+    text.push_str("\n| interval | |\n|---|---|\n");
+    let rows: [(&str, Duration); 8] = [
+        ("heartbeat", timing::HEARTBEAT_INTERVAL),
+        ("silence after which a peer is lost", timing::LOST_AFTER),
+        ("one that is heard but does not hear is lost after", timing::UNHEARD_AFTER),
+        ("handshake without answer is called unreachable after", timing::UNREACHABLE_AFTER),
+        ("first wait between look-ups of tags", timing::LOOK_UP_FIRST),
+        ("longest wait between look-ups of tags", timing::LOOK_UP_LONGEST),
+        ("least time between look-ups that a message asked for", timing::LOOK_UP_LEAST),
+        ("older tags that stay are believed after", timing::PUT_BACK_AFTER),
+    ];
+    for (what, time) in rows {
+        writeln!(text, "| {what} | {time:?} |").unwrap();
+    }
+    text
+}
+
+#[test]
+fn the_page_is_what_the_code_says() {
+    let page = page();
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        let fresh = format!("{PAGE}.new");
+        std::fs::write(&fresh, &page).unwrap();
+        std::fs::rename(&fresh, PAGE).unwrap();
+    }
+    let written = std::fs::read_to_string(PAGE).unwrap();
+    assert!(written == page, "docs/pairing.md is old: {UPDATE}");
+}
