@@ -34,12 +34,12 @@ impl Pairing {
     /// As [`new`](Self::new), with jitter and probe tokens from the generator
     /// given: a seeded one makes a simulation repeatable.
     #[must_use]
-    pub fn with_rng(local: LocalNode, now: Duration, rng: StdRng) -> Self {
+    pub fn with_rng(local: LocalNode, now: Duration, mut rng: StdRng) -> Self {
         let peers = (0..local.size.min(RANKS))
             .filter(|rank| *rank != local.rank)
             .map(|rank| (rank, Peer::new(rank, now)))
             .collect();
-        let look_ups = LookUps::new(now);
+        let look_ups = LookUps::new(now, local.size, &mut rng);
         Self { local, rng, peers, look_ups, dropped: 0, attempts: 0, deadline: now }
     }
 

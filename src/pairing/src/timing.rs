@@ -41,6 +41,14 @@ pub const LOOK_UP_LONGEST: Duration = Duration::from_secs(5);
 /// Least time between look-ups that a message asked for: a foreigner must not
 /// be able to spend the account's bucket.
 pub const LOOK_UP_LEAST: Duration = Duration::from_secs(1);
+/// Added to [`LOOK_UP_LEAST`] and [`LOOK_UP_LONGEST`] by each node of a large
+/// cluster: all together make at most ten calls a second, half of what the
+/// documented bucket of DescribeInstances gets back (EC2 API Reference, request throttling).
+pub const LOOK_UP_PER_NODE: Duration = Duration::from_millis(100);
+/// Nodes that may read at the same moment; the bucket holds 100.
+pub const SPREAD_FREE_NODES: u32 = 16;
+/// Spread of a moment that all see (a boot, a loss), for each node beyond those.
+pub const SPREAD_PER_NODE: Duration = Duration::from_millis(75);
 /// A look-up not answered for so long counts as failed.
 pub const LOOK_UP_TIMEOUT: Duration = Duration::from_secs(30);
 

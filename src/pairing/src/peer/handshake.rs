@@ -67,7 +67,7 @@ impl Peer {
         if self.state() != PeerState::Paired {
             self.misfit_at.get_or_insert(cx.now);
         }
-        cx.look_ups.ask();
+        cx.look_up();
     }
 
     /// A hello: anyone can say it, so it only makes us look.
@@ -76,14 +76,14 @@ impl Peer {
             return cx.drop_message();
         };
         let Some(tags) = &self.tags else {
-            return cx.look_ups.ask();
+            return cx.look_up();
         };
         let same_instance = tags.instance_id == hello.instance_id;
         if same_instance && hello.epoch < tags.identity.epoch {
             return cx.drop_message();
         }
         if !same_instance || hello.epoch > tags.identity.epoch {
-            return cx.look_ups.ask();
+            return cx.look_up();
         }
         if !self.initiates(cx) || self.departed || !self.inserted {
             return;
@@ -122,7 +122,7 @@ impl Peer {
     /// Noise-1 of a lower rank.
     pub(crate) fn noise_1(&mut self, cx: &mut Context<'_>, body: &[u8]) {
         let Some(tags) = self.tags.as_ref().filter(|_| self.inserted) else {
-            cx.look_ups.ask();
+            cx.look_up();
             return cx.drop_message();
         };
         if self.initiates(cx) {

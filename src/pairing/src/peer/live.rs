@@ -145,7 +145,7 @@ impl Peer {
         cx.out.push(Output::RemovePeer { rank: self.rank });
         let change = self.life.lose(cx.now);
         self.report(cx, change);
-        cx.look_ups.restart(cx.now);
+        cx.look_ups.restart(cx.now, cx.rng);
     }
 
     /// Tells the peer that this daemon stops, if there is a session to tell it under.

@@ -34,6 +34,11 @@ impl Context<'_> {
         *self.dropped += 1;
     }
 
+    /// Something does not fit the tags.
+    fn look_up(&mut self) {
+        self.look_ups.ask(self.now, self.rng);
+    }
+
     fn send(&mut self, rank: u32, kind: Kind, body: &[u8]) {
         // The machine takes no size beyond what the header's 16 bits can name.
         let own = u16::try_from(self.local.rank).unwrap_or(u16::MAX);
@@ -158,7 +163,7 @@ impl Peer {
         (self.heard_attempt, self.misfit_at, self.older_since) = (None, None, None);
         (self.failures, self.unanswered, self.skewed) = (0, 0, 0);
         self.other_version = None;
-        cx.look_ups.restart(cx.now);
+        cx.look_ups.restart(cx.now, cx.rng);
         self.admit(cx);
     }
 
@@ -229,7 +234,7 @@ impl Peer {
     /// The fabric could not send: a hint that the peer is gone, no proof.
     pub(crate) fn send_failed(&mut self, cx: &mut Context<'_>) {
         if self.state() == PeerState::Paired {
-            cx.look_ups.ask();
+            cx.look_up();
         }
     }
 

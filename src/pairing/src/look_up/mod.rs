@@ -1,7 +1,18 @@
 //! When the members' tags are read: with backoff while somebody is missing,
-//! at most once a second because a message asked for it, never otherwise.
+//! at most once in a while because a message asked for it, never otherwise.
+//!
+//! All nodes of an account draw on one bucket of DescribeInstances, so waits
+//! grow with the cluster: a node makes about as many calls among 1000 as in a
+//! pair. `simulation` measures it.
 
-use crate::timing::{Backoff, LOOK_UP_FIRST, LOOK_UP_LEAST, LOOK_UP_LONGEST, LOOK_UP_TIMEOUT};
+#[cfg(test)]
+mod simulation;
+
+use crate::timing::{
+    Backoff, LOOK_UP_FIRST, LOOK_UP_LEAST, LOOK_UP_LONGEST, LOOK_UP_PER_NODE, LOOK_UP_TIMEOUT,
+    SPREAD_FREE_NODES, SPREAD_PER_NODE,
+};
+use rand::RngExt as _;
 use rand::rngs::StdRng;
 use std::time::Duration;
 
@@ -10,39 +21,58 @@ pub(crate) struct LookUps {
     backoff: Backoff,
     /// When the schedule is due, if somebody is missing.
     next: Duration,
-    /// A message asked for one.
-    asked: bool,
+    /// A message asked for one, not before this.
+    asked: Option<Duration>,
     /// Start of the last one.
     started: Option<Duration>,
     in_flight: bool,
+    /// Least time between two that messages asked for.
+    least: Duration,
+    /// Longest wait that keeps all nodes from reading at the same moment.
+    spread: Duration,
 }
 
 impl LookUps {
-    pub(crate) fn new(now: Duration) -> Self {
-        Self {
-            backoff: Backoff::new(LOOK_UP_FIRST, LOOK_UP_LONGEST),
+    /// For one of `size` nodes.
+    pub(crate) fn new(now: Duration, size: u32, rng: &mut StdRng) -> Self {
+        let least = LOOK_UP_LEAST.max(LOOK_UP_PER_NODE * size);
+        let mut look_ups = Self {
+            backoff: Backoff::new(
+                LOOK_UP_FIRST.max(LOOK_UP_PER_NODE * size),
+                LOOK_UP_LONGEST.max(least),
+            ),
             next: now,
-            asked: false,
+            asked: None,
             started: None,
             in_flight: false,
-        }
+            least,
+            spread: SPREAD_PER_NODE * size.saturating_sub(SPREAD_FREE_NODES),
+        };
+        look_ups.next = look_ups.soon(now, rng);
+        look_ups
+    }
+
+    fn soon(&self, now: Duration, rng: &mut StdRng) -> Duration {
+        now + rng.random_range(Duration::ZERO..=self.spread)
     }
 
     /// A message does not fit the known tags.
-    pub(crate) fn ask(&mut self) {
-        self.asked = true;
+    pub(crate) fn ask(&mut self, now: Duration, rng: &mut StdRng) {
+        if self.asked.is_none() {
+            self.asked = Some(self.soon(now, rng));
+        }
     }
 
-    /// A peer was lost: read now, then with the backoff from its start.
-    pub(crate) fn restart(&mut self, now: Duration) {
+    /// A peer was lost: read soon, then with the backoff from its start.
+    pub(crate) fn restart(&mut self, now: Duration, rng: &mut StdRng) {
         self.backoff.reset();
-        self.next = now;
+        self.next = self.soon(now, rng);
     }
 
     /// Every peer is paired: whatever was asked for is settled.
     pub(crate) fn settle(&mut self) {
         self.backoff.reset();
-        self.asked = false;
+        self.asked = None;
     }
 
     /// Start of the last look-up.
@@ -59,7 +89,7 @@ impl LookUps {
     /// When the next one is due; `None` while there is nothing to look for.
     pub(crate) fn due(&self, all_paired: bool) -> Option<Duration> {
         let not_before = |wait| self.started.map_or(Duration::ZERO, |at| at + wait);
-        let asked = self.asked.then(|| not_before(LOOK_UP_LEAST));
+        let asked = self.asked.map(|at| at.max(not_before(self.least)));
         let scheduled = (!all_paired).then_some(self.next);
         let due = asked.into_iter().chain(scheduled).min()?;
         Some(if self.in_flight { due.max(not_before(LOOK_UP_TIMEOUT)) } else { due })
@@ -71,7 +101,7 @@ impl LookUps {
             return false;
         }
         self.started = Some(now);
-        (self.in_flight, self.asked) = (true, false);
+        (self.in_flight, self.asked) = (true, None);
         true
     }
 }
@@ -83,13 +113,17 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
+    fn pair() -> (LookUps, StdRng) {
+        let mut rng = StdRng::seed_from_u64(3);
+        (LookUps::new(Duration::ZERO, 2, &mut rng), rng)
+    }
+
     #[test]
     fn messages_cause_at_most_one_a_second() {
-        let mut rng = StdRng::seed_from_u64(3);
-        let mut look_ups = LookUps::new(Duration::ZERO);
+        let (mut look_ups, mut rng) = pair();
         let mut starts = 0;
         for ms in 0..10_000 {
-            look_ups.ask();
+            look_ups.ask(MS * ms, &mut rng);
             if look_ups.start(MS * ms, true) {
                 starts += 1;
                 look_ups.answered(MS * ms, &mut rng);
@@ -100,16 +134,16 @@ mod tests {
 
     #[test]
     fn nothing_is_due_when_all_are_paired() {
-        let mut look_ups = LookUps::new(Duration::ZERO);
+        let (mut look_ups, mut rng) = pair();
         assert_eq!(look_ups.due(true), None);
-        look_ups.ask();
+        look_ups.ask(MS, &mut rng);
         look_ups.settle();
         assert!(!look_ups.start(MS * 60_000, true));
     }
 
     #[test]
     fn an_answer_that_never_comes_does_not_stop_the_schedule() {
-        let mut look_ups = LookUps::new(Duration::ZERO);
+        let (mut look_ups, _) = pair();
         assert!(look_ups.start(Duration::ZERO, false));
         assert!(!look_ups.start(LOOK_UP_TIMEOUT - MS, false));
         assert_eq!(look_ups.due(true), None, "nor is it asked again when nothing is missing");
@@ -118,8 +152,7 @@ mod tests {
 
     #[test]
     fn the_schedule_slows_down_to_five_seconds() {
-        let mut rng = StdRng::seed_from_u64(3);
-        let mut look_ups = LookUps::new(Duration::ZERO);
+        let (mut look_ups, mut rng) = pair();
         let mut starts = Vec::new();
         for ms in 0..60_000 {
             if look_ups.start(MS * ms, false) {
@@ -128,7 +161,7 @@ mod tests {
             }
         }
         assert!((13..=20).contains(&starts.len()), "{starts:?}");
-        look_ups.restart(MS * 60_000);
+        look_ups.restart(MS * 60_000, &mut rng);
         assert!(look_ups.start(MS * 60_000, false), "a loss is looked up at once");
     }
 }
