@@ -86,6 +86,15 @@ reasons! {
     FABRIC_WORKER_DIED "fabric.worker_died" Warning Watch
         "The process that owns the fabric ended and was started again."
         "See the evidence for its last words; repeated deaths mean a libfabric or driver fault."
+    FABRIC_WORKER_ABORTED "fabric.worker_aborted" Warning Watch
+        "The process that owns the fabric aborted inside libfabric or its driver and was started again."
+        "See the evidence for its last words; if it comes again, update the EFA software or replace the instance."
+    FABRIC_WORKER_KILLED "fabric.worker_killed" Warning Watch
+        "The process that owns the fabric was killed from outside and was started again."
+        "Look for the kernel's out-of-memory killer in `journalctl -k`."
+    FABRIC_WORKER_HUNG "fabric.worker_hung" Warning Watch
+        "The process that owns the fabric stopped giving signs of life; the daemon killed it and started it again."
+        "If it comes again, libfabric hangs in the driver: look at `journalctl -k`, then reboot or replace the instance."
     FABRIC_ERROR "fabric.error" Error Watch
         "libfabric reported an error."
         "The evidence names the error; 4126 or 15 point to the security group's self rules, 4112 to the memlock limit."

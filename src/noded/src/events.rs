@@ -94,11 +94,11 @@ pub fn registered() {
 }
 
 /// See [`WORKER_DIED`].
-pub fn worker_died(restarts: u64, how: &str) {
+pub fn worker_died(restarts: u64, reason: &Reason, how: &str) {
     tracing::warn!(
         message_id = WORKER_DIED.id,
         restarts,
-        reason = "fabric.worker_died",
+        reason = reason.code,
         "the fabric worker died: {how}"
     );
 }

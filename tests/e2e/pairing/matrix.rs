@@ -31,17 +31,18 @@ const fn row(
     Row { name, act, says, unseen: None }
 }
 
-const WORKER: &[&str] = &["fabric.worker_died", "fabric.worker_killed", "fabric.worker_hung"];
+const KILLED: &[&str] = &["fabric.worker_killed"];
+const HUNG: &[&str] = &["fabric.worker_hung"];
 /// Nothing answers, or what does has just started.
 const ABSENT: &[&str] = &[crate::watch::SILENT, "booting", "registered", "pair.peer_unknown"];
 
 /// All of them.
 pub const ROWS: &[Row] = &[
     row("kill -9 of a daemon", acts::kill_daemon, &[(0, ABSENT)]),
-    row("kill -9 of a worker", acts::kill_worker, &[(0, WORKER)]),
+    row("kill -9 of a worker", acts::kill_worker, &[(0, KILLED)]),
     row("kill -9 of both daemons", acts::kill_both, &[(0, ABSENT), (1, ABSENT)]),
     row("SIGSTOP of a daemon, 30 s", acts::stop_daemon, &[(0, ABSENT), (1, acts::APART)]),
-    row("SIGSTOP of a worker", acts::stop_worker, &[(0, WORKER), (1, acts::APART)]),
+    row("SIGSTOP of a worker", acts::stop_worker, &[(0, HUNG), (1, acts::APART)]),
     row("ten restarts in a row", acts::storm, &[(0, ABSENT)]),
     row("partition", acts::cut, &[(0, acts::APART), (1, acts::APART)]),
     row("partition, one way", acts::cut_one_way, &[(0, acts::APART), (1, acts::APART)]),

@@ -6,7 +6,7 @@ use super::{End, Engine, Machine};
 use crate::beat::INTERVAL;
 use crate::board::{Reading, name};
 use crate::registry::RegistryError;
-use crate::worker::{FromWorker, Worker};
+use crate::worker::{Death, FromWorker, Worker};
 use crate::{events, identity};
 use nixl_cluster::{EndpointRecord, Provider, reason, tag};
 use nixl_fabric::protocol::{Command, Event};
@@ -44,7 +44,9 @@ impl Engine {
     pub(super) async fn incarnation(&self, report: &mut Reporter, epoch: &mut u64) -> End {
         let mut worker = match self.spawner.spawn() {
             Ok(worker) => worker,
-            Err(error) => return End::Died(format!("it could not be started: {error}")),
+            Err(error) => {
+                return End::Died(Death::other(format!("it could not be started: {error}")));
+            }
         };
         let opened = tokio::select! {
             () = self.stop.cancelled() => return End::Stopped,
@@ -56,7 +58,9 @@ impl Engine {
         };
         let identity = match identity::generate(*epoch) {
             Ok(identity) => identity,
-            Err(error) => return End::Died(format!("no identity could be made: {error:#}")),
+            Err(error) => {
+                return End::Died(Death::other(format!("no identity could be made: {error:#}")));
+            }
         };
         *epoch = identity.record.epoch;
         let endpoint = EndpointRecord { provider: self.settings.provider, address: opened.address };
@@ -93,7 +97,10 @@ impl Engine {
             Provider::Efa | Provider::Shm => None,
         };
         let Ok(rank) = u16::try_from(self.instance.launch_index) else {
-            return Err(End::Died(format!("rank {} is too high", self.instance.launch_index)));
+            return Err(End::Died(Death::other(format!(
+                "rank {} is too high",
+                self.instance.launch_index
+            ))));
         };
         let command = Command::Open {
             rank,
@@ -125,13 +132,13 @@ impl Engine {
                     }
                     Some(FromWorker::Event(_)) => {}
                     Some(FromWorker::Died(how)) => return Err(End::Died(how)),
-                    None => return Err(End::Died("it ended".to_owned())),
+                    None => return Err(End::Died(Death::other("it ended"))),
                 }
             }
         });
         answer.await.unwrap_or_else(|_| {
             let secs = self.timings.open.as_secs();
-            Err(End::Died(format!("it opened no endpoint within {secs} s and was killed")))
+            Err(End::Died(Death::hung(format!("it opened no endpoint within {secs} s"))))
         })
     }
 }
@@ -154,7 +161,7 @@ impl Life<'_> {
                         self.on_event(event);
                     }
                     Some(FromWorker::Died(how)) => return End::Died(how),
-                    None => return End::Died("it ended".to_owned()),
+                    None => return End::Died(Death::other("it ended")),
                 },
                 Some(found) = self.look_ups.join_next() => {
                     self.on_look_up(found.unwrap_or_else(|error| {
@@ -175,7 +182,7 @@ impl Life<'_> {
                     let silence = self.last_sign.elapsed();
                     if silence > self.engine.timings.silence {
                         let secs = silence.as_secs();
-                        return End::Died(format!("it gave no sign of life for {secs} s and was killed"));
+                        return End::Died(Death::hung(format!("it gave no sign of life for {secs} s")));
                     }
                     self.tell();
                 }

@@ -19,7 +19,7 @@ use crate::board::Board;
 use crate::boot::Instance;
 use crate::publisher::Publisher;
 use crate::registry::Registry;
-use crate::worker::Spawner;
+use crate::worker::{Death, Spawner};
 use nixl_cluster::NodeSettings;
 use report::Reporter;
 use std::sync::Arc;
@@ -93,7 +93,7 @@ enum End {
     /// The endpoint could not be opened; already told.
     NotOpened,
     /// The worker died.
-    Died(String),
+    Died(Death),
 }
 
 impl Engine {
@@ -108,7 +108,7 @@ impl Engine {
             match self.incarnation(&mut report, &mut epoch).await {
                 End::Stopped => break,
                 End::NotOpened => {}
-                End::Died(how) => report.worker_died(&how),
+                End::Died(death) => report.worker_died(&death),
             }
             if started.elapsed() > LONG_LIFE {
                 backoff.reset();

@@ -4,6 +4,7 @@ use super::links::{Links, SendError};
 use crate::board::{Board, Reading, name};
 use crate::events;
 use crate::publisher::Publisher;
+use crate::worker::{Death, Deaths};
 use nixl_cluster::reason::{self, Reason};
 use nixl_cluster::{Phase, StateRecord, tag};
 use nixl_pairing::{PROTOCOL_VERSION, PeerState, PeerView};
@@ -20,7 +21,7 @@ pub(super) struct Reporter {
     open: bool,
     was_paired: bool,
     all_paired: bool,
-    deaths: u64,
+    deaths: Deaths,
     last_death: Option<Instant>,
     last_fault: Option<Instant>,
     phase: Phase,
@@ -40,7 +41,7 @@ impl Reporter {
             open: false,
             was_paired: false,
             all_paired: false,
-            deaths: 0,
+            deaths: Deaths::default(),
             last_death: None,
             last_fault: None,
             phase: Phase::Booting,
@@ -64,14 +65,15 @@ impl Reporter {
         self.closed(Reading::bad(reason, message));
     }
 
-    pub fn worker_died(&mut self, how: &str) {
-        self.deaths += 1;
+    pub fn worker_died(&mut self, death: &Death) {
+        self.deaths.add(death.kind);
         self.last_death = Some(Instant::now());
-        let evidence = format!("died {} times since the daemon started, last: {how}", self.deaths);
-        events::worker_died(self.deaths, how);
-        let reading = Reading::bad(&reason::FABRIC_WORKER_DIED, evidence.as_str());
-        self.board.set(name::WORKER, reading.value(self.deaths));
-        self.closed(Reading::bad(&reason::FABRIC_WORKER_DIED, evidence));
+        let (reason, total) = (death.kind.reason(), self.deaths.total());
+        let evidence =
+            format!("{} since the daemon started, last: {}", self.deaths.told(), death.how);
+        events::worker_died(total, reason, &death.how);
+        self.board.set(name::WORKER, Reading::bad(reason, evidence.as_str()).value(total));
+        self.closed(Reading::bad(reason, evidence));
     }
 
     fn closed(&mut self, endpoint: Reading) {
@@ -142,7 +144,7 @@ impl Reporter {
     fn forget(&mut self) {
         let over = |at: &mut Option<Instant>| at.take_if(|at| at.elapsed() > FORGET).is_some();
         if over(&mut self.last_death) {
-            self.board.set(name::WORKER, Reading::good(self.deaths));
+            self.board.set(name::WORKER, Reading::good(self.deaths.total()));
         }
         if over(&mut self.last_fault) {
             self.board.set_all(name::FAULTS, Vec::new());

@@ -5,7 +5,7 @@ use crate::beat::Beats;
 use crate::board::name;
 use crate::publisher::{self, Tags};
 use crate::registry::{Registry, RegistryError};
-use crate::worker::{FromWorker, Worker};
+use crate::worker::{Death, FromWorker, Kind, Worker};
 use nixl_cluster::{EndpointRecord, IdentityRecord, Phase, Provider, StateRecord, tag};
 use nixl_fabric::protocol::{Command, Event};
 use nixl_pairing::{Input, Member, Output, PeerState, PeerView};
@@ -322,10 +322,12 @@ async fn a_dead_worker_is_a_reason_and_a_new_incarnation() {
     let mut stage = stage(quick());
     let worker = stage.opened().await;
     let first = stage.phase(Phase::Registered).await;
-    worker.events.send(FromWorker::Died("signal: 6; last words: abort".to_owned())).await.unwrap();
-    stage.until(|board| board.worst().is_some_and(|r| r.code == "fabric.worker_died")).await;
+    let how = "signal: 6; last words: abort".to_owned();
+    let death = Death { kind: Kind::Aborted, how };
+    worker.events.send(FromWorker::Died(death)).await.unwrap();
+    stage.until(|board| board.worst().is_some_and(|r| r.code == "fabric.worker_aborted")).await;
     let told = stage.board.document().checks[name::WORKER][0].reason.clone().unwrap();
-    assert!(told.evidence.contains("1 times") && told.evidence.contains("last words: abort"));
+    assert!(told.evidence.contains("aborted once") && told.evidence.contains("last words: abort"));
     let _second_worker = stage.opened().await;
     let second = loop {
         let tags = soon(stage.tags.recv()).await.unwrap();
@@ -343,7 +345,7 @@ async fn a_silent_worker_is_killed() {
     let mut stage = stage(Timings { silence: Duration::from_millis(1), ..quick() });
     let worker = stage.opened().await;
     soon(worker.killed.cancelled()).await;
-    stage.until(|board| board.worst().is_some_and(|r| r.code == "fabric.worker_died")).await;
+    stage.until(|board| board.worst().is_some_and(|r| r.code == "fabric.worker_hung")).await;
     assert!(stage.board.document().output.contains("no sign of life"));
 }
 
@@ -368,7 +370,7 @@ async fn a_stop_says_bye_and_ends_the_worker() {
     stage.stop.cancel();
     worker.commanded(|c| *c == Command::Send { peer: 1, bytes: b"bye".to_vec() }).await;
     worker.commanded(|c| *c == Command::Shutdown).await;
-    worker.events.send(FromWorker::Died("exit status: 0".to_owned())).await.unwrap();
+    worker.events.send(FromWorker::Died(Death::other("exit status: 0"))).await.unwrap();
     stage.phase(Phase::Booting).await;
     soon(stage.task).await.unwrap();
 }

@@ -3,9 +3,11 @@
 //! libfabric may abort or hang; so it lives in a child, and the child's end is
 //! an event here, with its last words.
 
+mod death;
 pub mod frame;
 mod process;
 
+pub use death::{Death, Deaths, Kind};
 pub use process::{ProcessSpawner, inherited_socket};
 
 use nixl_fabric::protocol::{Command, Event};
@@ -18,8 +20,8 @@ use tokio_util::sync::DropGuard;
 pub enum FromWorker {
     /// It said this.
     Event(Event),
-    /// It ended; how, and its last line on stderr.
-    Died(String),
+    /// It ended.
+    Died(Death),
 }
 
 /// A running worker; dropping it kills it.

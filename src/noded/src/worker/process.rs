@@ -1,7 +1,7 @@
 //! The worker as a child process: this binary's `fabric-worker`, with one end
 //! of a socketpair as file descriptor 3.
 
-use super::{FromWorker, Spawner, Worker, frame};
+use super::{Death, FromWorker, Kind, Spawner, Worker, frame};
 use nixl_fabric::protocol::Command;
 use nixl_fabric::worker::{WORKER_ENV, WORKER_ENV_REMOVED};
 use std::ffi::OsString;
@@ -152,17 +152,18 @@ async fn supervise(
         }
         fault = pass_events(&mut read, &events) => fault,
     };
-    let status = match tokio::time::timeout(EXIT_GRACE, child.wait()).await {
-        Ok(status) => status,
+    let (kind, status) = match tokio::time::timeout(EXIT_GRACE, child.wait()).await {
+        Ok(status) => (Kind::of(&status), status),
         Err(_) => match child.kill().await {
-            Ok(()) => child.wait().await,
-            Err(error) => Err(error),
+            Ok(()) => (Kind::Hung, child.wait().await),
+            Err(error) => (Kind::Hung, Err(error)),
         },
     };
     // The last line may still be in the pipe.
     tokio::time::sleep(Duration::from_millis(20)).await;
     let words = words.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let _ = events.send(FromWorker::Died(obituary(status, fault, &words))).await;
+    let death = Death { kind, how: obituary(status, fault, &words) };
+    let _ = events.send(FromWorker::Died(death)).await;
 }
 
 async fn pass_events(
@@ -206,9 +207,10 @@ mod tests {
     async fn a_death_is_told_with_the_last_words() {
         let mut worker = shell("echo first >&2; echo 'provider aborts' >&2; kill -ABRT $$");
         let Some(FromWorker::Died(told)) = worker.events.recv().await else { panic!() };
+        assert_eq!(told.kind, Kind::Aborted);
         assert!(
-            told.contains("SIGABRT") && told.ends_with("last words: provider aborts"),
-            "{told}"
+            told.how.contains("SIGABRT") && told.how.ends_with("last words: provider aborts"),
+            "{told:?}"
         );
         assert!(worker.events.recv().await.is_none());
     }
@@ -222,13 +224,18 @@ mod tests {
         let mut worker = shell("head -c 5 <&3 >&3");
         worker.commands.send(Command::Shutdown).unwrap();
         assert_eq!(worker.events.recv().await, Some(FromWorker::Event(Event::Alive)));
-        assert_eq!(worker.events.recv().await, Some(FromWorker::Died("exit status: 0".to_owned())));
+        assert_eq!(
+            worker.events.recv().await,
+            Some(FromWorker::Died(Death::other("exit status: 0")))
+        );
     }
 
     #[tokio::test]
     async fn nonsense_from_the_worker_ends_it() {
         let mut worker = shell("printf '\\377\\377\\377\\377' >&3; exec 3>&-; exec sleep 60");
-        let Some(FromWorker::Died(told)) = worker.events.recv().await else { panic!() };
+        let Some(FromWorker::Died(Death { how: told, .. })) = worker.events.recv().await else {
+            panic!()
+        };
         assert!(told.contains("SIGKILL") && told.contains("longer than"), "{told}");
     }
 
@@ -244,7 +251,9 @@ mod tests {
         assert!(passes("FI_LOG_LEVEL") && !passes("AWS_SECRET_ACCESS_KEY"));
         assert!(!passes("FI_PROVIDER") && !passes("NOTIFY_SOCKET") && !passes("LISTEN_FDS"));
         let mut worker = shell("echo \"[$NOTIFY_SOCKET$HOME]\" >&2; exit 3");
-        let Some(FromWorker::Died(told)) = worker.events.recv().await else { panic!() };
+        let Some(FromWorker::Died(Death { how: told, .. })) = worker.events.recv().await else {
+            panic!()
+        };
         assert_eq!(told, "exit status: 3; last words: []");
     }
 }
