@@ -95,6 +95,9 @@ reasons! {
     FABRIC_WORKER_HUNG "fabric.worker_hung" Warning Watch
         "The process that owns the fabric stopped giving signs of life; the daemon killed it and started it again."
         "If it comes again, libfabric hangs in the driver: look at `journalctl -k`, then reboot or replace the instance."
+    FABRIC_WORKER_LEAKED "fabric.worker_leaked" Warning Watch
+        "The process that owns the fabric grew beyond its limit of memory; the daemon killed it and started it again."
+        "See the evidence for its size; if it comes again, libfabric or its driver leaks: update the EFA software."
     FABRIC_ERROR "fabric.error" Error Watch
         "libfabric reported an error."
         "The evidence names the error; 4126 or 15 point to the security group's self rules, 4112 to the memlock limit."

@@ -15,6 +15,8 @@ pub enum Kind {
     Killed,
     /// It gave no sign of life, or would not end; the daemon killed it.
     Hung,
+    /// It took more memory than it may; the daemon killed it.
+    Leaked,
     /// Anything else.
     Died,
 }
@@ -27,6 +29,7 @@ impl Kind {
             Self::Aborted => &reason::FABRIC_WORKER_ABORTED,
             Self::Killed => &reason::FABRIC_WORKER_KILLED,
             Self::Hung => &reason::FABRIC_WORKER_HUNG,
+            Self::Leaked => &reason::FABRIC_WORKER_LEAKED,
             Self::Died => &reason::FABRIC_WORKER_DIED,
         }
     }
@@ -36,6 +39,7 @@ impl Kind {
             Self::Aborted => "aborted",
             Self::Killed => "was killed",
             Self::Hung => "hung",
+            Self::Leaked => "leaked",
             Self::Died => "ended",
         }
     }

@@ -5,6 +5,7 @@
 
 mod death;
 pub mod frame;
+mod memory;
 mod process;
 
 pub use death::{Death, Deaths, Kind};

@@ -1,7 +1,7 @@
 //! The worker as a child process: this binary's `fabric-worker`, with one end
 //! of a socketpair as file descriptor 3.
 
-use super::{Death, FromWorker, Kind, Spawner, Worker, frame};
+use super::{Death, FromWorker, Kind, Spawner, Worker, frame, memory};
 use nixl_fabric::protocol::Command;
 use nixl_fabric::worker::{WORKER_ENV, WORKER_ENV_REMOVED};
 use std::ffi::OsString;
@@ -30,6 +30,7 @@ const EVENTS: usize = 1024;
 pub struct ProcessSpawner {
     program: OsString,
     args: Vec<OsString>,
+    memory_limit_bytes: u64,
 }
 
 impl Default for ProcessSpawner {
@@ -43,7 +44,11 @@ impl ProcessSpawner {
     /// A spawner of another program, for tests.
     #[must_use]
     pub fn new(program: &str, args: &[&str]) -> Self {
-        Self { program: program.into(), args: args.iter().map(OsString::from).collect() }
+        Self {
+            program: program.into(),
+            args: args.iter().map(OsString::from).collect(),
+            memory_limit_bytes: memory::LIMIT_BYTES,
+        }
     }
 }
 
@@ -88,7 +93,8 @@ impl Spawner for ProcessSpawner {
             tokio::spawn(listen(stderr, words.clone()));
         }
         tokio::spawn(send(write, from_engine));
-        tokio::spawn(supervise(child, read, to_engine, words, kill.clone()));
+        let limit_bytes = self.memory_limit_bytes;
+        tokio::spawn(supervise(child, read, to_engine, words, kill.clone(), limit_bytes));
         Ok(Worker { commands, events, guard: kill.drop_guard() })
     }
 }
@@ -143,7 +149,9 @@ async fn supervise(
     events: mpsc::Sender<FromWorker>,
     words: Arc<Mutex<String>>,
     kill: CancellationToken,
+    limit_bytes: u64,
 ) {
+    let process = child.id();
     let fault = tokio::select! {
         () = kill.cancelled() => {
             // The engine has let go; nobody reads what follows.
@@ -151,6 +159,12 @@ async fn supervise(
             return;
         }
         fault = pass_events(&mut read, &events) => fault,
+        bytes = memory::exceeded(process, limit_bytes) => {
+            let _ = child.kill().await;
+            let how = format!("it held {bytes} bytes of memory, {limit_bytes} are allowed");
+            let _ = events.send(FromWorker::Died(Death { kind: Kind::Leaked, how })).await;
+            return;
+        }
     };
     let (kind, status) = match tokio::time::timeout(EXIT_GRACE, child.wait()).await {
         Ok(status) => (Kind::of(&status), status),
@@ -237,6 +251,18 @@ mod tests {
             panic!()
         };
         assert!(told.contains("SIGKILL") && told.contains("longer than"), "{told}");
+    }
+
+    #[tokio::test]
+    async fn one_that_takes_too_much_memory_is_killed() {
+        // The shell holds what it reads: 32 MB.
+        let script = "x=$(head -c 32000000 /dev/zero | tr '\\0' x); sleep 60";
+        let mut spawner = ProcessSpawner::new("/bin/sh", &["-c", script]);
+        spawner.memory_limit_bytes = 16_000_000;
+        let mut worker = spawner.spawn().unwrap();
+        let Some(FromWorker::Died(told)) = worker.events.recv().await else { panic!() };
+        assert_eq!(told.kind, Kind::Leaked);
+        assert!(told.how.contains("16000000 are allowed"), "{told:?}");
     }
 
     #[tokio::test]
