@@ -31,7 +31,7 @@ pub const TRANSITIONS: [Transition; 7] = [
     ),
     way(Paired, Lost, "no heartbeat for 1 s, or it said goodbye"),
     way(Paired, Handshaking, "new tags of it are read, or the own fabric was started anew"),
-    way(Lost, Handshaking, "its tags are read again"),
+    way(Lost, Handshaking, "its tags are read again, or 2 s went by without a goodbye"),
     way(Refused, Handshaking, "it proved its identity after all, or new tags of it are read"),
 ];
 

@@ -41,10 +41,17 @@ pub const LOOK_UP_LONGEST: Duration = Duration::from_secs(5);
 /// Least time between look-ups that a message asked for: a foreigner must not
 /// be able to spend the account's bucket.
 pub const LOOK_UP_LEAST: Duration = Duration::from_secs(1);
-/// Added to [`LOOK_UP_LEAST`] and [`LOOK_UP_LONGEST`] by each node of a large
-/// cluster: all together make at most ten calls a second, half of what the
+/// This for each node is the least that [`LOOK_UP_FIRST`], [`LOOK_UP_LONGEST`] and
+/// [`LOOK_UP_LEAST`] may be: all together make at most ten calls a second, half of what the
 /// documented bucket of DescribeInstances gets back (EC2 API Reference, request throttling).
 pub const LOOK_UP_PER_NODE: Duration = Duration::from_millis(100);
+/// Look-ups that messages may ask for in a row, in a cluster of up to
+/// [`SPREAD_FREE_NODES`]: a failed send must not spend the one that the hello of the
+/// restarted daemon needs.
+pub const LOOK_UP_BURST: u32 = 3;
+/// A lost peer is tried with the tags at hand after so long, whether they could
+/// be read again or not.
+pub const READMIT_AFTER: Duration = Duration::from_secs(2);
 /// Nodes that may read at the same moment; the bucket holds 100.
 pub const SPREAD_FREE_NODES: u32 = 16;
 /// Spread of a moment that all see (a boot, a loss), for each node beyond those.

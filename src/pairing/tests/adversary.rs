@@ -20,7 +20,8 @@ fn a_key_that_is_not_the_tags_is_refused_until_the_tags_are_new() {
         world.publish(&local, other);
         world.run_as(local);
         let refused = (PeerState::Refused, Some("pair.peer_refused"));
-        world.run_until(ms(15_000), "refusal", |world| {
+        // Who refuses knocks only every 5 s, and the other needs three of them.
+        world.run_until(ms(30_000), "refusal", |world| {
             world.state(0, 1) == refused && world.state(1, 0) == refused
         });
         world.run(ms(30_000));
@@ -40,6 +41,7 @@ fn right_tags_put_back_after_wrong_newer_ones_are_believed() {
         wrong.identity.epoch += 1;
         let other = world.identity(edited).identity.public_key;
         world.publish(&wrong, other);
+        world.run(ms(500));
         // Its peer starts anew, and so meets the edited tags.
         world.start(1 - edited);
         world.run(ms(20_000));
@@ -88,7 +90,7 @@ fn messages_of_an_earlier_life_change_nothing() {
 }
 
 #[test]
-fn a_foreigner_is_never_paired_and_costs_a_look_up_a_second_at_most() {
+fn a_foreigner_is_never_paired_and_costs_three_look_ups_and_then_one_a_second_at_most() {
     for foreign in [0, 1] {
         let mut world = World::paired(3, 23, Weather::fair());
         let victim = world.address(2);
@@ -107,7 +109,7 @@ fn a_foreigner_is_never_paired_and_costs_a_look_up_a_second_at_most() {
         }
         assert!(world.all_paired(), "the real pairs go on");
         assert_eq!((world.pairings(2, foreign), world.pairings(foreign, 2)), (1, 1));
-        assert!(world.nodes[&2].look_ups - before <= 11);
+        assert!(world.nodes[&2].look_ups - before <= 13);
     }
 }
 

@@ -23,14 +23,19 @@ fn page() -> String {
         writeln!(text, "| {:?} | {:?} | {} |", way.from, way.to, way.cause).unwrap();
     }
     text.push_str("\n| interval | |\n|---|---|\n");
-    let rows: [(&str, Duration); 8] = [
+    let rows: [(&str, Duration); 10] = [
         ("heartbeat", timing::HEARTBEAT_INTERVAL),
         ("silence after which a peer is lost", timing::LOST_AFTER),
         ("one that is heard but does not hear is lost after", timing::UNHEARD_AFTER),
         ("handshake without answer is called unreachable after", timing::UNREACHABLE_AFTER),
         ("first wait between look-ups of tags", timing::LOOK_UP_FIRST),
         ("longest wait between look-ups of tags", timing::LOOK_UP_LONGEST),
-        ("least time between look-ups that a message asked for", timing::LOOK_UP_LEAST),
+        (
+            "least time between look-ups that messages ask for, after a burst of three",
+            timing::LOOK_UP_LEAST,
+        ),
+        ("each of these three is at least this for each node", timing::LOOK_UP_PER_NODE),
+        ("a lost peer is tried again with the tags at hand after", timing::READMIT_AFTER),
         ("older tags that stay are believed after", timing::PUT_BACK_AFTER),
     ];
     for (what, time) in rows {

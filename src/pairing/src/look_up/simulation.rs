@@ -125,7 +125,7 @@ fn calls_of_a_node_do_not_grow_with_the_cluster() {
                 told.throttled,
                 told.took.as_secs_f64(),
             );
-            assert!(most <= 30, "a node of {size} makes {most} calls");
+            assert!(most <= 40, "a node of {size} makes {most} calls");
             assert_eq!(told.throttled, 0, "{size} nodes empty the bucket");
         }
     }

@@ -8,7 +8,8 @@ use crate::look_up::LookUps;
 use crate::message::{self, Kind};
 use crate::noise::{Initiation, Session, Tags};
 use crate::timing::{
-    Backoff, KNOCK_FIRST, KNOCK_LONGEST, PUT_BACK_AFTER, REFUSED_AFTER, UNREACHABLE_AFTER,
+    Backoff, KNOCK_FIRST, KNOCK_LONGEST, PUT_BACK_AFTER, READMIT_AFTER, REFUSED_AFTER,
+    UNREACHABLE_AFTER,
 };
 use crate::{LocalNode, Output, PeerState, PeerView};
 use live::Live;
@@ -241,7 +242,12 @@ impl Peer {
     /// Does what is due.
     pub(crate) fn tick(&mut self, cx: &mut Context<'_>) {
         match self.state() {
-            PeerState::Unknown | PeerState::Lost => {}
+            PeerState::Unknown => {}
+            PeerState::Lost => {
+                if cx.now >= self.life.since() + READMIT_AFTER {
+                    self.readmit(cx);
+                }
+            }
             PeerState::Handshaking | PeerState::Refused => {
                 if cx.now >= self.unreachable_at() && self.state() == PeerState::Handshaking {
                     // The state was just looked at; nothing else can forbid it.
@@ -264,7 +270,8 @@ impl Peer {
     pub(crate) fn deadline(&self, now: Duration) -> Option<Duration> {
         let knock = Some(self.next_knock);
         match self.state() {
-            PeerState::Unknown | PeerState::Lost => None,
+            PeerState::Unknown => None,
+            PeerState::Lost => (!self.departed).then(|| self.life.since() + READMIT_AFTER),
             PeerState::Refused => knock,
             PeerState::Handshaking => {
                 let unreachable = Some(self.unreachable_at()).filter(|at| *at > now);
