@@ -119,8 +119,17 @@ reasons! {
     FABRIC_FEATURE_SKEW "fabric.feature_skew" Error FixSetting
         "The peer's EFA device lacks a feature that this one uses."
         "Use one instance type and one EFA software release on all nodes."
+    FABRIC_DEVICE_ERROR "fabric.device_error" Error Replace
+        "The fabric device or its driver reported an internal error."
+        "Look at `journalctl -k` for the driver's words; if it comes again after a reboot, replace the instance."
+    FABRIC_PERMISSION_DENIED "fabric.permission_denied" Error FixSetting
+        "The kernel does not let the daemon use the fabric device."
+        "/dev/infiniband/uverbs* must be readable and writable for the user nixl-noded, and the unit's DeviceAllow must be as installed."
+    FABRIC_UNSUPPORTED "fabric.unsupported" Error FixSetting
+        "The libfabric in use or its provider lacks a function."
+        "Install the EFA installer's libfabric; /health names the version in use."
     FABRIC_OUT_OF_MEMORY "fabric.out_of_memory" Error Reboot
-        "The EFA provider is out of memory."
+        "The fabric's provider is out of memory."
         "Look at the node's free memory and huge pages, then restart the daemon."
     PEER_UNKNOWN "pair.peer_unknown" Info Watch
         "No peer has registered itself yet."

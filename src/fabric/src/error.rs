@@ -93,6 +93,7 @@ impl FabricError {
             Self::Library(_) => reason::FABRIC_LIBRARY_MISSING.code,
             Self::ProviderMissing { .. } => reason::FABRIC_PROVIDER_MISSING.code,
             Self::Operation { code, .. } => code,
+            Self::Call { errno, .. } => crate::errno::reason(*errno).code,
             _ => reason::FABRIC_ERROR.code,
         }
     }

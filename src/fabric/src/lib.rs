@@ -8,6 +8,7 @@
 
 pub mod codec;
 pub mod endpoint;
+mod errno;
 mod error;
 mod probe;
 pub mod protocol;

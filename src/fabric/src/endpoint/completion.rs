@@ -196,7 +196,9 @@ impl Endpoint {
                 text.push_str(&format!(": {words}"));
             }
         }
-        let code = provider_error::reason(provider, prov_errno).code;
+        let code = provider_error::reason(provider, prov_errno)
+            .unwrap_or_else(|| crate::errno::reason(errno))
+            .code;
         FabricError::Operation { code, errno, prov_errno, text }
     }
 
