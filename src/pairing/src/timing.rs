@@ -30,6 +30,9 @@ pub const UNREACHABLE_AFTER: Duration = Duration::from_secs(5);
 /// Failed handshakes, each against tags read after the one before, that make a
 /// refusal: tags are eventually consistent, one or two may be stale.
 pub const REFUSED_AFTER: u32 = 3;
+/// Least time between the first of them and a refusal: three look-ups in a row may
+/// all be stale while a daemon comes back.
+pub const REFUSED_SPAN: Duration = Duration::from_secs(2);
 /// Older tags, read again and again for so long, are no lag of EC2's, which
 /// settles within seconds: somebody put them back.
 pub const PUT_BACK_AFTER: Duration = Duration::from_secs(10);

@@ -180,7 +180,7 @@ impl Peer {
 
     /// The peer is who its tags say, whatever was thought of it before.
     fn proved(&mut self, cx: &mut Context<'_>) {
-        (self.failures, self.misfit_at) = (0, None);
+        (self.failures, self.failing_since, self.misfit_at) = (0, None, None);
         (self.unanswered, self.skewed, self.other_version) = (0, 0, None);
         if self.state() == PeerState::Refused {
             let change = self.life.handshake(cx.now);

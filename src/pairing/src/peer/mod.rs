@@ -9,7 +9,7 @@ use crate::message::{self, Kind};
 use crate::noise::{Initiation, Session, Tags};
 use crate::timing::{
     Backoff, KNOCK_FIRST, KNOCK_LONGEST, PUT_BACK_AFTER, READMIT_AFTER, REFUSED_AFTER,
-    UNREACHABLE_AFTER,
+    REFUSED_SPAN, UNREACHABLE_AFTER,
 };
 use crate::{LocalNode, Output, PeerState, PeerView};
 use live::Live;
@@ -81,6 +81,8 @@ pub(crate) struct Peer {
     /// When a handshake last failed against the present tags.
     misfit_at: Option<Duration>,
     failures: u32,
+    /// When the first of these was seen.
+    failing_since: Option<Duration>,
     /// Noise-1 sent since the peer last proved itself.
     unanswered: u32,
     /// Since when every look-up has shown older tags than these.
@@ -109,6 +111,7 @@ impl Peer {
             live: None,
             misfit_at: None,
             failures: 0,
+            failing_since: None,
             unanswered: 0,
             older_since: None,
             skewed: 0,
@@ -163,7 +166,7 @@ impl Peer {
         (self.tags, self.departed) = (Some(tags), false);
         (self.heard_attempt, self.misfit_at, self.older_since) = (None, None, None);
         (self.failures, self.unanswered, self.skewed) = (0, 0, 0);
-        self.other_version = None;
+        (self.other_version, self.failing_since) = (None, None);
         cx.look_ups.restart(cx.now, cx.rng);
         self.admit(cx);
     }
@@ -176,7 +179,9 @@ impl Peer {
         if failed && self.state() != PeerState::Paired {
             self.misfit_at = None;
             self.failures += 1;
-            if self.failures >= REFUSED_AFTER && self.state() == PeerState::Handshaking {
+            let since = *self.failing_since.get_or_insert(cx.now);
+            let long = cx.now >= since + REFUSED_SPAN;
+            if self.failures >= REFUSED_AFTER && long && self.state() == PeerState::Handshaking {
                 let change = self.life.refuse(reason::PEER_REFUSED.code, cx.now);
                 self.report(cx, change);
             }
