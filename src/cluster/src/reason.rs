@@ -100,7 +100,7 @@ reasons! {
         "See the evidence for its size; if it comes again, libfabric or its driver leaks: update the EFA software."
     FABRIC_ERROR "fabric.error" Error Watch
         "libfabric reported an error."
-        "The evidence names the error; 4126 or 15 point to the security group's self rules, 4112 to the memlock limit."
+        "The evidence names the error and its numbers; those that point to a cause have a reason of their own."
     FABRIC_SECURITY_GROUP "fabric.security_group" Error FixSetting
         "The EFA device never got an answer from the peer."
         "The security group must allow all traffic to and from itself, in both directions, and both nodes must be in one subnet and zone."
@@ -123,8 +123,8 @@ reasons! {
         "The fabric device or its driver reported an internal error."
         "Look at `journalctl -k` for the driver's words; if it comes again after a reboot, replace the instance."
     FABRIC_PERMISSION_DENIED "fabric.permission_denied" Error FixSetting
-        "The kernel does not let the daemon use the fabric device."
-        "/dev/infiniband/uverbs* must be readable and writable for the user nixl-noded, and the unit's DeviceAllow must be as installed."
+        "The kernel refuses the daemon an operation on the fabric."
+        "For efa: /dev/infiniband/uverbs* must be readable and writable for the user nixl-noded, and the unit's DeviceAllow must be as installed. For tcp: look for a packet filter on the node."
     FABRIC_UNSUPPORTED "fabric.unsupported" Error FixSetting
         "The libfabric in use or its provider lacks a function."
         "Install the EFA installer's libfabric; /health names the version in use."

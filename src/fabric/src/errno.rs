@@ -7,7 +7,7 @@ use nixl_cluster::reason::{self, Reason};
 #[rustfmt::skip]
 const TABLE: &[(i32, &Reason)] = &[
     (libc::EPERM, &reason::FABRIC_PERMISSION_DENIED),
-    (libc::ENOENT, &reason::FABRIC_PROVIDER_MISSING),
+    (libc::ENOENT, &reason::FABRIC_ERROR),
     (libc::EINTR, &reason::FABRIC_ERROR),
     (libc::EIO, &reason::FABRIC_DEVICE_ERROR),
     (libc::E2BIG, &reason::FABRIC_ERROR),

@@ -27,11 +27,11 @@ pub const TRANSITIONS: [Transition; 7] = [
     way(
         Handshaking,
         Refused,
-        "its proof does not fit its tags, three times, or it speaks another version",
+        "its proof does not fit its tags, three times in 2 s or more, or it speaks another version",
     ),
     way(Paired, Lost, "no heartbeat for 1 s, or it said goodbye"),
     way(Paired, Handshaking, "new tags of it are read, or the own fabric was started anew"),
-    way(Lost, Handshaking, "its tags are read again, or 2 s went by without a goodbye"),
+    way(Lost, Handshaking, "its tags are read again, or 2 s later, unless it said goodbye"),
     way(Refused, Handshaking, "it proved its identity after all, or new tags of it are read"),
 ];
 

@@ -23,20 +23,21 @@ fn page() -> String {
         writeln!(text, "| {:?} | {:?} | {} |", way.from, way.to, way.cause).unwrap();
     }
     text.push_str("\n| interval | |\n|---|---|\n");
-    let rows: [(&str, Duration); 10] = [
+    let rows: [(&str, Duration); 11] = [
         ("heartbeat", timing::HEARTBEAT_INTERVAL),
         ("silence after which a peer is lost", timing::LOST_AFTER),
         ("one that is heard but does not hear is lost after", timing::UNHEARD_AFTER),
-        ("handshake without answer is called unreachable after", timing::UNREACHABLE_AFTER),
-        ("first wait between look-ups of tags", timing::LOOK_UP_FIRST),
-        ("longest wait between look-ups of tags", timing::LOOK_UP_LONGEST),
-        (
-            "least time between look-ups that messages ask for, after a burst of three",
-            timing::LOOK_UP_LEAST,
-        ),
-        ("each of these three is at least this for each node", timing::LOOK_UP_PER_NODE),
         ("a lost peer is tried again with the tags at hand after", timing::READMIT_AFTER),
+        ("handshake without answer is called unreachable after", timing::UNREACHABLE_AFTER),
+        (
+            "handshakes that do not fit are called refused after, at the earliest",
+            timing::REFUSED_SPAN,
+        ),
         ("older tags that stay are believed after", timing::PUT_BACK_AFTER),
+        ("first wait between look-ups of tags, in a pair", timing::LOOK_UP_FIRST),
+        ("longest wait between look-ups of tags, in a pair", timing::LOOK_UP_LONGEST),
+        ("least time between look-ups that messages ask for, in a pair", timing::LOOK_UP_LEAST),
+        ("each of the last three grows, to this for each node", timing::LOOK_UP_PER_NODE),
     ];
     for (what, time) in rows {
         writeln!(text, "| {what} | {time:?} |").unwrap();

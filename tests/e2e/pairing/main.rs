@@ -2,6 +2,7 @@
 //! how long, and how long until they were paired again.
 
 mod acts;
+mod goodbye;
 mod matrix;
 mod watch;
 
@@ -38,6 +39,9 @@ fn main() -> ExitCode {
         for row in matrix::ROWS {
             table.extend(story.check(row.name, || matrix::run(&region, row)));
         }
+    }
+    if !table.is_empty() {
+        story.check("a stop in order is heard as a goodbye", || goodbye::heard(&region));
     }
     matrix::print(&table);
     if story.failed() {

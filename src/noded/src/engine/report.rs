@@ -207,7 +207,8 @@ fn reading(peer: &PeerView, now: Duration, send_error: Option<&SendError>) -> Re
         PeerState::Lost => ("lost", Some(&reason::PEER_LOST)),
         PeerState::Refused => ("refused", Some(&reason::PEER_REFUSED)),
     };
-    let cause = send_error.and_then(SendError::cause);
+    let silent = matches!(peer.state, PeerState::Handshaking | PeerState::Lost);
+    let cause = send_error.filter(|_| silent).and_then(SendError::cause);
     let told = cause.or(peer.reason.and_then(reason::find)).or(usual).filter(|_| usual.is_some());
     let reason = told.map(|reason| {
         let secs = now.saturating_sub(peer.since).as_secs();
@@ -249,6 +250,10 @@ mod tests {
             pairings: 0,
             other_version: Some(PROTOCOL_VERSION + 8),
         };
+        // A peer that is refused does answer, whatever an earlier send met with.
+        let error = SendError::new("fabric.security_group", "4126".to_owned());
+        let (told, _) = reading(&peer, Duration::from_secs(5), Some(&error)).reason.unwrap();
+        assert_eq!(told.code, "pair.version_skew");
         let (told, evidence) = reading(&peer, Duration::from_secs(5), None).reason.unwrap();
         assert_eq!(told.code, "pair.version_skew");
         let expected = format!(

@@ -162,6 +162,7 @@ async fn supervise(
         bytes = memory::exceeded(process, limit_bytes) => {
             let _ = child.kill().await;
             let how = format!("it held {bytes} bytes of memory, {limit_bytes} are allowed");
+            let how = with_words(how, &words);
             let _ = events.send(FromWorker::Died(Death { kind: Kind::Leaked, how })).await;
             return;
         }
@@ -175,8 +176,7 @@ async fn supervise(
     };
     // The last line may still be in the pipe.
     tokio::time::sleep(Duration::from_millis(20)).await;
-    let words = words.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let death = Death { kind, how: obituary(status, fault, &words) };
+    let death = Death { kind, how: with_words(obituary(status, fault), &words) };
     let _ = events.send(FromWorker::Died(death)).await;
 }
 
@@ -197,15 +197,20 @@ async fn pass_events(
     }
 }
 
-fn obituary(status: io::Result<ExitStatus>, fault: Option<io::Error>, words: &str) -> String {
-    let mut text = match status {
+fn with_words(how: String, words: &Mutex<String>) -> String {
+    let words = words.lock().unwrap_or_else(PoisonError::into_inner);
+    if words.is_empty() { how } else { format!("{how}; last words: {words}") }
+}
+
+fn obituary(status: io::Result<ExitStatus>, fault: Option<io::Error>) -> String {
+    let text = match status {
         Ok(status) => status.to_string(),
         Err(error) => format!("its end could not be seen: {error}"),
     };
-    if let Some(fault) = fault {
-        text = format!("{text}; it sent {fault}");
+    match fault {
+        Some(fault) => format!("{text}; it sent {fault}"),
+        None => text,
     }
-    if words.is_empty() { text } else { format!("{text}; last words: {words}") }
 }
 
 #[cfg(test)]
@@ -256,13 +261,14 @@ mod tests {
     #[tokio::test]
     async fn one_that_takes_too_much_memory_is_killed() {
         // The shell holds what it reads: 32 MB.
-        let script = "x=$(head -c 32000000 /dev/zero | tr '\\0' x); sleep 60";
+        let script = "echo filling >&2; x=$(head -c 32000000 /dev/zero | tr '\\0' x); sleep 60";
         let mut spawner = ProcessSpawner::new("/bin/sh", &["-c", script]);
         spawner.memory_limit_bytes = 16_000_000;
         let mut worker = spawner.spawn().unwrap();
         let Some(FromWorker::Died(told)) = worker.events.recv().await else { panic!() };
         assert_eq!(told.kind, Kind::Leaked);
-        assert!(told.how.contains("16000000 are allowed"), "{told:?}");
+        let said = told.how.ends_with("16000000 are allowed; last words: filling");
+        assert!(said, "{told:?}");
     }
 
     #[tokio::test]
