@@ -68,9 +68,12 @@ impl Directory for Fake {
     }
 }
 
-/// A condition of a machine: its journal knows this many boots.
+/// A condition of a machine: its journal knows this many boots on its disk. One that is only in /run
+/// is forgotten by a power cut.
 pub fn booted(times: u32) -> String {
-    format!("journalctl --list-boots | grep -cE '^ *-?[0-9]+ [0-9a-f]{{32}} ' | grep -qx {times}")
+    format!(
+        "journalctl -D /var/log/journal --list-boots | grep -cE '^ *-?[0-9]+ [0-9a-f]{{32}} ' | grep -qx {times}"
+    )
 }
 
 /// What a test has of its own; swept when it ends, also by a panic.
