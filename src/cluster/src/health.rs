@@ -52,6 +52,9 @@ pub struct NodeSummary {
     /// Launch index.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rank: Option<u32>,
+    /// `prefill` or `decode` where roles differ.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
     /// libfabric provider really in use.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provider: Option<String>,

@@ -10,6 +10,7 @@ pub mod instance_type;
 pub mod name;
 pub mod reason;
 pub mod record;
+pub mod role;
 pub mod settings;
 pub mod tag;
 
@@ -17,4 +18,5 @@ pub use health::{Check, HealthDocument, Status};
 pub use name::ClusterName;
 pub use reason::{Action, Reason, Severity};
 pub use record::{EndpointRecord, IdentityRecord, Phase, Provider, RecordError, StateRecord};
+pub use role::{Layout, LayoutError, Role};
 pub use settings::NodeSettings;

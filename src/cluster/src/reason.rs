@@ -146,6 +146,9 @@ reasons! {
     VERSION_SKEW "pair.version_skew" Error FixSetting
         "The peer speaks another version of the pairing protocol."
         "Launch both nodes from one image."
+    ROLE_DIFFERS "pair.role_differs" Error FixSetting
+        "The peer's settings deal out prefill and decode in another way than this node's."
+        "Give `prefill` in /etc/nixl/node.toml the same value on every node and restart nixl-noded; `nixl-launch up --prefill` writes it to all."
     MLFLOW_DENIED "mlflow.denied" Warning FixSetting
         "The node may not create a presigned MLflow URL."
         "Allow sagemaker:CreatePresignedMlflowTrackingServerUrl on the tracking server's ARN in the node's role."

@@ -24,7 +24,8 @@ pub struct RecordError {
     pub why: &'static str,
 }
 
-/// Who a node is since its daemon started: `1:<key>:<boot>:<start>`.
+/// Who a node is since its daemon started: `1:<key>:<boot>:<start>`, with
+/// `:<prefill>` where roles differ.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdentityRecord {
     /// X25519 public key, made anew at every start of the daemon.
@@ -34,6 +35,8 @@ pub struct IdentityRecord {
     /// Unix time in milliseconds at which this daemon started: grows with
     /// every start, also over reboots, so that the newer identity is known.
     pub epoch: u64,
+    /// How many nodes prefill by this node's settings, see [`crate::Layout`].
+    pub prefill: Option<u32>,
 }
 
 /// libfabric provider a node was asked to use.
@@ -96,7 +99,8 @@ fn fields<'a, const N: usize>(
 
 impl fmt::Display for IdentityRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "1:{}:{}:{}", B64.encode(self.public_key), self.boot, self.epoch)
+        write!(f, "1:{}:{}:{}", B64.encode(self.public_key), self.boot, self.epoch)?;
+        self.prefill.map_or(Ok(()), |prefill| write!(f, ":{prefill}"))
     }
 }
 
@@ -104,7 +108,14 @@ impl FromStr for IdentityRecord {
     type Err = RecordError;
     fn from_str(value: &str) -> Result<Self, RecordError> {
         let bad = |why| RecordError { record: "identity", value: value.to_owned(), why };
-        let [key, boot, epoch] = fields("identity", value)?;
+        let (key, boot, epoch, prefill) = match fields("identity", value) {
+            Ok([key, boot, epoch]) => (key, boot, epoch, None),
+            Err(_) => {
+                let [key, boot, epoch, prefill] = fields("identity", value)?;
+                (key, boot, epoch, Some(prefill))
+            }
+        };
+        let prefill = prefill.map(str::parse).transpose();
         let key = B64.decode(key).map_err(|_| bad("key is not base64"))?;
         if boot.len() != 8 || !boot.chars().all(|c| c.is_ascii_hexdigit()) {
             return Err(bad("boot id prefix is not 8 hex characters"));
@@ -113,6 +124,7 @@ impl FromStr for IdentityRecord {
             public_key: key.try_into().map_err(|_| bad("key is not 32 bytes"))?,
             boot: boot.to_owned(),
             epoch: epoch.parse().map_err(|_| bad("epoch is not a number"))?,
+            prefill: prefill.map_err(|_| bad("prefill is not a number"))?,
         })
     }
 }
@@ -219,8 +231,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn identity_round_trips(key: [u8; 32], boot in "[0-9a-f]{8}", epoch: u64) {
-            let record = IdentityRecord { public_key: key, boot, epoch };
+        fn identity_round_trips(key: [u8; 32], boot in "[0-9a-f]{8}", epoch: u64, prefill: Option<u32>) {
+            let record = IdentityRecord { public_key: key, boot, epoch, prefill };
             let text = record.to_string();
             prop_assert!(text.len() <= MAX_TAG_VALUE_CHARS);
             prop_assert_eq!(text.parse::<IdentityRecord>().unwrap(), record);

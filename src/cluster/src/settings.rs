@@ -1,6 +1,6 @@
 //! The settings file the launcher's user data leaves on a node.
 
-use crate::{ClusterName, Provider};
+use crate::{ClusterName, Layout, Provider};
 
 /// Where user data writes the file and the daemon reads it.
 pub const PATH: &str = "/etc/nixl/node.toml";
@@ -15,6 +15,11 @@ pub struct NodeSettings {
     pub cluster: ClusterName,
     /// Number of nodes in the cluster, at least 2.
     pub size: u32,
+    /// How many nodes prefill, 1 to `size` - 1: those with the lowest ranks, the
+    /// others decode, and only nodes of different roles are peers. Without it
+    /// every node is a peer of every other one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prefill: Option<u32>,
     /// libfabric provider to use; another one is never used in its place.
     pub provider: Provider,
     /// ARN of the MLflow tracking server or App, if there is one.
@@ -23,6 +28,14 @@ pub struct NodeSettings {
     /// Life of an MLflow UI session in seconds, 1800 to 43200.
     #[serde(default = "default_session_secs")]
     pub mlflow_session_secs: u32,
+}
+
+impl NodeSettings {
+    /// Who is paired with whom.
+    #[must_use]
+    pub fn layout(&self) -> Layout {
+        Layout { size: self.size, prefill: self.prefill }
+    }
 }
 
 fn default_session_secs() -> u32 {

@@ -9,7 +9,7 @@ pub const PREFIX: &str = "nixl:";
 pub const CLUSTER: &str = "nixl:cluster";
 /// Number of nodes in the cluster (written by the launcher).
 pub const SIZE: &str = "nixl:size";
-/// Role of a node when roles differ: `prefill` or `decode`.
+/// [`crate::Role`] of a node when roles differ (written by the launcher).
 pub const ROLE: &str = "nixl:role";
 /// RFC 3339 time after which the cluster may be reaped.
 pub const EXPIRES_AT: &str = "nixl:expires-at";

@@ -7,10 +7,11 @@ use crate::progress::for_stderr;
 use crate::report::Report;
 use crate::{render, wiring};
 use anyhow::{Context, bail};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use nixl_aws::Aws;
 use nixl_cluster::name::{DEFAULT_CLUSTER, DEFAULT_TRACKING_SERVER};
-use nixl_cluster::{ClusterName, NodeSettings, Provider, instance_type};
+use nixl_cluster::{ClusterName, Layout, NodeSettings, Provider, instance_type};
 use std::time::Duration;
 
 /// Launch a pair (or more) of nodes in one placement group and wait until they
@@ -64,9 +65,9 @@ pub struct Up {
     /// EC2 instance type
     #[arg(long, default_value = instance_type::DEFAULT)]
     pub instance_type: String,
-    /// Number of nodes
-    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(2..))]
-    pub size: u32,
+    /// How many nodes, and what they do
+    #[command(flatten)]
+    pub nodes: Nodes,
     /// libfabric provider the nodes use
     #[arg(long, value_enum, default_value_t = FabricProvider::Efa)]
     pub provider: FabricProvider,
@@ -84,6 +85,18 @@ pub struct Up {
     pub timeout: Duration,
 }
 
+/// How many nodes, and what they do.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Nodes {
+    /// Number of nodes
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(2..))]
+    pub size: u32,
+    /// How many of them prefill: the first ones; the others decode, and only nodes of
+    /// different roles are paired [default: each node is paired with each]
+    #[arg(long)]
+    pub prefill: Option<u32>,
+}
+
 /// Flags of `down`.
 #[derive(Debug, Args)]
 pub struct Down {
@@ -95,9 +108,9 @@ pub struct Down {
 /// Flags of `render-user-data`.
 #[derive(Debug, Args)]
 pub struct RenderUserData {
-    /// Number of nodes
-    #[arg(long, default_value_t = 2)]
-    pub size: u32,
+    /// How many nodes, and what they do
+    #[command(flatten)]
+    pub nodes: Nodes,
     /// Provider
     #[arg(long, value_enum, default_value_t = FabricProvider::Efa)]
     pub provider: FabricProvider,
@@ -141,6 +154,23 @@ fn server_name(text: &str) -> Result<String, String> {
         Ok(text.to_owned())
     } else {
         Err("use 1 to 64 of a-z, A-Z, 0-9 and '-', no '-' at either end".to_owned())
+    }
+}
+
+impl Cli {
+    /// What the parser cannot see: flags that do not go together.
+    ///
+    /// # Errors
+    /// A usage error, as the parser's own.
+    pub fn check(&self) -> Result<(), clap::Error> {
+        let nodes = match &self.command {
+            Command::Up(Up { nodes, .. })
+            | Command::RenderUserData(RenderUserData { nodes, .. }) => *nodes,
+            Command::Status | Command::Down(_) => return Ok(()),
+        };
+        Layout { size: nodes.size, prefill: nodes.prefill }.check().map_err(|error| {
+            Self::command().error(ErrorKind::ValueValidation, format!("--prefill {error}"))
+        })
     }
 }
 
@@ -207,7 +237,8 @@ fn wish(cluster: &ClusterName, region: &str, flags: &Up) -> Wish {
         region: region.to_owned(),
         ami: flags.ami.clone(),
         instance_type: flags.instance_type.clone(),
-        size: flags.size,
+        size: flags.nodes.size,
+        prefill: flags.nodes.prefill,
         provider: flags.provider.into(),
         zone: flags.zone.clone(),
         tracking_server: (!flags.no_mlflow).then(|| flags.tracking_server.clone()),
@@ -217,7 +248,8 @@ fn wish(cluster: &ClusterName, region: &str, flags: &Up) -> Wish {
 fn render_user_data(cluster: &ClusterName, flags: &RenderUserData) -> anyhow::Result<String> {
     let settings = NodeSettings {
         cluster: cluster.clone(),
-        size: flags.size,
+        size: flags.nodes.size,
+        prefill: flags.nodes.prefill,
         provider: flags.provider.into(),
         mlflow_tracking_arn: flags.tracking_arn.clone(),
         mlflow_session_secs: 43_200,

@@ -12,6 +12,9 @@ pub const ATTEMPT: &str = "nixl:attempt";
 pub const NO_ATTEMPT: &str = "none";
 /// On instances: libfabric provider they were told to use.
 pub const PROVIDER: &str = "nixl:provider";
+/// On instances: how many of them they were told prefill; each node's
+/// [`nixl_cluster::tag::ROLE`] follows from it.
+pub const PREFILL: &str = "nixl:prefill";
 /// On instances: ARN of the MLflow tracking server they were told of.
 pub const TRACKING_ARN: &str = "nixl:tracking-arn";
 /// On the MLflow role: name of the tracking server made with it. The role is

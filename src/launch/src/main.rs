@@ -8,6 +8,7 @@ use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    cli.check().unwrap_or_else(|error| error.exit());
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::try_from_env("NIXL_LOG").unwrap_or_else(|_| "off".into()))
         .with_writer(std::io::stderr)

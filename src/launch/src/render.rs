@@ -34,17 +34,23 @@ pub fn text(report: &Report) -> String {
         facts.add_row([key.to_owned(), value]);
     }
     let mut nodes = table();
-    nodes.set_header(["node", "instance", "state", "phase", "since", "private IP", "public IP"]);
+    let roles = report.nodes.iter().any(|node| node.role.is_some());
+    nodes.set_header(
+        ["node", "role", "instance", "state", "phase", "since", "private IP", "public IP"]
+            .into_iter()
+            .filter(|column| roles || *column != "role"),
+    );
     for node in &report.nodes {
-        nodes.add_row([
-            node.name.clone(),
+        let role = roles.then(|| node.role.clone().unwrap_or_else(dash));
+        let first = [Some(node.name.clone()), role].into_iter().flatten();
+        nodes.add_row(first.chain([
             node.instance_id.clone(),
             node.instance_state.clone(),
             phase(node),
             node.phase_age_secs.map_or_else(dash, age),
             node.private_ip.clone().unwrap_or_else(dash),
             node.public_ip.clone().unwrap_or_else(dash),
-        ]);
+        ]));
     }
     let mut text = format!("{facts}\n{nodes}\n");
     for node in &report.nodes {
@@ -88,6 +94,7 @@ mod tests {
         let node = |rank: u32, phase: &str, reason: Option<&str>| NodeReport {
             rank,
             name: format!("nixl-node{}", rank + 1),
+            role: None,
             instance_id: format!("i-{rank}"),
             instance_state: "running".to_owned(),
             phase: Some(phase.to_owned()),
@@ -145,6 +152,16 @@ mod tests {
 nixl-node2: The peer was paired and stopped answering.
 ";
         assert_eq!(text(&report()), expected);
+    }
+
+    #[test]
+    fn roles_have_a_column_where_they_differ() {
+        let mut report = report();
+        report.nodes[1].role = Some("decode".to_owned());
+        let text = text(&report);
+        assert!(text.contains("│ node       ┆ role   ┆ instance ┆"), "{text}");
+        assert!(text.contains("│ nixl-node1 ┆ -      ┆ i-0      ┆"), "{text}");
+        assert!(text.contains("│ nixl-node2 ┆ decode ┆ i-1      ┆"), "{text}");
     }
 
     #[test]

@@ -55,6 +55,8 @@ pub struct NodeReport {
     pub rank: u32,
     /// `Name` tag.
     pub name: String,
+    /// `prefill` or `decode` where roles differ.
+    pub role: Option<String>,
     /// Instance id.
     pub instance_id: String,
     /// EC2's state.
@@ -118,6 +120,7 @@ fn node(cluster: &ClusterName, node: &Instance, now_secs: u64) -> NodeReport {
     NodeReport {
         rank: node.launch_index,
         name: cluster.node(node.launch_index),
+        role: Tag::find(&node.tags, tag::ROLE).map(str::to_owned),
         instance_id: node.id.clone(),
         instance_state: node.state.clone(),
         phase: state.as_ref().map(|state| state.phase.to_string()),

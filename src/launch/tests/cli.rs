@@ -31,6 +31,8 @@ fn usage_errors_exit_2() {
         &["up", "--no-such-flag"][..],
         &["status", "--cluster", "Not_A_Name"],
         &["up", "--size", "1"],
+        &["up", "--prefill", "0"],
+        &["up", "--size", "4", "--prefill", "4"],
         &["up", "--provider", "ib"],
         &["up", "--timeout", "soon"],
         &["up", "--tracking-server", "-x"],
@@ -41,6 +43,13 @@ fn usage_errors_exit_2() {
         assert_eq!(code, 2, "{args:?}: {stderr}");
         assert!(!stderr.is_empty());
     }
+}
+
+#[test]
+fn a_role_without_a_node_is_told_with_the_rule() {
+    let home = TempDir::new().unwrap();
+    let (_, stderr) = failure(program(&home).args(["up", "--size", "4", "--prefill", "4"]));
+    assert!(stderr.contains("--prefill is 4; of 4 nodes, 1 to 3 can prefill"), "{stderr}");
 }
 
 #[test]
@@ -91,10 +100,22 @@ fn an_endpoint_without_an_answer_is_one_line() {
 fn user_data_can_be_rendered_without_aws() {
     let home = TempDir::new().unwrap();
     let output = program(&home)
-        .args(["render-user-data", "--cluster", "other", "--provider", "tcp", "--size", "3"])
+        .args([
+            "render-user-data",
+            "--cluster",
+            "other",
+            "--provider",
+            "tcp",
+            "--size",
+            "3",
+            "--prefill",
+            "1",
+        ])
         .output()
         .unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success() && text.starts_with("#cloud-config\n"), "{text}");
-    assert!(text.contains("cluster = \"other\"") && text.contains("size = 3"), "{text}");
+    for line in ["cluster = \"other\"", "size = 3", "prefill = 1"] {
+        assert!(text.contains(line), "{text}");
+    }
 }

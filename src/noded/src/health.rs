@@ -60,8 +60,9 @@ fn word(status: Status) -> &'static str {
 }
 
 fn table(document: &HealthDocument) -> String {
-    let mut text =
-        format!("{}  {}: {}\n\n", word(document.status), document.service_id, document.output);
+    let role = document.node.role.as_ref().map(|role| format!(" ({role})")).unwrap_or_default();
+    let (status, id) = (word(document.status), &document.service_id);
+    let mut text = format!("{status}  {id}{role}: {}\n\n", document.output);
     let rows: Vec<(&str, &str, &Check)> = document
         .checks
         .iter()
@@ -106,7 +107,10 @@ mod tests {
             name::MLFLOW,
             Reading::bad(&reason::MLFLOW_DENIED, "AccessDenied").value("no URL"),
         );
+        board.identify("i-1");
+        board.describe(|node| node.role = Some("decode".to_owned()));
         let text = table(&board.document());
+        assert!(text.starts_with("warn  i-1 (decode): booting; "), "{text}");
         assert!(text.contains("pass  link:roundTripP50  i-2  12.5 us\n"), "{text}");
         assert!(text.contains("      mlflow.denied: AccessDenied\n"), "{text}");
         assert!(text.contains(reason::MLFLOW_DENIED.advice), "{text}");

@@ -19,11 +19,12 @@ pub struct Identity {
     pub secret_key: [u8; 32],
 }
 
-/// Makes an identity newer than `previous_epoch`, also if the clock went back.
+/// Makes an identity newer than `previous_epoch`, also if the clock went back;
+/// `prefill` is the setting.
 ///
 /// # Errors
 /// If the kernel's boot id or randomness cannot be read.
-pub fn generate(previous_epoch: u64) -> anyhow::Result<Identity> {
+pub fn generate(previous_epoch: u64, prefill: Option<u32>) -> anyhow::Result<Identity> {
     let boot = boot_prefix(Path::new(BOOT_ID))?;
     let pair = snow::Builder::new(NOISE.parse().context("noise pattern")?)
         .generate_keypair()
@@ -35,6 +36,7 @@ pub fn generate(previous_epoch: u64) -> anyhow::Result<Identity> {
             public_key: key(pair.public)?,
             boot,
             epoch: now.max(previous_epoch + 1),
+            prefill,
         },
         secret_key: key(pair.private)?,
     })
@@ -57,12 +59,12 @@ mod tests {
 
     #[test]
     fn every_identity_is_new_and_newer() {
-        let first = generate(0).unwrap();
-        let second = generate(first.record.epoch).unwrap();
+        let first = generate(0, None).unwrap();
+        let second = generate(first.record.epoch, Some(1)).unwrap();
         assert!(second.record.epoch > first.record.epoch);
         assert_ne!(second.record.public_key, first.record.public_key);
         assert_eq!(second.record.boot, first.record.boot);
-        let ahead = generate(u64::MAX - 1).unwrap();
+        let ahead = generate(u64::MAX - 1, None).unwrap();
         assert_eq!(ahead.record.epoch, u64::MAX);
         let text = first.record.to_string();
         assert_eq!(text.parse::<IdentityRecord>().unwrap(), first.record);

@@ -87,6 +87,7 @@ fn parse(path: &Path, text: &str) -> Result<NodeSettings, SettingsError> {
     if settings.size < 2 {
         return Err(bad("size", format!("is {}, a cluster has at least 2 nodes", settings.size)));
     }
+    settings.layout().check().map_err(|error| bad("prefill", error.to_string()))?;
     if !SESSION_SECS.contains(&settings.mlflow_session_secs) {
         let why = format!("is {}, SageMaker takes 1800 to 43200", settings.mlflow_session_secs);
         return Err(bad("mlflow_session_secs", why));
@@ -128,6 +129,8 @@ mod tests {
     fn values_out_of_range_are_named() {
         let rest = "provider = \"tcp\"\ncluster = \"nixl\"\n";
         assert!(error(&format!("{rest}size = 1\n")).contains("size is 1"));
+        let prefill = error(&format!("{rest}size = 2\nprefill = 2\n"));
+        assert!(prefill.contains("prefill is 2; of 2 nodes"), "{prefill}");
         let session = error(&format!("{rest}size = 2\nmlflow_session_secs = 60\n"));
         assert!(session.contains("mlflow_session_secs is 60"), "{session}");
         let arn = error(&format!("{rest}size = 2\nmlflow_tracking_arn = \"x\\nLD_PRELOAD=y\"\n"));

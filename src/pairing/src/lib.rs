@@ -2,7 +2,8 @@
 //!
 //! Tags give every node its peers' keys and fabric addresses; a Noise
 //! handshake over the fabric proves that who answers there is who was allowed
-//! to write those tags; heartbeats under its keys show that the peer lives.
+//! to write those tags; heartbeats under its keys show that the peer lives. Where roles differ, peers
+//! are the nodes of the other role.
 //! The driver feeds [`Input`]s and does what the [`Output`]s say.
 //!
 //! Time is a [`Duration`](std::time::Duration) since any fixed point that only grows.
@@ -14,6 +15,7 @@ mod lifecycle;
 mod look_up;
 mod machine;
 mod message;
+mod mismatch;
 mod noise;
 mod peer;
 mod replay;
@@ -23,4 +25,5 @@ mod types;
 pub use lifecycle::{TRANSITIONS, Transition};
 pub use machine::Pairing;
 pub use message::{MAX_MESSAGE_BYTES, PROTOCOL_VERSION};
+pub use mismatch::Mismatch;
 pub use types::{Input, LocalNode, Member, Output, PeerState, PeerView};

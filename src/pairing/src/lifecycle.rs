@@ -27,7 +27,8 @@ pub const TRANSITIONS: [Transition; 7] = [
     way(
         Handshaking,
         Refused,
-        "its proof does not fit its tags, three times in 2 s or more, or it speaks another version",
+        "its proof does not fit its tags, three times in 2 s or more, it speaks another version, \
+         or its tags do not go with this node's settings",
     ),
     way(Paired, Lost, "no heartbeat for 1 s, or it said goodbye"),
     way(Paired, Handshaking, "new tags of it are read, or the own fabric was started anew"),

@@ -5,6 +5,7 @@ use crate::message::{Kind, Parsed, parse};
 use crate::noise::Tags;
 use crate::peer::{Context, Peer};
 use crate::{Input, LocalNode, Member, Output, PeerState, PeerView};
+use nixl_cluster::IdentityRecord;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use std::collections::BTreeMap;
@@ -25,7 +26,7 @@ pub struct Pairing {
 }
 
 impl Pairing {
-    /// Starts with every peer unknown; the first `handle(Tick)` asks for a look-up.
+    /// Starts with every peer of [`LocalNode::layout`] unknown; the first `handle(Tick)` asks for a look-up.
     #[must_use]
     pub fn new(local: LocalNode, now: Duration) -> Self {
         Self::with_rng(local, now, rand::make_rng())
@@ -35,8 +36,8 @@ impl Pairing {
     /// given: a seeded one makes a simulation repeatable.
     #[must_use]
     pub fn with_rng(local: LocalNode, now: Duration, mut rng: StdRng) -> Self {
-        let peers = (0..local.size.min(RANKS))
-            .filter(|rank| *rank != local.rank)
+        let peers = (local.layout().peers(local.rank))
+            .take_while(|rank| *rank < RANKS)
             .map(|rank| (rank, Peer::new(rank, now)))
             .collect();
         let look_ups = LookUps::new(now, local.size, &mut rng);
@@ -95,7 +96,7 @@ impl Pairing {
         self.peers.values().all(|peer| peer.state() == PeerState::Paired)
     }
 
-    /// Messages dropped: malformed, from no member, replayed or not authentic.
+    /// Messages dropped: malformed, from no peer, replayed or not authentic.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.dropped
@@ -111,7 +112,9 @@ impl Pairing {
     /// The fabric came back with another address, which was published with a
     /// new identity: goes on as that node. Includes [`Input::FabricRestarted`].
     pub fn republished(&mut self, now: Duration, local: LocalNode) -> Vec<Output> {
-        self.local = LocalNode { rank: self.local.rank, size: self.local.size, ..local };
+        let identity = IdentityRecord { prefill: self.local.identity.prefill, ..local.identity };
+        let LocalNode { rank, size, .. } = self.local;
+        self.local = LocalNode { rank, size, identity, ..local };
         self.handle(now, Input::FabricRestarted)
     }
 
@@ -120,7 +123,7 @@ impl Pairing {
         let mut newest: BTreeMap<u32, Tags> = BTreeMap::new();
         for Member { instance_id, rank, identity, endpoint } in members {
             let (Some(identity), Some(endpoint)) = (identity, endpoint) else { continue };
-            let tags = Tags { instance_id, identity, endpoint };
+            let tags = Tags { instance_id, rank, identity, endpoint };
             match newest.get(&rank) {
                 Some(other) if other.identity.epoch >= tags.identity.epoch => {}
                 _ => _ = newest.insert(rank, tags),

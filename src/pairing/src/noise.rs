@@ -34,14 +34,19 @@ pub(crate) enum NoiseError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Tags {
     pub(crate) instance_id: String,
+    pub(crate) rank: u32,
     pub(crate) identity: IdentityRecord,
     pub(crate) endpoint: EndpointRecord,
 }
 
-/// Everything both sides must agree on, the initiator's half first.
+/// Everything both sides must agree on, the initiator's half first. Rank and
+/// identity say the role of each and by which layout.
 fn prologue(local: &LocalNode, peer: &Tags, local_initiates: bool) -> Result<Vec<u8>, NoiseError> {
-    let mine = (&local.instance_id, local.identity.to_string(), local.endpoint.to_string());
-    let theirs = (&peer.instance_id, peer.identity.to_string(), peer.endpoint.to_string());
+    let half = |id: &str, rank: u32, identity: &IdentityRecord, endpoint: &EndpointRecord| {
+        (id.to_owned(), rank, identity.to_string(), endpoint.to_string())
+    };
+    let mine = half(&local.instance_id, local.rank, &local.identity, &local.endpoint);
+    let theirs = half(&peer.instance_id, peer.rank, &peer.identity, &peer.endpoint);
     let (first, second) = if local_initiates { (mine, theirs) } else { (theirs, mine) };
     // Postcard prefixes every string with its length, so no two differ only in their borders.
     Ok(postcard::to_stdvec(&(PROTOCOL_VERSION, local.cluster.as_str(), first, second))?)
@@ -179,6 +184,7 @@ mod tests {
                 public_key: keys.public.try_into().unwrap(),
                 boot: "01234567".to_owned(),
                 epoch: 5,
+                prefill: Some(1),
             },
             secret_key: keys.private.try_into().unwrap(),
             endpoint: EndpointRecord { provider: Provider::Efa, address: vec![1; 32] },
@@ -188,6 +194,7 @@ mod tests {
     fn tags(node: &LocalNode) -> Tags {
         Tags {
             instance_id: node.instance_id.clone(),
+            rank: node.rank,
             identity: node.identity.clone(),
             endpoint: node.endpoint.clone(),
         }
@@ -209,14 +216,18 @@ mod tests {
 
     #[test]
     fn the_prologue_binds_everything_the_tags_say() {
-        let changes: [(&str, Change); 9] = [
+        let changes: [(&str, Change); 13] = [
             ("cluster", |own, _| own.cluster = "other".parse().unwrap()),
             ("own instance", |own, _| own.instance_id.push('x')),
             ("own boot", |own, _| own.identity.boot = "76543210".to_owned()),
             ("own epoch", |own, _| own.identity.epoch += 1),
+            ("own layout", |own, _| own.identity.prefill = None),
+            ("own rank", |own, _| own.rank += 1),
             ("own address", |own, _| own.endpoint.address[0] ^= 1),
             ("peer's instance", |_, peer| peer.instance_id.push('x')),
             ("peer's epoch", |_, peer| peer.identity.epoch += 1),
+            ("peer's layout", |_, peer| peer.identity.prefill = Some(2)),
+            ("peer's rank", |_, peer| peer.rank += 1),
             ("peer's provider", |_, peer| peer.endpoint.provider = Provider::Tcp),
             ("peer's key", |_, peer| peer.identity.public_key[3] ^= 1),
         ];

@@ -1,6 +1,7 @@
 //! What goes into the machine, what comes out of it and what can be seen of it.
 
-use nixl_cluster::{ClusterName, EndpointRecord, IdentityRecord};
+use crate::Mismatch;
+use nixl_cluster::{ClusterName, EndpointRecord, IdentityRecord, Layout};
 use std::time::Duration;
 
 /// This node.
@@ -20,6 +21,14 @@ pub struct LocalNode {
     pub secret_key: [u8; 32],
     /// Own endpoint as published.
     pub endpoint: EndpointRecord,
+}
+
+impl LocalNode {
+    /// Who is paired with whom.
+    #[must_use]
+    pub fn layout(&self) -> Layout {
+        Layout { size: self.size, prefill: self.identity.prefill }
+    }
 }
 
 /// Another node, as its tags describe it now.
@@ -122,9 +131,10 @@ impl std::fmt::Debug for Output {
 }
 
 /// State of one peer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum PeerState {
     /// No tags seen.
+    #[default]
     Unknown,
     /// Tags seen, handshake not finished.
     Handshaking,
@@ -137,7 +147,7 @@ pub enum PeerState {
 }
 
 /// What is known of one peer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PeerView {
     /// Rank.
     pub rank: u32,
@@ -156,4 +166,6 @@ pub struct PeerView {
     /// Version of the protocol in its messages, where that is not
     /// [`PROTOCOL_VERSION`](crate::PROTOCOL_VERSION).
     pub other_version: Option<u8>,
+    /// What in its tags keeps it from being paired.
+    pub mismatch: Option<Mismatch>,
 }

@@ -8,10 +8,11 @@ use super::Engine;
 use super::security_group::Group;
 use crate::errors::{self, Launch};
 use crate::failure::Problem;
+use crate::keys;
 use crate::plan::{Place, Plan, hinted, live};
 use nixl_aws::ec2::{Filter, Instance, RunInstances};
 use nixl_aws::{AwsError, ErrorKind, Tag};
-use nixl_cluster::tag;
+use nixl_cluster::{Layout, Role, tag};
 use std::time::Instant;
 
 /// How one request ended.
@@ -185,16 +186,17 @@ impl Engine<'_> {
         }
     }
 
-    /// `Name` of each node, where it is not right: it differs from node to
-    /// node, so the launch itself cannot carry it.
+    /// `Name` of each node, and its role where they differ, unless it is right:
+    /// both differ from node to node, so the launch itself cannot carry them.
     pub(super) async fn name_nodes(&self, nodes: &[Instance]) -> Result<(), Problem> {
         for node in nodes {
-            let name = self.cluster.node(node.launch_index);
-            if Tag::find(&node.tags, tag::NAME) == Some(name.as_str()) {
+            let mut tags = vec![Tag::new(tag::NAME, self.cluster.node(node.launch_index))];
+            tags.extend(role(node).map(|role| Tag::new(tag::ROLE, role.as_str())));
+            tags.retain(|tag| !node.tags.contains(tag));
+            if tags.is_empty() {
                 continue;
             }
             let ids = [node.id.clone()];
-            let tags = [Tag::new(tag::NAME, name)];
             let again = |error: &AwsError| {
                 matches!(errors::launch(error), Launch::AwaitConsistency | Launch::Retry)
             };
@@ -203,4 +205,10 @@ impl Engine<'_> {
         }
         Ok(())
     }
+}
+
+/// What the node was told at its launch, whatever is wished now.
+fn role(node: &Instance) -> Option<Role> {
+    let told = |key| Tag::find(&node.tags, key)?.parse().ok();
+    Layout { size: told(tag::SIZE)?, prefill: Some(told(keys::PREFILL)?) }.role(node.launch_index)
 }

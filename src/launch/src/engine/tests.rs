@@ -20,6 +20,7 @@ fn wish() -> Wish {
         ami: None,
         instance_type: "g6.12xlarge".to_owned(),
         size: 2,
+        prefill: None,
         provider: Provider::Efa,
         zone: None,
         tracking_server: Some("nixl-efa-mlflow".to_owned()),
@@ -63,6 +64,21 @@ async fn up_makes_everything_once_and_down_leaves_nothing() {
     assert!(removed.foreign.is_empty() && removed.removed.len() >= 8, "{removed:?}");
     assert_eq!(fake.residue(), Vec::<String>::new());
     assert_eq!(down(&fake).await.unwrap(), super::Removed::default());
+}
+
+#[tokio::test]
+async fn roles_are_told_to_the_nodes_and_tagged_also_by_a_later_run() {
+    let fake = Fake::new();
+    let wished = Wish { size: 3, prefill: Some(1), ..wish() };
+    let report = up_with(&fake, &wished).await.unwrap();
+    let roles = |report: &Report| -> Vec<String> {
+        report.nodes.iter().map(|node| node.role.clone().unwrap_or_default()).collect()
+    };
+    assert_eq!(roles(&report), ["prefill", "decode", "decode"]);
+    // A run that was cut off before it named the last node, and one that asks for no roles.
+    fake.state().instances[2].tags.retain(|tag| tag.key != "nixl:role");
+    let again = up_with(&fake, &Wish { size: 3, ..wish() }).await.unwrap();
+    assert_eq!(roles(&again), roles(&report));
 }
 
 #[tokio::test]

@@ -58,9 +58,12 @@ pub(super) fn judge(wish: &Wish, instances: &[Instance]) -> Result<Existing, Fin
 pub(super) fn differences(wish: &Wish, nodes: &[Instance]) -> Vec<String> {
     let Some(node) = nodes.first() else { return Vec::new() };
     let told = Tag::find(&node.tags, keys::PROVIDER).unwrap_or("?");
+    let prefill = wish.prefill.map(|prefill| prefill.to_string());
+    let prefill_told = Tag::find(&node.tags, keys::PREFILL).unwrap_or("no roles");
     let pairs = [
         ("--instance-type", Some(wish.instance_type.as_str()), node.instance_type.as_str()),
         ("--provider", Some(wish.provider.as_str()), told),
+        ("--prefill", prefill.as_deref(), prefill_told),
         ("--ami", wish.ami.as_deref(), node.image_id.as_str()),
         ("--zone", wish.zone.as_deref(), node.zone.as_str()),
     ];

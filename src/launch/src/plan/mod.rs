@@ -42,6 +42,8 @@ pub struct Plan {
     pub cluster: ClusterName,
     /// Nodes.
     pub size: u32,
+    /// How many of them are told that they prefill.
+    pub prefill: Option<u32>,
     /// Provider the nodes are told to use.
     pub provider: Provider,
     /// Image.
@@ -96,6 +98,7 @@ pub fn plan(wish: &Wish, facts: &Facts) -> Result<Plan, Findings> {
     let settings = NodeSettings {
         cluster: wish.cluster.clone(),
         size: wish.size,
+        prefill: wish.prefill,
         provider: wish.provider,
         mlflow_tracking_arn: tracking.arn().map(str::to_owned),
         mlflow_session_secs: SESSION_SECS,
@@ -108,6 +111,7 @@ pub fn plan(wish: &Wish, facts: &Facts) -> Result<Plan, Findings> {
         Some(image) if findings.is_empty() => Ok(Plan {
             cluster: wish.cluster.clone(),
             size: wish.size,
+            prefill: wish.prefill,
             provider: wish.provider,
             image,
             instance_type: facts.instance_type.clone(),
@@ -157,6 +161,9 @@ impl Plan {
         let mut tags = self.tags();
         tags.push(Tag::new(tag::SIZE, self.size.to_string()));
         tags.push(Tag::new(keys::PROVIDER, self.provider.as_str()));
+        if let Some(prefill) = self.prefill {
+            tags.push(Tag::new(keys::PREFILL, prefill.to_string()));
+        }
         if let Some(arn) = self.tracking.arn() {
             tags.push(Tag::new(keys::TRACKING_ARN, arn));
         }

@@ -14,6 +14,7 @@ fn wish() -> Wish {
         ami: None,
         instance_type: "g6.12xlarge".to_owned(),
         size: 2,
+        prefill: None,
         provider: Provider::Efa,
         zone: None,
         tracking_server: Some("nixl-efa-mlflow".to_owned()),
@@ -111,6 +112,7 @@ fn a_token_is_the_same_for_the_same_launch_only() {
     let first = token(&base, 0, "sg-1", "g");
     assert_eq!(first, token(&plan_of(&wish()), 0, "sg-1", "g"));
     let tcp = plan_of(&Wish { provider: Provider::Tcp, ..wish() });
+    let roles = plan_of(&Wish { prefill: Some(1), ..wish() });
     let three = plan_of(&Wish { size: 3, ..wish() });
     let others = [
         token(&base, 1, "sg-1", "g"),
@@ -118,6 +120,7 @@ fn a_token_is_the_same_for_the_same_launch_only() {
         token(&base, 0, "sg-1", "h"),
         token(&tcp, 0, "sg-1", "g"),
         token(&three, 0, "sg-1", "g"),
+        token(&roles, 0, "sg-1", "g"),
     ];
     assert!(others.iter().all(|other| *other != first));
 }
@@ -214,10 +217,11 @@ fn nodes_that_are_there_are_whole_or_in_the_way() {
 #[test]
 fn flags_without_effect_are_noted() {
     let facts = Facts { instances: vec![node(0, "running", 2), node(1, "running", 2)], ..facts() };
-    let wish = Wish { provider: Provider::Tcp, ..wish() };
+    let wish = Wish { provider: Provider::Tcp, prefill: Some(1), ..wish() };
     let notes = plan(&wish, &facts).unwrap().notes;
-    assert_eq!(notes.len(), 1);
+    assert_eq!(notes.len(), 2);
     assert!(notes[0].contains("--provider tcp has no effect"));
+    assert!(notes[1].contains("there with no roles; --prefill 1 has no effect"));
 }
 
 #[test]

@@ -52,10 +52,15 @@ mod tests {
     proptest! {
         /// Whatever the settings say arrives unchanged through TOML in YAML, or is refused.
         #[test]
-        fn settings_arrive(size in 2u32..5000, arn in proptest::option::of("\\PC{0,64}")) {
+        fn settings_arrive(
+            size in 2u32..5000,
+            prefill: Option<u32>,
+            arn in proptest::option::of("\\PC{0,64}"),
+        ) {
             let settings = NodeSettings {
                 cluster: Default::default(),
                 size,
+                prefill,
                 provider: Provider::Efa,
                 mlflow_tracking_arn: arn,
                 mlflow_session_secs: 43_200,
@@ -74,6 +79,7 @@ mod tests {
         let settings = NodeSettings {
             cluster: Default::default(),
             size: 2,
+            prefill: None,
             provider: Provider::Tcp,
             mlflow_tracking_arn: Some("a\u{2028}b".to_owned()),
             mlflow_session_secs: 43_200,
@@ -86,6 +92,7 @@ mod tests {
         let settings = NodeSettings {
             cluster: Default::default(),
             size: 2,
+            prefill: None,
             provider: Provider::Tcp,
             mlflow_tracking_arn: Some("x".repeat(MAX_USER_DATA_BYTES)),
             mlflow_session_secs: 43_200,

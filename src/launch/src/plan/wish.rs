@@ -15,6 +15,8 @@ pub struct Wish {
     pub instance_type: String,
     /// Nodes.
     pub size: u32,
+    /// How many of them prefill, where roles differ.
+    pub prefill: Option<u32>,
     /// Provider.
     pub provider: Provider,
     /// The only zone to try.

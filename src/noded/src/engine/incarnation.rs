@@ -56,7 +56,7 @@ impl Engine {
             Ok(opened) => opened,
             Err(end) => return end,
         };
-        let identity = match identity::generate(*epoch) {
+        let identity = match identity::generate(*epoch, self.settings.prefill) {
             Ok(identity) => identity,
             Err(error) => {
                 return End::Died(Death::other(format!("no identity could be made: {error:#}")));

@@ -99,6 +99,8 @@ enum End {
 impl Engine {
     /// Runs until stopped.
     pub async fn run(self) {
+        let role = self.settings.layout().role(self.instance.launch_index);
+        self.board.describe(|node| node.role = role.map(|role| role.to_string()));
         let mut report = Reporter::new(self.board.clone(), self.publisher.clone());
         let mut backoff = Backoff::new(self.timings.restart_first, self.timings.restart_most);
         let mut epoch = 0;

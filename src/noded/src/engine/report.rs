@@ -222,6 +222,9 @@ fn reading(peer: &PeerView, now: Duration, send_error: Option<&SendError>) -> Re
                 "{evidence}; it speaks version {version} of the pairing protocol, this node {PROTOCOL_VERSION}"
             );
         }
+        if let Some(mismatch) = peer.mismatch {
+            evidence = format!("{evidence}; {mismatch}");
+        }
         if let Some(error) = send_error {
             evidence = format!("{evidence}; last send error: {}", error.text);
         }
@@ -237,6 +240,7 @@ fn unix_secs() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nixl_pairing::Mismatch;
 
     #[test]
     fn skewed_versions_are_both_told() {
@@ -246,9 +250,8 @@ mod tests {
             state: PeerState::Refused,
             reason: Some(reason::VERSION_SKEW.code),
             since: Duration::from_secs(2),
-            last_heard: None,
-            pairings: 0,
             other_version: Some(PROTOCOL_VERSION + 8),
+            ..PeerView::default()
         };
         // A peer that is refused does answer, whatever an earlier send met with.
         let error = SendError::new("fabric.security_group", "4126".to_owned());
@@ -260,6 +263,23 @@ mod tests {
             "i-2 (rank 1) is refused for 3 s; it speaks version {} of the pairing protocol, this node {PROTOCOL_VERSION}",
             PROTOCOL_VERSION + 8
         );
+        assert_eq!(evidence, expected);
+    }
+
+    #[test]
+    fn layouts_that_differ_are_both_told() {
+        let peer = PeerView {
+            rank: 1,
+            instance_id: Some("i-2".to_owned()),
+            state: PeerState::Refused,
+            reason: Some(reason::ROLE_DIFFERS.code),
+            mismatch: Some(Mismatch::Roles { own: Some(2), peer: None }),
+            ..PeerView::default()
+        };
+        let (told, evidence) = reading(&peer, Duration::from_secs(5), None).reason.unwrap();
+        assert_eq!(told.code, "pair.role_differs");
+        let expected =
+            "i-2 (rank 1) is refused for 5 s; its settings say no prefill, this node's prefill = 2";
         assert_eq!(evidence, expected);
     }
 }

@@ -102,10 +102,7 @@ impl Machine for ScriptedMachine {
             instance_id: Some("i-2".to_owned()),
             state: self.state,
             reason,
-            since: Duration::ZERO,
-            last_heard: None,
-            pairings: 0,
-            other_version: None,
+            ..PeerView::default()
         }]
     }
     fn all_paired(&self) -> bool {
@@ -137,7 +134,7 @@ fn stage(timings: Timings) -> Stage {
         publisher::pair(registry.clone(), board.clone(), beats.task("publisher"), last.clone());
     let machine = || ScriptedMachine { state: PeerState::Unknown, looked: false };
     let engine = Engine {
-        settings: toml::from_str("cluster = \"nixl\"\nsize = 2\nprovider = \"tcp\"").unwrap(),
+        settings: toml::from_str("cluster = \"nixl\"\nsize = 2\nprefill = 1\nprovider = \"tcp\"").unwrap(),
         instance: Instance {
             id: "i-1".to_owned(),
             instance_type: "g6.12xlarge".to_owned(),
@@ -246,6 +243,8 @@ async fn a_node_registers_pairs_measures_and_degrades() {
     let first = stage.phase(Phase::Registered).await;
     assert_eq!(first.len(), 3, "identity, endpoint and state in one call");
     assert_eq!(first[tag::ENDPOINT], "1:tcp:AQID");
+    assert_eq!(first[tag::IDENTITY].parse::<IdentityRecord>().unwrap().prefill, Some(1));
+    assert_eq!(stage.board.document().node.role.as_deref(), Some("prefill"));
     worker.commanded(|c| *c == Command::AddPeer { peer: 1, address: vec![9] }).await;
     assert!(!stage.board.ready());
 

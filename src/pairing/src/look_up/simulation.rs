@@ -6,6 +6,7 @@
 //! `cargo test -p nixl-pairing look_up -- --nocapture` prints the table.
 
 use super::LookUps;
+use nixl_cluster::Layout;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use std::collections::BTreeSet;
@@ -35,15 +36,17 @@ struct Result {
     took: Duration,
 }
 
-fn run(size: u32, boots_within: Duration, seed: u64) -> Result {
-    let count = size as usize;
+fn run(layout: Layout, boots_within: Duration, seed: u64) -> Result {
+    let (size, count) = (layout.size, layout.size as usize);
+    let peers: Vec<Vec<usize>> =
+        (0..size).map(|rank| layout.peers(rank).map(|peer| peer as usize).collect()).collect();
     let mut rng = StdRng::seed_from_u64(seed);
     let mut nodes: Vec<Node> = (0..count)
         .map(|_| {
             let boot = rng.random_range(Duration::ZERO..=boots_within);
             let visible = boot + rng.random_range(Duration::ZERO..=LAG);
             let look_ups = LookUps::new(boot, size, &mut rng);
-            Node { boot, visible, look_ups, known: vec![false; count], known_count: 1, calls: 0 }
+            Node { boot, visible, look_ups, known: vec![false; count], known_count: 0, calls: 0 }
         })
         .collect();
     let (mut tokens, mut throttled, mut now) = (BUCKET, 0, Duration::ZERO);
@@ -53,7 +56,7 @@ fn run(size: u32, boots_within: Duration, seed: u64) -> Result {
         assert!(now < LIMIT, "{} of {size} nodes are not done", open.len());
         tokens = (tokens + REFILL_PER_SEC * STEP.as_secs_f64()).min(BUCKET);
         for index in 0..count {
-            let complete = nodes[index].known_count == count;
+            let complete = nodes[index].known_count == peers[index].len();
             if now < nodes[index].boot || !nodes[index].look_ups.start(now, complete) {
                 continue;
             }
@@ -65,9 +68,8 @@ fn run(size: u32, boots_within: Duration, seed: u64) -> Result {
             }
             tokens -= 1.0;
             let mut news = false;
-            for other in 0..count {
-                let seen = other != index && nodes[other].visible <= now;
-                if seen && !nodes[index].known[other] {
+            for other in peers[index].iter().copied() {
+                if nodes[other].visible <= now && !nodes[index].known[other] {
                     nodes[index].known[other] = true;
                     nodes[index].known_count += 1;
                     news = true;
@@ -78,7 +80,7 @@ fn run(size: u32, boots_within: Duration, seed: u64) -> Result {
                 node.look_ups.restart(now, &mut rng);
             }
             node.look_ups.answered(now, &mut rng);
-            if node.known_count == count {
+            if node.known_count == peers[index].len() {
                 node.look_ups.settle();
                 open.remove(&index);
             }
@@ -86,8 +88,9 @@ fn run(size: u32, boots_within: Duration, seed: u64) -> Result {
         if now >= next_hellos {
             next_hellos = now + HELLO_EVERY;
             for index in &open {
-                let greeted = (0..count)
-                    .any(|other| nodes[other].known[*index] && !nodes[*index].known[other]);
+                let greeted = peers[*index]
+                    .iter()
+                    .any(|other| nodes[*other].known[*index] && !nodes[*index].known[*other]);
                 if greeted && now >= nodes[*index].boot {
                     nodes[*index].look_ups.ask(now, &mut rng);
                 }
@@ -104,8 +107,9 @@ fn run(size: u32, boots_within: Duration, seed: u64) -> Result {
 #[test]
 fn calls_of_a_node_do_not_grow_with_the_cluster() {
     println!(
-        "{:>6} {:>8} {:>12} {:>10} {:>7} {:>10} {:>22}",
+        "{:>6} {:>8} {:>8} {:>12} {:>10} {:>7} {:>10} {:>22}",
         "nodes",
+        "prefill",
         "boots in",
         "calls a node",
         "at most",
@@ -114,13 +118,17 @@ fn calls_of_a_node_do_not_grow_with_the_cluster() {
         "all found after boots"
     );
     for boots_within in [Duration::ZERO, Duration::from_secs(60)] {
-        for size in [2, 16, 128, 1000] {
-            let told = run(size, boots_within, 60);
+        let meshes = [2, 16, 128, 1000].map(|size| Layout { size, prefill: None });
+        let roles = [16, 128, 1000].map(|size| Layout { size, prefill: Some(size / 4) });
+        for layout in meshes.into_iter().chain(roles) {
+            let told = run(layout, boots_within, 60);
+            let size = layout.size;
+            let prefill = layout.prefill.map_or("-".to_owned(), |prefill| prefill.to_string());
             let (median, most) =
                 (told.calls[told.calls.len() / 2], told.calls[told.calls.len() - 1]);
             let total: u32 = told.calls.iter().sum();
             println!(
-                "{size:>6} {:>6} s {median:>12} {most:>10} {total:>7} {:>10} {:>20.1} s",
+                "{size:>6} {prefill:>8} {:>6} s {median:>12} {most:>10} {total:>7} {:>10} {:>20.1} s",
                 boots_within.as_secs(),
                 told.throttled,
                 told.took.as_secs_f64(),

@@ -11,7 +11,7 @@ use crate::timing::{
     Backoff, KNOCK_FIRST, KNOCK_LONGEST, PUT_BACK_AFTER, READMIT_AFTER, REFUSED_AFTER,
     REFUSED_SPAN, UNREACHABLE_AFTER,
 };
-use crate::{LocalNode, Output, PeerState, PeerView};
+use crate::{LocalNode, Mismatch, Output, PeerState, PeerView};
 use live::Live;
 use nixl_cluster::reason;
 use rand::rngs::StdRng;
@@ -65,6 +65,8 @@ pub(crate) struct Peer {
     rank: u32,
     life: Lifecycle,
     tags: Option<Tags>,
+    /// What in these tags keeps it from being paired.
+    mismatch: Option<Mismatch>,
     /// Its address is in the fabric's table.
     inserted: bool,
     /// It said goodbye: these tags are dead.
@@ -100,6 +102,7 @@ impl Peer {
             rank,
             life: Lifecycle::new(now),
             tags: None,
+            mismatch: None,
             inserted: false,
             departed: false,
             knock: Backoff::new(KNOCK_FIRST, KNOCK_LONGEST),
@@ -134,6 +137,7 @@ impl Peer {
             last_heard: self.last_heard,
             pairings: self.life.pairings(),
             other_version: self.other_version,
+            mismatch: self.mismatch,
         }
     }
 
@@ -205,18 +209,26 @@ impl Peer {
         }
     }
 
-    /// Inserts the address and begins to shake hands.
+    /// Inserts the address and begins to shake hands, unless the tags say that
+    /// this cannot succeed.
     fn admit(&mut self, cx: &mut Context<'_>) {
         let Some(tags) = &self.tags else { return };
         if self.inserted {
             cx.out.push(Output::RemovePeer { rank: self.rank });
         }
-        let address = tags.endpoint.address.clone();
-        cx.out.push(Output::AddPeer { rank: self.rank, address });
-        self.inserted = true;
+        self.mismatch = Mismatch::between(cx.local, tags);
+        self.inserted = self.mismatch.is_none();
+        if self.inserted {
+            let address = tags.endpoint.address.clone();
+            cx.out.push(Output::AddPeer { rank: self.rank, address });
+        }
         if self.state() != PeerState::Handshaking {
             let change = self.life.handshake(cx.now);
             self.report(cx, change);
+        }
+        if let Some(mismatch) = self.mismatch {
+            let change = self.life.refuse(mismatch.reason().code, cx.now);
+            return self.report(cx, change);
         }
         self.knock.reset();
         self.knock(cx);
@@ -258,7 +270,7 @@ impl Peer {
                     // The state was just looked at; nothing else can forbid it.
                     let _ = self.life.unreachable();
                 }
-                if cx.now >= self.next_knock {
+                if self.inserted && cx.now >= self.next_knock {
                     self.knock(cx);
                 }
             }
@@ -277,7 +289,7 @@ impl Peer {
         match self.state() {
             PeerState::Unknown => None,
             PeerState::Lost => (!self.departed).then(|| self.life.since() + READMIT_AFTER),
-            PeerState::Refused => knock,
+            PeerState::Refused => knock.filter(|_| self.inserted),
             PeerState::Handshaking => {
                 let unreachable = Some(self.unreachable_at()).filter(|at| *at > now);
                 knock.into_iter().chain(unreachable).min()

@@ -67,6 +67,8 @@ pub struct World {
     /// Links cut, by lower and higher rank.
     pub cut: BTreeSet<(u32, u32)>,
     size: u32,
+    /// How many nodes prefill, as in the settings of all.
+    pub prefill: Option<u32>,
     rng: StdRng,
     tags: Vec<(Duration, Member)>,
     events: BTreeMap<(Duration, u64), Event>,
@@ -84,6 +86,7 @@ impl World {
             wire: Vec::new(),
             cut: BTreeSet::new(),
             size,
+            prefill: None,
             rng,
             tags: Vec::new(),
             events: BTreeMap::new(),
@@ -120,6 +123,7 @@ impl World {
                 public_key: keys.public.try_into().unwrap(),
                 boot: "0123abcd".to_owned(),
                 epoch: self.starts,
+                prefill: self.prefill,
             },
             secret_key: keys.private.try_into().unwrap(),
             endpoint: EndpointRecord {

@@ -83,7 +83,12 @@ fn instance(id: &str, rank: u32, tags: Vec<Tag>) -> Instance {
 
 #[tokio::test]
 async fn members_are_the_others_with_what_their_tags_say() {
-    let identity = IdentityRecord { public_key: [7; 32], boot: "0123abcd".to_owned(), epoch: 5 };
+    let identity = IdentityRecord {
+        public_key: [7; 32],
+        boot: "0123abcd".to_owned(),
+        epoch: 5,
+        prefill: None,
+    };
     let endpoint = EndpointRecord { provider: Provider::Tcp, address: vec![1, 2] };
     let tags = vec![
         Tag::new(tag::IDENTITY, identity.to_string()),
