@@ -7,6 +7,7 @@
 
 pub mod health;
 pub mod instance_type;
+pub mod link;
 pub mod name;
 pub mod reason;
 pub mod record;

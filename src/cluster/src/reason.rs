@@ -149,6 +149,9 @@ reasons! {
     ROLE_DIFFERS "pair.role_differs" Error FixSetting
         "The peer's settings deal out prefill and decode in another way than this node's."
         "Give `prefill` in /etc/nixl/node.toml the same value on every node and restart nixl-noded; `nixl-launch up --prefill` writes it to all."
+    LINK_NOT_MEASURED "link.not_measured" Warning Watch
+        "A measurement of the link to a peer could not be carried out."
+        "See the evidence; if it comes again, look at the peer's own /health."
     MLFLOW_DENIED "mlflow.denied" Warning FixSetting
         "The node may not create a presigned MLflow URL."
         "Allow sagemaker:CreatePresignedMlflowTrackingServerUrl on the tracking server's ARN in the node's role."

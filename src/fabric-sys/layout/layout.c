@@ -12,6 +12,8 @@
 #include <rdma/fi_domain.h>
 #include <rdma/fi_endpoint.h>
 #include <rdma/fi_eq.h>
+#include <rdma/fi_rma.h>
+#include <rdma/fi_tagged.h>
 
 #define SIZE(type) printf("%s %zu\n", #type, sizeof(struct type))
 #define FIELD(type, field) \
@@ -103,6 +105,26 @@ int main(void)
 	FIELD(fi_fabric_attr, prov_name);
 	FIELD(fi_fabric_attr, prov_version);
 	FIELD(fi_fabric_attr, api_version);
+	SIZE(fid_nic);
+	FIELD(fid_nic, fid);
+	FIELD(fid_nic, device_attr);
+	FIELD(fid_nic, bus_attr);
+	FIELD(fid_nic, link_attr);
+	FIELD(fid_nic, prov_attr);
+	SIZE(fi_bus_attr);
+	FIELD(fi_bus_attr, bus_type);
+	FIELD(fi_bus_attr, attr);
+	SIZE(fi_pci_attr);
+	FIELD(fi_pci_attr, domain_id);
+	FIELD(fi_pci_attr, bus_id);
+	FIELD(fi_pci_attr, device_id);
+	FIELD(fi_pci_attr, function_id);
+	SIZE(fi_link_attr);
+	FIELD(fi_link_attr, address);
+	FIELD(fi_link_attr, mtu);
+	FIELD(fi_link_attr, speed);
+	FIELD(fi_link_attr, state);
+	FIELD(fi_link_attr, network_type);
 	SIZE(fid);
 	FIELD(fid, fclass);
 	FIELD(fid, context);
@@ -204,6 +226,28 @@ int main(void)
 	FIELD(fi_ops_msg, inject);
 	FIELD(fi_ops_msg, senddata);
 	FIELD(fi_ops_msg, injectdata);
+	SIZE(fi_ops_tagged);
+	FIELD(fi_ops_tagged, size);
+	FIELD(fi_ops_tagged, recv);
+	FIELD(fi_ops_tagged, recvv);
+	FIELD(fi_ops_tagged, recvmsg);
+	FIELD(fi_ops_tagged, send);
+	FIELD(fi_ops_tagged, sendv);
+	FIELD(fi_ops_tagged, sendmsg);
+	FIELD(fi_ops_tagged, inject);
+	FIELD(fi_ops_tagged, senddata);
+	FIELD(fi_ops_tagged, injectdata);
+	SIZE(fi_ops_rma);
+	FIELD(fi_ops_rma, size);
+	FIELD(fi_ops_rma, read);
+	FIELD(fi_ops_rma, readv);
+	FIELD(fi_ops_rma, readmsg);
+	FIELD(fi_ops_rma, write);
+	FIELD(fi_ops_rma, writev);
+	FIELD(fi_ops_rma, writemsg);
+	FIELD(fi_ops_rma, inject);
+	FIELD(fi_ops_rma, writedata);
+	FIELD(fi_ops_rma, injectdata);
 	SIZE(fi_ops_av);
 	FIELD(fi_ops_av, size);
 	FIELD(fi_ops_av, insert);
@@ -251,10 +295,13 @@ int main(void)
 	FIELD(fi_eq_attr, wait_obj);
 	FIELD(fi_eq_attr, signaling_vector);
 	FIELD(fi_eq_attr, wait_set);
-	SIZE(fi_cq_msg_entry);
-	FIELD(fi_cq_msg_entry, op_context);
-	FIELD(fi_cq_msg_entry, flags);
-	FIELD(fi_cq_msg_entry, len);
+	SIZE(fi_cq_tagged_entry);
+	FIELD(fi_cq_tagged_entry, op_context);
+	FIELD(fi_cq_tagged_entry, flags);
+	FIELD(fi_cq_tagged_entry, len);
+	FIELD(fi_cq_tagged_entry, buf);
+	FIELD(fi_cq_tagged_entry, data);
+	FIELD(fi_cq_tagged_entry, tag);
 	SIZE(fi_cq_err_entry);
 	FIELD(fi_cq_err_entry, op_context);
 	FIELD(fi_cq_err_entry, flags);

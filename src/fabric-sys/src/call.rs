@@ -99,6 +99,24 @@ pub unsafe fn setopt(ep: *mut fid_ep, option: c_int, value: *const c_void, lengt
     }
 }
 
+/// `fi_getopt` of a boolean at level `FI_OPT_ENDPOINT`.
+pub unsafe fn getopt(ep: *mut fid_ep, option: c_int, value: *mut bool) -> c_int {
+    let mut length = size_of::<bool>();
+    unsafe {
+        let this = &raw mut (*ep).fid;
+        let (value, length) = (value.cast(), &raw mut length);
+        call!((*ep).ops, fi_ops_ep, getopt, (this, FI_OPT_ENDPOINT, option, value, length))
+    }
+}
+
+/// `fi_cancel`.
+pub unsafe fn cancel(ep: *mut fid_ep, context: *mut fi_context2) -> isize {
+    unsafe {
+        let this = &raw mut (*ep).fid;
+        call!((*ep).ops, fi_ops_ep, cancel, (this, context.cast()))
+    }
+}
+
 /// `fi_enable`.
 pub unsafe fn enable(ep: *mut fid_ep) -> c_int {
     unsafe {
@@ -115,18 +133,20 @@ pub unsafe fn getname(ep: *mut fid_ep, address: *mut c_void, length: *mut usize)
     }
 }
 
-/// `fi_mr_reg` with `access`; the rest zero.
+/// `fi_mr_reg` with `access` and a key, which counts where the provider does
+/// not choose it; the rest zero.
 pub unsafe fn mr_reg(
     domain: *mut fid_domain,
     buffer: *const c_void,
     length: usize,
     access: u64,
+    key: u64,
     mr: *mut *mut fid_mr,
 ) -> c_int {
     let none = std::ptr::null_mut();
     unsafe {
         let this = &raw mut (*domain).fid;
-        call!((*domain).mr, fi_ops_mr, reg, (this, buffer, length, access, 0, 0, 0, mr, none))
+        call!((*domain).mr, fi_ops_mr, reg, (this, buffer, length, access, 0, key, 0, mr, none))
     }
 }
 
@@ -173,8 +193,80 @@ pub unsafe fn send(
     }
 }
 
-/// `fi_cq_read` of a queue in `FI_CQ_FORMAT_MSG`.
-pub unsafe fn cq_read(cq: *mut fid_cq, entries: *mut fi_cq_msg_entry, count: usize) -> isize {
+/// `fi_trecv` from this peer; bits of `ignore` may differ from the tag's.
+pub unsafe fn trecv(
+    ep: *mut fid_ep,
+    buffer: *mut c_void,
+    length: usize,
+    descriptor: *mut c_void,
+    from: u64,
+    tag: u64,
+    ignore: u64,
+    context: *mut fi_context2,
+) -> isize {
+    let context = context.cast();
+    unsafe {
+        call!(
+            (*ep).tagged,
+            fi_ops_tagged,
+            recv,
+            (ep, buffer, length, descriptor, from, tag, ignore, context)
+        )
+    }
+}
+
+/// `fi_tsend`.
+pub unsafe fn tsend(
+    ep: *mut fid_ep,
+    buffer: *const c_void,
+    length: usize,
+    descriptor: *mut c_void,
+    to: u64,
+    tag: u64,
+    context: *mut fi_context2,
+) -> isize {
+    let context = context.cast();
+    unsafe {
+        call!((*ep).tagged, fi_ops_tagged, send, (ep, buffer, length, descriptor, to, tag, context))
+    }
+}
+
+/// `fi_tinject`: the bytes are copied away, no completion comes.
+pub unsafe fn tinject(
+    ep: *mut fid_ep,
+    buffer: *const c_void,
+    length: usize,
+    to: u64,
+    tag: u64,
+) -> isize {
+    unsafe { call!((*ep).tagged, fi_ops_tagged, inject, (ep, buffer, length, to, tag)) }
+}
+
+/// `fi_writedata`: an RMA write that tells its target with immediate data.
+pub unsafe fn writedata(
+    ep: *mut fid_ep,
+    buffer: *const c_void,
+    length: usize,
+    descriptor: *mut c_void,
+    data: u64,
+    to: u64,
+    address: u64,
+    key: u64,
+    context: *mut fi_context2,
+) -> isize {
+    let context = context.cast();
+    unsafe {
+        call!(
+            (*ep).rma,
+            fi_ops_rma,
+            writedata,
+            (ep, buffer, length, descriptor, data, to, address, key, context)
+        )
+    }
+}
+
+/// `fi_cq_read` of a queue in `FI_CQ_FORMAT_TAGGED`.
+pub unsafe fn cq_read(cq: *mut fid_cq, entries: *mut fi_cq_tagged_entry, count: usize) -> isize {
     unsafe { call!((*cq).ops, fi_ops_cq, read, (cq, entries.cast(), count)) }
 }
 

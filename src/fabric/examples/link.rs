@@ -1,82 +1,136 @@
-//! Measures the round trip between two workers on this computer.
-//!
-//! `link ADDRESS ADDRESS [--in NETNS NETNS]`: one worker listens on each
-//! address, each in its network namespace if named; prints microseconds per
-//! round trip for some sizes over TCP.
+//! `link PROVIDER [ADDRESS ADDRESS] [--in NETNS NETNS] [--pin]`: two workers,
+//! for `tcp` one on each address, each in its network namespace if named and
+//! on a processor of its own if pinned. Prints round trips and transfers, and
+//! what a worker costs at rest.
 #![allow(missing_docs)]
 
 #[path = "../tests/common/mod.rs"]
 mod common;
 
 use common::Worker;
-use nixl_fabric::protocol::{Command, Event};
+use nixl_cluster::link::Mode;
+use nixl_fabric::protocol::{Command, Event, Measurement, Outcome};
+use std::net::IpAddr;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 const TOKEN: [u8; 16] = [0x5a; 16];
 const ROUNDS: u32 = 5_000;
+const SIZES: [u32; 6] = [64, 256, 1 << 10, 4 << 10, 16 << 10, 64 << 10];
+const TRANSFERS: [u32; 4] = [64 << 10, 1 << 20, 4 << 20, 16 << 20];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    match arguments[..] {
-        ["worker"] => match common::be_worker() {
+    if arguments == ["worker"] {
+        return match common::be_worker() {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 eprintln!("worker: {error}");
                 ExitCode::FAILURE
             }
-        },
-        [a, b] => measure([(a, None), (b, None)]),
-        [a, b, "--in", c, d] => measure([(a, Some(c)), (b, Some(d))]),
-        _ => {
-            eprintln!("usage: link ADDRESS ADDRESS [--in NETNS NETNS]");
-            ExitCode::from(2)
-        }
+        };
     }
-}
-
-fn start(namespace: Option<&str>) -> Worker {
-    let program = std::env::current_exe().expect("this program");
-    let mut command = match namespace {
-        Some(namespace) => {
-            let mut command = std::process::Command::new("ip");
-            command.args(["netns", "exec", namespace]).arg(program);
-            command
-        }
-        None => std::process::Command::new(program),
+    let Some(plan) = Plan::read(&arguments) else {
+        eprintln!("usage: link PROVIDER [ADDRESS ADDRESS] [--in NETNS NETNS] [--pin]");
+        return ExitCode::from(2);
     };
-    command.arg("worker");
-    Worker::start(command)
+    plan.measure();
+    ExitCode::SUCCESS
 }
 
-fn measure(ends: [(&str, Option<&str>); 2]) -> ExitCode {
-    let [(mut a, address_a), (mut b, address_b)] = [0, 1].map(|rank: u16| {
-        let (source, namespace) = ends[usize::from(rank)];
-        let mut worker = start(namespace);
-        let source = Some(source.parse().expect("an IP address"));
-        let address = worker.opened(rank, "tcp", source);
-        (worker, address)
-    });
-    a.send(&Command::AddPeer { peer: 1, address: address_b });
-    b.send(&Command::AddPeer { peer: 0, address: address_a });
-    a.send(&Command::ArmProbe { peer: 1, token: TOKEN });
-    b.send(&Command::ArmProbe { peer: 0, token: TOKEN });
-    println!("{:>6} {:>9} {:>9} {:>9} {:>9}", "bytes", "min", "p50", "p99", "max");
-    for size_bytes in [64, 256, 1024, 4096] {
-        a.send(&Command::Probe { peer: 1, size_bytes, count: ROUNDS });
-        a.wait_for("probe result", |event| {
-            let Event::ProbeDone { min_nanos, p50_nanos, p99_nanos, max_nanos, .. } = event else {
-                return None;
-            };
-            let micros = [min_nanos, p50_nanos, p99_nanos, max_nanos].map(|n| *n as f64 / 1e3);
-            let [min, p50, p99, max] = micros;
-            println!("{size_bytes:>6} {min:>9.1} {p50:>9.1} {p99:>9.1} {max:>9.1}");
-            Some(())
-        });
+#[derive(Default)]
+struct Plan {
+    provider: String,
+    addresses: Vec<IpAddr>,
+    namespaces: Vec<String>,
+    pin: bool,
+}
+
+impl Plan {
+    fn read(arguments: &[String]) -> Option<Self> {
+        let mut words = arguments.iter();
+        let mut plan = Self { provider: words.next()?.clone(), ..Self::default() };
+        while let Some(word) = words.next() {
+            match word.as_str() {
+                "--pin" => plan.pin = true,
+                "--in" => plan.namespaces = vec![words.next()?.clone(), words.next()?.clone()],
+                address => plan.addresses.push(address.parse().ok()?),
+            }
+        }
+        let whole = plan.addresses.len() == if plan.provider == "tcp" { 2 } else { 0 };
+        whole.then_some(plan)
     }
-    idle_cost(&mut a, &mut b);
-    ExitCode::SUCCESS
+
+    fn start(&self, end: usize) -> Worker {
+        let mut words: Vec<String> = Vec::new();
+        if let Some(namespace) = self.namespaces.get(end) {
+            words.extend(["ip", "netns", "exec", namespace].map(str::to_owned));
+        }
+        if self.pin {
+            words.extend(["taskset".to_owned(), "-c".to_owned(), end.to_string()]);
+        }
+        words.push(std::env::current_exe().expect("this program").display().to_string());
+        words.push("worker".to_owned());
+        let mut command = std::process::Command::new(&words[0]);
+        command.args(&words[1..]);
+        Worker::start(command)
+    }
+
+    fn measure(&self) {
+        let [(mut a, address_a), (mut b, address_b)] = [0, 1].map(|rank: u16| {
+            let end = usize::from(rank);
+            let mut worker = self.start(end);
+            let sources = self.addresses.get(end).copied();
+            let address = worker.opened(rank, &self.provider, sources.as_slice()).remove(0);
+            (worker, address)
+        });
+        a.send(&Command::AddPeer { peer: 1, address: address_b });
+        b.send(&Command::AddPeer { peer: 0, address: address_a });
+        a.send(&Command::ArmProbe { peer: 1, token: TOKEN });
+        b.send(&Command::ArmProbe { peer: 0, token: TOKEN });
+        println!("{:<10} {:>9} {:>9} {:>9} {:>9} {:>9}", "us", "bytes", "min", "p50", "p99", "max");
+        for mode in [Mode::TwoSided, Mode::OneSided] {
+            for size_bytes in SIZES {
+                round_trips(&mut a, mode, size_bytes);
+            }
+        }
+        println!("{:<10} {:>9} {:>9}", "Gb/s", "bytes", "rate");
+        for mode in [Mode::TwoSided, Mode::OneSided] {
+            for size_bytes in TRANSFERS {
+                transfer(&mut a, mode, size_bytes);
+            }
+        }
+        idle_cost(&mut a, &mut b);
+    }
+}
+
+fn outcome(worker: &mut Worker, what: Measurement) -> Outcome {
+    worker.send(&Command::Measure { id: 1, peer: 1, what });
+    worker.wait_for("outcome", |event| match event {
+        Event::Measured { outcome, .. } => Some(outcome.clone()),
+        _ => None,
+    })
+}
+
+fn round_trips(worker: &mut Worker, mode: Mode, size_bytes: u32) {
+    match outcome(worker, Measurement::Latency { rail: 0, mode, size_bytes, count: ROUNDS }) {
+        Outcome::Latency { summary, .. } => {
+            let nanos =
+                [summary.min_nanos, summary.p50_nanos, summary.p99_nanos, summary.max_nanos];
+            let [min, p50, p99, max] = nanos.map(|nanos| nanos as f64 / 1e3);
+            println!("{mode:<10} {size_bytes:>9} {min:>9.1} {p50:>9.1} {p99:>9.1} {max:>9.1}");
+        }
+        other => println!("{mode:<10} {size_bytes:>9} {other:?}"),
+    }
+}
+
+fn transfer(worker: &mut Worker, mode: Mode, size_bytes: u32) {
+    let (max_bytes, max_millis) = (u64::MAX, 200);
+    let what = Measurement::Bandwidth { rail: Some(0), mode, size_bytes, max_bytes, max_millis };
+    match outcome(worker, what) {
+        Outcome::Bandwidth(told) => println!("{mode:<10} {size_bytes:>9} {:>9.2}", told.gbps()),
+        other => println!("{mode:<10} {size_bytes:>9} {other:?}"),
+    }
 }
 
 /// Prints what a worker costs while only heartbeats pass.

@@ -10,7 +10,6 @@ pub mod codec;
 pub mod endpoint;
 mod errno;
 mod error;
-mod probe;
 pub mod protocol;
 mod provider;
 mod provider_error;
@@ -19,4 +18,4 @@ pub mod worker;
 
 pub use error::FabricError;
 pub use provider::Provider;
-pub use wire::{MIN_PROBE_BYTES, PROTOCOL_VERSION};
+pub use wire::PROTOCOL_VERSION;

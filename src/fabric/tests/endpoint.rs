@@ -13,12 +13,12 @@ const ROUNDS: u64 = 2_000;
 fn open() -> Endpoint {
     let options = Options {
         provider: Provider::Tcp,
-        source: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+        sources: vec![IpAddr::V4(Ipv4Addr::LOCALHOST)],
         library: std::env::var_os("NIXL_TEST_LIBFABRIC").map(Into::into),
     };
-    match Endpoint::open(&options) {
+    match Endpoint::open_rails(&options) {
         Err(FabricError::Library(error)) => panic!("install libfabric1: {error}"),
-        other => other.expect("opens"),
+        other => other.expect("opens").pop().expect("one rail"),
     }
 }
 

@@ -1,57 +1,16 @@
-//! The worker as the daemon sees it, on a real libfabric: exchange, probe,
-//! death and return of a peer, and every way of not opening.
+//! The worker as the daemon sees it, on a real libfabric: exchange, death and return of a peer, and every way of not opening.
 #![allow(missing_docs)]
 
 mod common;
 
-use common::{LOOPBACK, Worker, library};
+use common::{LOOPBACK, Worker, library, message, pair, send, start};
 use nixl_fabric::protocol::{Command, Event, MAX_MESSAGE_BYTES};
 use std::time::{Duration, Instant};
-
-const TOKEN: [u8; 16] = *b"sixteen bytes ok";
 
 #[test]
 #[ignore = "not a test: the worker process that the tests here start"]
 fn worker_process() {
-    if let Err(error) = common::be_worker() {
-        eprintln!("worker: {error}");
-        std::process::exit(1);
-    }
-    std::process::exit(0);
-}
-
-fn start() -> Worker {
-    let mut command =
-        std::process::Command::new(std::env::current_exe().expect("this test's binary"));
-    command.args(["--ignored", "--exact", "worker_process", "--nocapture"]);
-    Worker::start(command)
-}
-
-/// Two workers that know each other, ranks 0 and 1.
-fn pair(provider: &str) -> (Worker, Worker) {
-    let (mut a, mut b) = (start(), start());
-    let source = (provider == "tcp").then_some(LOOPBACK);
-    let address_a = a.opened(0, provider, source);
-    let address_b = b.opened(1, provider, source);
-    a.send(&Command::AddPeer { peer: 1, address: address_b });
-    b.send(&Command::AddPeer { peer: 0, address: address_a });
-    (a, b)
-}
-
-fn message(text: &str) -> Vec<u8> {
-    [&[1, 3, 0, 0], text.as_bytes()].concat()
-}
-
-fn send(worker: &mut Worker, peer: u32, text: &str) {
-    worker.send(&Command::Send { peer, bytes: message(text) });
-}
-
-fn probe(worker: &mut Worker, peer: u32, size_bytes: u32, count: u32) -> Event {
-    worker.send(&Command::Probe { peer, size_bytes, count });
-    worker.wait_for("probe result", |event| match event {
-        Event::ProbeDone { .. } => Some(event.clone()),
-        _ => None,
-    })
+    common::worker_process();
 }
 
 #[test]
@@ -82,64 +41,10 @@ fn messages_go_over_shared_memory() {
 }
 
 #[test]
-fn a_probe_measures_every_round_trip() {
-    let (mut a, mut b) = pair("tcp");
-    a.send(&Command::ArmProbe { peer: 1, token: TOKEN });
-    b.send(&Command::ArmProbe { peer: 0, token: TOKEN });
-    // Commands go before what comes over the fabric.
-    send(&mut b, 0, "armed");
-    a.received();
-    for size in [32, 256, 4096] {
-        let done = probe(&mut a, 1, size, 100);
-        let Event::ProbeDone {
-            size_bytes,
-            answered,
-            lost,
-            min_nanos,
-            p50_nanos,
-            p99_nanos,
-            max_nanos,
-            ..
-        } = done
-        else {
-            unreachable!()
-        };
-        assert_eq!((size_bytes, answered, lost), (size, 100, 0));
-        assert!(1_000 < min_nanos, "a round trip of {min_nanos} ns over TCP");
-        assert!(min_nanos <= p50_nanos && p50_nanos <= p99_nanos && p99_nanos <= max_nanos);
-        assert!(max_nanos < 1_000_000_000);
-    }
-}
-
-#[test]
-fn a_ping_without_the_agreed_token_is_not_answered() {
-    let (mut a, mut b) = pair("tcp");
-    a.send(&Command::ArmProbe { peer: 1, token: TOKEN });
-    b.send(&Command::ArmProbe { peer: 0, token: [0; 16] });
-    let done = probe(&mut a, 1, 64, 1);
-    assert!(matches!(done, Event::ProbeDone { answered: 0, lost: 1, .. }), "{done:?}");
-    // The messages were dropped and the endpoints are as good as before.
-    send(&mut a, 1, "after");
-    assert_eq!(b.received(), message("after"));
-}
-
-#[test]
-fn a_probe_that_cannot_run_is_answered() {
-    let (mut a, _b) = pair("tcp");
-    for (peer, size, armed) in [(1, 64, false), (7, 64, false), (1, 31, true), (1, 4097, true)] {
-        if armed {
-            a.send(&Command::ArmProbe { peer, token: TOKEN });
-        }
-        let done = probe(&mut a, peer, size, 10);
-        assert!(matches!(done, Event::ProbeDone { answered: 0, lost: 0, .. }), "{done:?}");
-    }
-}
-
-#[test]
 fn a_killed_peer_comes_back_at_another_address() {
     let (mut a, mut b) = (start(), start());
-    let address_a = a.opened(0, "tcp", Some(LOOPBACK));
-    let address = b.opened(1, "tcp", Some(LOOPBACK));
+    let address_a = a.address(0, "tcp");
+    let address = b.address(1, "tcp");
     a.send(&Command::AddPeer { peer: 1, address });
     send(&mut a, 1, "before");
     assert_eq!(b.received(), message("before"));
@@ -164,7 +69,7 @@ fn a_killed_peer_comes_back_at_another_address() {
     assert!(dropped, "sends to a dead peer fail");
 
     let mut b = start();
-    let address = b.opened(1, "tcp", Some(LOOPBACK));
+    let address = b.address(1, "tcp");
     let started = Instant::now();
     a.send(&Command::AddPeer { peer: 1, address });
     send(&mut a, 1, "welcome back");
@@ -176,31 +81,9 @@ fn a_killed_peer_comes_back_at_another_address() {
 }
 
 #[test]
-fn a_dead_peer_ends_a_probe_and_no_other_peer_suffers() {
-    let (mut a, mut b) = pair("tcp");
-    let mut c = start();
-    let address = c.opened(2, "tcp", Some(LOOPBACK));
-    a.send(&Command::AddPeer { peer: 2, address });
-    a.send(&Command::ArmProbe { peer: 1, token: TOKEN });
-    send(&mut a, 1, "hello");
-    b.received();
-    b.kill();
-    a.send(&Command::Probe { peer: 1, size_bytes: 64, count: 1000 });
-    for _ in 0..100 {
-        send(&mut a, 1, "to the dead");
-    }
-    send(&mut a, 2, "to the living");
-    assert_eq!(c.received(), message("to the living"));
-    a.send(&Command::RemovePeer { peer: 1 });
-    a.wait_for("probe result", |event| {
-        matches!(event, Event::ProbeDone { answered: 0, .. }).then_some(())
-    });
-}
-
-#[test]
 fn an_absent_provider_is_named_and_no_other_is_used() {
     let mut worker = start();
-    let Event::OpenFailed { code, message } = worker.open(0, "efa", None) else {
+    let Event::OpenFailed { code, message } = worker.open(0, "efa", &[]) else {
         panic!("there is no EFA device in a test machine")
     };
     assert_eq!(code, "fabric.provider_missing");
@@ -212,7 +95,7 @@ fn an_absent_provider_is_named_and_no_other_is_used() {
 fn a_missing_library_is_named() {
     let mut worker = start();
     let library = Some("/nonexistent/libfabric.so.1".into());
-    worker.send(&Command::Open { rank: 0, provider: "tcp".into(), source: None, library });
+    worker.send(&Command::Open { rank: 0, provider: "tcp".into(), sources: vec![], library });
     let (code, message) = worker.wait_for("failure", |event| match event {
         Event::OpenFailed { code, message } => Some((code.clone(), message.clone())),
         _ => None,
@@ -227,15 +110,12 @@ fn what_cannot_be_opened_says_why() {
     for (provider, source, code, word) in [
         ("tcp", None, "fabric.error", "private address"),
         ("verbs", None, "fabric.error", "verbs"),
-        (
-            "tcp",
-            Some("198.51.100.7".parse().expect("an address")),
-            "fabric.provider_missing",
-            "198.51.100.7",
-        ),
+        ("tcp", Some("198.51.100.7"), "fabric.provider_missing", "198.51.100.7"),
     ] {
         let mut worker = start();
-        match worker.open(0, provider, source) {
+        let sources: Vec<_> =
+            source.map(|source: &str| source.parse().expect("an address")).into_iter().collect();
+        match worker.open(0, provider, &sources) {
             Event::OpenFailed { code: got, message } => {
                 assert_eq!(got, code, "{message}");
                 assert!(message.contains(word), "{message}");
@@ -251,7 +131,7 @@ fn a_second_open_is_refused_and_the_first_lives_on() {
     a.send(&Command::Open {
         rank: 5,
         provider: "tcp".into(),
-        source: Some(LOOPBACK),
+        sources: vec![LOOPBACK],
         library: library(),
     });
     let errno = a.wait_for("refusal", |event| match event {
@@ -271,7 +151,7 @@ fn bad_commands_are_answered_and_harm_nothing() {
         Command::AddPeer { peer: 3, address: vec![1, 2, 3] },
         Command::Send { peer: 9, bytes: message("nobody") },
         Command::Send { peer: 1, bytes: vec![0; MAX_MESSAGE_BYTES + 1] },
-        Command::ArmProbe { peer: 9, token: TOKEN },
+        Command::ArmProbe { peer: 9, token: [7; 16] },
     ];
     for command in bad {
         a.send(&command);
@@ -318,8 +198,8 @@ fn an_idle_worker_says_that_it_lives() {
 #[test]
 fn a_peer_added_again_is_heard_again() {
     let (mut a, mut b) = (start(), start());
-    let address_a = a.opened(0, "tcp", Some(LOOPBACK));
-    let address_b = b.opened(1, "tcp", Some(LOOPBACK));
+    let address_a = a.address(0, "tcp");
+    let address_b = b.address(1, "tcp");
     // Both forget each other, then only one does, as after a lost heartbeat.
     for both in [true, true, false, false] {
         a.send(&Command::RemovePeer { peer: 1 });
@@ -356,7 +236,7 @@ fn say_until_heard(from: &mut Worker, peer: u32, to: &mut Worker, text: &str) {
 fn a_stalled_peer_holds_no_buffers_for_ever() {
     let (mut a, b) = pair("tcp");
     let mut c = start();
-    let address = c.opened(2, "tcp", Some(LOOPBACK));
+    let address = c.address(2, "tcp");
     a.send(&Command::AddPeer { peer: 2, address });
     let stalled = rustix::process::Pid::from_child(&b.child);
     rustix::process::kill_process(stalled, rustix::process::Signal::STOP).expect("stops");

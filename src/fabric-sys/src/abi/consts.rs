@@ -2,10 +2,14 @@
 
 // Capabilities and operation flags.
 pub const FI_MSG: u64 = 1 << 1;
+pub const FI_RMA: u64 = 1 << 2;
 pub const FI_TAGGED: u64 = 1 << 3;
+pub const FI_WRITE: u64 = 1 << 9;
 pub const FI_RECV: u64 = 1 << 10;
 pub const FI_SEND: u64 = 1 << 11;
 pub const FI_TRANSMIT: u64 = FI_SEND;
+pub const FI_REMOTE_WRITE: u64 = 1 << 13;
+pub const FI_REMOTE_CQ_DATA: u64 = 1 << 17;
 pub const FI_NUMERICHOST: u64 = 1 << 55;
 pub const FI_SOURCE: u64 = 1 << 57;
 
@@ -22,8 +26,9 @@ pub const FI_MR_PROV_KEY: i32 = 1 << 6;
 // Enumerations.
 pub const FI_EP_RDM: i32 = 3;
 pub const FI_AV_UNSPEC: i32 = 0;
-pub const FI_CQ_FORMAT_MSG: i32 = 2;
+pub const FI_CQ_FORMAT_TAGGED: i32 = 4;
 pub const FI_WAIT_NONE: i32 = 0;
+pub const FI_BUS_PCI: i32 = 1;
 pub const FI_SOCKADDR: u32 = 1;
 pub const FI_SOCKADDR_IN: u32 = 2;
 pub const FI_SOCKADDR_IN6: u32 = 3;
@@ -38,6 +43,8 @@ pub const FI_OPT_ENDPOINT: i32 = 0;
 pub const FI_OPT_CUDA_API_PERMITTED: i32 = 10;
 /// Since 1.19.
 pub const FI_OPT_SHARED_MEMORY_PERMITTED: i32 = 11;
+/// Of the EFA provider, since 1.19 (fi_ext.h).
+pub const FI_OPT_EFA_EMULATED_WRITE: i32 = -(0xefa << 16) + 2;
 
 // Errors: errno's, then libfabric's own.
 pub const FI_EAGAIN: i32 = libc::EAGAIN;

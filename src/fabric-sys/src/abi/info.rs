@@ -19,7 +19,7 @@ pub struct fi_info {
     pub ep_attr: *mut fi_ep_attr,
     pub domain_attr: *mut fi_domain_attr,
     pub fabric_attr: *mut fi_fabric_attr,
-    pub nic: *mut c_void,
+    pub nic: *mut fid_nic,
 }
 
 #[repr(C)]
@@ -103,4 +103,39 @@ pub struct fi_fabric_attr {
     pub prov_name: *mut c_char,
     pub prov_version: u32,
     pub api_version: u32,
+}
+
+/// Device behind an info; its parts may be null.
+#[repr(C)]
+pub struct fid_nic {
+    pub fid: fid,
+    pub device_attr: *mut c_void,
+    pub bus_attr: *mut fi_bus_attr,
+    pub link_attr: *mut fi_link_attr,
+    pub prov_attr: *mut c_void,
+}
+
+/// `attr` is a union whose only member is the PCI address.
+#[repr(C)]
+pub struct fi_bus_attr {
+    pub bus_type: c_int,
+    pub attr: fi_pci_attr,
+}
+
+#[repr(C)]
+pub struct fi_pci_attr {
+    pub domain_id: u16,
+    pub bus_id: u8,
+    pub device_id: u8,
+    pub function_id: u8,
+}
+
+/// `speed` is in bits a second.
+#[repr(C)]
+pub struct fi_link_attr {
+    pub address: *mut c_char,
+    pub mtu: usize,
+    pub speed: usize,
+    pub state: c_int,
+    pub network_type: *mut c_char,
 }

@@ -28,6 +28,10 @@ fn rust() -> Vec<(String, usize)> {
         fi_ep_attr { r#type, protocol, protocol_version, max_msg_size, msg_prefix_size, max_order_raw_size, max_order_war_size, max_order_waw_size, mem_tag_format, tx_ctx_cnt, rx_ctx_cnt, auth_key_size, auth_key }
         fi_domain_attr { domain, name, threading, control_progress, data_progress, resource_mgmt, av_type, mr_mode, mr_key_size, cq_data_size, cq_cnt, ep_cnt, tx_ctx_cnt, rx_ctx_cnt, max_ep_tx_ctx, max_ep_rx_ctx, max_ep_stx_ctx, max_ep_srx_ctx, cntr_cnt, mr_iov_limit, caps, mode, auth_key, auth_key_size, max_err_data, mr_cnt, tclass }
         fi_fabric_attr { fabric, name, prov_name, prov_version, api_version }
+        fid_nic { fid, device_attr, bus_attr, link_attr, prov_attr }
+        fi_bus_attr { bus_type, attr }
+        fi_pci_attr { domain_id, bus_id, device_id, function_id }
+        fi_link_attr { address, mtu, speed, state, network_type }
         fid { fclass, context, ops }
         fid_fabric { fid, ops, api_version }
         fid_domain { fid, ops, mr }
@@ -44,13 +48,15 @@ fn rust() -> Vec<(String, usize)> {
         fi_ops_ep { size, cancel, getopt, setopt, tx_ctx, rx_ctx, rx_size_left, tx_size_left }
         fi_ops_cm { size, setname, getname, getpeer, connect, listen, accept, reject, shutdown, join }
         fi_ops_msg { size, recv, recvv, recvmsg, send, sendv, sendmsg, inject, senddata, injectdata }
+        fi_ops_tagged { size, recv, recvv, recvmsg, send, sendv, sendmsg, inject, senddata, injectdata }
+        fi_ops_rma { size, read, readv, readmsg, write, writev, writemsg, inject, writedata, injectdata }
         fi_ops_av { size, insert, insertsvc, insertsym, remove, lookup, straddr, av_set }
         fi_ops_cq { size, read, readfrom, readerr, sread, sreadfrom, signal, strerror }
         fi_ops_eq { size, read, readerr, write, sread, strerror }
         fi_av_attr { r#type, rx_ctx_bits, count, ep_per_node, name, map_addr, flags }
         fi_cq_attr { size, flags, format, wait_obj, signaling_vector, wait_cond, wait_set }
         fi_eq_attr { size, flags, wait_obj, signaling_vector, wait_set }
-        fi_cq_msg_entry { op_context, flags, len }
+        fi_cq_tagged_entry { op_context, flags, len, buf, data, tag }
         fi_cq_err_entry { op_context, flags, len, buf, data, tag, olen, err, prov_errno, err_data, err_data_size }
         fi_eq_err_entry { fid, context, data, err, prov_errno, err_data, err_data_size }
     }

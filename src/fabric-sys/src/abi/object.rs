@@ -3,7 +3,7 @@
 
 use super::{
     fi_ops, fi_ops_av, fi_ops_cm, fi_ops_cq, fi_ops_domain, fi_ops_ep, fi_ops_eq, fi_ops_fabric,
-    fi_ops_mr, fi_ops_msg,
+    fi_ops_mr, fi_ops_msg, fi_ops_rma, fi_ops_tagged,
 };
 use std::ffi::c_void;
 
@@ -34,8 +34,8 @@ pub struct fid_ep {
     pub ops: *mut fi_ops_ep,
     pub cm: *mut fi_ops_cm,
     pub msg: *mut fi_ops_msg,
-    pub rma: *mut c_void,
-    pub tagged: *mut c_void,
+    pub rma: *mut fi_ops_rma,
+    pub tagged: *mut fi_ops_tagged,
     pub atomic: *mut c_void,
     pub collective: *mut c_void,
 }

@@ -102,8 +102,9 @@ pub struct fi_ops_mr {
 #[repr(C)]
 pub struct fi_ops_ep {
     pub size: usize,
-    pub cancel: Unused,
-    pub getopt: Unused,
+    pub cancel: Slot<unsafe extern "C" fn(*mut fid, *mut c_void) -> isize>,
+    pub getopt:
+        Slot<unsafe extern "C" fn(*mut fid, c_int, c_int, *mut c_void, *mut usize) -> c_int>,
     pub setopt: Slot<unsafe extern "C" fn(*mut fid, c_int, c_int, *const c_void, usize) -> c_int>,
     pub tx_ctx: Unused,
     pub rx_ctx: Unused,
@@ -154,6 +155,67 @@ pub struct fi_ops_msg {
     pub sendmsg: Unused,
     pub inject: Unused,
     pub senddata: Unused,
+    pub injectdata: Unused,
+}
+
+#[repr(C)]
+pub struct fi_ops_tagged {
+    pub size: usize,
+    pub recv: Slot<
+        unsafe extern "C" fn(
+            *mut fid_ep,
+            *mut c_void,
+            usize,
+            *mut c_void,
+            u64,
+            u64,
+            u64,
+            *mut c_void,
+        ) -> isize,
+    >,
+    pub recvv: Unused,
+    pub recvmsg: Unused,
+    pub send: Slot<
+        unsafe extern "C" fn(
+            *mut fid_ep,
+            *const c_void,
+            usize,
+            *mut c_void,
+            u64,
+            u64,
+            *mut c_void,
+        ) -> isize,
+    >,
+    pub sendv: Unused,
+    pub sendmsg: Unused,
+    pub inject: Slot<unsafe extern "C" fn(*mut fid_ep, *const c_void, usize, u64, u64) -> isize>,
+    pub senddata: Unused,
+    pub injectdata: Unused,
+}
+
+#[repr(C)]
+pub struct fi_ops_rma {
+    pub size: usize,
+    pub read: Unused,
+    pub readv: Unused,
+    pub readmsg: Unused,
+    pub write: Unused,
+    pub writev: Unused,
+    pub writemsg: Unused,
+    pub inject: Unused,
+    pub writedata: Slot<
+        unsafe extern "C" fn(
+            *mut fid_ep,
+            *const c_void,
+            usize,
+            *mut c_void,
+            u64,
+            u64,
+            u64,
+            u64,
+            *mut c_void,
+        ) -> isize,
+    >,
     pub injectdata: Unused,
 }
 

@@ -36,10 +36,13 @@ pub struct fi_eq_attr {
 
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
-pub struct fi_cq_msg_entry {
+pub struct fi_cq_tagged_entry {
     pub op_context: *mut c_void,
     pub flags: u64,
     pub len: usize,
+    pub buf: *mut c_void,
+    pub data: u64,
+    pub tag: u64,
 }
 
 /// As of API 1.18; 1.20 appends `src_addr`.

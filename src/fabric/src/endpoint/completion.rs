@@ -1,11 +1,12 @@
 //! Reading the queues. Progress of every provider happens in here, so it is
 //! called all the time, also when nothing is expected.
 
-use super::memory::Slot;
+use super::memory::{Owner, Slot};
 use super::{Endpoint, FabricError, code_of};
 use crate::provider_error;
 use nixl_fabric_sys::abi::{
-    ErrorSpace, FI_EAGAIN, FI_EAVAIL, fi_cq_err_entry, fi_cq_msg_entry, fi_eq_err_entry,
+    ErrorSpace, FI_EAGAIN, FI_EAVAIL, FI_REMOTE_CQ_DATA, fi_cq_err_entry, fi_cq_tagged_entry,
+    fi_eq_err_entry,
 };
 use nixl_fabric_sys::call;
 use std::collections::VecDeque;
@@ -31,6 +32,25 @@ pub enum Completion {
         /// Why.
         error: FabricError,
     },
+    /// A bulk operation is done.
+    Bulk {
+        /// The caller's tag.
+        tag: u64,
+        /// Tag the message came with, where it was received.
+        wire_tag: u64,
+    },
+    /// A bulk operation failed or was cancelled.
+    BulkFailed {
+        /// The caller's tag.
+        tag: u64,
+        /// Why.
+        error: FabricError,
+    },
+    /// A peer has written into a region, with this immediate data.
+    Written {
+        /// The data.
+        data: u32,
+    },
     /// An error of no send: a receive that failed (it is posted again), or
     /// one the provider could not attach to an operation.
     Fault(FabricError),
@@ -48,7 +68,7 @@ pub struct Message {
 #[derive(Debug)]
 pub(super) struct Backlog {
     unposted: Vec<Slot>,
-    entries: VecDeque<fi_cq_msg_entry>,
+    entries: VecDeque<fi_cq_tagged_entry>,
 }
 
 impl Backlog {
@@ -76,15 +96,31 @@ impl Endpoint {
         let Some(entry) = self.backlog.entries.pop_front() else {
             return Ok(None);
         };
-        // Completions without a context of ours do not exist: every operation
-        // is given one.
-        Ok(self.memory.slot_of(entry.op_context).map(|slot| {
-            if slot.is_receive() {
-                Completion::Received(Message { slot, length: entry.len })
-            } else {
-                Completion::Sent { tag: self.memory.give_back(slot) }
+        // A peer's write is no operation of ours; some providers tell a
+        // context of theirs with it.
+        if entry.flags & FI_REMOTE_CQ_DATA != 0 {
+            // As much as was written: 32 bits are what EFA carries.
+            let data = u32::try_from(entry.data & u64::from(u32::MAX)).unwrap_or_default();
+            return Ok(Some(Completion::Written { data }));
+        }
+        // Other completions without a context of ours do not exist: every
+        // operation is given one.
+        Ok(self.memory.owner(entry.op_context).and_then(|owner| match owner {
+            Owner::Slot(slot) if slot.is_receive() => {
+                Some(Completion::Received(Message { slot, length: entry.len }))
+            }
+            Owner::Slot(slot) => Some(Completion::Sent { tag: self.memory.give_back(slot) }),
+            Owner::Bulk(index) => {
+                let tag = self.bulk_finished(index)?;
+                Some(Completion::Bulk { tag, wire_tag: entry.tag })
             }
         }))
+    }
+
+    fn bulk_finished(&mut self, index: usize) -> Option<u64> {
+        let tag = self.bulk.finished(index)?;
+        self.memory.give_back_bulk(index);
+        Some(tag)
     }
 
     /// The bytes of a message.
@@ -129,7 +165,14 @@ impl Endpoint {
     }
 
     fn read_batch(&mut self) -> Result<Batch, FabricError> {
-        let empty = fi_cq_msg_entry { op_context: std::ptr::null_mut(), flags: 0, len: 0 };
+        let empty = fi_cq_tagged_entry {
+            op_context: std::ptr::null_mut(),
+            flags: 0,
+            len: 0,
+            buf: std::ptr::null_mut(),
+            data: 0,
+            tag: 0,
+        };
         let mut entries = [empty; BATCH];
         // SAFETY: the queue is in this format and `BATCH` entries fit.
         let count = unsafe { call::cq_read(self.cq.as_ptr(), entries.as_mut_ptr(), BATCH) };
@@ -159,12 +202,18 @@ impl Endpoint {
         }
         let entry = space.entry;
         let error = self.operation_error(entry.err, entry.prov_errno, &entry);
-        Ok(Some(match self.memory.slot_of(entry.op_context) {
-            Some(slot) if slot.is_receive() => {
+        Ok(Some(match self.memory.owner(entry.op_context) {
+            Some(Owner::Slot(slot)) if slot.is_receive() => {
                 self.backlog.unposted.push(slot);
                 Completion::Fault(error)
             }
-            Some(slot) => Completion::SendFailed { tag: self.memory.give_back(slot), error },
+            Some(Owner::Slot(slot)) => {
+                Completion::SendFailed { tag: self.memory.give_back(slot), error }
+            }
+            Some(Owner::Bulk(index)) => match self.bulk_finished(index) {
+                Some(tag) => Completion::BulkFailed { tag, error },
+                None => Completion::Fault(error),
+            },
             None => Completion::Fault(error),
         }))
     }

@@ -1,6 +1,8 @@
 //! Buffers and contexts of operations: one page-aligned block, so that one
-//! registration covers it, and small, because memlock is often 8 MiB.
+//! registration covers it, and small, because memlock is often 8 MiB. Bulk
+//! operations have contexts here and buffers of their own.
 
+use super::bulk::MAX_BULK;
 use crate::protocol::MAX_MESSAGE_BYTES;
 use nixl_fabric_sys::abi::fi_context2;
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
@@ -31,12 +33,22 @@ impl Slot {
     }
 }
 
+/// What a context is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Owner {
+    Slot(Slot),
+    /// Bulk operation of this index.
+    Bulk(usize),
+}
+
 #[derive(Debug)]
 pub(super) struct Memory {
     block: NonNull<u8>,
     contexts: Box<[UnsafeCell<fi_context2>]>,
     /// Send slots that are free.
     free: Vec<Slot>,
+    /// Indices of bulk operations that are free.
+    free_bulk: Vec<usize>,
     /// The caller's tag of each slot under way.
     tags: Vec<u64>,
 }
@@ -51,8 +63,9 @@ impl Memory {
         let empty = fi_context2 { internal: [std::ptr::null_mut(); 8] };
         Self {
             block,
-            contexts: (0..SLOTS).map(|_| UnsafeCell::new(empty)).collect(),
+            contexts: (0..SLOTS + MAX_BULK).map(|_| UnsafeCell::new(empty)).collect(),
             free: (RECEIVES..SLOTS).map(Slot).collect(),
+            free_bulk: (0..MAX_BULK).collect(),
             tags: vec![0; SLOTS],
         }
     }
@@ -78,11 +91,30 @@ impl Memory {
         self.contexts[slot.0].get()
     }
 
-    /// The slot a completion is about, if it is one of ours.
-    pub(super) fn slot_of(&self, context: *const c_void) -> Option<Slot> {
+    pub(super) fn bulk_context(&self, index: usize) -> *mut fi_context2 {
+        self.contexts[SLOTS + index].get()
+    }
+
+    pub(super) fn take_bulk(&mut self) -> Option<usize> {
+        self.free_bulk.pop()
+    }
+
+    pub(super) fn give_back_bulk(&mut self, index: usize) {
+        debug_assert!(!self.free_bulk.contains(&index));
+        self.free_bulk.push(index);
+    }
+
+    /// What a completion is about, if its context is one of ours.
+    pub(super) fn owner(&self, context: *const c_void) -> Option<Owner> {
         let offset = (context as usize).checked_sub(self.contexts.as_ptr() as usize)?;
         let index = offset / size_of::<fi_context2>();
-        (offset % size_of::<fi_context2>() == 0 && index < SLOTS).then_some(Slot(index))
+        if offset % size_of::<fi_context2>() != 0 || index >= self.contexts.len() {
+            return None;
+        }
+        Some(match index.checked_sub(SLOTS) {
+            None => Owner::Slot(Slot(index)),
+            Some(bulk) => Owner::Bulk(bulk),
+        })
     }
 
     pub(super) fn has_free(&self) -> bool {
@@ -132,17 +164,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn contexts_lead_back_to_their_slots() {
+    fn contexts_lead_back_to_their_owners() {
         let memory = Memory::new();
         for index in [0, RECEIVES - 1, RECEIVES, SLOTS - 1] {
             let context = memory.context(Slot(index)).cast_const().cast();
-            assert_eq!(memory.slot_of(context), Some(Slot(index)));
+            assert_eq!(memory.owner(context), Some(Owner::Slot(Slot(index))));
         }
-        assert_eq!(memory.slot_of(std::ptr::null()), None);
+        for index in [0, MAX_BULK - 1] {
+            let context = memory.bulk_context(index).cast_const().cast();
+            assert_eq!(memory.owner(context), Some(Owner::Bulk(index)));
+        }
+        assert_eq!(memory.owner(std::ptr::null()), None);
         let inside = memory.context(Slot(1)).cast_const().cast::<u8>().wrapping_add(1);
-        assert_eq!(memory.slot_of(inside.cast()), None);
-        let past = memory.context(Slot(SLOTS - 1)).wrapping_add(1);
-        assert_eq!(memory.slot_of(past.cast_const().cast()), None);
+        assert_eq!(memory.owner(inside.cast()), None);
+        let past = memory.bulk_context(MAX_BULK - 1).wrapping_add(1);
+        assert_eq!(memory.owner(past.cast_const().cast()), None);
     }
 
     #[test]

@@ -6,20 +6,28 @@
 //! vector, completion queue, endpoint, bind, options, enable, registration,
 //! receives, name. Source: fi_endpoint(3), fi_efa(7).
 
+mod bulk;
 mod completion;
 mod guard;
 mod info;
 mod memory;
 mod open;
+mod region;
 
+pub use bulk::{RegionId, Started};
 pub use completion::{Completion, Message};
+pub use region::RemoteRegion;
+
+pub(crate) use bulk::MAX_BULK;
 
 use crate::error::FabricError;
 use crate::protocol::MAX_MESSAGE_BYTES;
+use bulk::Bulk;
 use completion::Backlog;
 use guard::Guard;
 use info::Info;
 use memory::Memory;
+use nixl_cluster::link::OneSided;
 use nixl_fabric_sys::abi::{
     FI_ADDR_NOTAVAIL, FI_ADDR_STR, FI_EAGAIN, fid_av, fid_cq, fid_domain, fid_ep, fid_eq,
     fid_fabric, fid_mr,
@@ -34,19 +42,27 @@ use std::path::PathBuf;
 pub struct Options {
     /// Provider; no other is used.
     pub provider: crate::Provider,
-    /// Address to listen on; needed for `tcp`.
-    pub source: Option<IpAddr>,
+    /// Addresses to listen on, a rail each; needed for `tcp`.
+    pub sources: Vec<IpAddr>,
     /// `libfabric.so.1` to use instead of the search order.
     pub library: Option<PathBuf>,
 }
 
 /// What was opened.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Description {
     /// Provider libfabric really uses.
     pub provider_name: String,
+    /// Fabric.
+    pub fabric: String,
     /// Domain.
     pub domain: String,
+    /// PCI address of its device, e.g. `0000:00:06.0`.
+    pub pci_address: Option<String>,
+    /// Speed of its device in 10^9 bits a second.
+    pub speed_gbps: Option<f64>,
+    /// Who carries out RMA writes.
+    pub one_sided: OneSided,
     /// Library file.
     pub library: PathBuf,
     /// Library version.
@@ -60,7 +76,7 @@ pub struct Description {
 pub struct PeerAddress(u64);
 
 /// An open endpoint. Fields are dropped in this order: endpoint, address
-/// vector, queues, registration, domain, fabric, info, and only then the
+/// vector, queues, registrations, domain, fabric, info, and only then the
 /// memory that the provider may write to.
 ///
 /// Closing an EFA endpoint can wait for ever for a peer that is gone, so do it
@@ -72,13 +88,18 @@ pub struct Endpoint {
     cq: Guard<fid_cq>,
     eq: Guard<fid_eq>,
     mr: Option<Guard<fid_mr>>,
-    _domain: Guard<fid_domain>,
+    bulk: Bulk,
+    domain: Guard<fid_domain>,
     _fabric: Guard<fid_fabric>,
     _info: Info,
     memory: Memory,
     library: Library,
     description: Description,
     address_format: u32,
+    /// Peers count addresses of regions as this process does.
+    virtual_addresses: bool,
+    /// Most bytes that are sent without a completion.
+    inject_bytes: usize,
     backlog: Backlog,
 }
 
@@ -87,6 +108,10 @@ impl Endpoint {
     #[must_use]
     pub fn description(&self) -> &Description {
         &self.description
+    }
+
+    fn one_sided(&self) -> bool {
+        self.description.one_sided != OneSided::None
     }
 
     /// Inserts an address.

@@ -1,15 +1,17 @@
 //! Opening, step by step; a step that fails closes what came before.
 
+use super::bulk::{Bulk, MAX_BULK};
 use super::completion::Backlog;
 use super::guard::{Guard, Object};
 use super::info::{self, Info};
 use super::memory::{Memory, RECEIVES, SENDS, Slot};
 use super::{Description, Endpoint, Options, failed};
 use crate::{FabricError, Provider};
+use nixl_cluster::link::OneSided;
 use nixl_fabric_sys::abi::{
-    FI_AV_UNSPEC, FI_CQ_FORMAT_MSG, FI_ENOPROTOOPT, FI_ENOSYS, FI_EOPNOTSUPP,
-    FI_OPT_CUDA_API_PERMITTED, FI_OPT_SHARED_MEMORY_PERMITTED, FI_RECV, FI_SEND, FI_TRANSMIT,
-    FI_WAIT_NONE, fi_av_attr, fi_cq_attr, fi_eq_attr, fid, fid_ep, fid_mr,
+    FI_AV_UNSPEC, FI_CQ_FORMAT_TAGGED, FI_ENOPROTOOPT, FI_ENOSYS, FI_EOPNOTSUPP,
+    FI_OPT_CUDA_API_PERMITTED, FI_OPT_EFA_EMULATED_WRITE, FI_OPT_SHARED_MEMORY_PERMITTED, FI_RECV,
+    FI_SEND, FI_TRANSMIT, FI_WAIT_NONE, fi_av_attr, fi_cq_attr, fi_eq_attr, fid, fid_ep, fid_mr,
 };
 use nixl_fabric_sys::{Library, call};
 
@@ -19,27 +21,37 @@ const MAX_ADDRESS_BYTES: usize = 512;
 const PEERS: usize = 64;
 
 impl Endpoint {
-    /// Opens an endpoint and posts its receives.
+    /// Opens an endpoint on every rail and posts its receives.
     ///
     /// # Errors
     /// Any [`FabricError`]; nothing stays open.
-    pub fn open(options: &Options) -> Result<Self, FabricError> {
+    pub fn open_rails(options: &Options) -> Result<Vec<Self>, FabricError> {
         let library = Library::open(options.library.as_deref())?;
-        match Self::open_in(&library, options) {
+        let infos = Info::choose(&library, options)?;
+        let rails = infos.into_iter().enumerate();
+        rails.map(|(rail, info)| Self::open(&library, options, rail, info)).collect()
+    }
+
+    fn open(
+        library: &Library,
+        options: &Options,
+        rail: usize,
+        info: Info,
+    ) -> Result<Self, FabricError> {
+        match Self::open_in(library, options.provider, info) {
             // TCP before 1.18 offers any source address and fails later.
             Err(FabricError::Call { errno: libc::EADDRNOTAVAIL, .. }) => {
-                Err(info::missing(&library, options))
+                Err(info::missing(library, options.provider, options.sources.get(rail).copied()))
             }
             other => other,
         }
     }
 
     #[expect(clippy::needless_late_init, reason = "declared in reverse of the closing order")]
-    fn open_in(library: &Library, options: &Options) -> Result<Self, FabricError> {
+    fn open_in(library: &Library, provider: Provider, info: Info) -> Result<Self, FabricError> {
         // Declared in reverse of the order in which they must be closed when
         // a later step fails.
         let memory = Memory::new();
-        let info = Info::choose(library, options)?;
         let fabric;
         let domain;
         let mr;
@@ -79,7 +91,7 @@ impl Endpoint {
         // A test between two processes of one host must not run over shared
         // memory unseen, and a health daemon must not make GPU contexts.
         // The shm provider answers -FI_EINVAL, not "no such option".
-        if options.provider != Provider::Shm {
+        if provider != Provider::Shm {
             step.forbid(&ep, FI_OPT_SHARED_MEMORY_PERMITTED)?;
             step.forbid(&ep, FI_OPT_CUDA_API_PERMITTED)?;
         }
@@ -87,16 +99,26 @@ impl Endpoint {
         mr = if info.needs_registration() {
             let (start, length) = memory.block();
             Some(step.open::<fid_mr>("fi_mr_reg", |out| unsafe {
-                call::mr_reg(domain.as_ptr(), start, length, FI_SEND | FI_RECV, out)
+                call::mr_reg(domain.as_ptr(), start, length, FI_SEND | FI_RECV, 0, out)
             })?)
         } else {
             None
         };
         let address = step.name(&ep)?;
 
+        let one_sided = match (info.writes(), provider) {
+            (false, _) => OneSided::None,
+            (true, Provider::Efa) if step.writes_by_device(&ep) => OneSided::Device,
+            (true, _) => OneSided::Emulated,
+        };
+        let (pci_address, speed_gbps) = info.device();
         let description = Description {
             provider_name: info.provider_name(),
+            fabric: info.fabric_name(),
             domain: info.domain_name(),
+            pci_address,
+            speed_gbps,
+            one_sided,
             library: library.path().to_owned(),
             library_version: library.version().to_string(),
             address,
@@ -107,9 +129,12 @@ impl Endpoint {
             cq,
             eq,
             mr,
-            _domain: domain,
+            bulk: Bulk::new(),
+            domain,
             _fabric: fabric,
             address_format: info.address_format(),
+            virtual_addresses: info.virtual_addresses(),
+            inject_bytes: info.inject_bytes(),
             _info: info,
             memory,
             library: library.clone(),
@@ -163,6 +188,16 @@ impl Steps<'_> {
         }
     }
 
+    /// Whether the EFA device itself writes; before 1.19 there is no such
+    /// question, and no device that would.
+    fn writes_by_device(&self, ep: &Guard<fid_ep>) -> bool {
+        let mut emulated = true;
+        // SAFETY: C's bool is one byte, as Rust's.
+        let code =
+            unsafe { call::getopt(ep.as_ptr(), FI_OPT_EFA_EMULATED_WRITE, &raw mut emulated) };
+        code == 0 && !emulated
+    }
+
     fn name(&self, ep: &Guard<fid_ep>) -> Result<Vec<u8>, FabricError> {
         let mut address = vec![0u8; MAX_ADDRESS_BYTES];
         let mut length = address.len();
@@ -199,9 +234,10 @@ fn address_vector_attributes() -> fi_av_attr {
 
 fn completion_queue_attributes() -> fi_cq_attr {
     fi_cq_attr {
-        size: RECEIVES + SENDS,
+        // Twice the bulk operations: a peer's writes complete here, too.
+        size: RECEIVES + SENDS + 2 * MAX_BULK,
         flags: 0,
-        format: FI_CQ_FORMAT_MSG,
+        format: FI_CQ_FORMAT_TAGGED,
         // Wait objects are not portable over providers; the queue is polled.
         wait_obj: FI_WAIT_NONE,
         signaling_vector: 0,

@@ -5,6 +5,7 @@ use super::state::Fabric;
 use super::{Input, WorkerError, fault};
 use crate::endpoint::{Endpoint, Options};
 use crate::protocol::{Command, Event};
+use nixl_cluster::link::Rail;
 use nixl_fabric_sys::abi::{FI_EALREADY, FI_EOPBADSTATE};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
@@ -42,7 +43,7 @@ impl Engine {
                         self.events.send(fault(&error));
                         return Err(error.into());
                     }
-                    fabric.pace.pause(now)
+                    fabric.pause(now)
                 }
             };
             let input = match pause {
@@ -74,14 +75,14 @@ impl Engine {
             Input::Command(command) => command,
         };
         match (&mut self.fabric, command) {
-            (None, Command::Open { rank, provider, source, library }) => {
-                let opened = provider
-                    .parse()
-                    .and_then(|provider| Endpoint::open(&Options { provider, source, library }));
+            (None, Command::Open { rank, provider, sources, library }) => {
+                let opened = provider.parse().and_then(|provider| {
+                    Endpoint::open_rails(&Options { provider, sources, library })
+                });
                 match opened {
-                    Ok(endpoint) => {
-                        self.events.send(opened_event(&endpoint));
-                        self.fabric = Some(Fabric::new(endpoint, rank));
+                    Ok(rails) => {
+                        self.events.send(opened_event(&rails));
+                        self.fabric = Some(Fabric::new(rails, rank));
                     }
                     Err(error) => {
                         self.events.send(Event::OpenFailed {
@@ -110,13 +111,22 @@ impl Engine {
     }
 }
 
-fn opened_event(endpoint: &Endpoint) -> Event {
-    let description = endpoint.description();
-    Event::Opened {
-        provider_name: description.provider_name.clone(),
-        domain: description.domain.clone(),
-        library: description.library.display().to_string(),
-        library_version: description.library_version.clone(),
-        address: description.address.clone(),
-    }
+fn opened_event(rails: &[Endpoint]) -> Event {
+    let library = &rails[0].description();
+    let (library, library_version) =
+        (library.library.display().to_string(), library.library_version.clone());
+    let rails = rails.iter().enumerate().map(|(index, endpoint)| {
+        let opened = endpoint.description();
+        let rail = Rail {
+            index: u16::try_from(index).unwrap_or(u16::MAX),
+            provider_name: opened.provider_name.clone(),
+            fabric: opened.fabric.clone(),
+            domain: opened.domain.clone(),
+            pci_address: opened.pci_address.clone(),
+            speed_gbps: opened.speed_gbps,
+            one_sided: opened.one_sided,
+        };
+        (rail, opened.address.clone())
+    });
+    Event::Opened { rails: rails.collect(), library, library_version }
 }

@@ -6,10 +6,11 @@
 mod engine;
 mod events;
 mod limit;
+mod measure;
+mod measuring;
 mod outbox;
 mod pace;
 mod peers;
-mod probing;
 mod state;
 
 use crate::FabricError;

@@ -1,4 +1,4 @@
-//! The peers the daemon has added: address, queue and probe token of each.
+//! The peers the daemon has added: addresses, queue and probe token of each.
 
 use super::outbox::Outbox;
 use crate::endpoint::PeerAddress;
@@ -12,7 +12,8 @@ const MAX_IN_FLIGHT: u32 = 8;
 
 #[derive(Debug)]
 pub(super) struct Peer {
-    pub address: PeerAddress,
+    /// By rail, at least the first.
+    pub addresses: Vec<PeerAddress>,
     pub outbox: Outbox,
     pub token: Option<Token>,
     /// Tells this address's sends from those to one it had before.
@@ -46,7 +47,7 @@ impl Peers {
     pub(super) fn add(&mut self, rank: u32, address: PeerAddress) {
         self.generation = self.generation.wrapping_add(1);
         let peer = Peer {
-            address,
+            addresses: vec![address],
             outbox: Outbox::default(),
             token: None,
             generation: self.generation,
@@ -56,8 +57,12 @@ impl Peers {
     }
 
     /// Takes a peer out, with all that waits for it.
-    pub(super) fn take(&mut self, rank: u32) -> Option<PeerAddress> {
-        self.by_rank.remove(&rank).map(|peer| peer.address)
+    pub(super) fn take(&mut self, rank: u32) -> Vec<PeerAddress> {
+        self.by_rank.remove(&rank).map(|peer| peer.addresses).unwrap_or_default()
+    }
+
+    pub(super) fn get(&self, rank: u32) -> Option<&Peer> {
+        self.by_rank.get(&rank)
     }
 
     pub(super) fn get_mut(&mut self, rank: u32) -> Option<&mut Peer> {

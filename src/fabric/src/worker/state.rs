@@ -1,78 +1,71 @@
-//! The open endpoint with its peers: what a turn of the loop does, and what
-//! each command does. All calls of libfabric happen in here.
+//! The open endpoints with their peers: what a turn of the loop does, and
+//! what each command does. All calls of libfabric happen in here.
 
 use super::events::Events;
 use super::fault;
 use super::limit::Limit;
+use super::measure::{Finished, Session};
 use super::pace::Pace;
 use super::peers::Peers;
 use crate::endpoint::{Completion, Endpoint, Message};
 use crate::error::FabricError;
-use crate::probe::Measurement;
 use crate::protocol::{Command, Event, MAX_MESSAGE_BYTES};
 use crate::wire::{self, Incoming};
-use nixl_fabric_sys::abi::{FI_EAGAIN, FI_ENOAV};
-use std::collections::VecDeque;
+use nixl_fabric_sys::abi::{FI_EAGAIN, FI_EALREADY, FI_ENOAV};
 use std::time::{Duration, Instant};
 
 const EVENT_QUEUE_EVERY: Duration = Duration::from_millis(10);
-/// Completions handled before commands and timers get their turn.
+/// Completions of a rail handled before commands and timers get their turn.
 const MAX_PER_TURN: usize = 64;
+/// Looks at the rails of a measurement before commands and timers get their
+/// turn: looking at those costs as much as a short round trip.
+const LOOKS_PER_TURN: usize = 32;
 /// Without a free send buffer for this long, the provider is stuck.
 const STUCK_AFTER: Duration = Duration::from_secs(10);
 
-/// What there is once the endpoint is open.
+/// What there is once the endpoints are open.
 pub(super) struct Fabric {
-    pub(super) endpoint: Endpoint,
+    /// The first carries messages, the others are for measuring.
+    pub(super) rails: Vec<Endpoint>,
     pub(super) rank: u16,
     pub(super) peers: Peers,
     pub(super) pace: Pace,
-    pub(super) measuring: Option<Measurement>,
-    pub(super) waiting: VecDeque<(u32, u32, u32)>,
-    pub(super) next_sequence: u64,
+    pub(super) session: Option<Session>,
+    /// Number of the last measurement.
+    pub(super) serial: u64,
     event_queue_at: Instant,
     full_since: Option<Instant>,
     limit: Limit,
-    pub(super) scratch: Box<[u8; MAX_MESSAGE_BYTES]>,
 }
 
 impl Fabric {
-    pub(super) fn new(endpoint: Endpoint, rank: u16) -> Self {
+    pub(super) fn new(rails: Vec<Endpoint>, rank: u16) -> Self {
         let now = Instant::now();
         Self {
-            endpoint,
+            rails,
             rank,
             peers: Peers::default(),
             pace: Pace::new(now),
-            measuring: None,
-            waiting: VecDeque::new(),
-            next_sequence: 0,
+            session: None,
+            serial: 0,
             event_queue_at: now,
             full_since: None,
             limit: Limit::new(now),
-            scratch: Box::new([0; MAX_MESSAGE_BYTES]),
         }
     }
 
     /// One turn of the loop. An error ends the worker.
     pub(super) fn turn(&mut self, now: Instant, events: &mut Events) -> Result<(), FabricError> {
-        for _ in 0..MAX_PER_TURN {
-            match self.endpoint.poll()? {
-                Some(completion) => self.completed(completion, events)?,
-                None => break,
-            }
-        }
-        self.measure(events);
+        self.look_at(0, MAX_PER_TURN, events)?;
+        self.measure(now, events)?;
         for rank in self.peers.due(now) {
             self.flush(rank, now, events);
         }
         if now >= self.event_queue_at {
             self.event_queue_at = now + EVENT_QUEUE_EVERY;
-            while let Some(error) = self.endpoint.poll_events() {
-                self.tell_fault(&error, events);
-            }
+            self.seldom(events)?;
         }
-        if self.endpoint.can_send() {
+        if self.rails[0].can_send() {
             self.full_since = None;
         } else if now.duration_since(*self.full_since.get_or_insert(now)) >= STUCK_AFTER {
             return Err(FabricError::Stuck { secs: STUCK_AFTER.as_secs() });
@@ -80,13 +73,62 @@ impl Fabric {
         Ok(())
     }
 
+    /// When to look again; `None` is at once.
+    pub(super) fn pause(&mut self, now: Instant) -> Option<Duration> {
+        if self.session.is_some() { None } else { self.pace.pause(now) }
+    }
+
+    /// Event queues, and progress on rails that have nothing to do.
+    fn seldom(&mut self, events: &mut Events) -> Result<(), FabricError> {
+        for rail in 0..self.rails.len() {
+            if rail > 0 {
+                self.look_at(rail, MAX_PER_TURN, events)?;
+            }
+            while let Some(error) = self.rails[rail].poll_events() {
+                self.tell_fault(&error, events);
+            }
+        }
+        Ok(())
+    }
+
+    fn measure(&mut self, now: Instant, events: &mut Events) -> Result<(), FabricError> {
+        self.session_turn(now, events);
+        for _ in 0..LOOKS_PER_TURN {
+            let mut lane = 0;
+            // It may end by what is found.
+            while let Some(rail) = self.session.as_ref().and_then(|session| session.rail(lane)) {
+                self.look_at(rail, MAX_PER_TURN, events)?;
+                lane += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// Handles what finished on a rail.
+    fn look_at(
+        &mut self,
+        rail: usize,
+        most: usize,
+        events: &mut Events,
+    ) -> Result<(), FabricError> {
+        for _ in 0..most {
+            let Some(completion) = self.rails[rail].poll()? else { break };
+            match Finished::of(completion) {
+                Ok(finished) => self.session_finished(rail, &finished, events),
+                Err(completion) => self.completed(rail, completion, events)?,
+            }
+        }
+        Ok(())
+    }
+
     fn completed(
         &mut self,
+        rail: usize,
         completion: Completion,
         events: &mut Events,
     ) -> Result<(), FabricError> {
         match completion {
-            Completion::Received(message) => self.received(message, events),
+            Completion::Received(message) => self.received(rail, message, events),
             Completion::Sent { tag } => {
                 self.peers.finished(tag);
                 Ok(())
@@ -101,45 +143,50 @@ impl Fabric {
                 self.tell_fault(&error, events);
                 Ok(())
             }
+            // Of measurements only.
+            Completion::Bulk { .. }
+            | Completion::BulkFailed { .. }
+            | Completion::Written { .. } => Ok(()),
         }
     }
 
-    fn received(&mut self, message: Message, events: &mut Events) -> Result<(), FabricError> {
+    fn received(
+        &mut self,
+        rail: usize,
+        message: Message,
+        events: &mut Events,
+    ) -> Result<(), FabricError> {
         let now = Instant::now();
-        let bytes = self.endpoint.bytes(&message);
+        let bytes = self.rails[rail].bytes(&message);
         match wire::parse(bytes) {
-            Incoming::Probe(probe) if self.peers.is_armed(u32::from(probe.rank), &probe.token) => {
-                let length = bytes.len();
-                if probe.pong {
-                    self.pong(&probe, now);
-                } else {
-                    self.scratch[..length].copy_from_slice(bytes);
-                    self.answer(&probe, length);
+            Incoming::Measure(signed) => {
+                let peer = u32::from(signed.rank);
+                // From somebody with whom nothing is agreed: no answer, no trace.
+                if self.peers.is_armed(peer, &signed.token) {
+                    self.heard(peer, &signed.talk, now, events);
                 }
-                self.pace.probe(now);
             }
-            // A ping or pong nobody agreed on: no answer, no trace.
-            Incoming::Probe(_) | Incoming::Malformed => {}
+            Incoming::Malformed => {}
             Incoming::Other => {
                 events.send(Event::Received { bytes: bytes.to_vec() });
                 self.pace.traffic(now);
             }
         }
-        self.endpoint.release(message)
+        self.rails[rail].release(message)
     }
 
     pub(super) fn command(&mut self, command: Command, events: &mut Events) {
         match command {
             Command::AddPeer { peer, address } => self.add_peer(peer, &address, events),
+            Command::AddRails { peer, addresses } => self.add_rails(peer, &addresses, events),
             Command::RemovePeer { peer } => self.remove_peer(peer, events),
             Command::Send { peer, bytes } => self.send(peer, bytes, events),
             Command::ArmProbe { peer, token } => match self.peers.get_mut(peer) {
                 Some(peer) => peer.token = Some(token),
                 None => refuse(peer, FI_ENOAV, "probe armed for a peer without address", events),
             },
-            Command::Probe { peer, size_bytes, count } => {
-                self.request_probe(peer, size_bytes, count, events);
-            }
+            Command::Measure { id, peer, what } => self.ask(id, peer, what, events),
+            Command::Cancel { id } => self.cancel(id, events),
             // The engine has dealt with them.
             Command::Open { .. } | Command::Shutdown => {}
         }
@@ -147,26 +194,39 @@ impl Fabric {
 
     fn add_peer(&mut self, peer: u32, address: &[u8], events: &mut Events) {
         self.remove_peer(peer, events);
-        match self.endpoint.insert(address) {
+        match self.rails[0].insert(address) {
             Ok(address) => self.peers.add(peer, address),
             Err(error) => send_failed(peer, &error, events),
         }
     }
 
-    fn remove_peer(&mut self, peer: u32, events: &mut Events) {
-        self.waiting.retain(|(rank, size_bytes, count)| {
-            if *rank == peer {
-                events.send(Measurement::new(*rank, *size_bytes, *count, 0).report());
-            }
-            *rank != peer
-        });
-        if self.measuring.as_ref().is_some_and(|measurement| measurement.peer == peer) {
-            self.finish_measurement(events);
+    /// Only as many as there are rails here: a rail speaks to its like.
+    fn add_rails(&mut self, rank: u32, addresses: &[Vec<u8>], events: &mut Events) {
+        let Some(peer) = self.peers.get_mut(rank) else {
+            refuse(rank, FI_ENOAV, "rails of a peer without address", events);
+            return;
+        };
+        if peer.addresses.len() > 1 {
+            refuse(rank, FI_EALREADY, "the peer's rails are known already", events);
+            return;
         }
-        if let Some(address) = self.peers.take(peer)
-            && let Err(error) = self.endpoint.remove(address)
-        {
-            self.tell_fault(&error, events);
+        for (endpoint, address) in self.rails[1..].iter_mut().zip(addresses) {
+            match endpoint.insert(address) {
+                Ok(address) => peer.addresses.push(address),
+                Err(error) => {
+                    send_failed(rank, &error, events);
+                    return;
+                }
+            }
+        }
+    }
+
+    fn remove_peer(&mut self, peer: u32, events: &mut Events) {
+        self.peer_gone(peer, events);
+        for (rail, address) in self.peers.take(peer).into_iter().enumerate() {
+            if let Err(error) = self.rails[rail].remove(address) {
+                self.tell_fault(&error, events);
+            }
         }
     }
 
@@ -186,13 +246,13 @@ impl Fabric {
     }
 
     /// Sends what waits for this peer, as far as it goes.
-    fn flush(&mut self, rank: u32, now: Instant, events: &mut Events) {
+    pub(super) fn flush(&mut self, rank: u32, now: Instant, events: &mut Events) {
         let Some(peer) = self.peers.get_mut(rank) else { return };
         let tag = peer.tag(rank);
         while peer.may_send()
             && let Some(message) = peer.outbox.due(now)
         {
-            match self.endpoint.send(&peer.address, tag, message) {
+            match self.rails[0].send(&peer.addresses[0], tag, message) {
                 Ok(true) => {
                     peer.outbox.done();
                     peer.sent();

@@ -71,24 +71,30 @@ impl Worker {
         panic!("no {what} within {PATIENCE:?}");
     }
 
-    pub fn open(&mut self, rank: u16, provider: &str, source: Option<IpAddr>) -> Event {
-        let provider = provider.to_owned();
-        self.send(&Command::Open { rank, provider, source, library: library() });
+    pub fn open(&mut self, rank: u16, provider: &str, sources: &[IpAddr]) -> Event {
+        let (provider, sources) = (provider.to_owned(), sources.to_vec());
+        self.send(&Command::Open { rank, provider, sources, library: library() });
         self.wait_for("answer to open", |event| match event {
             Event::Opened { .. } | Event::OpenFailed { .. } => Some(event.clone()),
             _ => None,
         })
     }
 
-    /// Opens and gives the address.
-    pub fn opened(&mut self, rank: u16, provider: &str, source: Option<IpAddr>) -> Vec<u8> {
-        match self.open(rank, provider, source) {
-            Event::Opened { address, .. } => address,
+    /// Opens and gives the address of each rail.
+    pub fn opened(&mut self, rank: u16, provider: &str, sources: &[IpAddr]) -> Vec<Vec<u8>> {
+        match self.open(rank, provider, sources) {
+            Event::Opened { rails, .. } => rails.into_iter().map(|(_, address)| address).collect(),
             Event::OpenFailed { code, message } if code == "fabric.library_missing" => {
                 panic!("install libfabric1: {message}")
             }
             other => panic!("{other:?}"),
         }
+    }
+
+    /// Opens and gives the address of its first rail, on loopback if it needs one.
+    pub fn address(&mut self, rank: u16, provider: &str) -> Vec<u8> {
+        let sources = if provider == "tcp" { &[LOOPBACK][..] } else { &[] };
+        self.opened(rank, provider, sources).remove(0)
     }
 
     pub fn received(&mut self) -> Vec<u8> {
@@ -136,4 +142,39 @@ pub fn be_worker() -> Result<(), nixl_fabric::worker::WorkerError> {
     use std::os::fd::AsFd;
     let socket = std::io::stdin().as_fd().try_clone_to_owned()?;
     nixl_fabric::worker::run(socket)
+}
+
+/// The same as a test of its own name, which [`start`] runs.
+pub fn worker_process() {
+    if let Err(error) = be_worker() {
+        eprintln!("worker: {error}");
+        std::process::exit(1);
+    }
+    std::process::exit(0);
+}
+
+/// Starts this test program as a worker: it has a test `worker_process`.
+pub fn start() -> Worker {
+    let mut command =
+        std::process::Command::new(std::env::current_exe().expect("this test's binary"));
+    command.args(["--ignored", "--exact", "worker_process", "--nocapture"]);
+    Worker::start(command)
+}
+
+/// Two workers that know each other, ranks 0 and 1.
+pub fn pair(provider: &str) -> (Worker, Worker) {
+    let (mut a, mut b) = (start(), start());
+    let address_a = a.address(0, provider);
+    let address_b = b.address(1, provider);
+    a.send(&Command::AddPeer { peer: 1, address: address_b });
+    b.send(&Command::AddPeer { peer: 0, address: address_a });
+    (a, b)
+}
+
+pub fn message(text: &str) -> Vec<u8> {
+    [&[1, 3, 0, 0], text.as_bytes()].concat()
+}
+
+pub fn send(worker: &mut Worker, peer: u32, text: &str) {
+    worker.send(&Command::Send { peer, bytes: message(text) });
 }

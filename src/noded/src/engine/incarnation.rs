@@ -8,6 +8,7 @@ use crate::board::{Reading, name};
 use crate::registry::RegistryError;
 use crate::worker::{Death, FromWorker, Worker};
 use crate::{events, identity};
+use nixl_cluster::link::Rail;
 use nixl_cluster::{EndpointRecord, Provider, reason, tag};
 use nixl_fabric::protocol::{Command, Event};
 use nixl_pairing::{Input, LocalNode, Member, Output, PeerState};
@@ -92,9 +93,9 @@ impl Engine {
     }
 
     async fn open(&self, worker: &mut Worker, report: &mut Reporter) -> Result<Opened, End> {
-        let source = match self.settings.provider {
-            Provider::Tcp => self.instance.local_ipv4.map(IpAddr::V4),
-            Provider::Efa | Provider::Shm => None,
+        let sources = match self.settings.provider {
+            Provider::Tcp => self.instance.local_ipv4.map(IpAddr::V4).into_iter().collect(),
+            Provider::Efa | Provider::Shm => Vec::new(),
         };
         let Ok(rank) = u16::try_from(self.instance.launch_index) else {
             return Err(End::Died(Death::other(format!(
@@ -105,7 +106,7 @@ impl Engine {
         let command = Command::Open {
             rank,
             provider: self.settings.provider.to_string(),
-            source,
+            sources,
             library: None,
         };
         // A worker that is gone already says so through its events.
@@ -113,18 +114,8 @@ impl Engine {
         let answer = tokio::time::timeout(self.timings.open, async {
             loop {
                 match worker.events.recv().await {
-                    Some(FromWorker::Event(Event::Opened {
-                        provider_name,
-                        domain,
-                        library,
-                        library_version,
-                        address,
-                    })) => {
-                        tracing::info!(
-                            provider = %provider_name, %domain, %library, %library_version,
-                            "endpoint open on {provider_name} {domain} (libfabric {library_version})"
-                        );
-                        return Ok(Opened { provider_name, address });
+                    Some(FromWorker::Event(Event::Opened { rails, library, library_version })) => {
+                        return opened(rails, &library, &library_version);
                     }
                     Some(FromWorker::Event(Event::OpenFailed { code, message })) => {
                         report.not_opened(&code, &message);
@@ -140,6 +131,24 @@ impl Engine {
             let secs = self.timings.open.as_secs();
             Err(End::Died(Death::hung(format!("it opened no endpoint within {secs} s"))))
         })
+    }
+}
+
+fn opened(
+    rails: Vec<(Rail, Vec<u8>)>,
+    library: &str,
+    library_version: &str,
+) -> Result<Opened, End> {
+    for (Rail { index, provider_name, domain, one_sided, .. }, _) in &rails {
+        tracing::info!(
+            rail = index, provider = %provider_name, %domain, %library, %library_version,
+            "rail {index} open on {provider_name} {domain}, RMA writes: {one_sided} \
+             (libfabric {library_version})"
+        );
+    }
+    match rails.into_iter().next() {
+        Some((rail, address)) => Ok(Opened { provider_name: rail.provider_name, address }),
+        None => Err(End::Died(Death::other("it opened nothing"))),
     }
 }
 
@@ -206,12 +215,12 @@ impl Life<'_> {
             Event::Fault { code, errno, prov_errno, message } => {
                 self.report.fault(&code, &format!("{message} ({errno}, provider {prov_errno})"));
             }
-            Event::ProbeDone { .. } => {
-                self.links.done(&event);
+            Event::Measured { peer, outcome, .. } => {
+                self.links.done(peer, &outcome);
                 self.tell();
             }
-            Event::OpenFailed { message, .. } | Event::Opened { provider_name: message, .. } => {
-                tracing::warn!(%message, "the fabric worker opened twice");
+            Event::OpenFailed { .. } | Event::Opened { .. } => {
+                tracing::warn!("the fabric worker opened twice");
             }
             Event::Alive => {}
         }

@@ -4,13 +4,16 @@
 //! that means something, and about a millisecond of traffic on EFA.
 
 use super::Timings;
+use nixl_cluster::link::Mode;
 use nixl_cluster::reason::{self, Action, Reason};
-use nixl_fabric::protocol::{Command, Event};
+use nixl_fabric::protocol::{Command, Measurement, Outcome};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 const PROBE_SIZE_BYTES: u32 = 64;
 const PROBE_COUNT: u32 = 200;
+/// Most time until a peer that measures is asked again.
+const BUSY_WAIT: Duration = Duration::from_millis(250);
 /// A measurement not reported by then is lost with its worker's patience.
 const GIVE_UP: Duration = Duration::from_secs(60);
 
@@ -84,33 +87,39 @@ impl Links {
         for (rank, due) in &mut self.next {
             if *due <= now {
                 *due = now + GIVE_UP;
-                commands.push(Command::Probe {
-                    peer: *rank,
-                    size_bytes: PROBE_SIZE_BYTES,
-                    count: PROBE_COUNT,
-                });
+                let (size_bytes, count) = (PROBE_SIZE_BYTES, PROBE_COUNT);
+                let what =
+                    Measurement::Latency { rail: 0, mode: Mode::TwoSided, size_bytes, count };
+                // One link, one measurement: the rank is id enough.
+                commands.push(Command::Measure { id: *rank, peer: *rank, what });
             }
         }
         commands
     }
 
-    /// Takes a [`Event::ProbeDone`].
-    pub fn done(&mut self, event: &Event) {
-        let Event::ProbeDone { peer, answered, lost, p50_nanos, p99_nanos, .. } = event else {
-            return;
-        };
+    /// Takes what came of a measurement.
+    pub fn done(&mut self, rank: u32, outcome: &Outcome) {
         // A report that comes after the peer was lost belongs to no link.
-        let Some(next) = self.next.get_mut(peer) else { return };
-        *next = Instant::now() + self.timings.probe_interval;
-        if *answered > 0 {
-            self.measured.insert(
-                *peer,
-                Measured {
-                    p50_micros: micros(*p50_nanos),
-                    p99_micros: micros(*p99_nanos),
-                    lost: *lost,
-                },
-            );
+        let Some(next) = self.next.get_mut(&rank) else { return };
+        let wait = match outcome {
+            // The peer measures; a random wait ends two that chase each other.
+            Outcome::Busy => BUSY_WAIT.mul_f64(rand::random_range(0.2..1.0)),
+            _ => self.timings.probe_interval,
+        };
+        *next = Instant::now() + wait;
+        match outcome {
+            Outcome::Latency { summary, .. } if summary.answered > 0 => {
+                let measured = Measured {
+                    p50_micros: micros(summary.p50_nanos),
+                    p99_micros: micros(summary.p99_nanos),
+                    lost: summary.lost,
+                };
+                self.measured.insert(rank, measured);
+            }
+            Outcome::Failed { code, message } => {
+                tracing::warn!(rank, %code, "the link was not measured: {message}");
+            }
+            Outcome::Latency { .. } | Outcome::Bandwidth(_) | Outcome::Busy => {}
         }
     }
 
@@ -132,10 +141,12 @@ fn micros(nanos: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nixl_cluster::link::Latency;
 
-    fn done(peer: u32, answered: u32) -> Event {
-        Event::ProbeDone {
-            peer,
+    fn done(answered: u32) -> Outcome {
+        let summary = Latency {
+            rail: 0,
+            mode: Mode::TwoSided,
             size_bytes: 64,
             answered,
             lost: 1,
@@ -143,7 +154,8 @@ mod tests {
             p50_nanos: 15_678,
             p99_nanos: 20_000,
             max_nanos: 1,
-        }
+        };
+        Outcome::Latency { summary, samples_nanos: Vec::new() }
     }
 
     #[test]
@@ -155,19 +167,30 @@ mod tests {
         let later = now + Duration::from_millis(200);
         assert_eq!(links.start_due(later).len(), 1);
         assert!(links.start_due(later).is_empty(), "one at a time");
-        links.done(&done(1, 199));
+        links.done(1, &done(199));
         let expected = Measured { p50_micros: 15.68, p99_micros: 20.0, lost: 1 };
         assert_eq!(links.measured(1), Some(expected));
         assert!(links.due().unwrap() > now + Duration::from_secs(9));
     }
 
     #[test]
+    fn a_busy_peer_is_asked_again_soon() {
+        let mut links = Links::new(Timings::default());
+        let now = Instant::now();
+        links.paired(1, now);
+        links.start_due(now + Duration::from_millis(200));
+        links.done(1, &Outcome::Busy);
+        assert!(links.due().unwrap() < Instant::now() + BUSY_WAIT);
+        assert_eq!(links.measured(1), None);
+    }
+
+    #[test]
     fn a_lost_link_has_no_measurement() {
         let mut links = Links::new(Timings::default());
         links.paired(1, Instant::now());
-        links.done(&done(1, 200));
+        links.done(1, &done(200));
         links.unpaired(1);
-        links.done(&done(1, 200));
+        links.done(1, &done(200));
         assert_eq!((links.measured(1), links.due()), (None, None));
     }
 }

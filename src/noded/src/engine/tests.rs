@@ -6,8 +6,9 @@ use crate::board::name;
 use crate::publisher::{self, Tags};
 use crate::registry::{Registry, RegistryError};
 use crate::worker::{Death, FromWorker, Kind, Worker};
+use nixl_cluster::link::{Latency, OneSided, Rail};
 use nixl_cluster::{EndpointRecord, IdentityRecord, Phase, Provider, StateRecord, tag};
-use nixl_fabric::protocol::{Command, Event};
+use nixl_fabric::protocol::{Command, Event, Measurement, Outcome};
 use nixl_pairing::{Input, Member, Output, PeerState, PeerView};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
@@ -182,16 +183,23 @@ impl Stage {
     async fn opened(&mut self) -> Hands {
         let mut hands = soon(self.workers.recv()).await.unwrap();
         let open = soon(hands.commands.recv()).await.unwrap();
-        let Command::Open { provider, source, rank, .. } = open else { panic!("{open:?}") };
-        let own = Some(IpAddr::from([10, 0, 0, 5]));
-        assert_eq!((provider.as_str(), source, rank), ("tcp", own, 0));
+        let Command::Open { provider, sources, rank, .. } = open else { panic!("{open:?}") };
+        let own = [IpAddr::from([10, 0, 0, 5])];
+        assert_eq!((provider.as_str(), &sources[..], rank), ("tcp", &own[..], 0));
+        let rail = Rail {
+            index: 0,
+            provider_name: "tcp;ofi_rxm".to_owned(),
+            fabric: "10.0.0.0/24".to_owned(),
+            domain: "eth0".to_owned(),
+            pci_address: None,
+            speed_gbps: None,
+            one_sided: OneSided::Emulated,
+        };
         hands
             .say(Event::Opened {
-                provider_name: "tcp;ofi_rxm".to_owned(),
-                domain: "eth0".to_owned(),
+                rails: vec![(rail, vec![1, 2, 3])],
                 library: "libfabric.so.1".to_owned(),
                 library_version: "1.17".to_owned(),
-                address: vec![1, 2, 3],
             })
             .await;
         hands
@@ -250,20 +258,24 @@ async fn a_node_registers_pairs_measures_and_degrades() {
 
     worker.hear(b"p").await;
     worker.commanded(|c| *c == Command::ArmProbe { peer: 1, token: [3; 16] }).await;
-    let probe = worker.commanded(|c| matches!(c, Command::Probe { .. })).await;
-    assert_eq!(probe, Command::Probe { peer: 1, size_bytes: 64, count: 200 });
-    worker
-        .say(Event::ProbeDone {
-            peer: 1,
-            size_bytes: 64,
-            answered: 200,
-            lost: 0,
-            min_nanos: 1,
-            p50_nanos: 12_000,
-            p99_nanos: 30_000,
-            max_nanos: 1,
-        })
-        .await;
+    let measure = worker.commanded(|c| matches!(c, Command::Measure { .. })).await;
+    let Command::Measure { id, peer: 1, what } = measure else { panic!("{measure:?}") };
+    let Measurement::Latency { rail: 0, mode, size_bytes: 64, count: 200 } = what else {
+        panic!("{what:?}")
+    };
+    let summary = Latency {
+        rail: 0,
+        mode,
+        size_bytes: 64,
+        answered: 200,
+        lost: 0,
+        min_nanos: 1,
+        p50_nanos: 12_000,
+        p99_nanos: 30_000,
+        max_nanos: 1,
+    };
+    let outcome = Outcome::Latency { summary, samples_nanos: Vec::new() };
+    worker.say(Event::Measured { id, peer: 1, outcome }).await;
     stage.until(|board| board.document().checks.contains_key(name::LINK_P99)).await;
     let document = stage.board.document();
     assert_eq!(document.node.peers, ["i-2"]);
