@@ -1,6 +1,7 @@
 //! The settings file the launcher's user data leaves on a node.
 
 use crate::{ClusterName, Layout, Provider};
+use std::path::PathBuf;
 
 /// Where user data writes the file and the daemon reads it.
 pub const PATH: &str = "/etc/nixl/node.toml";
@@ -22,6 +23,10 @@ pub struct NodeSettings {
     pub prefill: Option<u32>,
     /// libfabric provider to use; another one is never used in its place.
     pub provider: Provider,
+    /// `libfabric.so.1` to use, an absolute path; without it the EFA installer's
+    /// in /opt/amazon/efa/lib64 or lib, or else the loader's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub libfabric: Option<PathBuf>,
     /// ARN of the MLflow tracking server or App, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mlflow_tracking_arn: Option<String>,

@@ -251,6 +251,7 @@ fn render_user_data(cluster: &ClusterName, flags: &RenderUserData) -> anyhow::Re
         size: flags.nodes.size,
         prefill: flags.nodes.prefill,
         provider: flags.provider.into(),
+        libfabric: None,
         mlflow_tracking_arn: flags.tracking_arn.clone(),
         mlflow_session_secs: 43_200,
     };

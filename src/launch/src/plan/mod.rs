@@ -100,6 +100,7 @@ pub fn plan(wish: &Wish, facts: &Facts) -> Result<Plan, Findings> {
         size: wish.size,
         prefill: wish.prefill,
         provider: wish.provider,
+        libfabric: None,
         mlflow_tracking_arn: tracking.arn().map(str::to_owned),
         mlflow_session_secs: SESSION_SECS,
     };

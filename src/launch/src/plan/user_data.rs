@@ -62,6 +62,7 @@ mod tests {
                 size,
                 prefill,
                 provider: Provider::Efa,
+                libfabric: None,
                 mlflow_tracking_arn: arn,
                 mlflow_session_secs: 43_200,
             };
@@ -81,6 +82,7 @@ mod tests {
             size: 2,
             prefill: None,
             provider: Provider::Tcp,
+            libfabric: None,
             mlflow_tracking_arn: Some("a\u{2028}b".to_owned()),
             mlflow_session_secs: 43_200,
         };
@@ -94,6 +96,7 @@ mod tests {
             size: 2,
             prefill: None,
             provider: Provider::Tcp,
+            libfabric: None,
             mlflow_tracking_arn: Some("x".repeat(MAX_USER_DATA_BYTES)),
             mlflow_session_secs: 43_200,
         };

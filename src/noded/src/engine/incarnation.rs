@@ -107,7 +107,7 @@ impl Engine {
             rank,
             provider: self.settings.provider.to_string(),
             sources,
-            library: None,
+            library: self.settings.libfabric.clone(),
         };
         // A worker that is gone already says so through its events.
         let _ = worker.commands.send(command);
