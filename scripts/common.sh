@@ -10,10 +10,11 @@ IMAGE_GLIBC=2.36
 
 # What the local region and its tests need from the distribution, and why:
 # mmdebstrap (base image), systemd-container (machines), iproute2 (networks),
-# nftables (security groups on the bridge), e2fsprogs and mount (machines with disks of their own), libfabric1 (the fabric tests on this computer), python3-venv (MLflow, AWS CLI),
+# nftables (security groups on the bridge), e2fsprogs and mount (machines with disks of their own), libfabric1 (the fabric tests on this computer), libfabric-dev (headers
+# of the fake library these tests compile), python3-venv (MLflow, AWS CLI),
 # gcc and libc6-dev (linker of rustc, C parts of ring).
-PACKAGES=(ca-certificates curl e2fsprogs gcc iproute2 libc6-dev libfabric1 mmdebstrap mount nftables procps python3
-  python3-venv systemd-container util-linux)
+PACKAGES=(ca-certificates curl e2fsprogs gcc iproute2 libc6-dev libfabric1 libfabric-dev mmdebstrap mount nftables procps
+  python3 python3-venv systemd-container util-linux)
 # Ubuntu does not trust Debian's packages, of which the base image is made, unless told to.
 grep -q '^ID=ubuntu' /etc/os-release 2>/dev/null && PACKAGES+=(debian-archive-keyring)
 

@@ -36,6 +36,9 @@ pub const WORKER_ENV: &[(&str, &str)] = &[
     // MemoryDenyWriteExecute= forbids.
     ("FI_EFA_MR_CACHE_ENABLE", "0"),
     ("FI_MR_CACHE_MONITOR", "disabled"),
+    // libinfinipath, which Debian's libfabric links, would turn an abort into
+    // an exit with code 1 after a page of addresses.
+    ("IPATH_NO_BACKTRACE", "1"),
     // Huge pages belong to the application.
     ("FI_EFA_USE_HUGE_PAGE", "0"),
 ];

@@ -23,6 +23,7 @@ pub fn library() -> Option<PathBuf> {
 /// A worker process and the daemon's end of its socket.
 pub struct Worker {
     pub child: Child,
+    library: Option<PathBuf>,
     commands: Option<UnixStream>,
     events: BufReader<UnixStream>,
 }
@@ -43,7 +44,13 @@ impl Worker {
         // Keeps a hang from hanging the test.
         ours.set_read_timeout(Some(PATIENCE)).expect("socket option");
         let events = BufReader::new(ours.try_clone().expect("clones"));
-        Self { child, commands: Some(ours), events }
+        Self { child, library: library(), commands: Some(ours), events }
+    }
+
+    /// Will open this library.
+    pub fn with_library(mut self, library: PathBuf) -> Self {
+        self.library = Some(library);
+        self
     }
 
     pub fn send(&mut self, command: &Command) {
@@ -71,9 +78,20 @@ impl Worker {
         panic!("no {what} within {PATIENCE:?}");
     }
 
+    /// Waits until it has said nothing for so long.
+    pub fn falls_silent(&mut self, length: Duration) {
+        let socket = self.commands.as_ref().expect("not hung up");
+        socket.set_read_timeout(Some(length)).expect("socket option");
+        let deadline = Instant::now() + PATIENCE;
+        while codec::read::<Event>(&mut self.events).is_ok() {
+            assert!(Instant::now() < deadline, "still speaks after {PATIENCE:?}");
+        }
+    }
+
     pub fn open(&mut self, rank: u16, provider: &str, sources: &[IpAddr]) -> Event {
         let (provider, sources) = (provider.to_owned(), sources.to_vec());
-        self.send(&Command::Open { rank, provider, sources, library: library() });
+        let library = self.library.clone();
+        self.send(&Command::Open { rank, provider, sources, library });
         self.wait_for("answer to open", |event| match event {
             Event::Opened { .. } | Event::OpenFailed { .. } => Some(event.clone()),
             _ => None,

@@ -135,7 +135,8 @@ fn stage(timings: Timings) -> Stage {
         publisher::pair(registry.clone(), board.clone(), beats.task("publisher"), last.clone());
     let machine = || ScriptedMachine { state: PeerState::Unknown, looked: false };
     let engine = Engine {
-        settings: toml::from_str("cluster = \"nixl\"\nsize = 2\nprefill = 1\nprovider = \"tcp\"").unwrap(),
+        settings: toml::from_str("cluster = \"nixl\"\nsize = 2\nprefill = 1\nprovider = \"tcp\"")
+            .unwrap(),
         instance: Instance {
             id: "i-1".to_owned(),
             instance_type: "g6.12xlarge".to_owned(),

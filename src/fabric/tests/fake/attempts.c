@@ -1,0 +1,127 @@
+/* What code that has taken over the worker would try. */
+#define _GNU_SOURCE
+#include "script.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_packet.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* By number: the C library may have another way. */
+static long forked(long child)
+{
+	if (child == 0)
+		syscall(SYS_exit_group, 0);
+	if (child > 0)
+		waitpid(child, NULL, 0);
+	return child;
+}
+
+static long opened(int descriptor)
+{
+	if (descriptor >= 0)
+		close(descriptor);
+	return descriptor;
+}
+
+static long unix_socket(const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+	int descriptor = socket(AF_UNIX, SOCK_STREAM, 0);
+	long outcome = descriptor < 0 ? -1 : connect(descriptor, (struct sockaddr *)&address, sizeof address);
+	int error = errno;
+	opened(descriptor);
+	errno = error;
+	return outcome;
+}
+
+static long parent_memory(void)
+{
+	char byte;
+	struct iovec here = { &byte, 1 };
+	/* Any address: a refusal comes before it is looked at. */
+	struct iovec there = { (void *)parent_memory, 1 };
+	return process_vm_readv(getppid(), &here, 1, &there, 1, 0);
+}
+
+static long code_page(void)
+{
+	void *page = mmap(NULL, 4096, PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	return page == MAP_FAILED ? -1 : munmap(page, 4096);
+}
+
+static long tcp_port(const char *port)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET };
+	int number = 0, one = 1;
+	sscanf(port, "%d", &number);
+	address.sin_port = htons(number);
+	int descriptor = socket(AF_INET, SOCK_STREAM, 0);
+	if (descriptor >= 0)
+		setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+	long outcome = descriptor < 0 ? -1 : bind(descriptor, (struct sockaddr *)&address, sizeof address);
+	int error = errno;
+	opened(descriptor);
+	errno = error;
+	return outcome;
+}
+
+static long make(const char *what, const char *path)
+{
+	char *none[] = { NULL };
+	if (!strcmp(what, "execve"))
+		return syscall(SYS_execve, path, none, none);
+	if (!strcmp(what, "fork"))
+		return forked(syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0));
+	if (!strcmp(what, "ptrace"))
+		return ptrace(PTRACE_TRACEME, 0, 0, 0);
+	if (!strcmp(what, "unshare"))
+		return unshare(CLONE_FS);
+	if (!strcmp(what, "read"))
+		return opened(open(path, O_RDONLY | O_CLOEXEC));
+	if (!strcmp(what, "write"))
+		return opened(open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+	if (!strcmp(what, "packet"))
+		return opened(socket(AF_PACKET, SOCK_RAW, 0));
+	if (!strcmp(what, "vsock"))
+		return opened(socket(AF_VSOCK, SOCK_STREAM, 0));
+	if (!strcmp(what, "unix"))
+		return unix_socket(path);
+	if (!strcmp(what, "port"))
+		return tcp_port(path);
+	if (!strcmp(what, "kill-parent"))
+		return kill(getppid(), SIGURG);
+	if (!strcmp(what, "parent-memory"))
+		return parent_memory();
+	if (!strcmp(what, "dumpable"))
+		return prctl(PR_SET_DUMPABLE, 1);
+	if (!strcmp(what, "code-page"))
+		return code_page();
+	if (!strcmp(what, "io-uring"))
+		/* Without parameters: EFAULT where it is allowed. */
+		return syscall(SYS_io_uring_setup, 1, NULL);
+	fprintf(stderr, "fake libfabric: no attempt is called %s\n", what);
+	_exit(99);
+}
+
+void attempt(const char *argument)
+{
+	char what[32] = "", path[sizeof((struct sockaddr_un *)0)->sun_path] = "";
+	sscanf(argument, "%31s %107s", what, path);
+	errno = 0;
+	long outcome = make(what, path);
+	fprintf(stderr, "tried %s: %s\n", what, outcome < 0 ? strerrorname_np(errno) : "done");
+}

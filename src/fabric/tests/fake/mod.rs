@@ -1,0 +1,72 @@
+//! Builds the fake `libfabric.so.1` beside this file and tells it how to fail;
+//! `script.h` has the words.
+#![allow(dead_code, missing_docs)]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use tempfile::TempDir;
+
+const SOURCES: [&str; 3] = ["fake.c", "script.c", "attempts.c"];
+const FLAGS: [&str; 10] = [
+    "-std=gnu11",
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+    "-O1",
+    "-fPIC",
+    "-shared",
+    "-Wl,-z,defs",
+    "-Wl,--version-script=libfabric.map",
+    "-o",
+];
+
+/// A copy of the library in a folder of its own, with its script.
+pub struct Fake(TempDir);
+
+impl Fake {
+    pub fn new() -> Self {
+        let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
+        std::fs::copy(built(), folder.path().join("libfabric.so.1")).expect("copies");
+        if let Some(library) = std::env::var_os("NIXL_TEST_LIBFABRIC") {
+            std::fs::copy(library, folder.path().join("real.so")).expect("copies");
+        }
+        Self(folder)
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.0.path()
+    }
+
+    pub fn library(&self) -> PathBuf {
+        self.folder().join("libfabric.so.1")
+    }
+
+    /// What fails from now on, a line for each fault; nothing does with "".
+    pub fn script(&self, lines: &str) {
+        let new = self.folder().join("script.new");
+        std::fs::write(&new, format!("{lines}\n")).expect("writes");
+        std::fs::rename(new, self.folder().join("script")).expect("renames");
+    }
+}
+
+/// Built once in each test program; the last one in place is as good as the first.
+fn built() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let library = Path::new(env!("CARGO_TARGET_TMPDIR")).join("fake-libfabric.so.1");
+        let new = library.with_extension(std::process::id().to_string());
+        let compiler = Command::new("cc")
+            .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../fabric/tests/fake"))
+            .args(FLAGS)
+            .arg(&new)
+            .args(SOURCES)
+            .arg("-ldl")
+            .output()
+            .expect("cc runs");
+        let told = String::from_utf8_lossy(&compiler.stderr);
+        assert!(compiler.status.success(), "is libfabric-dev installed? {told}");
+        std::fs::rename(new, &library).expect("renames");
+        library
+    })
+}
