@@ -152,6 +152,15 @@ reasons! {
     LINK_NOT_MEASURED "link.not_measured" Warning Watch
         "A measurement of the link to a peer could not be carried out."
         "See the evidence; if it comes again, look at the peer's own /health."
+    PROVIDER_DIFFERS "pair.provider_differs" Error FixSetting
+        "The peer uses another libfabric provider than this node."
+        "Give `provider` in /etc/nixl/node.toml the same value on every node and restart nixl-noded; `nixl-launch up --provider` writes it to all."
+    RELEASE_SKEW "pair.release_skew" Warning FixSetting
+        "The peer runs another release of nixl-noded; the pair works all the same."
+        "Launch all nodes from one image."
+    RAILS_DIFFER "link.rails_differ" Warning FixSetting
+        "The peer has another number of rails than this node."
+        "Use one instance type and the same fabric interfaces on all nodes; look at /health of both for devices that are missing."
     MLFLOW_DENIED "mlflow.denied" Warning FixSetting
         "The node may not create a presigned MLflow URL."
         "Allow sagemaker:CreatePresignedMlflowTrackingServerUrl on the tracking server's ARN in the node's role."

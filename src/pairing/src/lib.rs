@@ -11,6 +11,7 @@
 // A test may stop at the first thing that is not as it says.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod introduction;
 mod lifecycle;
 mod look_up;
 mod machine;
@@ -22,6 +23,7 @@ mod replay;
 pub mod timing;
 mod types;
 
+pub use introduction::Skew;
 pub use lifecycle::{TRANSITIONS, Transition};
 pub use machine::Pairing;
 pub use message::{MAX_MESSAGE_BYTES, PROTOCOL_VERSION};

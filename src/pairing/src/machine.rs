@@ -87,7 +87,7 @@ impl Pairing {
     /// Every peer, by rank.
     #[must_use]
     pub fn peers(&self) -> Vec<PeerView> {
-        self.peers.values().map(Peer::view).collect()
+        self.peers.values().map(|peer| peer.view(&self.local)).collect()
     }
 
     /// Whether every peer is paired.

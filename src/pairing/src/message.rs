@@ -1,5 +1,6 @@
 //! Messages as they are on the fabric: `version, kind, sender rank u16 LE, body`.
 
+use crate::introduction::Introduction;
 use serde::{Deserialize, Serialize};
 
 /// The protocol's version, first byte of every message and part of the prologue.
@@ -7,7 +8,7 @@ pub const PROTOCOL_VERSION: u8 = 1;
 /// Longest message, as the fabric worker takes it.
 pub const MAX_MESSAGE_BYTES: usize = 4096;
 
-const HEADER_BYTES: usize = 4;
+pub(crate) const HEADER_BYTES: usize = 4;
 
 /// What a message is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,11 +36,15 @@ pub(crate) enum Payload {
         echo: u64,
         /// The probe token is known here.
         armed: bool,
+        /// The introduction of the other side is known here.
+        introduced: bool,
     },
     /// Orderly stop of the daemon: its keys are gone for good.
     Bye,
     /// Token for probes, chosen by the lower rank.
     ProbeToken([u8; 16]),
+    /// Said by both until it is known.
+    Introduction(Introduction),
 }
 
 /// A message taken apart as far as it can be without keys.

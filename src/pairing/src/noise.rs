@@ -12,6 +12,9 @@ use snow::{Builder, HandshakeState, StatelessTransportState};
 const PATTERN: &str = "Noise_KK_25519_ChaChaPoly_BLAKE2b";
 const TAG_BYTES: usize = 16;
 const COUNTER_BYTES: usize = 8;
+/// What sealing adds to a payload.
+#[cfg(test)]
+pub(crate) const SEAL_BYTES: usize = COUNTER_BYTES + TAG_BYTES;
 /// Ephemeral key, the attempt's number and the tag.
 const NOISE_1_BYTES: usize = 32 + COUNTER_BYTES + TAG_BYTES;
 /// Ephemeral key and tag.
@@ -188,6 +191,8 @@ mod tests {
             },
             secret_key: keys.private.try_into().unwrap(),
             endpoint: EndpointRecord { provider: Provider::Efa, address: vec![1; 32] },
+            release: "1.0.0".to_owned(),
+            rails: Vec::new(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! What goes into the machine, what comes out of it and what can be seen of it.
 
-use crate::Mismatch;
+use crate::{Mismatch, Skew};
 use nixl_cluster::{ClusterName, EndpointRecord, IdentityRecord, Layout};
 use std::time::Duration;
 
@@ -21,6 +21,11 @@ pub struct LocalNode {
     pub secret_key: [u8; 32],
     /// Own endpoint as published.
     pub endpoint: EndpointRecord,
+    /// Release of the daemon, printable ASCII; peers are told it.
+    pub release: String,
+    /// `fi_getname` of the rails beside rail 0, which is the endpoint, in
+    /// order; peers are told the first 48, each of at most 64 bytes.
+    pub rails: Vec<Vec<u8>>,
 }
 
 impl LocalNode {
@@ -92,6 +97,14 @@ pub enum Output {
         /// Token; a secret of the pair, `Debug` does not show it.
         token: [u8; 16],
     },
+    /// Insert the addresses of the peer's rails 1 and up, if it has any; at most
+    /// once after each `AddPeer`.
+    AddRails {
+        /// Rank.
+        rank: u32,
+        /// Addresses, in order.
+        addresses: Vec<Vec<u8>>,
+    },
     /// A peer's state changed; log it.
     Changed {
         /// Rank.
@@ -119,6 +132,11 @@ impl std::fmt::Debug for Output {
             Self::ArmProbe { rank, .. } => {
                 f.debug_struct("ArmProbe").field("rank", rank).finish_non_exhaustive()
             }
+            Self::AddRails { rank, addresses } => f
+                .debug_struct("AddRails")
+                .field("rank", rank)
+                .field("addresses", addresses)
+                .finish(),
             Self::Changed { rank, from, to, reason } => f
                 .debug_struct("Changed")
                 .field("rank", rank)
@@ -168,4 +186,6 @@ pub struct PeerView {
     pub other_version: Option<u8>,
     /// What in its tags keeps it from being paired.
     pub mismatch: Option<Mismatch>,
+    /// What it has otherwise than this node, while it is paired.
+    pub skews: Vec<Skew>,
 }

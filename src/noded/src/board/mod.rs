@@ -40,6 +40,8 @@ pub mod name {
     pub const PEERS: &str = "pairing:peers";
     /// State of each peer.
     pub const PEER: &str = "peer:state";
+    /// What a paired peer has otherwise than this node, where it has.
+    pub const PEER_SKEW: &str = "peer:skew";
     /// Median round trip to each peer.
     pub const LINK_P50: &str = "link:roundTripP50";
     /// 99th percentile of the round trip to each peer.

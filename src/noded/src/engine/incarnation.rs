@@ -27,6 +27,8 @@ const MAX_TICK: Duration = Duration::from_secs(60);
 struct Opened {
     provider_name: String,
     address: Vec<u8>,
+    /// Addresses of rails 1 and up.
+    further: Vec<Vec<u8>>,
 }
 
 struct Life<'a> {
@@ -76,6 +78,8 @@ impl Engine {
             identity: identity.record,
             secret_key: identity.secret_key,
             endpoint,
+            release: env!("CARGO_PKG_VERSION").to_owned(),
+            rails: opened.further,
         };
         let now = Instant::now();
         let life = Life {
@@ -146,8 +150,12 @@ fn opened(
              (libfabric {library_version})"
         );
     }
-    match rails.into_iter().next() {
-        Some((rail, address)) => Ok(Opened { provider_name: rail.provider_name, address }),
+    let mut rails = rails.into_iter();
+    match rails.next() {
+        Some((rail, address)) => {
+            let further = rails.map(|(_, address)| address).collect();
+            Ok(Opened { provider_name: rail.provider_name, address, further })
+        }
         None => Err(End::Died(Death::other("it opened nothing"))),
     }
 }
@@ -266,6 +274,9 @@ impl Life<'_> {
             Output::Send { rank, bytes } => self.command(Command::Send { peer: rank, bytes }),
             Output::ArmProbe { rank, token } => {
                 self.command(Command::ArmProbe { peer: rank, token });
+            }
+            Output::AddRails { rank, addresses } => {
+                self.command(Command::AddRails { peer: rank, addresses });
             }
             Output::LookUp => self.look_up(),
             Output::Changed { rank, from, to, reason } => {

@@ -8,6 +8,7 @@ mod incarnation;
 mod links;
 mod machine;
 mod report;
+mod skews;
 #[cfg(test)]
 mod tests;
 

@@ -1,6 +1,7 @@
 //! What the engine knows, told to the board, the journal and the state tag.
 
 use super::links::{Links, SendError};
+use super::skews::Skews;
 use crate::board::{Board, Reading, name};
 use crate::events;
 use crate::publisher::Publisher;
@@ -21,6 +22,7 @@ pub(super) struct Reporter {
     open: bool,
     was_paired: bool,
     all_paired: bool,
+    skews: Skews,
     deaths: Deaths,
     last_death: Option<Instant>,
     last_fault: Option<Instant>,
@@ -41,6 +43,7 @@ impl Reporter {
             open: false,
             was_paired: false,
             all_paired: false,
+            skews: Skews::default(),
             deaths: Deaths::default(),
             last_death: None,
             last_fault: None,
@@ -81,6 +84,7 @@ impl Reporter {
         self.all_paired = false;
         self.board.set(name::ENDPOINT, endpoint);
         self.board.set_all(name::PEER, Vec::new());
+        self.board.set_all(name::PEER_SKEW, Vec::new());
         self.board
             .set(name::PEERS, Reading::bad(&reason::INITIALIZING, "no endpoint is open").value(0));
         self.links_gone();
@@ -125,6 +129,7 @@ impl Reporter {
         };
         self.board.set(name::PEERS, total);
         self.board.set_all(name::PEER, readings);
+        self.board.set_all(name::PEER_SKEW, self.skews.readings(peers));
         let link = |value: fn(super::links::Measured) -> serde_json::Value, unit| {
             let of = |peer: &&PeerView| {
                 let measured = links.measured(peer.rank)?;
@@ -195,7 +200,7 @@ impl Reporter {
     }
 }
 
-fn id(peer: &PeerView) -> String {
+pub(super) fn id(peer: &PeerView) -> String {
     peer.instance_id.clone().unwrap_or_else(|| format!("rank {}", peer.rank))
 }
 

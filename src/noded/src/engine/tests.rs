@@ -9,7 +9,7 @@ use crate::worker::{Death, FromWorker, Kind, Worker};
 use nixl_cluster::link::{Latency, OneSided, Rail};
 use nixl_cluster::{EndpointRecord, IdentityRecord, Phase, Provider, StateRecord, tag};
 use nixl_fabric::protocol::{Command, Event, Measurement, Outcome};
-use nixl_pairing::{Input, Member, Output, PeerState, PeerView};
+use nixl_pairing::{Input, LocalNode, Member, Output, PeerState, PeerView};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Mutex;
@@ -54,6 +54,8 @@ impl Registry for FakeRegistry {
 /// Pairs with rank 1 at its word: a look-up brings it to handshaking, the
 /// message `p` pairs it, `l` loses it.
 struct ScriptedMachine {
+    /// This node's further rails, and so the peer's.
+    rails: Vec<Vec<u8>>,
     state: PeerState,
     looked: bool,
 }
@@ -82,6 +84,7 @@ impl Machine for ScriptedMachine {
             Input::Received(bytes) if bytes == b"p" => vec![
                 Output::ArmProbe { rank: 1, token: [3; 16] },
                 self.change(PeerState::Paired, None),
+                Output::AddRails { rank: 1, addresses: self.rails.clone() },
             ],
             Input::Received(bytes) if bytes == b"l" => vec![
                 Output::RemovePeer { rank: 1 },
@@ -133,7 +136,11 @@ fn stage(timings: Timings) -> Stage {
     let last = CancellationToken::new();
     let (publisher, writer) =
         publisher::pair(registry.clone(), board.clone(), beats.task("publisher"), last.clone());
-    let machine = || ScriptedMachine { state: PeerState::Unknown, looked: false };
+    let machine = |local: LocalNode| ScriptedMachine {
+        rails: local.rails,
+        state: PeerState::Unknown,
+        looked: false,
+    };
     let engine = Engine {
         settings: toml::from_str("cluster = \"nixl\"\nsize = 2\nprefill = 1\nprovider = \"tcp\"")
             .unwrap(),
@@ -148,7 +155,7 @@ fn stage(timings: Timings) -> Stage {
         },
         registry,
         spawner: Arc::new(ScriptedSpawner(spawned)),
-        machines: Arc::new(move |_, _| Box::new(machine())),
+        machines: Arc::new(move |local, _| Box::new(machine(local))),
         board: board.clone(),
         publisher,
         beat: beats.task("engine"),
@@ -198,7 +205,7 @@ impl Stage {
         };
         hands
             .say(Event::Opened {
-                rails: vec![(rail, vec![1, 2, 3])],
+                rails: vec![(rail.clone(), vec![1, 2, 3]), (Rail { index: 1, ..rail }, vec![4, 5])],
                 library: "libfabric.so.1".to_owned(),
                 library_version: "1.17".to_owned(),
             })
@@ -259,6 +266,8 @@ async fn a_node_registers_pairs_measures_and_degrades() {
 
     worker.hear(b"p").await;
     worker.commanded(|c| *c == Command::ArmProbe { peer: 1, token: [3; 16] }).await;
+    let rails = Command::AddRails { peer: 1, addresses: vec![vec![4, 5]] };
+    worker.commanded(|c| *c == rails).await;
     let measure = worker.commanded(|c| matches!(c, Command::Measure { .. })).await;
     let Command::Measure { id, peer: 1, what } = measure else { panic!("{measure:?}") };
     let Measurement::Latency { rail: 0, mode, size_bytes: 64, count: 200 } = what else {

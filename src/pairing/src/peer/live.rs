@@ -1,10 +1,11 @@
-//! A live session: heartbeats, the probe token, and the end of it.
+//! A live session: heartbeats, the probe token, introductions, and the end of it.
 
 use super::{Context, Peer};
+use crate::introduction::Introduction;
 use crate::message::{Kind, Payload};
 use crate::noise::Session;
 use crate::timing::{HEARTBEAT_INTERVAL, LOST_AFTER, UNHEARD_AFTER};
-use crate::{Output, PeerState};
+use crate::{LocalNode, Output, PeerState, Skew};
 use rand::Rng as _;
 use std::time::Duration;
 
@@ -23,6 +24,10 @@ pub(super) struct Live {
     token: Option<[u8; 16]>,
     /// The peer said that it knows the token.
     peer_armed: bool,
+    /// What the peer said of itself.
+    introduction: Option<Introduction>,
+    /// The peer said that it knows ours.
+    introduced: bool,
 }
 
 impl Live {
@@ -37,11 +42,17 @@ impl Live {
             last_echo: now,
             token: None,
             peer_armed: false,
+            introduction: None,
+            introduced: false,
         }
     }
 
     fn silent_at(&self) -> Duration {
         (self.last_heard + LOST_AFTER).min(self.last_echo + UNHEARD_AFTER)
+    }
+
+    pub(super) fn skews(&self, local: &LocalNode) -> Vec<Skew> {
+        self.introduction.as_ref().map(|told| told.skews(local)).unwrap_or_default()
     }
 
     /// More than one heartbeat is overdue.
@@ -64,17 +75,25 @@ impl Peer {
         }
     }
 
-    /// Sends a heartbeat, and the token until the peer has it.
+    /// Sends a heartbeat, and the token and an introduction until the peer has them.
     pub(super) fn beat(&mut self, cx: &mut Context<'_>) {
         let Some(live) = &mut self.live else { return };
         live.beat += 1;
         live.next_beat = cx.now + HEARTBEAT_INTERVAL;
-        let heartbeat =
-            Payload::Heartbeat { beat: live.beat, echo: live.heard, armed: live.token.is_some() };
+        let heartbeat = Payload::Heartbeat {
+            beat: live.beat,
+            echo: live.heard,
+            armed: live.token.is_some(),
+            introduced: live.introduction.is_some(),
+        };
         let unarmed = live.token.filter(|_| !live.peer_armed);
+        let introduction = (!live.introduced).then(|| Introduction::of(cx.local));
         self.seal(cx, &heartbeat);
         if let Some(token) = unarmed.filter(|_| self.initiates(cx)) {
             self.seal(cx, &Payload::ProbeToken(token));
+        }
+        if let Some(introduction) = introduction {
+            self.seal(cx, &Payload::Introduction(introduction));
         }
     }
 
@@ -117,9 +136,10 @@ impl Peer {
         live.last_heard = cx.now;
         self.last_heard = Some(cx.now);
         match payload {
-            Payload::Heartbeat { beat, echo, armed } => {
+            Payload::Heartbeat { beat, echo, armed, introduced } => {
                 live.heard = live.heard.max(beat);
                 live.peer_armed |= armed;
+                live.introduced |= introduced;
                 if echo > live.echoed {
                     (live.echoed, live.last_echo) = (echo, cx.now);
                 }
@@ -131,7 +151,19 @@ impl Peer {
                 }
                 self.beat(cx);
             }
-            Payload::ProbeToken(_) => cx.drop_message(),
+            Payload::Introduction(told) if told.is_sound() => {
+                if live.introduction.is_none() {
+                    let addresses = told.rails().to_vec();
+                    // A session anew under the same tags is with the same rails.
+                    if !self.rails_inserted && !addresses.is_empty() {
+                        self.rails_inserted = true;
+                        cx.out.push(Output::AddRails { rank: self.rank, addresses });
+                    }
+                    live.introduction = Some(told);
+                    self.beat(cx);
+                }
+            }
+            Payload::ProbeToken(_) | Payload::Introduction(_) => cx.drop_message(),
             Payload::Bye => {
                 self.departed = true;
                 self.lose(cx);

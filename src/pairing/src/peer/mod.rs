@@ -69,6 +69,8 @@ pub(crate) struct Peer {
     mismatch: Option<Mismatch>,
     /// Its address is in the fabric's table.
     inserted: bool,
+    /// So are those of its further rails.
+    rails_inserted: bool,
     /// It said goodbye: these tags are dead.
     departed: bool,
     /// Waits between hellos or noise-1.
@@ -104,6 +106,7 @@ impl Peer {
             tags: None,
             mismatch: None,
             inserted: false,
+            rails_inserted: false,
             departed: false,
             knock: Backoff::new(KNOCK_FIRST, KNOCK_LONGEST),
             next_knock: now,
@@ -127,7 +130,7 @@ impl Peer {
         self.life.state()
     }
 
-    pub(crate) fn view(&self) -> PeerView {
+    pub(crate) fn view(&self, local: &LocalNode) -> PeerView {
         PeerView {
             rank: self.rank,
             instance_id: self.tags.as_ref().map(|tags| tags.instance_id.clone()),
@@ -138,6 +141,7 @@ impl Peer {
             pairings: self.life.pairings(),
             other_version: self.other_version,
             mismatch: self.mismatch,
+            skews: self.live.as_ref().map(|live| live.skews(local)).unwrap_or_default(),
         }
     }
 
@@ -217,7 +221,7 @@ impl Peer {
             cx.out.push(Output::RemovePeer { rank: self.rank });
         }
         self.mismatch = Mismatch::between(cx.local, tags);
-        self.inserted = self.mismatch.is_none();
+        (self.inserted, self.rails_inserted) = (self.mismatch.is_none(), false);
         if self.inserted {
             let address = tags.endpoint.address.clone();
             cx.out.push(Output::AddPeer { rank: self.rank, address });

@@ -47,6 +47,10 @@ pub struct Node {
     /// The fabric's address table.
     pub table: BTreeMap<u32, Vec<u8>>,
     pub tokens: BTreeMap<u32, [u8; 16]>,
+    /// Rails told of each peer, every time they were.
+    pub rails: Vec<(u32, Vec<Vec<u8>>)>,
+    /// Peers whose rails are in the table.
+    railed: BTreeSet<u32>,
     pub changes: Vec<(u32, PeerState, PeerState, Option<&'static str>)>,
     pub look_ups: u64,
     /// Look-ups that were begun with every peer paired.
@@ -69,6 +73,12 @@ pub struct World {
     size: u32,
     /// How many nodes prefill, as in the settings of all.
     pub prefill: Option<u32>,
+    /// Provider of those that start from now on.
+    pub provider: Provider,
+    /// Rails beside rail 0 of those that start from now on.
+    pub rails: Vec<Vec<u8>>,
+    /// Release of those that start from now on.
+    pub release: &'static str,
     rng: StdRng,
     tags: Vec<(Duration, Member)>,
     events: BTreeMap<(Duration, u64), Event>,
@@ -87,6 +97,9 @@ impl World {
             cut: BTreeSet::new(),
             size,
             prefill: None,
+            provider: Provider::Tcp,
+            rails: Vec::new(),
+            release: "1.0.0",
             rng,
             tags: Vec::new(),
             events: BTreeMap::new(),
@@ -127,9 +140,11 @@ impl World {
             },
             secret_key: keys.private.try_into().unwrap(),
             endpoint: EndpointRecord {
-                provider: Provider::Tcp,
+                provider: self.provider,
                 address: vec![u8::try_from(rank).unwrap(), u8::try_from(self.starts).unwrap()],
             },
+            release: self.release.to_owned(),
+            rails: self.rails.clone(),
         }
     }
 
@@ -149,6 +164,8 @@ impl World {
             local,
             table: BTreeMap::new(),
             tokens: BTreeMap::new(),
+            rails: Vec::new(),
+            railed: BTreeSet::new(),
             changes: Vec::new(),
             look_ups: 0,
             needless_look_ups: 0,
@@ -194,6 +211,7 @@ impl World {
                 Output::AddPeer { rank: peer, address } => {
                     let old = node.table.insert(peer, address);
                     assert_eq!(old, None, "{peer} is inserted at {rank} already");
+                    node.railed.remove(&peer);
                 }
                 Output::RemovePeer { rank: peer } => {
                     assert!(node.table.remove(&peer).is_some(), "{peer} is not at {rank}");
@@ -213,6 +231,11 @@ impl World {
                     self.schedule(wait, Event::LookUpDone { address, rank });
                 }
                 Output::ArmProbe { rank: peer, token } => _ = node.tokens.insert(peer, token),
+                Output::AddRails { rank: peer, addresses } => {
+                    assert!(node.table.contains_key(&peer), "rails of {peer} without the peer");
+                    assert!(node.railed.insert(peer), "rails of {peer} are inserted already");
+                    node.rails.push((peer, addresses));
+                }
                 Output::Changed { rank: peer, from, to, reason } => {
                     node.changes.push((peer, from, to, reason));
                 }

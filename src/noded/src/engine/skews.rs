@@ -1,0 +1,64 @@
+//! What paired peers have otherwise than this node: told on the board as long
+//! as it holds, and once in the journal.
+
+use super::report::id;
+use crate::board::Reading;
+use crate::events;
+use nixl_pairing::PeerView;
+use std::collections::BTreeSet;
+
+/// What was told.
+#[derive(Default)]
+pub(super) struct Skews {
+    journaled: BTreeSet<String>,
+}
+
+impl Skews {
+    /// A reading for each of this moment.
+    pub fn readings(&mut self, peers: &[PeerView]) -> Vec<Reading> {
+        let of = |peer: &PeerView| {
+            let about = id(peer);
+            let readings = peer.skews.iter().map(move |skew| {
+                let evidence = format!("{about}: {skew}");
+                Reading::bad(skew.reason(), evidence).about(about.as_str())
+            });
+            readings.collect::<Vec<_>>()
+        };
+        let readings: Vec<Reading> = peers.iter().flat_map(of).collect();
+        let held = readings.iter().filter_map(|reading| reading.reason.as_ref());
+        for (reason, evidence) in held {
+            if self.journaled.insert(evidence.clone()) {
+                events::reason(reason, evidence);
+            }
+        }
+        readings
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nixl_pairing::Skew;
+
+    #[test]
+    fn each_is_told_with_both_values() {
+        let skews = vec![
+            Skew::Release { own: "1.0.0".to_owned(), peer: "1.1.0".to_owned() },
+            Skew::Rails { own: 4, peer: 3 },
+        ];
+        let instance_id = Some("i-2".to_owned());
+        let skewed = PeerView { rank: 1, instance_id, skews, ..PeerView::default() };
+        let readings = Skews::default().readings(&[PeerView::default(), skewed]);
+        let told: Vec<(&str, &str)> = readings
+            .iter()
+            .filter_map(|reading| reading.reason.as_ref())
+            .map(|(reason, evidence)| (reason.code, evidence.as_str()))
+            .collect();
+        let expected = [
+            ("pair.release_skew", "i-2: its daemon is release 1.1.0, this node's 1.0.0"),
+            ("link.rails_differ", "i-2: it has 3 rails, this node 4"),
+        ];
+        assert_eq!(told, expected);
+        assert!(readings.iter().all(|reading| reading.id.as_deref() == Some("i-2")));
+    }
+}
