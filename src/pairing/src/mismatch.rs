@@ -3,6 +3,7 @@
 
 use crate::LocalNode;
 use crate::noise::Tags;
+use nixl_cluster::Provider;
 use nixl_cluster::reason::{self, Reason};
 use std::fmt;
 
@@ -16,13 +17,27 @@ pub enum Mismatch {
         /// The same by the peer's.
         peer: Option<u32>,
     },
+    /// Other providers of libfabric: an address of one means nothing to another.
+    Provider {
+        /// This node's.
+        own: Provider,
+        /// The peer's.
+        peer: Provider,
+    },
 }
 
 impl Mismatch {
     /// Between this node and what the peer has published.
     pub(crate) fn between(local: &LocalNode, peer: &Tags) -> Option<Self> {
-        let (own, peer) = (local.identity.prefill, peer.identity.prefill);
-        (own != peer).then_some(Self::Roles { own, peer })
+        let roles = (local.identity.prefill, peer.identity.prefill);
+        let providers = (local.endpoint.provider, peer.endpoint.provider);
+        if roles.0 != roles.1 {
+            Some(Self::Roles { own: roles.0, peer: roles.1 })
+        } else if providers.0 != providers.1 {
+            Some(Self::Provider { own: providers.0, peer: providers.1 })
+        } else {
+            None
+        }
     }
 
     /// What it is told as.
@@ -30,6 +45,7 @@ impl Mismatch {
     pub fn reason(self) -> &'static Reason {
         match self {
             Self::Roles { .. } => &reason::ROLE_DIFFERS,
+            Self::Provider { .. } => &reason::PROVIDER_DIFFERS,
         }
     }
 }
@@ -44,6 +60,7 @@ impl fmt::Display for Mismatch {
                 };
                 write!(f, "its settings say {}, this node's {}", set(peer), set(own))
             }
+            Self::Provider { own, peer } => write!(f, "its provider is {peer}, this node's {own}"),
         }
     }
 }

@@ -5,8 +5,8 @@
 
 mod sim;
 
-use nixl_cluster::IdentityRecord;
-use nixl_pairing::{Input, Member, PROTOCOL_VERSION, PeerState};
+use nixl_cluster::{IdentityRecord, Provider};
+use nixl_pairing::{Input, Member, Mismatch, PROTOCOL_VERSION, PeerState};
 use proptest::prelude::*;
 use sim::{Weather, World, ms};
 
@@ -175,6 +175,27 @@ fn another_protocol_version_is_named_and_forgiven() {
     world.start(1);
     world.run_until_paired(ms(3000));
     assert_eq!(other(&world), None);
+}
+
+#[test]
+fn a_peer_of_another_provider_is_named_and_sent_nothing() {
+    let mut world = World::new(2, 31, Weather::fair());
+    world.start(0);
+    world.provider = Provider::Efa;
+    world.start(1);
+    world.run(ms(30_000));
+    let refused = (PeerState::Refused, Some("pair.provider_differs"));
+    assert_eq!((world.state(0, 1), world.state(1, 0)), (refused, refused));
+    let told = |rank: u32| world.nodes[&rank].pairing.peers()[0].mismatch;
+    let (own, peer) = (Provider::Tcp, Provider::Efa);
+    assert_eq!(told(0), Some(Mismatch::Provider { own, peer }));
+    assert_eq!(told(1), Some(Mismatch::Provider { own: peer, peer: own }));
+    assert!(world.wire.is_empty() && world.nodes.values().all(|node| node.table.is_empty()));
+    // Put right, it is found by the schedule of look-ups.
+    world.provider = Provider::Tcp;
+    world.start(1);
+    world.run_until_paired(ms(8000));
+    assert_eq!(world.nodes[&0].pairing.peers()[0].mismatch, None);
 }
 
 #[test]
