@@ -129,6 +129,23 @@ fn a_transfer_ends_with_its_time() {
 }
 
 #[test]
+fn nothing_starts_after_the_end_was_told() {
+    let (mut a, _b) = armed("tcp");
+    for round in 0..150 {
+        let what = Measurement::Bandwidth {
+            rail: Some(0),
+            mode: BOTH[round % 2],
+            size_bytes: 64 << 10,
+            max_bytes: u64::MAX,
+            max_millis: 2,
+        };
+        // One more would meet a region that is closed already, which costs
+        // the connection.
+        bandwidth(&mut a, what);
+    }
+}
+
+#[test]
 fn rails_are_measured_alone_and_together() {
     let (mut a, mut b) = (start(), start());
     let sources = [1, 2, 3].map(|last| IpAddr::V4(Ipv4Addr::new(127, 0, 0, last)));

@@ -156,7 +156,10 @@ impl Asker {
             return Ok(Flow::Over(Some(failed(text))));
         }
         let mut bytes = self.lanes.started() * size;
-        let may_start = |bytes: u64| waited < time && bytes < max_bytes;
+        // The peer frees its region when all that it was told of have arrived;
+        // `now` may be older than when it was told.
+        let over = *ended;
+        let may_start = |bytes: u64| !over && waited < time && bytes < max_bytes;
         // Each rail's first goes in any case; then one on each rail in turn.
         for _ in 0..self.window {
             let mut some = false;
