@@ -98,6 +98,9 @@ reasons! {
     FABRIC_WORKER_LEAKED "fabric.worker_leaked" Warning Watch
         "The process that owns the fabric grew beyond its limit of memory; the daemon killed it and started it again."
         "See the evidence for its size; if it comes again, libfabric or its driver leaks: update the EFA software."
+    FABRIC_WORKER_BLOCKED "fabric.worker_blocked" Warning Replace
+        "The process that owns the fabric tried a system call that its sandbox forbids; it was ended and started again."
+        "The evidence names the call. Unless new EFA software explains it, somebody has taken the process over: keep the journal and replace the instance."
     FABRIC_ERROR "fabric.error" Error Watch
         "libfabric reported an error."
         "The evidence names the error and its numbers; those that point to a cause have a reason of their own."

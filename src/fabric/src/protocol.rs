@@ -195,4 +195,9 @@ pub enum Event {
     },
     /// The worker's loop runs; sent every second so a hang is seen.
     Alive,
+    /// The worker has given up its rights; the first event.
+    Confined {
+        /// What could not be enforced here, in words; empty when all is.
+        missing: Vec<String>,
+    },
 }

@@ -1,8 +1,10 @@
 //! The command line.
 
+use crate::worker::child;
+use crate::worker::sandbox::Cut;
 use crate::{environment, explain, health, log, port, run};
-use anyhow::Context as _;
 use clap::{Parser, Subcommand};
+use nixl_cluster::Provider;
 use nixl_cluster::name::HEALTH_PORT;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -36,7 +38,14 @@ enum Command {
     },
     /// Owns the fabric for the daemon, which speaks to it on descriptor 3.
     #[command(hide = true)]
-    FabricWorker,
+    FabricWorker {
+        /// Provider that will be opened; the sandbox is cut for it.
+        #[arg(long)]
+        provider: Provider,
+        /// libfabric that will be opened, if it is not in the usual places.
+        #[arg(long, value_name = "FILE")]
+        library: Option<PathBuf>,
+    },
     /// Explains a reason code, or all of them.
     Explain {
         /// Code as in /health, the state tag and the journal.
@@ -91,7 +100,7 @@ impl Cli {
                 log::install(filter);
                 environment::run(&settings, &root)?;
             }
-            Command::FabricWorker => fabric_worker()?,
+            Command::FabricWorker { provider, library } => child::run(&Cut { provider, library })?,
             Command::Explain { catalog: true, .. } => print!("{}", explain::catalog()),
             Command::Explain { code: Some(code), .. } => print!("{}", explain::code(&code)?),
             Command::Explain { code: None, .. } => print!("{}", explain::all()),
@@ -102,13 +111,6 @@ impl Cli {
         }
         Ok(ExitCode::SUCCESS)
     }
-}
-
-fn fabric_worker() -> anyhow::Result<()> {
-    let socket = crate::worker::inherited_socket().context(
-        "descriptor 3 is no socket; this command is started by `nixl-noded run`, not by hand",
-    )?;
-    Ok(nixl_fabric::worker::run(socket)?)
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use crate::mlflow::{SageMakerMinter, Slot};
 use crate::port::{self, PortError};
 use crate::registry::Ec2Registry;
 use crate::worker::ProcessSpawner;
+use crate::worker::sandbox::Cut;
 use crate::{boot, events, http, mlflow, notify, publisher, wiring};
 use anyhow::Context as _;
 use nixl_cluster::{NodeSettings, reason};
@@ -31,6 +32,8 @@ const PORT_PAUSE: Duration = Duration::from_secs(5);
 const ENVIRONMENT_INTERVAL: Duration = Duration::from_secs(10);
 /// Room for the engine, HTTP and a look-up at once; a node's cores are not ours.
 const RUNTIME_THREADS: usize = 2;
+/// The running binary, also when a new one has taken its path.
+const OWN_PROGRAM: &str = "/proc/self/exe";
 
 /// Runs until SIGTERM or SIGINT.
 ///
@@ -138,11 +141,12 @@ impl Node {
             last.clone(),
         );
         let writer = tokio::spawn(writer.run());
+        let cut = Cut { provider: settings.provider, library: settings.libfabric.clone() };
         let engine = Engine {
             settings,
             instance,
             registry,
-            spawner: Arc::new(ProcessSpawner::default()),
+            spawner: Arc::new(ProcessSpawner::workers(OWN_PROGRAM, &cut)),
             machines: engine::pairing(),
             board: self.board,
             publisher,

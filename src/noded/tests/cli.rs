@@ -45,7 +45,7 @@ fn reasons_are_explained() {
 
 #[test]
 fn the_worker_is_not_for_people() {
-    assert!(stderr(&mut noded(&["fabric-worker"]), 1).contains("not by hand"));
+    assert!(stderr(&mut noded(&["fabric-worker", "--provider", "tcp"]), 1).contains("not by hand"));
 }
 
 #[test]

@@ -80,6 +80,15 @@ const ROWS: &[Row] = &[
         evidence: &["fi_enable"],
     },
     Row {
+        fault: "a forbidden system call",
+        provider: "tcp",
+        usual: "",
+        act: |node| node.fake.script("cq_read try execve /bin/true"),
+        code: "fabric.worker_blocked",
+        action: Action::Replace,
+        evidence: &["by its sandbox", "last words: blocked system call", "(execve)"],
+    },
+    Row {
         fault: "leak, 1 GiB/s",
         provider: "tcp",
         usual: "",

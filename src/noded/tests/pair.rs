@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use nixl_cluster::tag;
+use nixl_cluster::{Provider, tag};
 use nixl_noded::beat::Beats;
 use nixl_noded::board::{Board, name};
 use nixl_noded::boot::Instance;
@@ -11,6 +11,7 @@ use nixl_noded::engine::{self, Engine, Timings};
 use nixl_noded::publisher;
 use nixl_noded::registry::{Registry, RegistryError};
 use nixl_noded::worker::ProcessSpawner;
+use nixl_noded::worker::sandbox::Cut;
 use nixl_pairing::Member;
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -65,6 +66,7 @@ fn start(cloud: &Cloud, rank: u32) -> Node {
     let (publisher, writer) =
         publisher::pair(registry.clone(), board.clone(), beats.task("publisher"), last.clone());
     let program = assert_cmd::cargo::cargo_bin!("nixl-noded").to_str().unwrap();
+    let cut = Cut { provider: Provider::Tcp, library: None };
     let engine = Engine {
         settings: toml::from_str("cluster = \"nixl\"\nsize = 2\nprovider = \"tcp\"").unwrap(),
         instance: Instance {
@@ -77,7 +79,7 @@ fn start(cloud: &Cloud, rank: u32) -> Node {
             region: "us-east-1".to_owned(),
         },
         registry,
-        spawner: Arc::new(ProcessSpawner::new(program, &["fabric-worker"])),
+        spawner: Arc::new(ProcessSpawner::workers(program, &cut)),
         machines: engine::pairing(),
         board: board.clone(),
         publisher,

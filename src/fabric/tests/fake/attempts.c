@@ -63,16 +63,17 @@ static long code_page(void)
 	return page == MAP_FAILED ? -1 : munmap(page, 4096);
 }
 
-static long tcp_port(const char *port)
+/* `call` is bind or connect. */
+static long tcp(int (*call)(int, const struct sockaddr *, socklen_t), const char *port)
 {
-	struct sockaddr_in address = { .sin_family = AF_INET };
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	int number = 0, one = 1;
 	sscanf(port, "%d", &number);
 	address.sin_port = htons(number);
 	int descriptor = socket(AF_INET, SOCK_STREAM, 0);
 	if (descriptor >= 0)
 		setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-	long outcome = descriptor < 0 ? -1 : bind(descriptor, (struct sockaddr *)&address, sizeof address);
+	long outcome = descriptor < 0 ? -1 : call(descriptor, (struct sockaddr *)&address, sizeof address);
 	int error = errno;
 	opened(descriptor);
 	errno = error;
@@ -87,7 +88,8 @@ static long make(const char *what, const char *path)
 	if (!strcmp(what, "fork"))
 		return forked(syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0));
 	if (!strcmp(what, "ptrace"))
-		return ptrace(PTRACE_TRACEME, 0, 0, 0);
+		/* ESRCH where it is allowed: it was not attached before. */
+		return syscall(SYS_ptrace, PTRACE_PEEKDATA, getppid(), NULL, NULL);
 	if (!strcmp(what, "unshare"))
 		return unshare(CLONE_FS);
 	if (!strcmp(what, "read"))
@@ -101,7 +103,9 @@ static long make(const char *what, const char *path)
 	if (!strcmp(what, "unix"))
 		return unix_socket(path);
 	if (!strcmp(what, "port"))
-		return tcp_port(path);
+		return tcp(bind, path);
+	if (!strcmp(what, "connect"))
+		return tcp(connect, path);
 	if (!strcmp(what, "kill-parent"))
 		return kill(getppid(), SIGURG);
 	if (!strcmp(what, "parent-memory"))
@@ -123,5 +127,5 @@ void attempt(const char *argument)
 	sscanf(argument, "%31s %107s", what, path);
 	errno = 0;
 	long outcome = make(what, path);
-	fprintf(stderr, "tried %s: %s\n", what, outcome < 0 ? strerrorname_np(errno) : "done");
+	fprintf(stderr, "tried %s: %s\n", argument, outcome < 0 ? strerrorname_np(errno) : "done");
 }

@@ -36,6 +36,8 @@ pub mod name {
     pub const FAULTS: &str = "fabric:faults";
     /// The process that owns the fabric.
     pub const WORKER: &str = "worker:restarts";
+    /// Its sandbox: `complete`, or what this kernel or the surroundings cannot enforce.
+    pub const SANDBOX: &str = "worker:sandbox";
     /// Number of peers paired.
     pub const PEERS: &str = "pairing:peers";
     /// State of each peer.

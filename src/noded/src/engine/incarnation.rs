@@ -125,6 +125,9 @@ impl Engine {
                         report.not_opened(&code, &message);
                         return Err(End::NotOpened);
                     }
+                    Some(FromWorker::Event(Event::Confined { missing })) => {
+                        report.confined(&missing);
+                    }
                     Some(FromWorker::Event(_)) => {}
                     Some(FromWorker::Died(how)) => return Err(End::Died(how)),
                     None => return Err(End::Died(Death::other("it ended"))),
@@ -230,7 +233,7 @@ impl Life<'_> {
             Event::OpenFailed { .. } | Event::Opened { .. } => {
                 tracing::warn!("the fabric worker opened twice");
             }
-            Event::Alive => {}
+            Event::Alive | Event::Confined { .. } => {}
         }
     }
 

@@ -52,6 +52,17 @@ impl Reporter {
         }
     }
 
+    /// The worker has given up its rights, but for what cannot be enforced here.
+    pub fn confined(&self, missing: &[String]) {
+        let told = if missing.is_empty() {
+            "complete".to_owned()
+        } else {
+            format!("without {}", missing.join(", "))
+        };
+        tracing::info!(sandbox = %told, "the fabric worker's sandbox is {told}");
+        self.board.set(name::SANDBOX, Reading::good(told));
+    }
+
     /// The endpoint is open; what it is published as goes out with the state,
     /// in one write.
     pub fn opened(&mut self, provider_name: &str, published: [(&'static str, String); 2]) {

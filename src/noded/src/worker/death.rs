@@ -15,6 +15,8 @@ pub enum Kind {
     Killed,
     /// It gave no sign of life, or would not end; the daemon killed it.
     Hung,
+    /// It tried a system call that its sandbox forbids.
+    Blocked,
     /// It took more memory than it may; the daemon killed it.
     Leaked,
     /// Anything else.
@@ -29,6 +31,7 @@ impl Kind {
             Self::Aborted => &reason::FABRIC_WORKER_ABORTED,
             Self::Killed => &reason::FABRIC_WORKER_KILLED,
             Self::Hung => &reason::FABRIC_WORKER_HUNG,
+            Self::Blocked => &reason::FABRIC_WORKER_BLOCKED,
             Self::Leaked => &reason::FABRIC_WORKER_LEAKED,
             Self::Died => &reason::FABRIC_WORKER_DIED,
         }
@@ -39,6 +42,7 @@ impl Kind {
             Self::Aborted => "aborted",
             Self::Killed => "was killed",
             Self::Hung => "hung",
+            Self::Blocked => "was stopped by its sandbox",
             Self::Leaked => "leaked",
             Self::Died => "ended",
         }
@@ -49,6 +53,7 @@ impl Kind {
             Some(libc::SIGABRT | libc::SIGSEGV | libc::SIGBUS | libc::SIGILL | libc::SIGFPE) => {
                 Self::Aborted
             }
+            Some(libc::SIGSYS) => Self::Blocked,
             Some(_) => Self::Killed,
             None => Self::Died,
         }
@@ -112,6 +117,7 @@ mod tests {
         let of = |raw| Kind::of(&Ok(ExitStatus::from_raw(raw)));
         assert_eq!(of(libc::SIGABRT), Kind::Aborted);
         assert_eq!(of(libc::SIGSEGV), Kind::Aborted);
+        assert_eq!(of(libc::SIGSYS), Kind::Blocked);
         assert_eq!(of(libc::SIGKILL), Kind::Killed);
         assert_eq!(of(1 << 8), Kind::Died);
         assert_eq!(Kind::of(&Err(io::Error::other("gone"))), Kind::Died);

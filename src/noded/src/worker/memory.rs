@@ -1,6 +1,8 @@
 //! How much memory a worker holds, proc(5) `statm`.
 
+use std::fs::File;
 use std::future::pending;
+use std::os::unix::fs::FileExt as _;
 use std::time::Duration;
 
 /// Far above what libfabric's pools take for an endpoint (some 100 MB on EFA),
@@ -9,22 +11,30 @@ pub const LIMIT_BYTES: u64 = 1 << 30;
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
+/// Opens what tells of this process. A worker that nobody may trace is out of
+/// sight under ProtectProc=, so it is opened before it becomes that.
+pub fn watch(process: Option<u32>) -> Option<File> {
+    File::open(format!("/proc/{}/statm", process?)).ok()
+}
+
 /// Waits until the process holds more than `limit_bytes` and tells how much;
 /// never ends when it cannot be looked at.
-pub async fn exceeded(process: Option<u32>, limit_bytes: u64) -> u64 {
-    let Some(process) = process else { return pending().await };
+pub async fn exceeded(statm: Option<File>, limit_bytes: u64) -> u64 {
+    let Some(statm) = statm else { return pending().await };
     let mut interval = tokio::time::interval(LOOK_EVERY);
     loop {
         interval.tick().await;
-        if let Some(bytes) = resident_bytes(process).await.filter(|bytes| *bytes > limit_bytes) {
+        if let Some(bytes) = resident_bytes(&statm).filter(|bytes| *bytes > limit_bytes) {
             return bytes;
         }
     }
 }
 
-async fn resident_bytes(process: u32) -> Option<u64> {
-    let text = tokio::fs::read_to_string(format!("/proc/{process}/statm")).await.ok()?;
-    parse(&text, rustix::param::page_size() as u64)
+/// The kernel makes the text of a few counters, so this does not block.
+fn resident_bytes(statm: &File) -> Option<u64> {
+    let mut text = [0; 128];
+    let len = statm.read_at(&mut text, 0).ok()?;
+    parse(std::str::from_utf8(&text[..len]).ok()?, rustix::param::page_size() as u64)
 }
 
 /// The second number is the resident set in pages.
@@ -45,6 +55,6 @@ mod tests {
 
     #[tokio::test]
     async fn this_process_holds_something() {
-        assert!(exceeded(Some(std::process::id()), 1).await > 1);
+        assert!(exceeded(watch(Some(std::process::id())), 1).await > 1);
     }
 }

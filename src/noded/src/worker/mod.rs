@@ -3,13 +3,15 @@
 //! libfabric may abort or hang; so it lives in a child, and the child's end is
 //! an event here, with its last words.
 
+pub mod child;
 mod death;
 pub mod frame;
 mod memory;
 mod process;
+pub mod sandbox;
 
 pub use death::{Death, Deaths, Kind};
-pub use process::{ProcessSpawner, inherited_socket};
+pub use process::ProcessSpawner;
 
 use nixl_fabric::protocol::{Command, Event};
 use std::io;

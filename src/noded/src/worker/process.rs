@@ -1,12 +1,14 @@
 //! The worker as a child process: this binary's `fabric-worker`, with one end
 //! of a socketpair as file descriptor 3.
 
+use super::sandbox::Cut;
 use super::{Death, FromWorker, Kind, Spawner, Worker, frame, memory};
 use nixl_fabric::protocol::Command;
 use nixl_fabric::worker::{WORKER_ENV, WORKER_ENV_REMOVED};
 use std::ffi::OsString;
+use std::fs::File;
 use std::io;
-use std::os::fd::{AsRawFd as _, BorrowedFd, OwnedFd};
+use std::os::fd::AsRawFd as _;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -18,7 +20,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 /// Descriptor on which a worker finds its socket.
-pub const WORKER_FD: i32 = 3;
+pub(super) const WORKER_FD: i32 = 3;
 /// A worker that closed its socket has this long to end by itself.
 const EXIT_GRACE: Duration = Duration::from_secs(1);
 /// Longest last line kept.
@@ -33,15 +35,19 @@ pub struct ProcessSpawner {
     memory_limit_bytes: u64,
 }
 
-impl Default for ProcessSpawner {
-    fn default() -> Self {
-        // The running binary, also when a new one has taken its path.
-        Self::new("/proc/self/exe", &["fabric-worker"])
-    }
-}
-
 impl ProcessSpawner {
-    /// A spawner of another program, for tests.
+    /// Starts `program`, a `nixl-noded`, as workers in this sandbox.
+    #[must_use]
+    pub fn workers(program: &str, cut: &Cut) -> Self {
+        let mut spawner = Self::new(program, &["fabric-worker", "--provider"]);
+        spawner.args.push(cut.provider.to_string().into());
+        if let Some(library) = &cut.library {
+            spawner.args.extend(["--library".into(), library.into()]);
+        }
+        spawner
+    }
+
+    /// A spawner of any program, for tests.
     #[must_use]
     pub fn new(program: &str, args: &[&str]) -> Self {
         Self {
@@ -93,21 +99,11 @@ impl Spawner for ProcessSpawner {
             tokio::spawn(listen(stderr, words.clone()));
         }
         tokio::spawn(send(write, from_engine));
+        let statm = memory::watch(child.id());
         let limit_bytes = self.memory_limit_bytes;
-        tokio::spawn(supervise(child, read, to_engine, words, kill.clone(), limit_bytes));
+        tokio::spawn(supervise(child, read, to_engine, words, kill.clone(), statm, limit_bytes));
         Ok(Worker { commands, events, guard: kill.drop_guard() })
     }
-}
-
-/// The worker's side: its socket on [`WORKER_FD`], closed for any child.
-///
-/// # Errors
-/// If there is no socket there.
-pub fn inherited_socket() -> io::Result<OwnedFd> {
-    // SAFETY: only looked at; an unused number gives EBADF.
-    let passed = unsafe { BorrowedFd::borrow_raw(WORKER_FD) };
-    rustix::net::sockopt::socket_type(passed)?;
-    Ok(rustix::io::fcntl_dupfd_cloexec(passed, WORKER_FD + 1)?)
 }
 
 /// What of the daemon's environment the worker sees: no credentials, no
@@ -149,9 +145,9 @@ async fn supervise(
     events: mpsc::Sender<FromWorker>,
     words: Arc<Mutex<String>>,
     kill: CancellationToken,
+    statm: Option<File>,
     limit_bytes: u64,
 ) {
-    let process = child.id();
     let fault = tokio::select! {
         () = kill.cancelled() => {
             // The engine has let go; nobody reads what follows.
@@ -159,7 +155,7 @@ async fn supervise(
             return;
         }
         fault = pass_events(&mut read, &events) => fault,
-        bytes = memory::exceeded(process, limit_bytes) => {
+        bytes = memory::exceeded(statm, limit_bytes) => {
             let _ = child.kill().await;
             let how = format!("it held {bytes} bytes of memory, {limit_bytes} are allowed");
             let how = with_words(how, &words);

@@ -1,0 +1,66 @@
+//! What a worker may do besides libfabric's own work: nothing.
+//!
+//! libfabric parses what peers send, so the worker gives up every right that a
+//! provider does not need, before there is a second thread and before any call
+//! of libfabric: it has no privileges and gets none, sees only the files that
+//! the loader and providers read, and cannot start programs, reach into other
+//! processes or open other sockets. Part of it depends on the kernel; what is
+//! missing is told, see [`enter`].
+
+mod calls;
+mod files;
+mod filter;
+mod own;
+
+use nixl_cluster::Provider;
+use std::io;
+use std::path::PathBuf;
+
+/// What the sandbox is cut for.
+#[derive(Debug, Clone)]
+pub struct Cut {
+    /// The provider that will be opened; each needs other devices and sockets.
+    pub provider: Provider,
+    /// The libfabric that will be opened, if it is not in the usual places.
+    pub library: Option<PathBuf>,
+}
+
+/// Why a sandbox could not be set up; the worker must not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    /// The kernel refused a step that every kernel knows.
+    #[error("{step}: {source}")]
+    Step {
+        /// What was tried.
+        step: &'static str,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// The rules about files or ports are not consistent.
+    #[error("Landlock: {0}")]
+    Files(#[from] landlock::RulesetError),
+    /// The filter of system calls cannot be made.
+    #[error("seccomp: {0}")]
+    Filter(#[from] seccompiler::Error),
+}
+
+fn step(step: &'static str) -> impl FnOnce(io::Error) -> SandboxError {
+    move |source| SandboxError::Step { step, source }
+}
+
+/// Gives up this process's rights, for ever. The answer is what this kernel or
+/// the surroundings cannot enforce, in words; nothing when all of it holds.
+///
+/// # Errors
+/// [`SandboxError`]; some of the rights may be gone already.
+pub fn enter(cut: &Cut) -> Result<Vec<String>, SandboxError> {
+    rustix::thread::set_no_new_privs(true).map_err(|e| step("no_new_privs")(e.into()))?;
+    let mut missing = Vec::new();
+    missing.extend(own::limit()?);
+    own::drop_capabilities()?;
+    own::tell_blocked_calls()?;
+    missing.extend(files::limit(cut)?);
+    own::close_to_others()?;
+    missing.extend(filter::install(cut)?);
+    Ok(missing)
+}
