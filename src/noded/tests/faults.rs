@@ -44,7 +44,7 @@ const ROWS: &[Row] = &[
         act: |node| node.fake.script("cq_read hang"),
         code: "fabric.worker_hung",
         action: Action::Watch,
-        evidence: &["hung once", "no sign of life"],
+        evidence: &["hung once", "no sign of life", "last words: fake libfabric: cq_read hangs"],
     },
     Row {
         fault: "hang in opening",
@@ -56,7 +56,7 @@ const ROWS: &[Row] = &[
         },
         code: "fabric.worker_hung",
         action: Action::Watch,
-        evidence: &["hung once", "was killed once", "no endpoint within 10 s"],
+        evidence: &["hung once", "was killed once", "no endpoint within 10 s", "domain hangs"],
     },
     Row {
         fault: "opening takes 3 s",
@@ -77,7 +77,7 @@ const ROWS: &[Row] = &[
         },
         code: "fabric.out_of_memory",
         action: Action::Reboot,
-        evidence: &["fi_enable"],
+        evidence: &["fi_enable", "opening has failed once"],
     },
     Row {
         fault: "a forbidden system call",

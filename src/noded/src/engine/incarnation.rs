@@ -57,7 +57,7 @@ impl Engine {
         };
         let opened = match opened {
             Ok(opened) => opened,
-            Err(end) => return end,
+            Err(end) => return self.put_down(worker, end).await,
         };
         let identity = match identity::generate(*epoch, self.settings.prefill) {
             Ok(identity) => identity,
@@ -82,7 +82,7 @@ impl Engine {
             rails: opened.further,
         };
         let now = Instant::now();
-        let life = Life {
+        let mut life = Life {
             engine: self,
             report,
             worker,
@@ -93,7 +93,23 @@ impl Engine {
             last_sign: now,
             last_tick: now,
         };
-        life.run().await
+        let end = life.run().await;
+        self.put_down(life.worker, end).await
+    }
+
+    /// Two workers must not have one device: the next one waits for this.
+    async fn put_down(&self, worker: Worker, end: End) -> End {
+        if matches!(end, End::Stopped) {
+            return end;
+        }
+        let gone = self.beat.during(worker.end(self.timings.gone)).await;
+        let End::Died(Death { kind, how }) = end else { return end };
+        let how = match gone {
+            Ok(None) => how,
+            Ok(Some(last)) => format!("{how}; {}", last.how),
+            Err(error) => format!("{how}; {error}"),
+        };
+        End::Died(Death { kind, how })
     }
 
     async fn open(&self, worker: &mut Worker, report: &mut Reporter) -> Result<Opened, End> {
@@ -164,7 +180,7 @@ fn opened(
 }
 
 impl Life<'_> {
-    async fn run(mut self) -> End {
+    async fn run(&mut self) -> End {
         let mut interval = tokio::time::interval(INTERVAL);
         loop {
             self.engine.beat.now();

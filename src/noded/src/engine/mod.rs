@@ -42,6 +42,8 @@ pub struct Timings {
     pub restart_first: Duration,
     /// Last wait before a new worker.
     pub restart_most: Duration,
+    /// Time a worker that was killed has to be gone before the next one starts.
+    pub gone: Duration,
     /// Time a worker has to end when the daemon stops.
     pub shutdown: Duration,
 }
@@ -55,6 +57,7 @@ impl Default for Timings {
             probe_delay: Duration::from_millis(200),
             restart_first: Duration::from_millis(200),
             restart_most: Duration::from_secs(10),
+            gone: Duration::from_secs(2),
             shutdown: Duration::from_millis(700),
         }
     }

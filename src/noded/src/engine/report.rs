@@ -24,6 +24,7 @@ pub(super) struct Reporter {
     all_paired: bool,
     skews: Skews,
     deaths: Deaths,
+    not_opened: u64,
     last_death: Option<Instant>,
     last_fault: Option<Instant>,
     phase: Phase,
@@ -45,6 +46,7 @@ impl Reporter {
             all_paired: false,
             skews: Skews::default(),
             deaths: Deaths::default(),
+            not_opened: 0,
             last_death: None,
             last_fault: None,
             phase: Phase::Booting,
@@ -76,7 +78,11 @@ impl Reporter {
     pub fn not_opened(&mut self, code: &str, message: &str) {
         let reason = reason::find(code).unwrap_or(&reason::FABRIC_ERROR);
         events::reason(reason, message);
-        self.closed(Reading::bad(reason, message));
+        self.not_opened += 1;
+        let count = self.not_opened;
+        let times = if count == 1 { "once".to_owned() } else { format!("{count} times") };
+        let evidence = format!("{message}; opening has failed {times} since the daemon started");
+        self.closed(Reading::bad(reason, evidence));
     }
 
     pub fn worker_died(&mut self, death: &Death) {

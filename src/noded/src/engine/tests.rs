@@ -176,6 +176,7 @@ fn quick() -> Timings {
         probe_delay: Duration::ZERO,
         restart_first: Duration::from_millis(1),
         restart_most: Duration::from_millis(2),
+        gone: Duration::from_millis(50),
         shutdown: Duration::from_millis(50),
         ..Timings::default()
     }
@@ -371,14 +372,48 @@ async fn a_silent_worker_is_killed() {
 }
 
 #[tokio::test]
+async fn the_next_worker_waits_until_the_last_one_is_gone() {
+    let timings = Timings { silence: Duration::from_millis(1), ..quick() };
+    let mut stage = stage(Timings { gone: Duration::from_secs(20), ..timings });
+    let worker = stage.opened().await;
+    soon(worker.killed.cancelled()).await;
+    let early = tokio::time::timeout(Duration::from_millis(100), stage.workers.recv()).await;
+    assert!(early.is_err(), "a second worker beside the first");
+    let how = "signal: 9; last words: waiting for the device".to_owned();
+    worker.events.send(FromWorker::Died(Death { kind: Kind::Killed, how })).await.unwrap();
+    let _next = stage.opened().await;
+    let told = stage.board.document().checks[name::WORKER][0].reason.clone().unwrap();
+    assert_eq!(told.code, "fabric.worker_hung");
+    assert!(told.evidence.ends_with("waiting for the device"), "{}", told.evidence);
+}
+
+#[tokio::test]
+async fn a_worker_that_cannot_be_killed_holds_up_nothing_for_ever() {
+    let mut stage = stage(Timings { silence: Duration::from_millis(1), ..quick() });
+    let _worker = stage.opened().await;
+    let _next = stage.opened().await;
+    let told = stage.board.document().checks[name::WORKER][0].reason.clone().unwrap();
+    assert!(told.evidence.contains("cannot be killed"), "{}", told.evidence);
+}
+
+#[tokio::test]
 async fn an_endpoint_that_cannot_open_fails_the_node_and_is_tried_again() {
     let mut stage = stage(quick());
     let worker = soon(stage.workers.recv()).await.unwrap();
     let code = "fabric.library_missing".to_owned();
-    worker.say(Event::OpenFailed { code, message: "libfabric.so.1: not found".to_owned() }).await;
+    let told = |board: &Board, times: &str| {
+        let reason = board.document().checks[name::ENDPOINT][0].reason.clone();
+        reason.is_some_and(|reason| reason.evidence.contains(times))
+    };
+    let failed = Event::OpenFailed { code, message: "libfabric.so.1: not found".to_owned() };
+    worker.say(failed.clone()).await;
+    stage.until(|board| told(board, "opening has failed once")).await;
     let tags = stage.phase(Phase::Failed).await;
     assert!(tags[tag::STATE].contains("fabric.library_missing"), "{tags:?}");
     assert_eq!(stage.board.document().status.http(), 503);
+    let second = soon(stage.workers.recv()).await.unwrap();
+    second.say(failed).await;
+    stage.until(|board| told(board, "opening has failed 2 times")).await;
     let _worker = stage.opened().await;
     stage.until(|board| !board.has_error(&[name::ENDPOINT])).await;
 }

@@ -3,11 +3,21 @@
 use std::fs::File;
 use std::future::pending;
 use std::os::unix::fs::FileExt as _;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// Far above what libfabric's pools take for an endpoint (some 100 MB on EFA),
-/// far below what a node would miss.
-pub const LIMIT_BYTES: u64 = 1 << 30;
+/// Rails of the node that has the most; a worker that has not opened yet may
+/// have as many.
+pub const MOST_RAILS: usize = 32;
+
+/// Enough for so many rails: far above what libfabric's pools take for them
+/// (some 100 MB each on EFA) and a measurement's regions (256 MiB in all), far
+/// below what a node would miss.
+pub fn limit_bytes(rails: usize) -> u64 {
+    const UP_TO_EIGHT: u64 = 1 << 30;
+    const EACH_MORE: u64 = 64 << 20;
+    UP_TO_EIGHT + EACH_MORE * rails.saturating_sub(8) as u64
+}
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -19,11 +29,12 @@ pub fn watch(process: Option<u32>) -> Option<File> {
 
 /// Waits until the process holds more than `limit_bytes` and tells how much;
 /// never ends when it cannot be looked at.
-pub async fn exceeded(statm: Option<File>, limit_bytes: u64) -> u64 {
+pub async fn exceeded(statm: Option<File>, limit_bytes: &AtomicU64) -> u64 {
     let Some(statm) = statm else { return pending().await };
     let mut interval = tokio::time::interval(LOOK_EVERY);
     loop {
         interval.tick().await;
+        let limit_bytes = limit_bytes.load(Ordering::Relaxed);
         if let Some(bytes) = resident_bytes(&statm).filter(|bytes| *bytes > limit_bytes) {
             return bytes;
         }
@@ -47,6 +58,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn more_rails_may_hold_more() {
+        assert_eq!([1, 8].map(limit_bytes), [1 << 30; 2]);
+        assert_eq!(limit_bytes(MOST_RAILS), (1 << 30) + 24 * (64 << 20));
+    }
+
+    #[test]
     fn the_resident_set_is_in_pages() {
         assert_eq!(parse("2345 67 45 1 0 89 0\n", 4096), Some(67 * 4096));
         assert_eq!(parse("2345", 4096), None);
@@ -55,6 +72,6 @@ mod tests {
 
     #[tokio::test]
     async fn this_process_holds_something() {
-        assert!(exceeded(watch(Some(std::process::id())), 1).await > 1);
+        assert!(exceeded(watch(Some(std::process::id())), &AtomicU64::new(1)).await > 1);
     }
 }

@@ -15,6 +15,7 @@ pub use process::ProcessSpawner;
 
 use nixl_fabric::protocol::{Command, Event};
 use std::io;
+use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::sync::DropGuard;
 
@@ -36,6 +37,32 @@ pub struct Worker {
     pub events: mpsc::Receiver<FromWorker>,
     /// Kills it when dropped.
     pub guard: DropGuard,
+}
+
+/// The kernel keeps it: a driver it called does not come back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("it cannot be killed, the kernel still holds it")]
+pub struct NotGone;
+
+impl Worker {
+    /// Kills it unless it has ended, and waits until nothing of it is left: how
+    /// it ended, unless that was told before.
+    ///
+    /// # Errors
+    /// If it is still there after `patience`.
+    pub async fn end(self, patience: Duration) -> Result<Option<Death>, NotGone> {
+        let Self { commands: _commands, mut events, guard } = self;
+        drop(guard);
+        let gone = async {
+            while let Some(said) = events.recv().await {
+                if let FromWorker::Died(death) = said {
+                    return Some(death);
+                }
+            }
+            None
+        };
+        tokio::time::timeout(patience, gone).await.map_err(|_| NotGone)
+    }
 }
 
 /// Starts workers.

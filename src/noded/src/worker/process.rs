@@ -3,13 +3,14 @@
 
 use super::sandbox::Cut;
 use super::{Death, FromWorker, Kind, Spawner, Worker, frame, memory};
-use nixl_fabric::protocol::Command;
+use nixl_fabric::protocol::{Command, Event};
 use nixl_fabric::worker::{WORKER_ENV, WORKER_ENV_REMOVED};
 use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd as _;
 use std::process::{ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
@@ -32,7 +33,8 @@ const EVENTS: usize = 1024;
 pub struct ProcessSpawner {
     program: OsString,
     args: Vec<OsString>,
-    memory_limit_bytes: u64,
+    /// By the number of rails.
+    limit_bytes: fn(usize) -> u64,
 }
 
 impl ProcessSpawner {
@@ -53,7 +55,7 @@ impl ProcessSpawner {
         Self {
             program: program.into(),
             args: args.iter().map(OsString::from).collect(),
-            memory_limit_bytes: memory::LIMIT_BYTES,
+            limit_bytes: memory::limit_bytes,
         }
     }
 }
@@ -100,7 +102,7 @@ impl Spawner for ProcessSpawner {
         }
         tokio::spawn(send(write, from_engine));
         let statm = memory::watch(child.id());
-        let limit_bytes = self.memory_limit_bytes;
+        let limit_bytes = self.limit_bytes;
         tokio::spawn(supervise(child, read, to_engine, words, kill.clone(), statm, limit_bytes));
         Ok(Worker { commands, events, guard: kill.drop_guard() })
     }
@@ -139,6 +141,17 @@ async fn listen(stderr: ChildStderr, words: Arc<Mutex<String>>) {
     }
 }
 
+/// What makes the end of a worker.
+enum EndOf {
+    /// The engine has let go.
+    Engine,
+    /// Its stream has ended, or says what is no event.
+    Stream(Option<io::Error>),
+    /// It holds so many bytes.
+    Memory(u64),
+}
+
+/// Tells what it says, and its end once it is gone.
 async fn supervise(
     mut child: Child,
     mut read: OwnedReadHalf,
@@ -146,24 +159,17 @@ async fn supervise(
     words: Arc<Mutex<String>>,
     kill: CancellationToken,
     statm: Option<File>,
-    limit_bytes: u64,
+    limit_bytes: fn(usize) -> u64,
 ) {
-    let fault = tokio::select! {
-        () = kill.cancelled() => {
-            // The engine has let go; nobody reads what follows.
-            let _ = child.kill().await;
-            return;
-        }
-        fault = pass_events(&mut read, &events) => fault,
-        bytes = memory::exceeded(statm, limit_bytes) => {
-            let _ = child.kill().await;
-            let how = format!("it held {bytes} bytes of memory, {limit_bytes} are allowed");
-            let how = with_words(how, &words);
-            let _ = events.send(FromWorker::Died(Death { kind: Kind::Leaked, how })).await;
-            return;
-        }
+    let limit = AtomicU64::new(limit_bytes(memory::MOST_RAILS));
+    let opened = |rails| limit.store(limit_bytes(rails), Ordering::Relaxed);
+    let end = tokio::select! {
+        () = kill.cancelled() => EndOf::Engine,
+        fault = pass_events(&mut read, &events, opened) => EndOf::Stream(fault),
+        bytes = memory::exceeded(statm, &limit) => EndOf::Memory(bytes),
     };
-    let (kind, status) = match tokio::time::timeout(EXIT_GRACE, child.wait()).await {
+    let grace = if matches!(end, EndOf::Stream(_)) { EXIT_GRACE } else { Duration::ZERO };
+    let (kind, status) = match tokio::time::timeout(grace, child.wait()).await {
         Ok(status) => (Kind::of(&status), status),
         Err(_) => match child.kill().await {
             Ok(()) => (Kind::Hung, child.wait().await),
@@ -172,17 +178,29 @@ async fn supervise(
     };
     // The last line may still be in the pipe.
     tokio::time::sleep(Duration::from_millis(20)).await;
-    let death = Death { kind, how: with_words(obituary(status, fault), &words) };
+    let (kind, how) = match end {
+        EndOf::Memory(bytes) => {
+            let allowed = limit.load(Ordering::Relaxed);
+            (Kind::Leaked, format!("it held {bytes} bytes of memory, {allowed} are allowed"))
+        }
+        EndOf::Stream(fault) => (kind, obituary(status, fault)),
+        EndOf::Engine => (kind, obituary(status, None)),
+    };
+    let death = Death { kind, how: with_words(how, &words) };
     let _ = events.send(FromWorker::Died(death)).await;
 }
 
 async fn pass_events(
     read: &mut OwnedReadHalf,
     events: &mpsc::Sender<FromWorker>,
+    opened: impl Fn(usize),
 ) -> Option<io::Error> {
     loop {
         match frame::read(read).await {
             Ok(Some(event)) => {
+                if let Event::Opened { rails, .. } = &event {
+                    opened(rails.len());
+                }
                 if events.send(FromWorker::Event(event)).await.is_err() {
                     return None;
                 }
@@ -212,7 +230,6 @@ fn obituary(status: io::Result<ExitStatus>, fault: Option<io::Error>) -> String 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use nixl_fabric::protocol::Event;
 
     fn shell(script: &str) -> Worker {
         ProcessSpawner::new("/bin/sh", &["-c", script]).spawn().unwrap()
@@ -261,7 +278,7 @@ mod tests {
         // The shell holds what it reads: 32 MB.
         let script = "echo filling >&2; x=$(head -c 32000000 /dev/zero | tr '\\0' x); sleep 60";
         let mut spawner = ProcessSpawner::new("/bin/sh", &["-c", script]);
-        spawner.memory_limit_bytes = 16_000_000;
+        spawner.limit_bytes = |_| 16_000_000;
         let mut worker = spawner.spawn().unwrap();
         let Some(FromWorker::Died(told)) = worker.events.recv().await else { panic!() };
         assert_eq!(told.kind, Kind::Leaked);
@@ -270,10 +287,21 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn letting_go_kills_the_worker() {
-        let mut worker = shell("exec sleep 60");
-        drop(worker.guard);
-        assert_eq!(worker.events.recv().await, None);
+    async fn letting_go_kills_the_worker_and_tells_its_last_words() {
+        let mut worker = shell("echo 'waits for the driver' >&2; printf x >&3; exec sleep 60");
+        // One byte is no frame, so that it stays with us until it is let go.
+        let silent = tokio::time::timeout(Duration::from_millis(50), worker.events.recv());
+        assert!(silent.await.is_err());
+        let Ok(Some(told)) = worker.end(Duration::from_secs(20)).await else { panic!() };
+        assert!(told.how.contains("SIGKILL"), "{told:?}");
+        assert!(told.how.ends_with("last words: waits for the driver"), "{told:?}");
+    }
+
+    #[tokio::test]
+    async fn one_that_has_ended_is_not_waited_for() {
+        let mut worker = shell("exit 3");
+        assert!(matches!(worker.events.recv().await, Some(FromWorker::Died(_))));
+        assert_eq!(worker.end(Duration::from_secs(20)).await, Ok(None));
     }
 
     #[tokio::test]
