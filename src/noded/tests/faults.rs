@@ -143,10 +143,9 @@ fn run(row: &Row) -> String {
     nodes[0].fake.script(row.usual);
     let again = paired_since(&nodes, Instant::now());
     let first = nodes.each_ref().map(|node| told(&node.words(begun)));
-    for mut node in nodes {
-        node.hush();
-    }
-    line(row.fault, &format!("{} {:.2} s", row.code, after.as_secs_f64()), again, &first)
+    let slowest = nodes.map(|mut node| node.hush()).into_iter().max().unwrap();
+    let said = format!("{} {:.2} s", row.code, after.as_secs_f64());
+    line(row.fault, &said, again, slowest, &first)
 }
 
 fn told(words: &[(String, Duration)]) -> String {
@@ -154,9 +153,10 @@ fn told(words: &[(String, Duration)]) -> String {
     words.collect::<Vec<_>>().join(", ")
 }
 
-fn line(fault: &str, said: &str, again: Duration, all: &[String]) -> String {
-    let again = again.as_secs_f64();
-    let mut text = format!("{fault:<24} {said:<36} paired again {again:>5.2} s");
+fn line(fault: &str, said: &str, again: Duration, slowest: Duration, all: &[String]) -> String {
+    let (again, slowest) = (again.as_secs_f64(), slowest.as_millis());
+    let mut text =
+        format!("{fault:<24} {said:<36} paired again {again:>5.2} s, slowest answer {slowest} ms");
     for (rank, words) in all.iter().enumerate() {
         text.push_str(&format!("\n    node {rank}: {words}"));
     }
@@ -177,7 +177,8 @@ fn hang_in_close() -> String {
     nodes[0].again();
     let again = paired_since(&nodes, lifted);
     let said = format!("stopped {:.2} s, peer {:.2} s", took.as_secs_f64(), after.as_secs_f64());
-    line("hang in close at a stop", &said, again, &[])
+    let slowest = nodes.map(|mut node| node.hush()).into_iter().max().unwrap();
+    line("hang in close at a stop", &said, again, slowest, &[])
 }
 
 #[test]

@@ -13,6 +13,7 @@
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/un.h>
@@ -96,6 +97,8 @@ static long make(const char *what, const char *path)
 		return opened(open(path, O_RDONLY | O_CLOEXEC));
 	if (!strcmp(what, "write"))
 		return opened(open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+	if (!strcmp(what, "chmod"))
+		return chmod(path, 0600);
 	if (!strcmp(what, "packet"))
 		return opened(socket(AF_PACKET, SOCK_RAW, 0));
 	if (!strcmp(what, "vsock"))

@@ -372,6 +372,23 @@ async fn a_silent_worker_is_killed() {
 }
 
 #[tokio::test]
+async fn what_a_sandbox_lacks_is_told() {
+    let mut stage = stage(quick());
+    for (missing, told) in [(vec![], "complete"), (vec!["Landlock".to_owned()], "without Landlock")]
+    {
+        let worker = soon(stage.workers.recv()).await.unwrap();
+        worker.say(Event::Confined { missing }).await;
+        stage
+            .until(|board| {
+                let checks = board.document().checks;
+                checks.get(name::SANDBOX).is_some_and(|c| c[0].observed_value == Some(told.into()))
+            })
+            .await;
+        worker.events.send(FromWorker::Died(Death::other("exit status: 0"))).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn the_next_worker_waits_until_the_last_one_is_gone() {
     let timings = Timings { silence: Duration::from_millis(1), ..quick() };
     let mut stage = stage(Timings { gone: Duration::from_secs(20), ..timings });

@@ -33,11 +33,13 @@ pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Result<T, String>) -> T
     }
 }
 
-/// Below the ports that the kernel gives out by itself, and each once.
+/// Below the ports that the kernel gives out by itself, each once, and others
+/// than another run of these tests takes at the same time.
 fn free_address() -> SocketAddr {
-    static NEXT: AtomicU16 = AtomicU16::new(21_000);
+    static TAKEN: AtomicU16 = AtomicU16::new(0);
+    let own = u16::try_from(std::process::id() % 500).unwrap() * 20;
     loop {
-        let port = NEXT.fetch_add(1, Ordering::Relaxed);
+        let port = 21_000 + own + TAKEN.fetch_add(1, Ordering::Relaxed);
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         if TcpListener::bind(address).is_ok() {
             return address;
@@ -56,7 +58,7 @@ pub struct Node {
     child: Child,
     pub said: Said,
     asking: Arc<AtomicBool>,
-    asker: Option<JoinHandle<()>>,
+    asker: Option<JoinHandle<Duration>>,
 }
 
 impl Node {
@@ -92,21 +94,25 @@ impl Node {
         self.asking.store(true, Ordering::Relaxed);
         let (asking, said) = (self.asking.clone(), self.said.clone());
         self.asker = Some(std::thread::spawn(move || {
+            let mut slowest = Duration::ZERO;
             while asking.load(Ordering::Relaxed) {
                 let at = Instant::now();
                 let (_, body) = health::get(address, "/health").unwrap();
+                slowest = slowest.max(at.elapsed());
                 said.lock().unwrap().push((at, serde_json::from_str(&body).unwrap()));
                 std::thread::sleep(ASK_EVERY.saturating_sub(at.elapsed()));
             }
+            slowest
         }));
     }
 
-    /// Ends the questions; fails if one was not answered.
-    pub fn hush(&mut self) {
+    /// Ends the questions and gives how long the slowest answer took; fails if
+    /// one was not answered.
+    pub fn hush(&mut self) -> Duration {
         self.asking.store(false, Ordering::Relaxed);
-        if let Some(asker) = self.asker.take() {
-            asker.join().expect("every question is answered");
-        }
+        self.asker
+            .take()
+            .map_or(Duration::ZERO, |asker| asker.join().expect("every question is answered"))
     }
 
     /// Stops the daemon as systemd does; how it ended and how long that took.

@@ -41,7 +41,18 @@ pub(super) const REFUSED: &[Call] = calls! {
     SYS_io_uring_register SYS_personality SYS_fanotify_init SYS_name_to_handle_at
     // kill of one thread without its process
     SYS_tkill
+    // owners, modes and attributes of files, which Landlock does not know
+    SYS_fchmod SYS_fchmodat SYS_fchown SYS_fchownat SYS_utimensat SYS_setxattr SYS_lsetxattr
+    SYS_fsetxattr SYS_removexattr SYS_lremovexattr SYS_fremovexattr
 };
+
+/// Older ways to [`REFUSED`].
+#[cfg(target_arch = "x86_64")]
+pub(super) const REFUSED_OLD: &[Call] =
+    calls! { SYS_chmod SYS_chown SYS_lchown SYS_utime SYS_utimes SYS_futimesat };
+/// Older ways to [`REFUSED`].
+#[cfg(not(target_arch = "x86_64"))]
+pub(super) const REFUSED_OLD: &[Call] = &[];
 
 /// Name of a call that ends the process.
 pub(super) fn name(number: c_long) -> &'static str {
@@ -56,8 +67,8 @@ mod tests {
 
     #[test]
     fn a_call_is_in_one_list() {
-        let mut all: Vec<c_long> =
-            HOSTILE.iter().chain(FORKS).chain(REFUSED).map(|(number, _)| *number).collect();
+        let lists = [HOSTILE, FORKS, REFUSED, REFUSED_OLD].concat();
+        let mut all: Vec<c_long> = lists.iter().map(|(number, _)| *number).collect();
         let count = all.len();
         all.sort_unstable();
         all.dedup();

@@ -76,7 +76,7 @@ fn unknown() -> Rules {
 }
 
 fn refused(cut: &Cut) -> Result<Rules, SandboxError> {
-    let mut rules = always(calls::REFUSED);
+    let mut rules = always(calls::REFUSED.iter().chain(calls::REFUSED_OLD));
     rules.insert(libc::SYS_socket, sockets(cut.provider)?);
 
     let own = std::process::id().into();
@@ -116,7 +116,18 @@ fn sockets(provider: Provider) -> Result<Vec<SeccompRule>, SandboxError> {
     };
     let others: Vec<_> =
         families.iter().map(|family| (0, Ne, u64::from(family.unsigned_abs()))).collect();
-    Ok(vec![when(&others)?])
+    let mut rules = vec![when(&others)?];
+    if provider == Provider::Efa {
+        // Not left to Landlock, which has no TCP before Linux 6.7: the metadata
+        // service, with the node's credentials, is a connection away.
+        const KIND: u64 = 0xf;
+        let stream = libc::SOCK_STREAM.unsigned_abs().into();
+        for family in [libc::AF_INET, libc::AF_INET6] {
+            let family = family.unsigned_abs().into();
+            rules.push(when(&[(0, Eq, family), (1, MaskedEq(KIND), stream)])?);
+        }
+    }
+    Ok(rules)
 }
 
 /// The 32-bit calls in 64-bit mode have numbers that the other filters do not
