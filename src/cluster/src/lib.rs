@@ -9,6 +9,7 @@ pub mod health;
 pub mod instance_type;
 pub mod link;
 pub mod name;
+pub mod provider;
 pub mod reason;
 pub mod record;
 pub mod role;
@@ -17,7 +18,8 @@ pub mod tag;
 
 pub use health::{Check, HealthDocument, Status};
 pub use name::ClusterName;
+pub use provider::{Provider, ProviderChoice};
 pub use reason::{Action, Reason, Severity};
-pub use record::{EndpointRecord, IdentityRecord, Phase, Provider, RecordError, StateRecord};
+pub use record::{EndpointRecord, IdentityRecord, Phase, RecordError, StateRecord};
 pub use role::{Layout, LayoutError, Role};
 pub use settings::NodeSettings;

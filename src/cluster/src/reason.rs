@@ -83,6 +83,9 @@ reasons! {
     FABRIC_PROVIDER_MISSING "fabric.provider_missing" Error FixSetting
         "The provider asked for has no device here."
         "For efa: the instance type and its network interface must be EFA and the efa driver loaded; or launch with another --provider."
+    FABRIC_EFA_UNUSED "fabric.efa_unused" Error FixSetting
+        "This node has EFA, but its fabric runs over another provider."
+        "Give provider = \"efa\" in /etc/nixl/node.toml to see why it cannot be opened; libfabric must be one with the EFA provider, as the EFA installer's."
     FABRIC_WORKER_DIED "fabric.worker_died" Warning Watch
         "The process that owns the fabric ended and was started again."
         "See the evidence for its last words; repeated deaths mean a libfabric or driver fault."

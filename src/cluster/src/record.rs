@@ -4,6 +4,7 @@
 //! tag value, and begins with its version so that a newer daemon can refuse an
 //! older one by name.
 
+use crate::Provider;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD as B64;
 use std::fmt;
@@ -37,18 +38,6 @@ pub struct IdentityRecord {
     pub epoch: u64,
     /// How many nodes prefill by this node's settings, see [`crate::Layout`].
     pub prefill: Option<u32>,
-}
-
-/// libfabric provider a node was asked to use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Provider {
-    /// AWS Elastic Fabric Adapter.
-    Efa,
-    /// TCP, for machines without EFA; correct and slow.
-    Tcp,
-    /// Shared memory, one host only.
-    Shm,
 }
 
 /// Where a node listens on the fabric: `1:<provider>:<address>`.
@@ -126,40 +115,6 @@ impl FromStr for IdentityRecord {
             epoch: epoch.parse().map_err(|_| bad("epoch is not a number"))?,
             prefill: prefill.map_err(|_| bad("prefill is not a number"))?,
         })
-    }
-}
-
-impl Provider {
-    /// Name libfabric and people use.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Efa => "efa",
-            Self::Tcp => "tcp",
-            Self::Shm => "shm",
-        }
-    }
-}
-
-impl fmt::Display for Provider {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Provider {
-    type Err = RecordError;
-    fn from_str(value: &str) -> Result<Self, RecordError> {
-        match value {
-            "efa" => Ok(Self::Efa),
-            "tcp" => Ok(Self::Tcp),
-            "shm" => Ok(Self::Shm),
-            _ => Err(RecordError {
-                record: "provider",
-                value: value.to_owned(),
-                why: "know efa, tcp and shm",
-            }),
-        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The settings file the launcher's user data leaves on a node.
 
-use crate::{ClusterName, Layout, Provider};
+use crate::{ClusterName, Layout, ProviderChoice};
 use std::path::PathBuf;
 
 /// Where user data writes the file and the daemon reads it.
@@ -21,8 +21,9 @@ pub struct NodeSettings {
     /// every node is a peer of every other one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prefill: Option<u32>,
-    /// libfabric provider to use; another one is never used in its place.
-    pub provider: Provider,
+    /// libfabric provider to use: another one is never used in place of one that
+    /// is named; `auto` is the first of efa, tcp and shm that is there.
+    pub provider: ProviderChoice,
     /// `libfabric.so.1` to use, an absolute path; without it the EFA installer's
     /// in /opt/amazon/efa/lib64 or lib, or else the loader's.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -11,12 +11,6 @@ pub enum FabricError {
     /// There is no libfabric to use.
     #[error(transparent)]
     Library(#[from] LoadError),
-    /// A provider that this program does not offer.
-    #[error("provider {name:?} is not one of efa, tcp, shm")]
-    UnknownProvider {
-        /// What was asked for.
-        name: String,
-    },
     /// `tcp` was asked for without an address to listen on; libfabric would
     /// take the first interface, e.g. a bridge.
     #[error("provider tcp needs this node's private address as its source")]
@@ -108,9 +102,7 @@ impl FabricError {
             Self::TooLong { .. } => (nixl_fabric_sys::abi::FI_EMSGSIZE, 0),
             Self::Stuck { .. } => (libc::ETIMEDOUT, 0),
             Self::Library(_) => (libc::ELIBACC, 0),
-            Self::UnknownProvider { .. } | Self::SourceMissing | Self::Address { .. } => {
-                (nixl_fabric_sys::abi::FI_EINVAL, 0)
-            }
+            Self::SourceMissing | Self::Address { .. } => (nixl_fabric_sys::abi::FI_EINVAL, 0),
         }
     }
 }

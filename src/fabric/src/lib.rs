@@ -17,5 +17,5 @@ mod wire;
 pub mod worker;
 
 pub use error::FabricError;
-pub use provider::Provider;
+pub use provider::accepts;
 pub use wire::PROTOCOL_VERSION;

@@ -2,6 +2,7 @@
 //! behind a little-endian `u32` length, over a socketpair.
 
 use nixl_cluster::link::{Bandwidth, Latency, Mode, Rail};
+use nixl_cluster::{Provider, ProviderChoice};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -22,8 +23,8 @@ pub enum Command {
     Open {
         /// Own rank, the sender in the header of pings and pongs.
         rank: u16,
-        /// Provider asked for: `efa`, `tcp` or `shm`. No other is used.
-        provider: String,
+        /// Provider asked for. No other is used, unless it is open which.
+        provider: ProviderChoice,
         /// Addresses to listen on for `tcp`, a rail each.
         sources: Vec<IpAddr>,
         /// `libfabric.so.1` to use instead of the search order.
@@ -141,6 +142,8 @@ pub enum Outcome {
 pub enum Event {
     /// The endpoint is open.
     Opened {
+        /// Provider in use.
+        provider: Provider,
         /// Every rail with its `fi_getname`; the first carries the pairing.
         rails: Vec<(Rail, Vec<u8>)>,
         /// Path of the library opened.

@@ -11,7 +11,7 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use nixl_aws::Aws;
 use nixl_cluster::name::{DEFAULT_CLUSTER, DEFAULT_TRACKING_SERVER};
-use nixl_cluster::{ClusterName, Layout, NodeSettings, Provider, instance_type};
+use nixl_cluster::{ClusterName, Layout, NodeSettings, Provider, ProviderChoice, instance_type};
 use std::time::Duration;
 
 /// Launch a pair (or more) of nodes in one placement group and wait until they
@@ -126,13 +126,16 @@ pub enum FabricProvider {
     Efa,
     /// TCP: works everywhere, slowly
     Tcp,
+    /// EFA where the instance type has it, else TCP
+    Auto,
 }
 
-impl From<FabricProvider> for Provider {
+impl From<FabricProvider> for ProviderChoice {
     fn from(provider: FabricProvider) -> Self {
         match provider {
-            FabricProvider::Efa => Self::Efa,
-            FabricProvider::Tcp => Self::Tcp,
+            FabricProvider::Efa => Self::Only(Provider::Efa),
+            FabricProvider::Tcp => Self::Only(Provider::Tcp),
+            FabricProvider::Auto => Self::Auto,
         }
     }
 }

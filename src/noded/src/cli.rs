@@ -4,7 +4,7 @@ use crate::worker::child;
 use crate::worker::sandbox::Cut;
 use crate::{environment, explain, health, log, port, run};
 use clap::{Parser, Subcommand};
-use nixl_cluster::Provider;
+use nixl_cluster::ProviderChoice;
 use nixl_cluster::name::HEALTH_PORT;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -41,7 +41,7 @@ enum Command {
     FabricWorker {
         /// Provider that will be opened; the sandbox is cut for it.
         #[arg(long)]
-        provider: Provider,
+        provider: ProviderChoice,
         /// libfabric that will be opened, if it is not in the usual places.
         #[arg(long, value_name = "FILE")]
         library: Option<PathBuf>,

@@ -24,5 +24,6 @@ pub mod publisher;
 pub mod registry;
 pub mod run;
 pub mod settings;
+pub mod topology;
 pub mod wiring;
 pub mod worker;

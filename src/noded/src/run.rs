@@ -11,6 +11,7 @@ use crate::http::{Listening, Shared};
 use crate::mlflow::{SageMakerMinter, Slot};
 use crate::port::{self, PortError};
 use crate::registry::Ec2Registry;
+use crate::topology::Topology;
 use crate::worker::ProcessSpawner;
 use crate::worker::sandbox::Cut;
 use crate::{boot, events, http, mlflow, notify, publisher, wiring};
@@ -145,6 +146,7 @@ impl Node {
         let engine = Engine {
             settings,
             instance,
+            topology: Topology::below(Path::new("/")),
             registry,
             spawner: Arc::new(ProcessSpawner::workers(OWN_PROGRAM, &cut)),
             machines: engine::pairing(),

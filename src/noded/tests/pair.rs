@@ -10,11 +10,13 @@ use nixl_noded::boot::Instance;
 use nixl_noded::engine::{self, Engine, Timings};
 use nixl_noded::publisher;
 use nixl_noded::registry::{Registry, RegistryError};
+use nixl_noded::topology::Topology;
 use nixl_noded::worker::ProcessSpawner;
 use nixl_noded::worker::sandbox::Cut;
 use nixl_pairing::Member;
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
@@ -66,8 +68,9 @@ fn start(cloud: &Cloud, rank: u32) -> Node {
     let (publisher, writer) =
         publisher::pair(registry.clone(), board.clone(), beats.task("publisher"), last.clone());
     let program = assert_cmd::cargo::cargo_bin!("nixl-noded").to_str().unwrap();
-    let cut = Cut { provider: Provider::Tcp, library: None };
+    let cut = Cut { provider: Provider::Tcp.into(), library: None };
     let engine = Engine {
+        topology: Topology::below(Path::new("/nonexistent")),
         settings: toml::from_str("cluster = \"nixl\"\nsize = 2\nprovider = \"tcp\"").unwrap(),
         instance: Instance {
             id: id(rank),

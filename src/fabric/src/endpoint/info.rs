@@ -1,8 +1,9 @@
 //! `fi_getinfo`: hints, query and choice. Every `fi_info` is allocated and
 //! freed by the library.
 
-use super::{Options, failed};
-use crate::{FabricError, Provider};
+use super::failed;
+use crate::{FabricError, accepts};
+use nixl_cluster::Provider;
 use nixl_fabric_sys::Library;
 use nixl_fabric_sys::abi::{
     FI_BUS_PCI, FI_CONTEXT, FI_CONTEXT2, FI_ENODATA, FI_ENOMEM, FI_EP_RDM, FI_MR_ALLOCATED,
@@ -23,20 +24,24 @@ pub(super) struct Info {
 impl Info {
     /// An entry for each rail: every device of `efa`, every source of `tcp`,
     /// one for `shm`.
-    pub(super) fn choose(library: &Library, options: &Options) -> Result<Vec<Self>, FabricError> {
-        let sources = match (options.provider, &options.sources[..]) {
+    pub(super) fn choose(
+        library: &Library,
+        provider: Provider,
+        sources: &[IpAddr],
+    ) -> Result<Vec<Self>, FabricError> {
+        let sources = match (provider, sources) {
             (Provider::Tcp, []) => return Err(FabricError::SourceMissing),
             (Provider::Tcp, sources) => sources.iter().copied().map(Some).collect(),
             (Provider::Efa | Provider::Shm, _) => vec![None],
         };
         let mut rails = Vec::new();
         for source in sources {
-            let found = match Self::query(library, options.provider, source)? {
-                Some(list) => list.rails(options.provider)?,
+            let found = match Self::query(library, provider, source)? {
+                Some(list) => list.rails(provider)?,
                 None => Vec::new(),
             };
             if found.is_empty() {
-                return Err(missing(library, options.provider, source));
+                return Err(missing(library, provider, source));
             }
             rails.extend(found);
         }
@@ -51,7 +56,7 @@ impl Info {
             // SAFETY: an entry of the list.
             let copy = Self::own(&self.library, unsafe { self.library.dupinfo(entry) })?;
             let known = rails.iter().any(|rail| rail.domain_name() == copy.domain_name());
-            if !known && provider.accepts(&copy.provider_name(), &copy.fabric_name()) {
+            if !known && accepts(provider, &copy.provider_name(), &copy.fabric_name()) {
                 rails.push(copy);
             }
             // Only devices are several; other providers list what they have
@@ -95,7 +100,7 @@ impl Info {
 
     fn hints(library: &Library, provider: Provider, caps: u64) -> Result<Self, FabricError> {
         let hints = Self::own(library, library.allocinfo())?;
-        let name = CString::new(provider.name()).unwrap_or_default();
+        let name = CString::new(provider.as_str()).unwrap_or_default();
         // SAFETY: an allocated info has all its parts; fi_freeinfo frees the
         // name, so it must come from malloc.
         unsafe {
@@ -205,7 +210,7 @@ pub(super) fn missing(
     source_address: Option<IpAddr>,
 ) -> FabricError {
     FabricError::ProviderMissing {
-        provider: provider.name(),
+        provider: provider.as_str(),
         source_address,
         library: library.path().to_owned(),
         version: library.version(),

@@ -28,6 +28,7 @@ use guard::Guard;
 use info::Info;
 use memory::Memory;
 use nixl_cluster::link::OneSided;
+use nixl_cluster::{Provider, ProviderChoice};
 use nixl_fabric_sys::abi::{
     FI_ADDR_NOTAVAIL, FI_ADDR_STR, FI_EAGAIN, fid_av, fid_cq, fid_domain, fid_ep, fid_eq,
     fid_fabric, fid_mr,
@@ -40,8 +41,8 @@ use std::path::PathBuf;
 /// What to open.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Provider; no other is used.
-    pub provider: crate::Provider,
+    /// Provider; no other is used, unless it is open which.
+    pub provider: ProviderChoice,
     /// Addresses to listen on, a rail each; needed for `tcp`.
     pub sources: Vec<IpAddr>,
     /// `libfabric.so.1` to use instead of the search order.
@@ -51,7 +52,9 @@ pub struct Options {
 /// What was opened.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Description {
-    /// Provider libfabric really uses.
+    /// Provider in use.
+    pub provider: Provider,
+    /// Its name at libfabric, e.g. `tcp;ofi_rxm`.
     pub provider_name: String,
     /// Fabric.
     pub fabric: String,

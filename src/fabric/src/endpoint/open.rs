@@ -6,7 +6,8 @@ use super::guard::{Guard, Object};
 use super::info::{self, Info};
 use super::memory::{Memory, RECEIVES, SENDS, Slot};
 use super::{Description, Endpoint, Options, failed};
-use crate::{FabricError, Provider};
+use crate::FabricError;
+use nixl_cluster::Provider;
 use nixl_cluster::link::OneSided;
 use nixl_fabric_sys::abi::{
     FI_AV_UNSPEC, FI_CQ_FORMAT_TAGGED, FI_ENOPROTOOPT, FI_ENOSYS, FI_EOPNOTSUPP,
@@ -14,6 +15,7 @@ use nixl_fabric_sys::abi::{
     FI_SEND, FI_TRANSMIT, FI_WAIT_NONE, fi_av_attr, fi_cq_attr, fi_eq_attr, fid, fid_ep, fid_mr,
 };
 use nixl_fabric_sys::{Library, call};
+use std::net::IpAddr;
 
 /// Longest address any provider has: `FI_ADDR_STR` paths.
 const MAX_ADDRESS_BYTES: usize = 512;
@@ -27,28 +29,39 @@ impl Endpoint {
     /// Any [`FabricError`]; nothing stays open.
     pub fn open_rails(options: &Options) -> Result<Vec<Self>, FabricError> {
         let library = Library::open(options.library.as_deref())?;
-        let infos = Info::choose(&library, options)?;
-        let rails = infos.into_iter().enumerate();
-        rails.map(|(rail, info)| Self::open(&library, options, rail, info)).collect()
+        let mut absent = None;
+        for provider in options.provider.providers() {
+            match Self::open_provider(&library, provider, &options.sources) {
+                // What is there and cannot be opened is an error, not a reason
+                // to use something slower.
+                Err(error @ (FabricError::ProviderMissing { .. } | FabricError::SourceMissing)) => {
+                    tracing::info!(%provider, %error, "not there");
+                    absent.get_or_insert(error);
+                }
+                other => return other,
+            }
+        }
+        Err(absent.unwrap_or(FabricError::SourceMissing))
     }
 
-    fn open(
+    fn open_provider(
         library: &Library,
-        options: &Options,
-        rail: usize,
-        info: Info,
-    ) -> Result<Self, FabricError> {
-        match Self::open_in(library, options.provider, info) {
+        provider: Provider,
+        sources: &[IpAddr],
+    ) -> Result<Vec<Self>, FabricError> {
+        let infos = Info::choose(library, provider, sources)?;
+        let open = |(rail, info)| match Self::open(library, provider, info) {
             // TCP before 1.18 offers any source address and fails later.
             Err(FabricError::Call { errno: libc::EADDRNOTAVAIL, .. }) => {
-                Err(info::missing(library, options.provider, options.sources.get(rail).copied()))
+                Err(info::missing(library, provider, sources.get(rail).copied()))
             }
             other => other,
-        }
+        };
+        infos.into_iter().enumerate().map(open).collect()
     }
 
     #[expect(clippy::needless_late_init, reason = "declared in reverse of the closing order")]
-    fn open_in(library: &Library, provider: Provider, info: Info) -> Result<Self, FabricError> {
+    fn open(library: &Library, provider: Provider, info: Info) -> Result<Self, FabricError> {
         // Declared in reverse of the order in which they must be closed when
         // a later step fails.
         let memory = Memory::new();
@@ -113,6 +126,7 @@ impl Endpoint {
         };
         let (pci_address, speed_gbps) = info.device();
         let description = Description {
+            provider,
             provider_name: info.provider_name(),
             fabric: info.fabric_name(),
             domain: info.domain_name(),

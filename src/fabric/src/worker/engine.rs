@@ -76,10 +76,7 @@ impl Engine {
         };
         match (&mut self.fabric, command) {
             (None, Command::Open { rank, provider, sources, library }) => {
-                let opened = provider.parse().and_then(|provider| {
-                    Endpoint::open_rails(&Options { provider, sources, library })
-                });
-                match opened {
+                match Endpoint::open_rails(&Options { provider, sources, library }) {
                     Ok(rails) => {
                         self.events.send(opened_event(&rails));
                         self.fabric = Some(Fabric::new(rails, rank));
@@ -112,9 +109,10 @@ impl Engine {
 }
 
 fn opened_event(rails: &[Endpoint]) -> Event {
-    let library = &rails[0].description();
+    let first = rails[0].description();
     let (library, library_version) =
-        (library.library.display().to_string(), library.library_version.clone());
+        (first.library.display().to_string(), first.library_version.clone());
+    let provider = first.provider;
     let rails = rails.iter().enumerate().map(|(index, endpoint)| {
         let opened = endpoint.description();
         let rail = Rail {
@@ -128,5 +126,5 @@ fn opened_event(rails: &[Endpoint]) -> Event {
         };
         (rail, opened.address.clone())
     });
-    Event::Opened { rails: rails.collect(), library, library_version }
+    Event::Opened { provider, rails: rails.collect(), library, library_version }
 }

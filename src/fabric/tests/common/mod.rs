@@ -89,7 +89,8 @@ impl Worker {
     }
 
     pub fn open(&mut self, rank: u16, provider: &str, sources: &[IpAddr]) -> Event {
-        let (provider, sources) = (provider.to_owned(), sources.to_vec());
+        let provider = provider.parse().expect("a provider");
+        let sources = sources.to_vec();
         let library = self.library.clone();
         self.send(&Command::Open { rank, provider, sources, library });
         self.wait_for("answer to open", |event| match event {

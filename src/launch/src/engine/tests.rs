@@ -21,7 +21,7 @@ fn wish() -> Wish {
         instance_type: "g6.12xlarge".to_owned(),
         size: 2,
         prefill: None,
-        provider: Provider::Efa,
+        provider: Provider::Efa.into(),
         zone: None,
         tracking_server: Some("nixl-efa-mlflow".to_owned()),
     }

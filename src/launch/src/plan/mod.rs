@@ -28,7 +28,7 @@ pub use wish::Wish;
 
 use nixl_aws::Tag;
 use nixl_aws::ec2::{Image, InstanceTypeInfo, RunInstances, SecurityGroup};
-use nixl_cluster::{ClusterName, NodeSettings, Provider, instance_type, tag};
+use nixl_cluster::{ClusterName, NodeSettings, Provider, ProviderChoice, instance_type, tag};
 
 use crate::keys;
 
@@ -45,7 +45,7 @@ pub struct Plan {
     /// How many of them are told that they prefill.
     pub prefill: Option<u32>,
     /// Provider the nodes are told to use.
-    pub provider: Provider,
+    pub provider: ProviderChoice,
     /// Image.
     pub image: Image,
     /// Type.
@@ -189,13 +189,13 @@ fn check_type(wish: &Wish, facts: &Facts, findings: &mut Vec<Finding>, notes: &m
     if wish.size < 2 {
         findings.push(Finding::Size { size: wish.size });
     }
-    if wish.provider == Provider::Efa && !info.efa_supported {
+    if wish.provider == Provider::Efa.into() && !info.efa_supported {
         findings.push(Finding::NoEfa { instance_type: info.name.clone() });
     }
     if !info.placement_strategies.iter().any(|strategy| strategy == "cluster") {
         findings.push(Finding::NoClusterPlacement { instance_type: info.name.clone() });
     }
-    if wish.provider != Provider::Efa {
+    if wish.provider == Provider::Tcp.into() {
         return;
     }
     if let Some(known) = instance_type::find(&info.name)

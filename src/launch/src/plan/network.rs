@@ -5,7 +5,7 @@
 //! an `efa-only` interface, which has none.
 
 use nixl_aws::ec2::{InstanceTypeInfo, NetworkCard, NetworkInterfaceSpec};
-use nixl_cluster::Provider;
+use nixl_cluster::{Provider, ProviderChoice};
 
 const PLAIN: &str = "interface";
 const EFA: &str = "efa";
@@ -15,7 +15,7 @@ const EFA_ONLY: &str = "efa-only";
 #[must_use]
 pub fn interfaces(
     info: &InstanceTypeInfo,
-    provider: Provider,
+    provider: ProviderChoice,
     subnet_id: &str,
     group_id: &str,
 ) -> Vec<NetworkInterfaceSpec> {
@@ -23,7 +23,7 @@ pub fn interfaces(
     // A type may have cards without EFA, even the first (p6-b300).
     let first_has_efa = info.efa_supported && first.is_none_or(|card| offers(card, EFA));
     let mut chosen = vec![(0, 0, if first_has_efa { EFA } else { PLAIN })];
-    if provider == Provider::Efa && info.efa_supported {
+    if provider != Provider::Tcp.into() && info.efa_supported {
         let further = info.network_cards.iter().filter(|card| card.index != 0);
         chosen.extend(further.filter_map(|card| {
             let kind = [EFA_ONLY, EFA].into_iter().find(|kind| offers(card, kind))?;
@@ -79,7 +79,7 @@ mod tests {
         info: &InstanceTypeInfo,
         provider: Provider,
     ) -> Vec<(u32, u32, String, Option<bool>)> {
-        interfaces(info, provider, "subnet-1", "sg-1")
+        interfaces(info, provider.into(), "subnet-1", "sg-1")
             .into_iter()
             .map(|i| (i.card_index, i.device_index, i.interface_type, i.associate_public_ip))
             .collect()

@@ -15,7 +15,7 @@ fn wish() -> Wish {
         instance_type: "g6.12xlarge".to_owned(),
         size: 2,
         prefill: None,
-        provider: Provider::Efa,
+        provider: Provider::Efa.into(),
         zone: None,
         tracking_server: Some("nixl-efa-mlflow".to_owned()),
     }
@@ -111,7 +111,7 @@ fn a_token_is_the_same_for_the_same_launch_only() {
     };
     let first = token(&base, 0, "sg-1", "g");
     assert_eq!(first, token(&plan_of(&wish()), 0, "sg-1", "g"));
-    let tcp = plan_of(&Wish { provider: Provider::Tcp, ..wish() });
+    let tcp = plan_of(&Wish { provider: Provider::Tcp.into(), ..wish() });
     let roles = plan_of(&Wish { prefill: Some(1), ..wish() });
     let three = plan_of(&Wish { size: 3, ..wish() });
     let others = [
@@ -217,7 +217,7 @@ fn nodes_that_are_there_are_whole_or_in_the_way() {
 #[test]
 fn flags_without_effect_are_noted() {
     let facts = Facts { instances: vec![node(0, "running", 2), node(1, "running", 2)], ..facts() };
-    let wish = Wish { provider: Provider::Tcp, prefill: Some(1), ..wish() };
+    let wish = Wish { provider: Provider::Tcp.into(), prefill: Some(1), ..wish() };
     let notes = plan(&wish, &facts).unwrap().notes;
     assert_eq!(notes.len(), 2);
     assert!(notes[0].contains("--provider tcp has no effect"));

@@ -1,6 +1,6 @@
 //! What a person asked for.
 
-use nixl_cluster::{ClusterName, Provider};
+use nixl_cluster::{ClusterName, ProviderChoice};
 
 /// The flags of `up`, parsed.
 #[derive(Debug, Clone)]
@@ -18,7 +18,7 @@ pub struct Wish {
     /// How many of them prefill, where roles differ.
     pub prefill: Option<u32>,
     /// Provider.
-    pub provider: Provider,
+    pub provider: ProviderChoice,
     /// The only zone to try.
     pub zone: Option<String>,
     /// Name of the MLflow tracking server, if one is wanted.

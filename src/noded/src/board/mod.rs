@@ -32,6 +32,8 @@ pub mod name {
     pub const LOOK_UP: &str = "registration:members";
     /// The libfabric endpoint.
     pub const ENDPOINT: &str = "fabric:endpoint";
+    /// EFA that is there and not used.
+    pub const EFA: &str = "fabric:efa";
     /// Errors of the fabric that belong to no operation.
     pub const FAULTS: &str = "fabric:faults";
     /// The process that owns the fabric.

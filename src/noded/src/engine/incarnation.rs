@@ -9,7 +9,7 @@ use crate::registry::RegistryError;
 use crate::worker::{Death, FromWorker, Worker};
 use crate::{events, identity};
 use nixl_cluster::link::Rail;
-use nixl_cluster::{EndpointRecord, Provider, reason, tag};
+use nixl_cluster::{EndpointRecord, Provider, ProviderChoice, instance_type, reason, tag};
 use nixl_fabric::protocol::{Command, Event};
 use nixl_pairing::{Input, LocalNode, Member, Output, PeerState};
 use std::net::IpAddr;
@@ -25,6 +25,7 @@ const MIN_TICK: Duration = Duration::from_millis(1);
 const MAX_TICK: Duration = Duration::from_secs(60);
 
 struct Opened {
+    provider: Provider,
     provider_name: String,
     address: Vec<u8>,
     /// Addresses of rails 1 and up.
@@ -66,10 +67,11 @@ impl Engine {
             }
         };
         *epoch = identity.record.epoch;
-        let endpoint = EndpointRecord { provider: self.settings.provider, address: opened.address };
+        let endpoint = EndpointRecord { provider: opened.provider, address: opened.address };
         let published =
             [(tag::IDENTITY, identity.record.to_string()), (tag::ENDPOINT, endpoint.to_string())];
-        report.opened(&opened.provider_name, published);
+        let unused = self.unused_efa(opened.provider);
+        report.opened(&opened.provider_name, unused, published);
         let local = LocalNode {
             cluster: self.settings.cluster.clone(),
             instance_id: self.instance.id.clone(),
@@ -112,11 +114,28 @@ impl Engine {
         End::Died(Death { kind, how })
     }
 
+    /// What of EFA there is, where it was open which provider to use and it is
+    /// not used.
+    fn unused_efa(&self, provider: Provider) -> Option<String> {
+        if self.settings.provider != ProviderChoice::Auto || provider == Provider::Efa {
+            return None;
+        }
+        let devices = self.topology.efa_devices();
+        let known = instance_type::find(&self.instance.instance_type);
+        let offers = known.filter(|known| known.efa_interfaces > 0);
+        match (&devices[..], offers) {
+            ([], None) => None,
+            ([], Some(known)) => Some(format!(
+                "no EFA device is attached, {} can have {}; {provider} is used",
+                known.name, known.efa_interfaces
+            )),
+            (devices, _) => Some(format!("{} is there; {provider} is used", devices.join(", "))),
+        }
+    }
+
     async fn open(&self, worker: &mut Worker, report: &mut Reporter) -> Result<Opened, End> {
-        let sources = match self.settings.provider {
-            Provider::Tcp => self.instance.local_ipv4.map(IpAddr::V4).into_iter().collect(),
-            Provider::Efa | Provider::Shm => Vec::new(),
-        };
+        // Only tcp needs it.
+        let sources = self.instance.local_ipv4.map(IpAddr::V4).into_iter().collect();
         let Ok(rank) = u16::try_from(self.instance.launch_index) else {
             return Err(End::Died(Death::other(format!(
                 "rank {} is too high",
@@ -125,7 +144,7 @@ impl Engine {
         };
         let command = Command::Open {
             rank,
-            provider: self.settings.provider.to_string(),
+            provider: self.settings.provider,
             sources,
             library: self.settings.libfabric.clone(),
         };
@@ -134,8 +153,13 @@ impl Engine {
         let answer = tokio::time::timeout(self.timings.open, async {
             loop {
                 match worker.events.recv().await {
-                    Some(FromWorker::Event(Event::Opened { rails, library, library_version })) => {
-                        return opened(rails, &library, &library_version);
+                    Some(FromWorker::Event(Event::Opened {
+                        provider,
+                        rails,
+                        library,
+                        library_version,
+                    })) => {
+                        return opened(provider, rails, &library, &library_version);
                     }
                     Some(FromWorker::Event(Event::OpenFailed { code, message })) => {
                         report.not_opened(&code, &message);
@@ -158,6 +182,7 @@ impl Engine {
 }
 
 fn opened(
+    provider: Provider,
     rails: Vec<(Rail, Vec<u8>)>,
     library: &str,
     library_version: &str,
@@ -173,7 +198,7 @@ fn opened(
     match rails.next() {
         Some((rail, address)) => {
             let further = rails.map(|(_, address)| address).collect();
-            Ok(Opened { provider_name: rail.provider_name, address, further })
+            Ok(Opened { provider, provider_name: rail.provider_name, address, further })
         }
         None => Err(End::Died(Death::other("it opened nothing"))),
     }

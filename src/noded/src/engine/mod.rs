@@ -20,6 +20,7 @@ use crate::board::Board;
 use crate::boot::Instance;
 use crate::publisher::Publisher;
 use crate::registry::Registry;
+use crate::topology::Topology;
 use crate::worker::{Death, Spawner};
 use nixl_cluster::NodeSettings;
 use report::Reporter;
@@ -72,6 +73,8 @@ pub struct Engine {
     pub settings: NodeSettings,
     /// What IMDS said.
     pub instance: Instance,
+    /// This node's devices.
+    pub topology: Topology,
     /// Where the others are found.
     pub registry: Arc<dyn Registry>,
     /// Starts workers.

@@ -67,10 +67,20 @@ impl Reporter {
 
     /// The endpoint is open; what it is published as goes out with the state,
     /// in one write.
-    pub fn opened(&mut self, provider_name: &str, published: [(&'static str, String); 2]) {
+    pub fn opened(
+        &mut self,
+        provider_name: &str,
+        unused_efa: Option<String>,
+        published: [(&'static str, String); 2],
+    ) {
         self.publisher.hold(published);
         self.open = true;
         self.board.set(name::ENDPOINT, Reading::good(provider_name));
+        let unused = unused_efa.map(|evidence| {
+            events::reason(&reason::FABRIC_EFA_UNUSED, &evidence);
+            Reading::bad(&reason::FABRIC_EFA_UNUSED, evidence)
+        });
+        self.board.set_all(name::EFA, unused.into_iter().collect());
         self.board.describe(|node| node.provider = Some(provider_name.to_owned()));
         self.settle();
     }

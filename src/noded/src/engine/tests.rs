@@ -5,13 +5,17 @@ use crate::beat::Beats;
 use crate::board::name;
 use crate::publisher::{self, Tags};
 use crate::registry::{Registry, RegistryError};
+use crate::topology::Topology;
 use crate::worker::{Death, FromWorker, Kind, Worker};
 use nixl_cluster::link::{Latency, OneSided, Rail};
-use nixl_cluster::{EndpointRecord, IdentityRecord, Phase, Provider, StateRecord, tag};
+use nixl_cluster::{
+    EndpointRecord, IdentityRecord, Phase, Provider, ProviderChoice, StateRecord, tag,
+};
 use nixl_fabric::protocol::{Command, Event, Measurement, Outcome};
 use nixl_pairing::{Input, LocalNode, Member, Output, PeerState, PeerView};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
 use std::sync::Mutex;
 use tokio::sync::mpsc;
 
@@ -123,6 +127,10 @@ struct Stage {
 }
 
 fn stage(timings: Timings) -> Stage {
+    stage_with(timings, Provider::Tcp.into())
+}
+
+fn stage_with(timings: Timings, provider: ProviderChoice) -> Stage {
     let (spawned, workers) = mpsc::unbounded_channel();
     let (written, tags) = mpsc::unbounded_channel();
     let peer = Member {
@@ -142,8 +150,12 @@ fn stage(timings: Timings) -> Stage {
         looked: false,
     };
     let engine = Engine {
-        settings: toml::from_str("cluster = \"nixl\"\nsize = 2\nprefill = 1\nprovider = \"tcp\"")
-            .unwrap(),
+        settings: toml::from_str(&format!(
+            "cluster = \"nixl\"\nsize = 2\nprefill = 1\nprovider = \"{}\"",
+            provider.as_str()
+        ))
+        .unwrap(),
+        topology: Topology::below(Path::new("/nonexistent")),
         instance: Instance {
             id: "i-1".to_owned(),
             instance_type: "g6.12xlarge".to_owned(),
@@ -192,9 +204,9 @@ impl Stage {
     async fn opened(&mut self) -> Hands {
         let mut hands = soon(self.workers.recv()).await.unwrap();
         let open = soon(hands.commands.recv()).await.unwrap();
-        let Command::Open { provider, sources, rank, .. } = open else { panic!("{open:?}") };
+        let Command::Open { sources, rank, .. } = open else { panic!("{open:?}") };
         let own = [IpAddr::from([10, 0, 0, 5])];
-        assert_eq!((provider.as_str(), &sources[..], rank), ("tcp", &own[..], 0));
+        assert_eq!((&sources[..], rank), (&own[..], 0));
         let rail = Rail {
             index: 0,
             provider_name: "tcp;ofi_rxm".to_owned(),
@@ -206,6 +218,7 @@ impl Stage {
         };
         hands
             .say(Event::Opened {
+                provider: Provider::Tcp,
                 rails: vec![(rail.clone(), vec![1, 2, 3]), (Rail { index: 1, ..rail }, vec![4, 5])],
                 library: "libfabric.so.1".to_owned(),
                 library_version: "1.17".to_owned(),
@@ -300,6 +313,20 @@ async fn a_node_registers_pairs_measures_and_degrades() {
     assert!(!degraded.contains_key(tag::IDENTITY), "only what changed is written");
     assert!(!stage.board.document().checks.contains_key(name::LINK_P50));
     assert_eq!(stage.board.document().status.http(), 200);
+}
+
+#[tokio::test]
+async fn efa_that_is_not_used_is_a_failure_and_the_pairing_goes_on() {
+    let mut stage = stage_with(quick(), ProviderChoice::Auto);
+    let worker = stage.opened().await;
+    let tags = stage.phase(Phase::Registered).await;
+    assert_eq!(tags[tag::ENDPOINT], "1:tcp:AQID", "what is in use is published");
+    worker.hear(b"p").await;
+    stage.until(|board| board.ready()).await;
+    let document = stage.board.document();
+    let reason = document.checks[name::EFA][0].reason.as_ref().unwrap();
+    assert_eq!((reason.code.as_str(), document.status.http()), ("fabric.efa_unused", 503));
+    assert!(reason.evidence.contains("g6.12xlarge can have 1; tcp is used"), "{reason:?}");
 }
 
 #[tokio::test]

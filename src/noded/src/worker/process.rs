@@ -42,7 +42,7 @@ impl ProcessSpawner {
     #[must_use]
     pub fn workers(program: &str, cut: &Cut) -> Self {
         let mut spawner = Self::new(program, &["fabric-worker", "--provider"]);
-        spawner.args.push(cut.provider.to_string().into());
+        spawner.args.push(cut.provider.as_str().into());
         if let Some(library) = &cut.library {
             spawner.args.extend(["--library".into(), library.into()]);
         }

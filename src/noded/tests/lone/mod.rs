@@ -114,7 +114,7 @@ impl Lone {
         };
         let open = Command::Open {
             rank: 0,
-            provider: provider.to_owned(),
+            provider: provider.parse().expect("a provider"),
             sources: sources.to_vec(),
             library: Some(fake.library()),
         };

@@ -45,11 +45,13 @@ const FOLDER_VARIABLES: &[&str] = &["LD_LIBRARY_PATH", "FI_PROVIDER_PATH"];
 /// Limits this thread and those it starts. The answer is what the kernel
 /// cannot enforce.
 pub(super) fn limit(cut: &Cut) -> Result<Option<String>, SandboxError> {
-    let (path, access) = writable(cut.provider);
-    let status = ruleset(cut)?
-        .add_rules(path_beneath_rules(readable(cut), AccessFs::ReadFile | AccessFs::ReadDir))?
-        .add_rules(path_beneath_rules(["/dev/null", path], access))?
-        .restrict_self()?;
+    let mut rules = ruleset(cut)?
+        .add_rules(path_beneath_rules(readable(cut), AccessFs::ReadFile | AccessFs::ReadDir))?;
+    for provider in cut.provider.providers() {
+        let (path, access) = writable(provider);
+        rules = rules.add_rules(path_beneath_rules(["/dev/null", path], access))?;
+    }
+    let status = rules.restrict_self()?;
     Ok(match (status.ruleset, status.landlock) {
         (RulesetStatus::FullyEnforced, _) => None,
         (RulesetStatus::NotEnforced, _) | (_, LandlockStatus::NotImplemented) => {
@@ -67,18 +69,16 @@ fn ruleset(cut: &Cut) -> Result<RulesetCreated, SandboxError> {
     let all = Ruleset::default()
         .handle_access(AccessFs::from_all(ABI_WANTED))?
         .scope(BitFlags::<Scope>::all())?;
-    Ok(match cut.provider {
-        // It speaks over a device or memory.
-        Provider::Efa | Provider::Shm => {
-            all.handle_access(AccessNet::from_all(ABI_WANTED))?.create()?
-        }
-        // Peers listen on any port; the kernel chooses ours, unless a person does.
-        Provider::Tcp if std::env::var_os("FI_TCP_PORT_LOW_RANGE").is_some() => all.create()?,
-        Provider::Tcp => all
-            .handle_access(AccessNet::BindTcp)?
-            .create()?
-            .add_rule(NetPort::new(0, AccessNet::BindTcp))?,
-    })
+    if !cut.provider.providers().contains(&Provider::Tcp) {
+        // The others speak over a device or memory.
+        return Ok(all.handle_access(AccessNet::from_all(ABI_WANTED))?.create()?);
+    }
+    // Peers listen on any port; the kernel chooses ours, unless a person does.
+    if std::env::var_os("FI_TCP_PORT_LOW_RANGE").is_some() {
+        return Ok(all.create()?);
+    }
+    let bind = all.handle_access(AccessNet::BindTcp)?.create()?;
+    Ok(bind.add_rule(NetPort::new(0, AccessNet::BindTcp))?)
 }
 
 fn readable(cut: &Cut) -> Vec<PathBuf> {

@@ -77,7 +77,7 @@ fn unknown() -> Rules {
 
 fn refused(cut: &Cut) -> Result<Rules, SandboxError> {
     let mut rules = always(calls::REFUSED.iter().chain(calls::REFUSED_OLD));
-    rules.insert(libc::SYS_socket, sockets(cut.provider)?);
+    rules.insert(libc::SYS_socket, sockets(&cut.provider.providers())?);
 
     let own = std::process::id().into();
     // Signal 0 asks whether a process lives.
@@ -108,16 +108,16 @@ fn refused(cut: &Cut) -> Result<Rules, SandboxError> {
 
 /// Refuses every family but these. UNIX sockets lead to other services of the
 /// node; a pair of them, which libfabric wakes its threads by, is another call.
-fn sockets(provider: Provider) -> Result<Vec<SeccompRule>, SandboxError> {
+fn sockets(providers: &[Provider]) -> Result<Vec<SeccompRule>, SandboxError> {
     // Interfaces and RDMA devices are asked for over netlink.
-    let families: &[i32] = match provider {
-        Provider::Efa | Provider::Tcp => &[libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK],
-        Provider::Shm => &[libc::AF_NETLINK],
+    let families: &[i32] = match providers {
+        [Provider::Shm] => &[libc::AF_NETLINK],
+        _ => &[libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK],
     };
     let others: Vec<_> =
         families.iter().map(|family| (0, Ne, u64::from(family.unsigned_abs()))).collect();
     let mut rules = vec![when(&others)?];
-    if provider == Provider::Efa {
+    if providers == [Provider::Efa] {
         // Not left to Landlock, which has no TCP before Linux 6.7: the metadata
         // service, with the node's credentials, is a connection away.
         const KIND: u64 = 0xf;

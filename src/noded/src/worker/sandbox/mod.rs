@@ -12,15 +12,16 @@ mod files;
 mod filter;
 mod own;
 
-use nixl_cluster::Provider;
+use nixl_cluster::ProviderChoice;
 use std::io;
 use std::path::PathBuf;
 
 /// What the sandbox is cut for.
 #[derive(Debug, Clone)]
 pub struct Cut {
-    /// The provider that will be opened; each needs other devices and sockets.
-    pub provider: Provider,
+    /// The provider that will be opened; each needs other devices and sockets,
+    /// and where it is open which, the sandbox is as wide as all of them need.
+    pub provider: ProviderChoice,
     /// The libfabric that will be opened, if it is not in the usual places.
     pub library: Option<PathBuf>,
 }
