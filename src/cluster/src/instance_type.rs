@@ -13,6 +13,9 @@ pub struct InstanceType {
     pub gpus: u32,
     /// Most EFA interfaces.
     pub efa_interfaces: u32,
+    /// Bandwidth of all of them together, in 10^9 bits a second (EC2 User
+    /// Guide, accelerated computing specifications: network bandwidth).
+    pub network_gbps: u32,
     /// RDMA read supported by the EFA device.
     pub rdma_read: bool,
     /// RDMA write supported by the EFA device.
@@ -24,10 +27,11 @@ const fn t(
     vcpus: u32,
     gpus: u32,
     efa_interfaces: u32,
+    network_gbps: u32,
     rdma_read: bool,
     rdma_write: bool,
 ) -> InstanceType {
-    InstanceType { name, vcpus, gpus, efa_interfaces, rdma_read, rdma_write }
+    InstanceType { name, vcpus, gpus, efa_interfaces, network_gbps, rdma_read, rdma_write }
 }
 
 /// Default type: as g5.12xlarge in size and quota, with RDMA read and write.
@@ -35,20 +39,20 @@ pub const DEFAULT: &str = "g6.12xlarge";
 
 /// Known types.
 pub const TABLE: &[InstanceType] = &[
-    t("g4dn.12xlarge", 48, 4, 1, false, false),
-    t("g5.12xlarge", 48, 4, 1, false, false),
-    t("g5.48xlarge", 192, 8, 1, false, false),
-    t("g6.12xlarge", 48, 4, 1, true, true),
-    t("g6.48xlarge", 192, 8, 1, true, true),
-    t("g6e.12xlarge", 48, 4, 1, true, true),
-    t("g6e.24xlarge", 96, 4, 2, true, true),
-    t("g6e.48xlarge", 192, 8, 4, true, true),
-    t("p4d.24xlarge", 96, 8, 4, true, false),
-    t("p4de.24xlarge", 96, 8, 4, true, false),
-    t("p5.4xlarge", 16, 1, 1, true, true),
-    t("p5.48xlarge", 192, 8, 32, true, true),
-    t("p5e.48xlarge", 192, 8, 32, true, true),
-    t("p5en.48xlarge", 192, 8, 16, true, true),
+    t("g4dn.12xlarge", 48, 4, 1, 50, false, false),
+    t("g5.12xlarge", 48, 4, 1, 40, false, false),
+    t("g5.48xlarge", 192, 8, 1, 100, false, false),
+    t("g6.12xlarge", 48, 4, 1, 40, true, true),
+    t("g6.48xlarge", 192, 8, 1, 100, true, true),
+    t("g6e.12xlarge", 48, 4, 1, 100, true, true),
+    t("g6e.24xlarge", 96, 4, 2, 200, true, true),
+    t("g6e.48xlarge", 192, 8, 4, 400, true, true),
+    t("p4d.24xlarge", 96, 8, 4, 400, true, false),
+    t("p4de.24xlarge", 96, 8, 4, 400, true, false),
+    t("p5.4xlarge", 16, 1, 1, 100, true, true),
+    t("p5.48xlarge", 192, 8, 32, 3200, true, true),
+    t("p5e.48xlarge", 192, 8, 32, 3200, true, true),
+    t("p5en.48xlarge", 192, 8, 16, 3200, true, true),
 ];
 
 /// Expectations for `name`, if known.

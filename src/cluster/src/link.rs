@@ -4,6 +4,12 @@
 //! Times are nanoseconds of the whole round trip unless a name says otherwise;
 //! rates are in 10^9 bits a second, as AWS states the bandwidth of a type.
 
+mod document;
+mod expectation;
+
+pub use document::*;
+pub use expectation::Expectation;
+
 use serde::{Deserialize, Serialize};
 use std::fmt;
 

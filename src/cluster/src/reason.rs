@@ -167,6 +167,15 @@ reasons! {
     RAILS_DIFFER "link.rails_differ" Warning FixSetting
         "The peer has another number of rails than this node."
         "Use one instance type and the same fabric interfaces on all nodes; look at /health of both for devices that are missing."
+    LINK_LATENCY_DEGRADED "link.latency_degraded" Warning Watch
+        "Round trips to the peer have become longer than expected of this link, three measurements in a row."
+        "`nixl-noded link` shows them beside what is expected; look for load on both nodes first, then at the network."
+    LINK_BANDWIDTH_DEGRADED "link.bandwidth_degraded" Warning Watch
+        "Transfers to the peer have become slower than expected of this link, three measurements in a row."
+        "`nixl-noded link` shows them beside what is expected; look for other traffic and load on both nodes first, then at the network."
+    LINK_PROBES_LOST "link.probes_lost" Warning Watch
+        "Round trips to the peer get lost, three measurements in a row."
+        "A fabric delivers everything it takes: look at the peer's own /health and load, then at the network between both."
     MLFLOW_DENIED "mlflow.denied" Warning FixSetting
         "The node may not create a presigned MLflow URL."
         "Allow sagemaker:CreatePresignedMlflowTrackingServerUrl on the tracking server's ARN in the node's role."

@@ -256,6 +256,7 @@ fn render_user_data(cluster: &ClusterName, flags: &RenderUserData) -> anyhow::Re
         provider: flags.provider.into(),
         libfabric: None,
         mlflow_tracking_arn: flags.tracking_arn.clone(),
+        link_budget_bytes_per_sec: None,
         mlflow_session_secs: 43_200,
     };
     user_data(&settings).map_err(anyhow::Error::msg).context("user data")

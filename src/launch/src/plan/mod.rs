@@ -102,6 +102,7 @@ pub fn plan(wish: &Wish, facts: &Facts) -> Result<Plan, Findings> {
         provider: wish.provider,
         libfabric: None,
         mlflow_tracking_arn: tracking.arn().map(str::to_owned),
+        link_budget_bytes_per_sec: None,
         mlflow_session_secs: SESSION_SECS,
     };
     let user_data = user_data(&settings).unwrap_or_else(|why| {

@@ -64,6 +64,7 @@ mod tests {
                 provider: Provider::Efa.into(),
                 libfabric: None,
                 mlflow_tracking_arn: arn,
+                link_budget_bytes_per_sec: None,
                 mlflow_session_secs: 43_200,
             };
             let breaks = |arn: &String| arn.contains(LINE_BREAKS);
@@ -84,6 +85,7 @@ mod tests {
             provider: Provider::Tcp.into(),
             libfabric: None,
             mlflow_tracking_arn: Some("a\u{2028}b".to_owned()),
+            link_budget_bytes_per_sec: None,
             mlflow_session_secs: 43_200,
         };
         assert!(user_data(&settings).unwrap_err().contains("U+2028"));
@@ -98,6 +100,7 @@ mod tests {
             provider: Provider::Tcp.into(),
             libfabric: None,
             mlflow_tracking_arn: Some("x".repeat(MAX_USER_DATA_BYTES)),
+            link_budget_bytes_per_sec: None,
             mlflow_session_secs: 43_200,
         };
         assert!(user_data(&settings).unwrap_err().contains("16384"));
