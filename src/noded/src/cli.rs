@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::link::show;
 use crate::worker::child;
 use crate::worker::sandbox::Cut;
 use crate::{environment, explain, health, log, port, run};
@@ -61,6 +62,8 @@ enum Command {
               value_parser = port::parse)]
         listen: SocketAddr,
     },
+    /// Shows how fast the link to each peer is, as tables and drawn; exit code 1 without a pair.
+    Link(show::Args),
 }
 
 /// Options of `run`.
@@ -75,7 +78,7 @@ pub struct RunArgs {
     pub listen: SocketAddr,
 }
 
-fn default_listen() -> SocketAddr {
+pub(crate) fn default_listen() -> SocketAddr {
     (Ipv4Addr::LOCALHOST, HEALTH_PORT).into()
 }
 
@@ -108,6 +111,7 @@ impl Cli {
                 let usable = health::run(listen)?;
                 return Ok(if usable { ExitCode::SUCCESS } else { ExitCode::FAILURE });
             }
+            Command::Link(args) => show::run(&args)?,
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -1,42 +1,11 @@
 //! `nixl-noded health`: asks the daemon and prints what it says, readable.
 
-use anyhow::{Context as _, bail};
+use crate::client::get;
+use anyhow::Context as _;
 use nixl_cluster::health::{Check, HealthDocument, Status};
 use std::fmt::Write as _;
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
-
-/// The daemon answers from memory.
-const TIMEOUT: Duration = Duration::from_secs(5);
-/// Far above any document.
-const MAX_ANSWER_BYTES: u64 = 4 << 20;
-
-/// GET over HTTP/1.0, which needs no client: status and body.
-///
-/// # Errors
-/// If nobody answers with HTTP.
-pub fn get(address: SocketAddr, path: &str) -> anyhow::Result<(u16, String)> {
-    let mut stream = TcpStream::connect_timeout(&address, TIMEOUT).with_context(|| {
-        format!("nothing answers on {address}; is it running? `systemctl status nixl-noded`")
-    })?;
-    stream.set_read_timeout(Some(TIMEOUT))?;
-    stream.set_write_timeout(Some(TIMEOUT))?;
-    write!(stream, "GET {path} HTTP/1.0\r\nHost: localhost:{}\r\n\r\n", address.port())?;
-    let mut answer = String::new();
-    stream
-        .take(MAX_ANSWER_BYTES)
-        .read_to_string(&mut answer)
-        .with_context(|| format!("no answer on {address} within {} s", TIMEOUT.as_secs()))?;
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
-    let mut words = head.split_ascii_whitespace();
-    match (words.next(), words.next().and_then(|status| status.parse().ok())) {
-        (Some(protocol), Some(status)) if protocol.starts_with("HTTP/") => {
-            Ok((status, body.to_owned()))
-        }
-        _ => bail!("what answers on {address} does not speak HTTP"),
-    }
-}
+use std::io::Write as _;
+use std::net::SocketAddr;
 
 /// Asks and prints; whether the node is usable.
 ///

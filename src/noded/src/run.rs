@@ -8,6 +8,7 @@ use crate::cli::RunArgs;
 use crate::engine::{self, Engine, Timings};
 use crate::environment::Files;
 use crate::http::{Listening, Shared};
+use crate::link::Monitor;
 use crate::mlflow::{SageMakerMinter, Slot};
 use crate::port::{self, PortError};
 use crate::registry::Ec2Registry;
@@ -69,13 +70,19 @@ async fn serve(args: RunArgs, listener: std::net::TcpListener) -> anyhow::Result
     let stop = CancellationToken::new();
 
     let listening = Listening::new(listener, beats.task("http"))?;
-    let shared = Shared { board: board.clone(), beats: beats.clone(), mlflow: slot.clone() };
+    let link = Monitor::new(std::env::var_os("STATE_DIRECTORY").as_deref(), "/sys");
+    let shared = Shared {
+        board: board.clone(),
+        beats: beats.clone(),
+        link: link.clone(),
+        mlflow: slot.clone(),
+    };
     tokio::spawn(async move { axum::serve(listening, http::router(shared)).await });
     notify::tell(&[NotifyState::Ready]);
     events::started(address);
     tokio::spawn(notify::run(board.clone(), beats.clone(), stop.clone()));
 
-    let node = Node { board, beats, slot, stop: stop.clone() };
+    let node = Node { board, beats, link, slot, stop: stop.clone() };
     let mut node = tokio::spawn(node.live(args));
     let name = tokio::select! {
         _ = term.recv() => "SIGTERM",
@@ -100,6 +107,7 @@ async fn serve(args: RunArgs, listener: std::net::TcpListener) -> anyhow::Result
 struct Node {
     board: Board,
     beats: Beats,
+    link: Monitor,
     slot: Slot,
     stop: CancellationToken,
 }
@@ -151,6 +159,7 @@ impl Node {
             spawner: Arc::new(ProcessSpawner::workers(OWN_PROGRAM, &cut)),
             machines: engine::pairing(),
             board: self.board,
+            link: self.link,
             publisher,
             beat,
             stop: self.stop,

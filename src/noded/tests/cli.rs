@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use assert_cmd::Command;
-use nixl_noded::health::get;
+use nixl_noded::client::get;
 use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -24,6 +24,7 @@ fn wrong_use_is_exit_code_2() {
     assert!(stderr(&mut noded(&["run", "--prot", "1"]), 2).contains("--prot"));
     assert!(stderr(&mut noded(&["run", "--listen", "0.0.0.0:9100"]), 2).contains("loopback"));
     assert!(stderr(&mut noded(&["--log", "nixl_noded=loud", "explain"]), 2).contains("--log"));
+    assert!(stderr(&mut noded(&["link", "--peer", "i-1 HTTP/1.0"]), 2).contains("instance id"));
     assert!(stderr(&mut noded(&[]), 2).contains("Usage"));
 }
 
@@ -52,6 +53,7 @@ fn the_worker_is_not_for_people() {
 fn health_of_nobody_is_exit_code_1() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     assert!(stderr(&mut noded(&["health", "--listen", &free]), 1).contains("systemctl status"));
+    assert!(stderr(&mut noded(&["link", "--listen", &free]), 1).contains("systemctl status"));
 }
 
 #[test]
@@ -114,6 +116,10 @@ fn a_daemon_without_settings_says_so_and_stops_in_time() {
         body.contains("line 2").then_some(())
     });
     noded(&["health", "--listen", &address.to_string()]).assert().code(1);
+    let told = stderr(&mut noded(&["link", "--listen", &address.to_string()]), 1);
+    assert!(told.contains("not paired; see `nixl-noded health`"), "{told}");
+    let told = stderr(&mut noded(&["link", "--run", "--listen", &address.to_string()]), 1);
+    assert!(told.contains("nothing was measured: this node is not paired"), "{told}");
 
     let pid = rustix::process::Pid::from_child(&daemon.0);
     let start = Instant::now();

@@ -8,6 +8,7 @@ use nixl_noded::beat::Beats;
 use nixl_noded::board::{Board, name};
 use nixl_noded::boot::Instance;
 use nixl_noded::engine::{self, Engine, Timings};
+use nixl_noded::link::Monitor;
 use nixl_noded::publisher;
 use nixl_noded::registry::{Registry, RegistryError};
 use nixl_noded::topology::Topology;
@@ -57,11 +58,13 @@ impl Registry for InMemory {
 
 struct Node {
     board: Board,
+    link: Monitor,
     stop: CancellationToken,
     task: JoinHandle<()>,
 }
 
-fn start(cloud: &Cloud, rank: u32) -> Node {
+fn start(cloud: &Cloud, rank: u32, state: &Path) -> Node {
+    let link = Monitor::new(Some(state.as_os_str()), "/sys");
     let (board, beats, stop) = (Board::default(), Beats::default(), CancellationToken::new());
     let registry = Arc::new(InMemory { cloud: cloud.clone(), rank });
     let last = CancellationToken::new();
@@ -85,6 +88,7 @@ fn start(cloud: &Cloud, rank: u32) -> Node {
         spawner: Arc::new(ProcessSpawner::workers(program, &cut)),
         machines: engine::pairing(),
         board: board.clone(),
+        link: link.clone(),
         publisher,
         beat: beats.task("engine"),
         stop: stop.clone(),
@@ -95,7 +99,7 @@ fn start(cloud: &Cloud, rank: u32) -> Node {
         engine.run().await;
         last.cancel();
     });
-    Node { board, stop, task }
+    Node { board, link, stop, task }
 }
 
 async fn until(what: &str, nodes: &[&Node], holds: impl Fn(&Board) -> bool) -> Duration {
@@ -115,7 +119,9 @@ fn library_missing(board: &Board) -> bool {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_nodes_pair_measure_and_pair_again_after_a_kill() {
     let cloud = Cloud::default();
-    let (first, second) = (start(&cloud, 0), start(&cloud, 1));
+    let state = tempfile::tempdir().unwrap();
+    let folders = [state.path().join("0"), state.path().join("1")];
+    let (first, second) = (start(&cloud, 0, &folders[0]), start(&cloud, 1, &folders[1]));
     until("started", &[&first, &second], |board| {
         library_missing(board) || board.document().node.provider.is_some()
     })
@@ -130,10 +136,33 @@ async fn two_nodes_pair_measure_and_pair_again_after_a_kill() {
     })
     .await;
 
+    // The whole ladder, both ways, while heartbeats go on.
+    until("reported", &[&first, &second], |board| {
+        board.document().checks.contains_key(name::LINK_BANDWIDTH)
+    })
+    .await;
+    let document = first.link.document();
+    let report = document.peers[0].report.clone().unwrap();
+    assert_eq!(report.not_measured, Vec::<String>::new());
+    assert!(report.latencies.len() >= 6 && report.bandwidths.len() >= 6, "{report:?}");
+    assert!(report.latencies.iter().all(|latency| latency.lost == 0 && latency.min_nanos > 0));
+    assert!(report.bandwidths.iter().all(|bandwidth| bandwidth.gbps() > 0.0));
+    eprintln!("a report took {} ms", report.took_millis);
+    assert!(first.board.ready() && second.board.ready());
+
+    let run = first.link.run(Some("i-1")).unwrap();
+    assert!(first.link.run(None).is_err(), "one at a time");
+    let begun = Instant::now();
+    while first.link.document().runs.done < run {
+        assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", first.link.document().runs);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_ne!(first.link.document().peers[0].report.as_ref(), Some(&report));
+
     // As by kill -9: no bye, the worker goes with its daemon.
     second.task.abort();
     let begun = Instant::now();
-    let second = start(&cloud, 1);
+    let second = start(&cloud, 1, &folders[1]);
     until("lost or re-keyed", &[&second], Board::ready).await;
     until("paired again", &[&first, &second], Board::ready).await;
     let again = begun.elapsed();
@@ -144,4 +173,6 @@ async fn two_nodes_pair_measure_and_pair_again_after_a_kill() {
         node.stop.cancel();
         tokio::time::timeout(Duration::from_secs(2), node.task).await.unwrap().unwrap();
     }
+    let kept = std::fs::read_to_string(folders[0].join("link/i-1.json")).unwrap();
+    assert!(kept.contains("\"minutes\"") && kept.contains("p99_nanos"), "{kept}");
 }

@@ -52,6 +52,9 @@ pub mod name {
     pub const LINK_P99: &str = "link:roundTripP99";
     /// Probes without answer in the last measurement.
     pub const LINK_LOST: &str = "link:probesLost";
+    /// Rate of two-sided operations of 1 MiB, or the largest below that the
+    /// link takes, to each peer on rail 0.
+    pub const LINK_BANDWIDTH: &str = "link:bandwidth";
     /// The unspent presigned URL.
     pub const MLFLOW: &str = "mlflow:url";
     /// Files that carry `MLFLOW_TRACKING_ARN`.

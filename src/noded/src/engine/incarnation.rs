@@ -1,10 +1,11 @@
 //! One life of a worker: open, publish, pair, measure, until either ends.
 
-use super::links::{Links, SendError};
 use super::report::Reporter;
+use super::send_error::SendError;
 use super::{End, Engine, Machine};
 use crate::beat::INTERVAL;
 use crate::board::{Reading, name};
+use crate::link::{Local, Written};
 use crate::registry::RegistryError;
 use crate::worker::{Death, FromWorker, Worker};
 use crate::{events, identity};
@@ -12,6 +13,7 @@ use nixl_cluster::link::Rail;
 use nixl_cluster::{EndpointRecord, Provider, ProviderChoice, instance_type, reason, tag};
 use nixl_fabric::protocol::{Command, Event};
 use nixl_pairing::{Input, LocalNode, Member, Output, PeerState};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
@@ -21,15 +23,22 @@ use tokio::time::sleep_until;
 const LOOK_UP_TIMEOUT: Duration = Duration::from_secs(15);
 /// Least time between two ticks, so that no deadline can make the loop spin.
 const MIN_TICK: Duration = Duration::from_millis(1);
+/// Bytes a second of continuous measuring: a transfer of 16 MiB every 17 s,
+/// 0.02 % of a rail of 40 Gb/s.
+const LINK_BUDGET: u64 = 1_000_000;
 /// A machine with nothing to do is looked at all the same.
 const MAX_TICK: Duration = Duration::from_secs(60);
 
 struct Opened {
     provider: Provider,
     provider_name: String,
+    /// Where rail 0 is reached.
     address: Vec<u8>,
     /// Addresses of rails 1 and up.
     further: Vec<Vec<u8>>,
+    rails: Vec<Rail>,
+    /// Version and path.
+    library: String,
 }
 
 struct Life<'a> {
@@ -38,7 +47,7 @@ struct Life<'a> {
     worker: Worker,
     machine: Box<dyn Machine>,
     start: Instant,
-    links: Links,
+    send_errors: BTreeMap<u32, SendError>,
     look_ups: JoinSet<Result<Vec<Member>, RegistryError>>,
     last_sign: Instant,
     last_tick: Instant,
@@ -56,7 +65,7 @@ impl Engine {
             () = self.stop.cancelled() => return End::Stopped,
             opened = self.beat.during(self.open(&mut worker, report)) => opened,
         };
-        let opened = match opened {
+        let Opened { provider, provider_name, address, further, rails, library } = match opened {
             Ok(opened) => opened,
             Err(end) => return self.put_down(worker, end).await,
         };
@@ -67,11 +76,11 @@ impl Engine {
             }
         };
         *epoch = identity.record.epoch;
-        let endpoint = EndpointRecord { provider: opened.provider, address: opened.address };
+        let endpoint = EndpointRecord { provider, address };
         let published =
             [(tag::IDENTITY, identity.record.to_string()), (tag::ENDPOINT, endpoint.to_string())];
-        let unused = self.unused_efa(opened.provider);
-        report.opened(&opened.provider_name, unused, published);
+        report.opened(&provider_name, self.unused_efa(provider), published);
+        self.link.opened(&self.link_local(provider), rails, library);
         let local = LocalNode {
             cluster: self.settings.cluster.clone(),
             instance_id: self.instance.id.clone(),
@@ -81,7 +90,7 @@ impl Engine {
             secret_key: identity.secret_key,
             endpoint,
             release: env!("CARGO_PKG_VERSION").to_owned(),
-            rails: opened.further,
+            rails: further,
         };
         let now = Instant::now();
         let mut life = Life {
@@ -90,7 +99,7 @@ impl Engine {
             worker,
             machine: (self.machines)(local, Duration::ZERO),
             start: now,
-            links: Links::new(self.timings.clone()),
+            send_errors: BTreeMap::new(),
             look_ups: JoinSet::new(),
             last_sign: now,
             last_tick: now,
@@ -130,6 +139,18 @@ impl Engine {
                 known.name, known.efa_interfaces
             )),
             (devices, _) => Some(format!("{} is there; {provider} is used", devices.join(", "))),
+        }
+    }
+
+    fn link_local(&self, provider: Provider) -> Local {
+        Local {
+            instance_id: self.instance.id.clone(),
+            instance_type: self.instance.instance_type.clone(),
+            rank: self.instance.launch_index,
+            provider,
+            budget_bytes_per_sec: self.settings.link_budget_bytes_per_sec.unwrap_or(LINK_BUDGET),
+            probe_delay: self.timings.probe_delay,
+            probe_interval: self.timings.probe_interval,
         }
     }
 
@@ -194,14 +215,13 @@ fn opened(
              (libfabric {library_version})"
         );
     }
-    let mut rails = rails.into_iter();
-    match rails.next() {
-        Some((rail, address)) => {
-            let further = rails.map(|(_, address)| address).collect();
-            Ok(Opened { provider, provider_name: rail.provider_name, address, further })
-        }
-        None => Err(End::Died(Death::other("it opened nothing"))),
-    }
+    let library = format!("{library_version} ({library})");
+    let (rails, mut addresses): (Vec<Rail>, Vec<Vec<u8>>) = rails.into_iter().unzip();
+    let Some(Rail { provider_name, .. }) = rails.first().cloned() else {
+        return Err(End::Died(Death::other("it opened nothing")));
+    };
+    let address = addresses.remove(0);
+    Ok(Opened { provider, provider_name, address, further: addresses, rails, library })
 }
 
 impl Life<'_> {
@@ -210,7 +230,7 @@ impl Life<'_> {
         loop {
             self.engine.beat.now();
             let tick = self.next_tick();
-            let probe = self.links.due();
+            let measure = self.engine.link.due();
             tokio::select! {
                 () = self.engine.stop.cancelled() => {
                     self.shut_down().await;
@@ -234,11 +254,11 @@ impl Life<'_> {
                     self.last_tick = Instant::now();
                     self.drive(Input::Tick);
                 }
-                () = sleep_until(probe.unwrap_or(tick).into()), if probe.is_some() => {
-                    for command in self.links.start_due(Instant::now()) {
-                        self.command(command);
-                    }
+                () = sleep_until(measure.unwrap_or(tick).into()), if measure.is_some() => {
+                    self.commands(self.engine.link.start());
                 }
+                // The time of the next measurement is another now.
+                () = self.engine.link.asked() => {}
                 _ = interval.tick() => {
                     let silence = self.last_sign.elapsed();
                     if silence > self.engine.timings.silence {
@@ -246,6 +266,9 @@ impl Life<'_> {
                         return End::Died(Death::hung(format!("it gave no sign of life for {secs} s")));
                     }
                     self.tell();
+                    for written in self.engine.link.to_write(false) {
+                        tokio::task::spawn_blocking(move || Written::write(&written));
+                    }
                 }
             }
         }
@@ -261,14 +284,14 @@ impl Life<'_> {
             Event::Received { bytes } => self.drive(Input::Received(bytes)),
             Event::SendFailed { peer, code, errno, prov_errno, message } => {
                 let text = format!("{message} ({errno}, provider {prov_errno})");
-                self.links.send_failed(peer, SendError::new(&code, text));
+                self.send_errors.insert(peer, SendError::new(&code, text));
                 self.drive(Input::SendFailed(peer));
             }
             Event::Fault { code, errno, prov_errno, message } => {
                 self.report.fault(&code, &format!("{message} ({errno}, provider {prov_errno})"));
             }
-            Event::Measured { peer, outcome, .. } => {
-                self.links.done(peer, &outcome);
+            Event::Measured { id, outcome, .. } => {
+                self.engine.link.measured(id, outcome);
                 self.tell();
             }
             Event::OpenFailed { .. } | Event::Opened { .. } => {
@@ -320,6 +343,7 @@ impl Life<'_> {
                 self.command(Command::ArmProbe { peer: rank, token });
             }
             Output::AddRails { rank, addresses } => {
+                self.engine.link.further_rails(rank, addresses.len());
                 self.command(Command::AddRails { peer: rank, addresses });
             }
             Output::LookUp => self.look_up(),
@@ -328,11 +352,14 @@ impl Life<'_> {
                 let id = peers.iter().find(|peer| peer.rank == rank);
                 let id = id.and_then(|peer| peer.instance_id.as_deref());
                 events::peer_changed(rank, id, from, to, reason);
-                if to == PeerState::Paired {
-                    self.links.paired(rank, Instant::now());
-                } else {
-                    self.links.unpaired(rank);
-                }
+                let commands = match id {
+                    Some(id) if to == PeerState::Paired => {
+                        self.send_errors.remove(&rank);
+                        self.engine.link.paired(rank, id)
+                    }
+                    _ => self.engine.link.unpaired(rank),
+                };
+                self.commands(commands);
             }
         }
     }
@@ -351,6 +378,10 @@ impl Life<'_> {
         });
     }
 
+    fn commands(&self, commands: Vec<Command>) {
+        commands.into_iter().for_each(|command| self.command(command));
+    }
+
     fn command(&self, command: Command) {
         // A worker that is gone already says so through its events.
         let _ = self.worker.commands.send(command);
@@ -358,7 +389,7 @@ impl Life<'_> {
 
     fn tell(&mut self) {
         let (peers, all) = (self.machine.peers(), self.machine.all_paired());
-        self.report.peers(&peers, all, self.start.elapsed(), &self.links);
+        self.report.peers(&peers, all, self.start.elapsed(), &self.send_errors);
     }
 
     async fn shut_down(&mut self) {

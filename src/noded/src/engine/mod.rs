@@ -5,9 +5,9 @@
 //! tags and refresh them by epoch, so the whole identity is made anew.
 
 mod incarnation;
-mod links;
 mod machine;
 mod report;
+mod send_error;
 mod skews;
 #[cfg(test)]
 mod tests;
@@ -18,6 +18,7 @@ use crate::backoff::Backoff;
 use crate::beat::Beat;
 use crate::board::Board;
 use crate::boot::Instance;
+use crate::link::{Monitor, Written};
 use crate::publisher::Publisher;
 use crate::registry::Registry;
 use crate::topology::Topology;
@@ -35,7 +36,7 @@ pub struct Timings {
     pub open: Duration,
     /// Silence after which a worker counts as hung; it says `Alive` each second.
     pub silence: Duration,
-    /// Between two measurements of a link.
+    /// Between two rounds of measurements of a link.
     pub probe_interval: Duration,
     /// From paired to the first measurement: the peer has to be armed too.
     pub probe_delay: Duration,
@@ -83,6 +84,8 @@ pub struct Engine {
     pub machines: MachineMaker,
     /// Where results go.
     pub board: Board,
+    /// The links, once there is a pair.
+    pub link: Monitor,
     /// This node's tags.
     pub publisher: Publisher,
     /// Proof of progress.
@@ -108,7 +111,8 @@ impl Engine {
     pub async fn run(self) {
         let role = self.settings.layout().role(self.instance.launch_index);
         self.board.describe(|node| node.role = role.map(|role| role.to_string()));
-        let mut report = Reporter::new(self.board.clone(), self.publisher.clone());
+        let mut report =
+            Reporter::new(self.board.clone(), self.publisher.clone(), self.link.clone());
         let mut backoff = Backoff::new(self.timings.restart_first, self.timings.restart_most);
         let mut epoch = 0;
         loop {
@@ -129,5 +133,10 @@ impl Engine {
             }
         }
         report.stopped();
+        let written = self.link.to_write(true);
+        let writing = move || written.iter().for_each(Written::write);
+        if tokio::task::spawn_blocking(writing).await.is_err() {
+            tracing::error!("the history of the links was not written");
+        }
     }
 }

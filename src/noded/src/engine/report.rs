@@ -1,14 +1,16 @@
 //! What the engine knows, told to the board, the journal and the state tag.
 
-use super::links::{Links, SendError};
+use super::send_error::SendError;
 use super::skews::Skews;
 use crate::board::{Board, Reading, name};
 use crate::events;
+use crate::link::Monitor;
 use crate::publisher::Publisher;
 use crate::worker::{Death, Deaths};
 use nixl_cluster::reason::{self, Reason};
 use nixl_cluster::{Phase, StateRecord, tag};
 use nixl_pairing::{PROTOCOL_VERSION, PeerState, PeerView};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// An error that does not come again for this long is over.
@@ -19,6 +21,7 @@ const BLOCKING: &[&str] = &[name::ENDPOINT, name::PEER];
 pub(super) struct Reporter {
     board: Board,
     publisher: Publisher,
+    link: Monitor,
     open: bool,
     was_paired: bool,
     all_paired: bool,
@@ -32,7 +35,7 @@ pub(super) struct Reporter {
 }
 
 impl Reporter {
-    pub fn new(board: Board, publisher: Publisher) -> Self {
+    pub fn new(board: Board, publisher: Publisher, link: Monitor) -> Self {
         board.set(name::WORKER, Reading::good(0));
         board.set(
             name::ENDPOINT,
@@ -41,6 +44,7 @@ impl Reporter {
         Self {
             board,
             publisher,
+            link,
             open: false,
             was_paired: false,
             all_paired: false,
@@ -114,18 +118,13 @@ impl Reporter {
         self.board.set_all(name::PEER_SKEW, Vec::new());
         self.board
             .set(name::PEERS, Reading::bad(&reason::INITIALIZING, "no endpoint is open").value(0));
-        self.links_gone();
+        self.link.closed();
+        self.link.tell(&self.board);
         self.board.describe(|node| {
             node.provider = None;
             node.peers.clear();
         });
         self.settle();
-    }
-
-    fn links_gone(&self) {
-        for name in [name::LINK_P50, name::LINK_P99, name::LINK_LOST] {
-            self.board.set_all(name, Vec::new());
-        }
     }
 
     pub fn fault(&mut self, code: &str, message: &str) {
@@ -137,11 +136,17 @@ impl Reporter {
     }
 
     /// Every peer, told anew: called at each change and each second.
-    pub fn peers(&mut self, peers: &[PeerView], all_paired: bool, now: Duration, links: &Links) {
+    pub fn peers(
+        &mut self,
+        peers: &[PeerView],
+        all_paired: bool,
+        now: Duration,
+        send_errors: &BTreeMap<u32, SendError>,
+    ) {
         self.all_paired = all_paired;
         self.was_paired |= all_paired;
         let readings: Vec<Reading> =
-            peers.iter().map(|peer| reading(peer, now, links.send_error(peer.rank))).collect();
+            peers.iter().map(|peer| reading(peer, now, send_errors.get(&peer.rank))).collect();
         let paired: Vec<&PeerView> =
             peers.iter().filter(|peer| peer.state == PeerState::Paired).collect();
         let count = format!("{} of {} peers are paired", paired.len(), peers.len());
@@ -157,16 +162,7 @@ impl Reporter {
         self.board.set(name::PEERS, total);
         self.board.set_all(name::PEER, readings);
         self.board.set_all(name::PEER_SKEW, self.skews.readings(peers));
-        let link = |value: fn(super::links::Measured) -> serde_json::Value, unit| {
-            let of = |peer: &&PeerView| {
-                let measured = links.measured(peer.rank)?;
-                Some(Reading::good(value(measured)).unit(unit).about(id(peer)))
-            };
-            paired.iter().filter_map(of).collect::<Vec<Reading>>()
-        };
-        self.board.set_all(name::LINK_P50, link(|link| link.p50_micros.into(), "us"));
-        self.board.set_all(name::LINK_P99, link(|link| link.p99_micros.into(), "us"));
-        self.board.set_all(name::LINK_LOST, link(|link| link.lost.into(), "probes"));
+        self.link.tell(&self.board);
         self.board.describe(|node| node.peers = paired.iter().map(|peer| id(peer)).collect());
         self.forget();
         self.settle();

@@ -169,6 +169,7 @@ fn stage_with(timings: Timings, provider: ProviderChoice) -> Stage {
         spawner: Arc::new(ScriptedSpawner(spawned)),
         machines: Arc::new(move |local, _| Box::new(machine(local))),
         board: board.clone(),
+        link: Monitor::default(),
         publisher,
         beat: beats.task("engine"),
         stop: stop.clone(),

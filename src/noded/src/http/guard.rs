@@ -5,7 +5,7 @@
 
 use super::error;
 use axum::extract::Request;
-use axum::http::header::HOST;
+use axum::http::header::{HOST, ORIGIN};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -21,6 +21,16 @@ pub(super) async fn local_host(request: Request, next: Next) -> Response {
             "misdirected",
             "ask for localhost, 127.0.0.1 or [::1]; other host names are not answered",
         )
+    }
+}
+
+/// No page in a browser may start anything here; browsers name it in `Origin`
+/// with every POST.
+pub(super) async fn no_page(request: Request, next: Next) -> Response {
+    if request.headers().contains_key(ORIGIN) {
+        error(StatusCode::FORBIDDEN, "forbidden", "a web page may not ask for this")
+    } else {
+        next.run(request).await
     }
 }
 

@@ -6,9 +6,12 @@
 //! | `/health` | `application/health+json`; 200 for pass and warn, 503 for fail |
 //! | `/livez` | 200 while the daemon's loops go round |
 //! | `/readyz` | 200 while every peer is paired; `?verbose` lists what is missing |
+//! | `/link` | what is known of the links: `nixl_cluster::link::LinkDocument` |
+//! | `POST /link/run` | 202 and a full report begins, of `?peer=` or of all; 409 while one is being measured |
 //! | `/mlflow` | 302 to an unspent presigned URL |
 
 mod guard;
+mod link;
 mod listener;
 mod routes;
 
@@ -16,10 +19,11 @@ pub use listener::Listening;
 
 use crate::beat::Beats;
 use crate::board::Board;
+use crate::link::Monitor;
 use crate::mlflow::Slot;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router, middleware};
 
 /// What the handlers read.
@@ -29,6 +33,8 @@ pub struct Shared {
     pub board: Board,
     /// Who makes progress.
     pub beats: Beats,
+    /// The links.
+    pub link: Monitor,
     /// Presigned URLs.
     pub mlflow: Slot,
 }
@@ -40,6 +46,8 @@ pub fn router(shared: Shared) -> Router {
         .route("/health", get(routes::health))
         .route("/livez", get(routes::livez))
         .route("/readyz", get(routes::readyz))
+        .route("/link", get(link::document))
+        .route("/link/run", post(link::run).layer(middleware::from_fn(guard::no_page)))
         .route("/mlflow", get(routes::mlflow))
         .fallback(not_found)
         .method_not_allowed_fallback(not_allowed)
@@ -56,7 +64,11 @@ async fn not_found() -> Response {
 }
 
 async fn not_allowed() -> Response {
-    error(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "only GET and HEAD are served")
+    error(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method_not_allowed",
+        "GET and HEAD are served, POST by /link/run",
+    )
 }
 
 #[cfg(test)]

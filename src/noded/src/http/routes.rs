@@ -12,7 +12,7 @@ use std::time::Duration;
 
 /// A loop that has not gone round for so long is dead.
 const DEAD: Duration = Duration::from_secs(10);
-const NO_STORE: (axum::http::HeaderName, HeaderValue) =
+pub(super) const NO_STORE: (axum::http::HeaderName, HeaderValue) =
     (CACHE_CONTROL, HeaderValue::from_static("no-store"));
 
 const INDEX: &str = "nixl-noded
@@ -20,6 +20,7 @@ const INDEX: &str = "nixl-noded
 /health   what every part of this node says (application/health+json)
 /livez    200 while the daemon works
 /readyz   200 while every peer is paired; /readyz?verbose says what is missing
+/link     what was measured of every link (JSON); POST /link/run measures now
 /mlflow   opens the MLflow UI by a single-use link
 ";
 

@@ -2,8 +2,9 @@
 
 use super::*;
 use crate::board::{Reading, name};
-use crate::health::get;
+use crate::client::{get, post};
 use nixl_cluster::health::HealthDocument;
+use nixl_cluster::link::LinkDocument;
 use nixl_cluster::reason;
 use nixl_mlflow::{MintError, Minter, UrlKeeper};
 use std::io::{Read as _, Write as _};
@@ -20,7 +21,8 @@ fn serve() -> Served {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let beats = Beats::default();
-    let shared = Shared { board: Board::default(), beats, mlflow: Slot::default() };
+    let (board, link) = (Board::default(), Monitor::default());
+    let shared = Shared { board, beats, link, mlflow: Slot::default() };
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let _inside = runtime.enter();
@@ -77,6 +79,33 @@ fn foreign_hosts_methods_and_paths_are_refused() {
     let (status, body) = get(served.address, "/metric").unwrap();
     assert!(status == 404 && body.contains("not_found"), "{body}");
     assert!(get(served.address, "/").unwrap().1.contains("/readyz"));
+}
+
+#[test]
+fn links_are_told_and_a_run_needs_a_pair() {
+    let served = serve();
+    let (status, body) = get(served.address, "/link").unwrap();
+    let document: LinkDocument = serde_json::from_str(&body).unwrap();
+    assert_eq!((status, document), (200, LinkDocument::default()));
+    let (status, body) = post(served.address, "/link/run").unwrap();
+    assert!(status == 503 && body.contains("not paired"), "{body}");
+    let (status, body) = post(served.address, "/link/run?peer=i-9").unwrap();
+    assert!(status == 503 && body.contains("not paired with i-9"), "{body}");
+    assert_eq!(post(served.address, "/link/run?per=i-9").unwrap().0, 400);
+    assert_eq!(get(served.address, "/link/run").unwrap().0, 405);
+}
+
+#[test]
+fn a_web_page_starts_no_run() {
+    let served = serve();
+    for origin in ["http://localhost:9100", "https://evil.example", "null"] {
+        let request =
+            format!("POST /link/run HTTP/1.0\r\nHost: localhost\r\nOrigin: {origin}\r\n\r\n");
+        let answer = raw(served.address, &request);
+        assert!(answer.starts_with("HTTP/1.0 403"), "{answer}");
+    }
+    let rebound = raw(served.address, "POST /link/run HTTP/1.0\r\nHost: evil.example\r\n\r\n");
+    assert!(rebound.starts_with("HTTP/1.0 421"), "{rebound}");
 }
 
 struct Denied;

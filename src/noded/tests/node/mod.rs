@@ -10,7 +10,7 @@ pub use cloud::Cloud;
 pub use fake::Fake;
 
 use nixl_cluster::health::{CheckReason, HealthDocument};
-use nixl_noded::health;
+use nixl_noded::client;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
@@ -90,14 +90,14 @@ impl Node {
     /// From the first answer on, every question must be answered.
     fn ask(&mut self) {
         let address = self.address;
-        wait_for("first answer", || health::get(address, "/health").map_err(|e| e.to_string()));
+        wait_for("first answer", || client::get(address, "/health").map_err(|e| e.to_string()));
         self.asking.store(true, Ordering::Relaxed);
         let (asking, said) = (self.asking.clone(), self.said.clone());
         self.asker = Some(std::thread::spawn(move || {
             let mut slowest = Duration::ZERO;
             while asking.load(Ordering::Relaxed) {
                 let at = Instant::now();
-                let (_, body) = health::get(address, "/health").unwrap();
+                let (_, body) = client::get(address, "/health").unwrap();
                 slowest = slowest.max(at.elapsed());
                 said.lock().unwrap().push((at, serde_json::from_str(&body).unwrap()));
                 std::thread::sleep(ASK_EVERY.saturating_sub(at.elapsed()));

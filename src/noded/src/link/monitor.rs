@@ -1,0 +1,367 @@
+//! The links of this node, shared by the engine, which measures, and HTTP,
+//! which tells and asks.
+
+use super::known::{Known, rfc3339};
+use super::schedule::{Answer, Finished, Job, Pace, Schedule};
+use super::store::{Store, Written};
+use super::traffic::Meter;
+use super::{baseline, plan};
+use crate::board::{Board, Reading, name};
+use jiff::Timestamp;
+use nixl_cluster::Provider;
+use nixl_cluster::link::{Baseline, LinkDocument, LinkNode, Measuring, Rail, Report, Runs};
+use nixl_fabric::protocol::{Command, Outcome};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::Notify;
+
+/// Why no report is measured now.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RunRefused {
+    /// There is no pair.
+    #[error("this node is not paired")]
+    NotPaired,
+    /// There is no pair with this one.
+    #[error("this node is not paired with {peer}")]
+    NotPairedWith {
+        /// Instance id or rank as asked for.
+        peer: String,
+    },
+    /// One at a time.
+    #[error("a report of the link to {peer} is being measured")]
+    UnderWay {
+        /// Instance id of the peer.
+        peer: String,
+    },
+}
+
+/// What the links are measured by.
+#[derive(Debug, Clone)]
+pub struct Local {
+    /// `i-…`
+    pub instance_id: String,
+    /// EC2 instance type.
+    pub instance_type: String,
+    /// Launch index.
+    pub rank: u32,
+    /// Provider in use.
+    pub provider: Provider,
+    /// What continuous measuring may move.
+    pub budget_bytes_per_sec: u64,
+    /// From paired to the first measurement.
+    pub probe_delay: Duration,
+    /// Between two rounds of a link.
+    pub probe_interval: Duration,
+}
+
+/// All links; clones share them.
+#[derive(Clone)]
+pub struct Monitor(Arc<Shared>);
+
+struct Shared {
+    state: Mutex<State>,
+    /// HTTP asked for something.
+    asked: Notify,
+}
+
+struct State {
+    sys: PathBuf,
+    store: Store,
+    node: LinkNode,
+    of_type: Option<Baseline>,
+    /// While an endpoint is open.
+    open: Option<Open>,
+    known: BTreeMap<String, Known>,
+    run: Option<Run>,
+    runs_done: u64,
+}
+
+struct Open {
+    schedule: Schedule,
+    meter: Meter,
+    rails: Vec<Rail>,
+}
+
+/// A run asked for that goes on.
+struct Run {
+    number: u64,
+    /// Ranks whose report is still to come.
+    ranks: BTreeSet<u32>,
+}
+
+impl Default for Monitor {
+    fn default() -> Self {
+        Self::new(None, "/sys")
+    }
+}
+
+impl Monitor {
+    /// Keeps the past in this `STATE_DIRECTORY`, if there is one, and reads
+    /// counters below this `/sys`.
+    pub fn new(state_directory: Option<&OsStr>, sys: impl Into<PathBuf>) -> Self {
+        let state = State {
+            sys: sys.into(),
+            store: Store::new(state_directory),
+            node: LinkNode::default(),
+            of_type: None,
+            open: None,
+            known: BTreeMap::new(),
+            run: None,
+            runs_done: 0,
+        };
+        Self(Arc::new(Shared { state: Mutex::new(state), asked: Notify::new() }))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Somebody asked for a report: [`Monitor::due`] may have changed.
+    pub async fn asked(&self) {
+        self.0.asked.notified().await;
+    }
+
+    /// An endpoint is open.
+    pub fn opened(&self, local: &Local, rails: Vec<Rail>, library: String) {
+        let (mut state, now) = (self.lock(), Instant::now());
+        let pace = Pace { probe_delay: local.probe_delay, probe_interval: local.probe_interval };
+        let schedule = Schedule::new(local.rank, pace, local.budget_bytes_per_sec, now);
+        state.open = Some(Open { schedule, meter: Meter::new(&state.sys, &rails), rails });
+        state.of_type = baseline::of_type(local.provider, &local.instance_type);
+        state.node = LinkNode {
+            instance_id: local.instance_id.clone(),
+            rank: local.rank,
+            instance_type: local.instance_type.clone(),
+            library: Some(library),
+        };
+    }
+
+    /// The endpoint is closed, and with it every pair.
+    pub fn closed(&self) {
+        let mut state = self.lock();
+        state.open = None;
+        state.known.values_mut().for_each(|known| known.paired = false);
+        if let Some(run) = state.run.take() {
+            state.runs_done = run.number;
+        }
+    }
+
+    /// A pair is new; of its rails only the first is known.
+    pub fn paired(&self, rank: u32, instance_id: &str) -> Vec<Command> {
+        let mut state = self.lock();
+        let cancel = state.unpaired(rank);
+        let State { open, store, known, of_type, .. } = &mut *state;
+        if let Some(open) = open {
+            // A replaced node is another link.
+            known.retain(|id, known| known.rank != rank || id == instance_id);
+            let provider_name = open.rails.first().map_or("", |rail| &rail.provider_name);
+            let known = known.entry(instance_id.to_owned()).or_insert_with(|| {
+                Known::new(instance_id, rank, store.load(instance_id, provider_name), *of_type)
+            });
+            known.paired(rank);
+            open.schedule.paired(rank, open.rails.first().cloned(), Instant::now());
+        }
+        cancel
+    }
+
+    /// So many rails of a peer are known beside the first.
+    pub fn further_rails(&self, rank: u32, count: usize) {
+        if let Some(Open { schedule, rails, .. }) = &mut self.lock().open {
+            schedule.rails(rank, rails.iter().take(1 + count).cloned().collect());
+        }
+    }
+
+    /// A pair is no more.
+    pub fn unpaired(&self, rank: u32) -> Vec<Command> {
+        self.lock().unpaired(rank)
+    }
+
+    /// When [`Monitor::start`] has something to do.
+    pub fn due(&self) -> Option<Instant> {
+        self.lock().open.as_ref()?.schedule.due()
+    }
+
+    /// What to tell the worker now.
+    pub fn start(&self) -> Vec<Command> {
+        let (mut state, now) = (self.lock(), Instant::now());
+        let overdue = state.open.as_mut().and_then(|open| open.schedule.overdue(now));
+        let (cancel, answer) = overdue.unzip();
+        if let Some(answer) = answer.flatten() {
+            state.take(answer, now);
+        }
+        let measure = state
+            .open
+            .as_mut()
+            .and_then(|Open { schedule, meter, .. }| schedule.next(now, &mut || meter.busy(now)));
+        cancel.into_iter().chain(measure).collect()
+    }
+
+    /// The worker answered a measurement.
+    pub fn measured(&self, id: u32, outcome: Outcome) {
+        let (mut state, now) = (self.lock(), Instant::now());
+        let Some(open) = &mut state.open else { return };
+        let (rail, sent, received) = plan::moved_bytes(&outcome);
+        open.meter.moved(rail, sent, received);
+        if let Some(answer) = open.schedule.answered(id, outcome, now) {
+            state.take(answer, now);
+        }
+    }
+
+    /// Tells every paired link's readings to the board.
+    pub fn tell(&self, board: &Board) {
+        let state = self.lock();
+        let paired = state.known.values().filter(|known| known.paired);
+        let (mut p50, mut p99, mut lost, mut bandwidth) = (vec![], vec![], vec![], vec![]);
+        for readings in paired.map(Known::readings) {
+            p50.extend(readings.p50);
+            p99.extend(readings.p99);
+            lost.extend(readings.lost);
+            bandwidth.extend(readings.bandwidth);
+        }
+        drop(state);
+        let told: [(_, Vec<Reading>); 4] = [
+            (name::LINK_P50, p50),
+            (name::LINK_P99, p99),
+            (name::LINK_LOST, lost),
+            (name::LINK_BANDWIDTH, bandwidth),
+        ];
+        for (name, readings) in told {
+            board.set_all(name, readings);
+        }
+    }
+
+    /// Everything known.
+    #[must_use]
+    pub fn document(&self) -> LinkDocument {
+        self.lock().document()
+    }
+
+    /// Asks for a full report of the link to this peer (instance id or rank),
+    /// or of every link; its number.
+    ///
+    /// # Errors
+    /// If there is no such pair or a report is being measured.
+    pub fn run(&self, peer: Option<&str>) -> Result<u64, RunRefused> {
+        let number = self.lock().run(peer, Instant::now())?;
+        self.0.asked.notify_one();
+        Ok(number)
+    }
+
+    /// Records that are due to be written: once a minute, or all of them at
+    /// the `end`.
+    pub fn to_write(&self, end: bool) -> Vec<Written> {
+        let (mut state, now) = (self.lock(), Timestamp::now());
+        let State { store, known, .. } = &mut *state;
+        let due = known.values_mut().filter_map(|known| {
+            if end {
+                known.record.history.close();
+            } else if !known.due_to_write(now) {
+                return None;
+            }
+            store.prepare(&known.instance_id, &known.record)
+        });
+        due.collect()
+    }
+}
+
+impl State {
+    fn unpaired(&mut self, rank: u32) -> Vec<Command> {
+        for known in self.known.values_mut().filter(|known| known.rank == rank) {
+            known.paired = false;
+        }
+        let cancel = self.open.as_mut().and_then(|open| open.schedule.unpaired(rank));
+        self.ran(rank);
+        cancel.into_iter().collect()
+    }
+
+    /// The run has nothing more to wait for at this rank.
+    fn ran(&mut self, rank: u32) {
+        if let Some(run) = &mut self.run {
+            run.ranks.remove(&rank);
+        }
+        if let Some(run) = self.run.take_if(|run| run.ranks.is_empty()) {
+            self.runs_done = run.number;
+        }
+    }
+
+    fn take(&mut self, answer: Answer, now: Instant) {
+        let Answer { rank, job, outcome, other_traffic, finished } = answer;
+        let of_rank = |known: &&mut Known| known.paired && known.rank == rank;
+        let wall = Timestamp::now();
+        if let Some(known) = self.known.values_mut().find(of_rank) {
+            match (job, outcome) {
+                (Job::Probe(_), Outcome::Latency { summary, samples_nanos }) => {
+                    known.probed(summary, &samples_nanos, other_traffic.is_none(), wall);
+                }
+                (Job::Sample, Outcome::Bandwidth(bandwidth)) => known.sampled(bandwidth, wall),
+                _ => {}
+            }
+            if let Some(Finished { report, started }) = finished {
+                let took = now.saturating_duration_since(started);
+                let at = wall - jiff::SignedDuration::try_from(took).unwrap_or_default();
+                let took_millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+                known.reported(Report { at: rfc3339(at), took_millis, ..report });
+                self.ran(rank);
+            }
+        }
+    }
+
+    fn run(&mut self, peer: Option<&str>, now: Instant) -> Result<u64, RunRefused> {
+        let is =
+            |known: &Known, peer: &str| known.instance_id == peer || known.rank.to_string() == peer;
+        let wanted = self.known.values().filter(|known| known.paired);
+        let ranks: BTreeSet<u32> = wanted
+            .filter(|known| peer.is_none_or(|peer| is(known, peer)))
+            .map(|known| known.rank)
+            .collect();
+        let open = self.open.as_mut().filter(|_| !ranks.is_empty());
+        let Some(open) = open else {
+            return Err(match peer {
+                Some(peer) => RunRefused::NotPairedWith { peer: peer.to_owned() },
+                None => RunRefused::NotPaired,
+            });
+        };
+        let measuring = open.schedule.measuring().map(|(rank, _)| rank);
+        let waiting = self.run.as_ref().and_then(|run| run.ranks.first().copied());
+        if let Some(rank) = measuring.or(waiting) {
+            return Err(RunRefused::UnderWay { peer: self.id_of(rank) });
+        }
+        for rank in &ranks {
+            open.schedule.run(*rank, now);
+        }
+        let number = self.runs_done + 1;
+        self.run = Some(Run { number, ranks });
+        Ok(number)
+    }
+
+    fn id_of(&self, rank: u32) -> String {
+        let known = self.known.values().find(|known| known.rank == rank);
+        known.map_or_else(|| format!("rank {rank}"), |known| known.instance_id.clone())
+    }
+
+    fn document(&self) -> LinkDocument {
+        let schedule = self.open.as_ref().map(|open| &open.schedule);
+        let measuring = schedule
+            .and_then(Schedule::measuring)
+            .map(|(rank, (done, of))| Measuring { peer: self.id_of(rank), done, of });
+        let skipped = |rank| schedule.map(|schedule| schedule.skipped(rank)).unwrap_or_default();
+        let mut peers: Vec<_> =
+            self.known.values().map(|known| known.document(skipped(known.rank))).collect();
+        peers.sort_by_key(|peer| peer.rank);
+        LinkDocument {
+            node: self.node.clone(),
+            rails: self.open.as_ref().map(|open| open.rails.clone()).unwrap_or_default(),
+            runs: Runs {
+                under_way: self.run.as_ref().map(|run| run.number),
+                done: self.runs_done,
+                measuring,
+            },
+            budget: schedule.map(Schedule::budget).unwrap_or_default(),
+            traffic: self.open.as_ref().map(|open| open.meter.told()).unwrap_or_default(),
+            peers,
+        }
+    }
+}

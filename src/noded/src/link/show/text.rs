@@ -1,0 +1,403 @@
+//! The document as text.
+
+use super::super::words;
+use super::draw::{Ink, Style};
+use nixl_cluster::link::{
+    Bandwidth, Baseline, HistogramSummary, Judgement, Latency, LinkDocument, Measure, Mode,
+    OneSided, PeerLink, Rail, Report, Source,
+};
+use std::fmt::Write as _;
+
+/// Columns of a table before its bars, a space behind them included.
+const ROW: usize = 54;
+/// Columns before a sparkline and of its scale behind it.
+const SPARK: usize = 34;
+
+/// Everything, as wide as the style says.
+pub(super) fn document(document: &LinkDocument, style: Style) -> String {
+    let node = &document.node;
+    let library = node.library.as_deref().unwrap_or("not open");
+    let mut text = format!(
+        "{}, rank {}, {}\nlibfabric {library}\n",
+        style.ink(Ink::Title, &node.instance_id),
+        node.rank,
+        node.instance_type
+    );
+    rails(&mut text, &document.rails);
+    for peer in &document.peers {
+        link(&mut text, peer, &document.rails, style);
+    }
+    // Writing to a String cannot fail, here and below.
+    let _ = writeln!(text, "\n{}", measuring(document));
+    text
+}
+
+fn rails(text: &mut String, rails: &[Rail]) {
+    let width = |column: fn(&Rail) -> usize| rails.iter().map(column).max().unwrap_or(0);
+    let provider = width(|rail| rail.provider_name.len()).max(8);
+    let domain = width(|rail| rail.domain.len()).max(6);
+    let _ = writeln!(
+        text,
+        "\nrail  {:provider$}  {:domain$}  {:>8}  {:9}  PCI",
+        "provider", "domain", "Gb/s", "one-sided"
+    );
+    for rail in rails {
+        let speed = rail.speed_gbps.map_or("-".to_owned(), |speed| format!("{speed:.0}"));
+        let line = format!(
+            "{:4}  {:provider$}  {:domain$}  {speed:>8}  {:9}  {}",
+            rail.index,
+            rail.provider_name,
+            rail.domain,
+            rail.one_sided,
+            rail.pci_address.as_deref().unwrap_or("-")
+        );
+        let _ = writeln!(text, "{line}");
+    }
+}
+
+fn link(text: &mut String, peer: &PeerLink, rails: &[Rail], style: Style) {
+    let state = if peer.paired {
+        style.ink(Ink::Good, "paired")
+    } else {
+        style.ink(Ink::Bad, "not paired now")
+    };
+    let id = style.ink(Ink::Title, &peer.instance_id);
+    let _ = writeln!(text, "\nlink to {id}, rank {}: {state}", peer.rank);
+    match &peer.report {
+        Some(report) => tables(text, report, rails, style),
+        None => text.push_str("  no full report yet\n"),
+    }
+    history(text, peer, style);
+    counted(text, &peer.histograms);
+    judged(text, peer, style);
+}
+
+fn counted(text: &mut String, histograms: &[HistogramSummary]) {
+    if histograms.is_empty() {
+        return;
+    }
+    let _ = writeln!(
+        text,
+        "\n  all round trips of 64 B since the history begins, us\n  {:>4} {:>12} {:>9} {:>9} {:>9} {:>9} {:>10}",
+        "rail", "count", "p50", "p90", "p99", "p99.9", "max"
+    );
+    for counts in histograms {
+        let micros = |nanos: u64| nanos as f64 / 1000.0;
+        let _ = writeln!(
+            text,
+            "  {:>4} {:>12} {:>9.1} {:>9.1} {:>9.1} {:>9.1} {:>10.1}",
+            counts.rail,
+            counts.count,
+            micros(counts.p50_nanos),
+            micros(counts.p90_nanos),
+            micros(counts.p99_nanos),
+            micros(counts.p999_nanos),
+            micros(counts.max_nanos)
+        );
+    }
+}
+
+fn tables(text: &mut String, report: &Report, rails: &[Rail], style: Style) {
+    let Report { at, took_millis, .. } = report;
+    let _ = writeln!(text, "  full report of {at}, took {:.1} s", *took_millis as f64 / 1000.0);
+    if let Some(other) = &report.other_traffic {
+        let _ = writeln!(text, "  measured under traffic: {other}");
+    }
+    for mode in [Mode::TwoSided, Mode::OneSided] {
+        let of_mode: Vec<&Latency> = report.latencies.iter().filter(|l| l.mode == mode).collect();
+        latencies(text, &of_mode, &named(mode, rails), style);
+    }
+    for mode in [Mode::TwoSided, Mode::OneSided] {
+        let of_mode: Vec<&Bandwidth> =
+            report.bandwidths.iter().filter(|b| b.mode == mode).collect();
+        bandwidths(text, &of_mode, &named(mode, rails), style);
+    }
+    for line in &report.not_measured {
+        let _ = writeln!(text, "  not measured: {line}");
+    }
+}
+
+/// Emulated writes are two-sided in disguise, and named so.
+fn named(mode: Mode, rails: &[Rail]) -> String {
+    let emulated = rails.iter().any(|rail| rail.one_sided == OneSided::Emulated);
+    match mode {
+        Mode::OneSided if emulated => "one-sided writes, emulated by the provider".to_owned(),
+        Mode::OneSided => "one-sided writes".to_owned(),
+        Mode::TwoSided => "two-sided messages".to_owned(),
+    }
+}
+
+fn latencies(text: &mut String, rows: &[&Latency], named: &str, style: Style) {
+    if rows.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "\n  round trips, {named}, us");
+    let _ = writeln!(
+        text,
+        "  {:>4} {:>8} {:>9} {:>9} {:>9} {:>6}  p50",
+        "rail", "size", "p50", "p99", "max", "lost"
+    );
+    let most = rows.iter().map(|row| row.p50_nanos).max().unwrap_or(0) as f64;
+    for row in rows {
+        let micros = |nanos: u64| match row.answered {
+            0 => "-".to_owned(),
+            _ => format!("{:.1}", nanos as f64 / 1000.0),
+        };
+        let line = format!(
+            "  {:>4} {:>8} {:>9} {:>9} {:>9} {:>6}  {}",
+            row.rail,
+            words::size(row.size_bytes),
+            micros(row.p50_nanos),
+            micros(row.p99_nanos),
+            micros(row.max_nanos),
+            row.lost,
+            style.bar(row.p50_nanos as f64, most, style.width - ROW)
+        );
+        let _ = writeln!(text, "{}", line.trim_end());
+    }
+}
+
+fn bandwidths(text: &mut String, rows: &[&Bandwidth], named: &str, style: Style) {
+    if rows.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "\n  bandwidth, {named}, 10^9 bits a second");
+    let _ = writeln!(text, "  {:>4} {:>8} {:>9} {:>9} {:>9}", "rail", "size", "Gb/s", "MB", "ms");
+    let most = rows.iter().map(|row| row.gbps()).fold(0.0, f64::max);
+    for row in rows {
+        let line = format!(
+            "  {:>4} {:>8} {:>9.2} {:>9.1} {:>9.1}         {}",
+            row.rail.map_or("all".to_owned(), |rail| rail.to_string()),
+            words::size(row.size_bytes),
+            row.gbps(),
+            row.bytes as f64 / 1e6,
+            row.elapsed_nanos as f64 / 1e6,
+            style.bar(row.gbps(), most, style.width - ROW)
+        );
+        let _ = writeln!(text, "{}", line.trim_end());
+    }
+}
+
+fn history(text: &mut String, peer: &PeerLink, style: Style) {
+    let room = style.width - SPARK;
+    let minutes = &peer.history[peer.history.len().saturating_sub(room)..];
+    if minutes.is_empty() {
+        return;
+    }
+    let lost: u64 = minutes.iter().map(|minute| u64::from(minute.lost)).sum();
+    let _ = writeln!(
+        text,
+        "\n  the last {} minutes measured, rail 0, 64 B and transfers; {lost} lost",
+        minutes.len()
+    );
+    let micros = |nanos: u64, answered: u32| (answered > 0).then_some(nanos as f64 / 1000.0);
+    let rows = [
+        ("p50 us", minutes.iter().map(|m| micros(m.p50_nanos, m.answered)).collect()),
+        ("p99 us", minutes.iter().map(|m| micros(m.p99_nanos, m.answered)).collect()),
+        ("Gb/s", minutes.iter().map(|m| m.gbps).collect::<Vec<Option<f64>>>()),
+    ];
+    for (name, values) in rows {
+        let known = values.iter().flatten().copied();
+        let (least, most) =
+            known.fold((f64::MAX, f64::MIN), |(low, high), v| (low.min(v), high.max(v)));
+        if least <= most {
+            let scale = format!("{least:.1} to {most:.1}");
+            let _ = writeln!(text, "  {name:>6} {scale:>22}  {}", style.spark(&values));
+        }
+    }
+}
+
+fn judged(text: &mut String, peer: &PeerLink, style: Style) {
+    text.push('\n');
+    for Baseline { source, round_trip_micros, gbps } in &peer.baselines {
+        let latency = round_trip_micros.map(|micros| format!("{micros:.1} us"));
+        let rate = gbps.map(|gbps| format!("{gbps:.2} Gb/s"));
+        let told = match (latency, rate) {
+            (None, None) => "still being learned".to_owned(),
+            (latency, rate) => latency.into_iter().chain(rate).collect::<Vec<_>>().join(", "),
+        };
+        let _ = writeln!(text, "  expected by {}: {told}", by(*source));
+    }
+    for judgement in &peer.judgements {
+        let Judgement { measure, source, seen, limit, bad_in_a_row, good_in_a_row, .. } = judgement;
+        let (what, unit, beyond) = match measure {
+            Measure::Latency => ("round trip", "us", "at most"),
+            Measure::Bandwidth => ("bandwidth", "Gb/s", "at least"),
+            Measure::Losses => ("lost", "round trips", "at most"),
+        };
+        let verdict = if judgement.degraded {
+            style.ink(Ink::Bad, "DEGRADED")
+        } else {
+            style.ink(Ink::Good, "good")
+        };
+        let by = source.map(|source| format!(" by {}", by(source))).unwrap_or_default();
+        let row = match bad_in_a_row {
+            0 => format!("{good_in_a_row} good in a row"),
+            bad => format!("{bad} bad in a row"),
+        };
+        let _ =
+            writeln!(text, "  {verdict}: {what} {seen:.2} {unit}, {beyond} {limit:.2}{by}; {row}");
+    }
+    let skipped = &peer.skipped;
+    let _ = writeln!(
+        text,
+        "  skipped: {} for others' traffic; failed: {}; put off, a side was busy: {}",
+        skipped.other_traffic, skipped.failed, skipped.busy
+    );
+    if let Some(last) = &skipped.last {
+        let _ = writeln!(text, "  last of them: {last}");
+    }
+}
+
+fn by(source: Source) -> &'static str {
+    match source {
+        Source::InstanceType => "its type",
+        Source::OwnHistory => "its own past",
+    }
+}
+
+fn measuring(document: &LinkDocument) -> String {
+    let (budget, traffic) = (&document.budget, &document.traffic);
+    let mut text = format!(
+        "continuous measuring may move {} on average, {:.1} MB so far",
+        words::rate(budget.bytes_per_sec),
+        budget.spent_bytes as f64 / 1e6
+    );
+    match traffic.bytes_per_sec {
+        Some(rate) => {
+            let devices = traffic.devices.join(", ");
+            let _ = write!(text, "\nothers move {} on {devices}", words::rate(rate));
+        }
+        None => text.push_str("\nwhat others move is not known"),
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nixl_cluster::link::{LinkNode, Minute};
+
+    /// Two rails, a report, an hour in which the link became slow.
+    fn example() -> LinkDocument {
+        let rail = |index: u16| Rail {
+            index,
+            provider_name: "tcp;ofi_rxm".to_owned(),
+            fabric: "10.0.0.0/24".to_owned(),
+            domain: format!("eth{index}"),
+            pci_address: None,
+            speed_gbps: Some(25.0),
+            one_sided: OneSided::Emulated,
+        };
+        let latency = |mode, size_bytes: u32| Latency {
+            rail: 0,
+            mode,
+            size_bytes,
+            answered: 200,
+            lost: 0,
+            min_nanos: 1,
+            p50_nanos: 20_000 + u64::from(size_bytes),
+            p99_nanos: 99_000,
+            max_nanos: 123_456_789,
+        };
+        let bandwidth = |rail, size_bytes: u32| Bandwidth {
+            rail,
+            mode: Mode::OneSided,
+            size_bytes,
+            bytes: 10_000_000_000,
+            elapsed_nanos: 3_200_000_000 + u64::from(size_bytes),
+        };
+        let minute = |at: i64| Minute {
+            at_secs: at * 60,
+            answered: 1200,
+            lost: 0,
+            min_nanos: 1,
+            p50_nanos: if at < 50 { 20_000 } else { 80_000 },
+            p99_nanos: 100_000,
+            max_nanos: 1,
+            gbps: (at % 3 == 0).then_some(20.0),
+        };
+        let peer = PeerLink {
+            instance_id: "i-0123456789abcdef0".to_owned(),
+            rank: 1,
+            paired: true,
+            report: Some(Report {
+                at: "2026-11-28T14:00:00.000Z".to_owned(),
+                took_millis: 1234,
+                other_traffic: None,
+                latencies: vec![latency(Mode::TwoSided, 64), latency(Mode::OneSided, 65_536)],
+                bandwidths: vec![bandwidth(Some(0), 65_536), bandwidth(None, 64 << 20)],
+                not_measured: vec!["rail 1, two-sided, 64 B: told why".to_owned()],
+            }),
+            probes: Vec::new(),
+            sample: None,
+            histograms: vec![HistogramSummary {
+                rail: 0,
+                count: 123_456_789,
+                p50_nanos: 20_000,
+                p90_nanos: 30_000,
+                p99_nanos: 40_000,
+                p999_nanos: 1_234_567,
+                max_nanos: 1_000_000_000,
+            }],
+            history: (0..60).map(minute).collect(),
+            baselines: vec![Baseline {
+                source: Source::OwnHistory,
+                round_trip_micros: Some(20.0),
+                gbps: None,
+            }],
+            judgements: vec![Judgement {
+                measure: Measure::Latency,
+                source: Some(Source::OwnHistory),
+                degraded: true,
+                seen: 80.0,
+                expected: 20.0,
+                limit: 60.0,
+                bad_in_a_row: 12,
+                good_in_a_row: 0,
+            }],
+            skipped: Default::default(),
+        };
+        LinkDocument {
+            node: LinkNode {
+                instance_id: "i-0fedcba9876543210".to_owned(),
+                rank: 0,
+                instance_type: "g6.12xlarge".to_owned(),
+                library: Some("1.17 (/usr/lib/libfabric.so.1)".to_owned()),
+            },
+            rails: vec![rail(0), rail(1)],
+            peers: vec![peer],
+            ..LinkDocument::default()
+        }
+    }
+
+    fn plain(width: usize) -> Style {
+        Style { width, unicode: false, colour: false }
+    }
+
+    #[test]
+    fn every_line_fits() {
+        for width in [80, 120] {
+            for line in document(&example(), plain(width)).lines() {
+                assert!(line.len() <= width, "{} of {width}: {line}", line.len());
+            }
+        }
+    }
+
+    #[test]
+    fn what_matters_is_said() {
+        let text = document(&example(), plain(80));
+        for wanted in [
+            "round trips, one-sided writes, emulated by the provider, us\n",
+            "all   64 MiB     24.49",
+            "not measured: rail 1, two-sided, 64 B: told why\n",
+            "DEGRADED: round trip 80.00 us, at most 60.00 by its own past; 12 bad in a row\n",
+            "expected by its own past: 20.0 us\n",
+        ] {
+            assert!(text.contains(wanted), "no {wanted:?} in\n{text}");
+        }
+        assert!(text.is_ascii(), "{text}");
+        let drawn = document(&example(), Style { unicode: true, ..plain(80) });
+        assert!(drawn.contains("█") && drawn.contains("▁"), "{drawn}");
+    }
+}

@@ -1,0 +1,195 @@
+//! What is kept of a link across restarts of the daemon: one JSON file a
+//! peer, `link/<instance id>.json` in the state folder.
+
+use super::baseline::Own;
+use super::histogram::Histogram;
+use super::history::History;
+use nixl_cluster::link::Report;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+/// Of another form than this, a file is not read.
+const VERSION: u32 = 1;
+
+/// What is kept of a link.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub(super) struct Record {
+    version: u32,
+    /// What it was measured over; another provider is another link.
+    pub provider_name: String,
+    pub own: Own,
+    /// Round trips of 64 bytes, by rail.
+    pub histograms: BTreeMap<u16, Histogram>,
+    pub history: History,
+    pub report: Option<Report>,
+}
+
+/// The folder, if there is one.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Store {
+    folder: Option<PathBuf>,
+}
+
+impl Store {
+    /// In systemd's `STATE_DIRECTORY`, the first of them; without it nothing
+    /// outlives the daemon.
+    pub fn new(state_directory: Option<&OsStr>) -> Self {
+        let first = state_directory.and_then(|paths| std::env::split_paths(paths).next());
+        let folder = first.filter(|path| path.is_absolute()).map(|path| path.join("link"));
+        Self { folder }
+    }
+
+    fn path(&self, instance_id: &str) -> Option<PathBuf> {
+        let plain = |id: &str| {
+            !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        };
+        self.folder
+            .as_ref()
+            .filter(|_| plain(instance_id))
+            .map(|folder| folder.join(format!("{instance_id}.json")))
+    }
+
+    /// What is kept of the link to this peer over this provider; nothing if
+    /// there is nothing or it cannot be read, which is told and set aside.
+    pub fn load(&self, instance_id: &str, provider_name: &str) -> Record {
+        let new = || Record {
+            version: VERSION,
+            provider_name: provider_name.to_owned(),
+            ..Record::default()
+        };
+        let Some(path) = self.path(instance_id) else { return new() };
+        let read = match fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return new(),
+            Err(error) => Err(error.to_string()),
+            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| error.to_string()),
+        };
+        match read {
+            Ok(Record { version: VERSION, provider_name: known, .. }) if known != provider_name => {
+                tracing::info!(peer = %instance_id, "the link's past over {known} says nothing about {provider_name}");
+                new()
+            }
+            Ok(record @ Record { version: VERSION, .. }) => record,
+            Ok(Record { version, .. }) => {
+                set_aside(&path, &format!("it has version {version}, not {VERSION}"));
+                new()
+            }
+            Err(error) => {
+                set_aside(&path, &error);
+                new()
+            }
+        }
+    }
+
+    /// What [`Written::write`] writes; `None` where nothing is kept.
+    pub fn prepare(&self, instance_id: &str, record: &Record) -> Option<Written> {
+        let path = self.path(instance_id)?;
+        match serde_json::to_vec(record) {
+            Ok(bytes) => Some(Written { path, bytes }),
+            Err(error) => {
+                tracing::error!(%error, "a link's history has no JSON form");
+                None
+            }
+        }
+    }
+}
+
+fn set_aside(path: &Path, why: &str) {
+    let aside = path.with_extension("json.bad");
+    match fs::rename(path, &aside) {
+        Ok(()) => tracing::warn!(
+            path = %path.display(), %why,
+            "a link's history cannot be used and is now {}: {why}", aside.display()
+        ),
+        Err(error) => tracing::warn!(
+            path = %path.display(), %why, %error,
+            "a link's history cannot be used: {why}; nor can it be renamed: {error}"
+        ),
+    }
+}
+
+/// A file about to be written.
+#[derive(Debug)]
+pub struct Written {
+    path: PathBuf,
+    bytes: Vec<u8>,
+}
+
+impl Written {
+    /// Replaces the file as a whole. A failure is told and costs the history.
+    pub fn write(&self) {
+        if let Err(error) = self.replace() {
+            let path = self.path.display();
+            tracing::warn!(%path, %error, "a link's history could not be written: {error}");
+        }
+    }
+
+    fn replace(&self) -> io::Result<()> {
+        let folder = self.path.parent().unwrap_or_else(|| Path::new("/"));
+        fs::create_dir_all(folder)?;
+        let mut temp = tempfile::Builder::new().prefix(".link-").tempfile_in(folder)?;
+        temp.write_all(&self.bytes)?;
+        temp.as_file().sync_all()?;
+        temp.persist(&self.path).map_err(|error| error.error)?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn store(root: &Path) -> Store {
+        Store::new(Some(root.as_os_str()))
+    }
+
+    #[test]
+    fn what_is_kept_comes_back() {
+        let root = tempfile::tempdir().unwrap();
+        let store = store(root.path());
+        let mut record = store.load("i-2", "tcp");
+        record.histograms.entry(0).or_default().add(20_000);
+        record.history.round_trips(60, &[20_000], 0);
+        record.history.close();
+        record.own.latency(20.0);
+        store.prepare("i-2", &record).unwrap().write();
+        assert_eq!(store.load("i-2", "tcp"), record);
+        assert_eq!(store.load("i-2", "efa").own, Own::default(), "another provider, another link");
+        assert_eq!(fs::read_dir(root.path().join("link")).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_used_is_set_aside() {
+        let root = tempfile::tempdir().unwrap();
+        let store = store(root.path());
+        let folder = root.path().join("link");
+        fs::create_dir(&folder).unwrap();
+        for bad in ["{\"version\": 1, \"own", "{\"version\": 1}", "", "\u{0}\u{0}"] {
+            fs::write(folder.join("i-2.json"), bad).unwrap();
+            assert_eq!(store.load("i-2", "tcp").provider_name, "tcp");
+            assert!(!folder.join("i-2.json").exists());
+            assert_eq!(fs::read_to_string(folder.join("i-2.json.bad")).unwrap(), bad);
+        }
+        let newer = Record { version: 2, ..store.load("i-2", "tcp") };
+        store.prepare("i-2", &newer).unwrap().write();
+        assert_eq!(store.load("i-2", "tcp").version, VERSION);
+        assert!(folder.join("i-2.json.bad").exists());
+    }
+
+    #[test]
+    fn without_a_folder_or_a_plain_id_nothing_is_kept() {
+        let none = Store::new(None);
+        assert!(none.prepare("i-2", &none.load("i-2", "tcp")).is_none());
+        let root = tempfile::tempdir().unwrap();
+        let store = store(root.path());
+        for id in ["", "../i-2", "a/b", "i-2.json"] {
+            assert!(store.path(id).is_none(), "{id}");
+        }
+        // Gone, full or read-only: told, and no more.
+        let gone = Store::new(Some(OsStr::new("/proc/nowhere")));
+        gone.prepare("i-2", &gone.load("i-2", "tcp")).unwrap().write();
+    }
+}
