@@ -4,6 +4,7 @@
 mod acts;
 mod goodbye;
 mod matrix;
+mod tags;
 mod watch;
 
 use anyhow::{Result, ensure};

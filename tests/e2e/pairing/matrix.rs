@@ -1,17 +1,17 @@
 //! The matrix: each fault with what must be said of it, and the table it makes.
 
-use crate::acts;
-use crate::both_paired;
+use crate::acts::Times;
 use crate::watch::Watch;
+use crate::{acts, both_paired, tags};
 use anyhow::{Result, ensure};
 use nixl_tests::{Region, wait_for};
 use std::time::{Duration, Instant};
 
 /// Longer than a peer may be silent before it is lost, and than an answer may take.
-const SETTLED: Duration = Duration::from_secs(3);
+pub const SETTLED: Duration = Duration::from_secs(3);
 const PATIENCE: Duration = Duration::from_secs(90);
 
-type Act = fn(&Region, &Watch) -> Result<Instant>;
+type Act = fn(&Region, &Watch) -> Result<Times>;
 
 /// One fault.
 pub struct Row {
@@ -46,6 +46,10 @@ pub const ROWS: &[Row] = &[
     row("ten restarts in a row", acts::storm, &[(0, ABSENT)]),
     row("partition", acts::cut, &[(0, acts::APART), (1, acts::APART)]),
     row("partition, one way", acts::cut_one_way, &[(0, acts::APART), (1, acts::APART)]),
+    row("another key in a tag", tags::wrong_key, &[(1, tags::REFUSED)]),
+    row("tags of an earlier life", tags::old_epoch, &[(1, tags::REFUSED)]),
+    row("another address in a tag", tags::other_address, &[(1, tags::REFUSED)]),
+    row("reboot of a node", acts::reboot, &[(0, ABSENT), (1, acts::APART)]),
     Row {
         name: "packet loss, 20 %, 20 s",
         act: acts::lose_packets,
@@ -88,13 +92,12 @@ fn watched(region: &Region, watch: &Watch, row: &'static Row) -> Result<Told> {
     wait_for("answers before the fault", PATIENCE, || watch.well_since(start, Duration::ZERO))?;
     // A reason that is still told of the row before must not count for this one.
     wait_for("silence about earlier faults", PATIENCE, || watch.quiet())?;
-    let begun = Instant::now();
-    let counts = (row.act)(region, watch)?;
+    let Times { begun, over } = (row.act)(region, watch)?;
     let (since, _) = wait_for("pairing again", PATIENCE, || watch.well_since(begun, SETTLED))?;
     Ok(Told {
         name: row.name,
         said: [watch.said(0, begun), watch.said(1, begun)],
-        paired_again: since.saturating_duration_since(counts),
+        paired_again: since.saturating_duration_since(over),
         asked_per_sec: [watch.rate(0, begun), watch.rate(1, begun)],
         unseen: row.unseen,
     })
