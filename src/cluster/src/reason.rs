@@ -160,7 +160,7 @@ reasons! {
         "See the evidence; if it comes again, look at the peer's own /health."
     PROVIDER_DIFFERS "pair.provider_differs" Error FixSetting
         "The peer uses another libfabric provider than this node."
-        "Give `provider` in /etc/nixl/node.toml the same value on every node and restart nixl-noded; `nixl-launch up --provider` writes it to all."
+        "Give `provider` in /etc/nixl/node.toml the same value on every node and restart nixl-noded; with `auto`, find out why one node has no EFA device."
     RELEASE_SKEW "pair.release_skew" Warning FixSetting
         "The peer runs another release of nixl-noded; the pair works all the same."
         "Launch all nodes from one image."

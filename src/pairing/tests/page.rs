@@ -13,6 +13,7 @@ fn page() -> String {
     let mut text = format!(
         "# Pairing: the states of a peer\n\n\
          Written from the table in `src/pairing` by `{UPDATE}`; do not edit. Protocol version {PROTOCOL_VERSION}.\n\n\
+         A node's peers are all others, or where roles differ (`prefill` in node.toml) those of the other role.\n\n\
          ```mermaid\nstateDiagram-v2\n    [*] --> Unknown\n"
     );
     for way in &TRANSITIONS {

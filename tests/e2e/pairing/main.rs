@@ -13,15 +13,23 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 const NODES: [&str; 2] = ["nixl-node1", "nixl-node2"];
-const UP: [&str; 5] = ["up", "--provider", "tcp", "--no-mlflow", "--output=json"];
+const ROLES: [&str; 2] = ["prefill", "decode"];
+const UP: [&str; 6] =
+    ["up", "--provider=tcp", "--size=2", "--prefill=1", "--no-mlflow", "--output=json"];
 
 fn both_paired(region: &Region) -> Result<()> {
     NODES.iter().try_for_each(|name| node::paired(region, name).map(drop))
 }
 
 fn launch(region: &Region) -> Result<()> {
-    region.program("nixl-launch").json(&UP)?;
-    wait_for("a pair", Duration::from_secs(30), || both_paired(region)).map(drop)
+    let report = region.program("nixl-launch").json(&UP)?;
+    wait_for("a pair", Duration::from_secs(30), || both_paired(region))?;
+    for (rank, role) in ROLES.into_iter().enumerate() {
+        let (_, document) = node::health(region, NODES[rank])?;
+        let (tagged, told) = (&report["nodes"][rank]["role"], &document["node"]["role"]);
+        ensure!(tagged == role && told == role, "{role}: tag {tagged}, /health {told}");
+    }
+    Ok(())
 }
 
 fn main() -> ExitCode {
@@ -36,7 +44,7 @@ fn main() -> ExitCode {
         Ok(())
     });
     let mut table = Vec::new();
-    if story.step("a pair is launched", || launch(&region)).is_some() {
+    if story.step("a pair of both roles is launched", || launch(&region)).is_some() {
         for row in matrix::ROWS {
             table.extend(story.check(row.name, || matrix::run(&region, row)));
         }

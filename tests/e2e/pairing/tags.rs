@@ -49,7 +49,8 @@ impl Tags<'_> {
     }
 
     /// Writes the wrong values, lets the peer read them, and once it has refused
-    /// this node puts the right ones back.
+    /// this node puts the right ones back. Pairing again counts from the order to do
+    /// so, so the second that the AWS CLI takes to start is in it.
     fn spoil(
         &self,
         watch: &Watch,
@@ -62,8 +63,9 @@ impl Tags<'_> {
             .region
             .exec_ok(NODES[1], &["systemctl", "restart", "nixl-noded"])
             .and_then(|_| watch.await_words(&[1], REFUSED, begun));
+        let over = Instant::now();
         self.write(right)?;
-        told.map(|()| Times { begun, over: Instant::now() })
+        told.map(|()| Times { begun, over })
     }
 }
 
