@@ -77,7 +77,7 @@ mod tests {
 
     fn layout(
         info: &InstanceTypeInfo,
-        provider: Provider,
+        provider: impl Into<ProviderChoice>,
     ) -> Vec<(u32, u32, String, Option<bool>)> {
         interfaces(info, provider.into(), "subnet-1", "sg-1")
             .into_iter()
@@ -103,6 +103,8 @@ mod tests {
             [(1, 1), (2, 1), (3, 1)]
         );
         assert!(got[1..].iter().all(|i| i.2 == "efa-only"));
+        assert_eq!(layout(&info, ProviderChoice::Auto), got, "what may be used must be there");
+        assert_eq!(layout(&info, Provider::Tcp).len(), 1);
     }
 
     #[test]
