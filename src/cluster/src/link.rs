@@ -71,6 +71,11 @@ pub struct Rail {
     pub speed_gbps: Option<f64>,
     /// Who carries out its RMA writes.
     pub one_sided: OneSided,
+    /// NUMA node of the device, where the machine has several; the daemon adds
+    /// this and what follows.
+    pub numa_node: Option<u32>,
+    /// PCI addresses of the GPUs nearest to it.
+    pub gpus: Vec<String>,
 }
 
 /// Round trips of one size.

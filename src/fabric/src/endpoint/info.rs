@@ -67,6 +67,9 @@ impl Info {
             // SAFETY: as above.
             entry = unsafe { (*entry).next };
         }
+        // A rail speaks to the one of its number: devices in the order of their
+        // slots, which is the same on nodes of one type.
+        rails.sort_by_cached_key(|rail| (rail.device().0, rail.domain_name()));
         Ok(rails)
     }
 

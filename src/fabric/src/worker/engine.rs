@@ -123,6 +123,8 @@ fn opened_event(rails: &[Endpoint]) -> Event {
             pci_address: opened.pci_address.clone(),
             speed_gbps: opened.speed_gbps,
             one_sided: opened.one_sided,
+            numa_node: None,
+            gpus: Vec::new(),
         };
         (rail, opened.address.clone())
     });

@@ -7,6 +7,7 @@ use crate::beat::INTERVAL;
 use crate::board::{Reading, name};
 use crate::link::{Local, Written};
 use crate::registry::RegistryError;
+use crate::topology::Place;
 use crate::worker::{Death, FromWorker, Worker};
 use crate::{events, identity};
 use nixl_cluster::link::Rail;
@@ -80,7 +81,7 @@ impl Engine {
         let published =
             [(tag::IDENTITY, identity.record.to_string()), (tag::ENDPOINT, endpoint.to_string())];
         report.opened(&provider_name, self.unused_efa(provider), published);
-        self.link.opened(&self.link_local(provider), rails, library);
+        self.link.opened(&self.link_local(provider), self.placed(rails), library);
         let local = LocalNode {
             cluster: self.settings.cluster.clone(),
             instance_id: self.instance.id.clone(),
@@ -140,6 +141,17 @@ impl Engine {
             )),
             (devices, _) => Some(format!("{} is there; {provider} is used", devices.join(", "))),
         }
+    }
+
+    /// With what sysfs tells of where they are.
+    fn placed(&self, mut rails: Vec<Rail>) -> Vec<Rail> {
+        for rail in &mut rails {
+            if let Some(address) = &rail.pci_address {
+                let Place { numa_node, gpus } = self.topology.place(address);
+                (rail.numa_node, rail.gpus) = (numa_node, gpus);
+            }
+        }
+        rails
     }
 
     fn link_local(&self, provider: Provider) -> Local {

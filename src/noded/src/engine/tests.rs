@@ -216,6 +216,8 @@ impl Stage {
             pci_address: None,
             speed_gbps: None,
             one_sided: OneSided::Emulated,
+            numa_node: None,
+            gpus: Vec::new(),
         };
         hands
             .say(Event::Opened {

@@ -11,6 +11,8 @@ pub(super) fn rails(count: u16, one_sided: OneSided) -> Vec<Rail> {
         domain: format!("eth{index}"),
         pci_address: None,
         speed_gbps: None,
+        numa_node: None,
+        gpus: Vec::new(),
         one_sided,
     };
     (0..count).map(rail).collect()

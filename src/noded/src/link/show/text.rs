@@ -38,18 +38,20 @@ fn rails(text: &mut String, rails: &[Rail]) {
     let domain = width(|rail| rail.domain.len()).max(6);
     let _ = writeln!(
         text,
-        "\nrail  {:provider$}  {:domain$}  {:>8}  {:9}  PCI",
-        "provider", "domain", "Gb/s", "one-sided"
+        "\nrail  {:provider$}  {:domain$}  {:>8}  {:9}  {:12}  NUMA  GPUs near",
+        "provider", "domain", "Gb/s", "one-sided", "PCI"
     );
     for rail in rails {
         let speed = rail.speed_gbps.map_or("-".to_owned(), |speed| format!("{speed:.0}"));
         let line = format!(
-            "{:4}  {:provider$}  {:domain$}  {speed:>8}  {:9}  {}",
+            "{:4}  {:provider$}  {:domain$}  {speed:>8}  {:9}  {:12}  {:>4}  {}",
             rail.index,
             rail.provider_name,
             rail.domain,
             rail.one_sided,
-            rail.pci_address.as_deref().unwrap_or("-")
+            rail.pci_address.as_deref().unwrap_or("-"),
+            rail.numa_node.map_or("-".to_owned(), |node| node.to_string()),
+            if rail.gpus.is_empty() { "-".to_owned() } else { rail.gpus.join(" ") }
         );
         let _ = writeln!(text, "{line}");
     }
@@ -288,6 +290,8 @@ mod tests {
             pci_address: None,
             speed_gbps: Some(25.0),
             one_sided: OneSided::Emulated,
+            numa_node: None,
+            gpus: Vec::new(),
         };
         let latency = |mode, size_bytes: u32| Latency {
             rail: 0,
