@@ -32,6 +32,7 @@ fn main() -> ExitCode {
         story.check("status shows it", || launch::status(&region, &pair));
         story.check("the image is as the recipe says", || bake::image_in_machine(&region));
         story.check("health passes on both nodes", || node::health(&region));
+        story.check("the link is measured when somebody asks", || node::link(&region));
         story.check("the environment names the tracking server", || {
             node::environment(&region, &pair)
         });

@@ -71,6 +71,23 @@ pub fn health(region: &Region) -> Result<()> {
     Ok(())
 }
 
+/// `nixl-noded link`, for programs and for people.
+pub fn link(region: &Region) -> Result<()> {
+    // A report may be under way since pairing.
+    wait_for("a full report", Duration::from_secs(60), || {
+        let args = ["nixl-noded", "link", "--run", "--output", "json"];
+        let document: Value = serde_json::from_str(&region.exec_ok(NODES[0], &args)?)?;
+        let report = &document["peers"][0]["report"];
+        let count = |name: &str| report[name].as_array().map_or(0, Vec::len);
+        ensure!(count("latencies") >= 6 && count("bandwidths") >= 1, "{document:#}");
+        Ok(())
+    })?;
+    let text = region.exec_ok(NODES[1], &["nixl-noded", "link"])?;
+    ensure!(text.contains("round trips, two-sided messages"), "{text}");
+    ensure!(text.contains("emulated by the provider"), "{text}");
+    Ok(())
+}
+
 /// `MLFLOW_TRACKING_ARN` where people and units look for it.
 pub fn environment(region: &Region, pair: &Pair) -> Result<()> {
     let expected = format!("MLFLOW_TRACKING_ARN={}", pair.tracking_arn);

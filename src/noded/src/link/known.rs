@@ -11,11 +11,14 @@ use nixl_cluster::link::{
     Bandwidth, Baseline, Judgement, Latency, Measure, PeerLink, Probe, Report, Sample, Skipped,
     Source,
 };
-use nixl_cluster::reason::Reason;
+use nixl_cluster::reason::{self, Reason};
 use std::collections::BTreeMap;
 
 /// Minutes of history in the document: a screen's width.
 const MINUTES_TOLD: usize = 120;
+
+/// After so many failed rounds in a row nothing is known of a link any more.
+const BLIND: u32 = 3;
 
 /// One link. What was measured since it was paired is apart from what its
 /// record remembers.
@@ -28,6 +31,8 @@ pub(super) struct Known {
     probes: BTreeMap<u16, Probe>,
     sample: Option<Sample>,
     reported: bool,
+    /// Rounds in a row whose first measurement failed, and why the last did.
+    failed: (u32, String),
     judges: BTreeMap<(Measure, Option<Source>), Judge>,
     /// Minute of the clock in which the record was last written.
     written_minute: i64,
@@ -52,6 +57,7 @@ impl Known {
             probes: BTreeMap::new(),
             sample: None,
             reported: false,
+            failed: (0, String::new()),
             judges: BTreeMap::new(),
             written_minute: minute(Timestamp::now()),
         }
@@ -62,6 +68,7 @@ impl Known {
         (self.rank, self.paired, self.reported) = (rank, true, false);
         self.probes.clear();
         self.sample = None;
+        self.failed.0 = 0;
     }
 
     /// 64-byte round trips on a rail; under others' traffic they are kept, but
@@ -73,6 +80,7 @@ impl Known {
         if latency.rail != 0 {
             return;
         }
+        self.failed.0 = 0;
         self.record.history.round_trips(now.as_second(), nanos, latency.lost);
         let lost = Held { seen: f64::from(latency.lost), expected: 0.0, limit: 0.0 };
         self.judge(Measure::Losses, None, lost);
@@ -84,6 +92,13 @@ impl Known {
                     self.judge(Measure::Latency, Some(baseline.source), held);
                 }
             }
+        }
+    }
+
+    /// Round trips that could not be measured.
+    pub fn not_probed(&mut self, rail: u16, why: String) {
+        if rail == 0 {
+            self.failed = (self.failed.0.saturating_add(1), why);
         }
     }
 
@@ -132,6 +147,14 @@ impl Known {
     }
 
     pub fn readings(&self) -> Readings {
+        let (failed, why) = &self.failed;
+        if *failed >= BLIND {
+            // What was seen before is too old to stand for what is.
+            let evidence = format!("{failed} times in a row, last: {why}");
+            let blind = Reading::bad(&reason::LINK_NOT_MEASURED, evidence);
+            let lost = Some(blind.about(self.instance_id.as_str()));
+            return Readings { p50: None, p99: None, lost, bandwidth: None };
+        }
         let reading = |value: serde_json::Value, unit, reason| Reading {
             reason,
             ..Reading::good(value).unit(unit).about(self.instance_id.as_str())

@@ -296,6 +296,9 @@ impl State {
                 (Job::Probe(_), Outcome::Latency { summary, samples_nanos }) => {
                     known.probed(summary, &samples_nanos, other_traffic.is_none(), wall);
                 }
+                (Job::Probe(rail), Outcome::Failed { code, message }) => {
+                    known.not_probed(rail, format!("{code}: {message}"));
+                }
                 (Job::Sample, Outcome::Bandwidth(bandwidth)) => known.sampled(bandwidth, wall),
                 _ => {}
             }

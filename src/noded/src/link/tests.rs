@@ -5,7 +5,7 @@ use super::*;
 use crate::board::{Board, name};
 use nixl_cluster::Provider;
 use nixl_cluster::health::CheckReason;
-use nixl_cluster::link::{LinkDocument, Measure, OneSided, Source};
+use nixl_cluster::link::{LinkDocument, Measure, Mode, OneSided, Source};
 use nixl_fabric::protocol::{Command, Outcome};
 use std::path::Path;
 use std::time::Duration;
@@ -121,6 +121,24 @@ fn a_link_that_becomes_worse_than_it_was_is_degraded_until_it_is_well() {
     node.measure(6);
     assert_eq!(node.reason(name::LINK_LOST).as_deref(), Some("link.probes_lost"));
     assert_eq!(node.reading(name::LINK_P50), None, "no round trip, no number");
+}
+
+#[test]
+fn a_link_that_cannot_be_measured_has_no_number() {
+    let mut node = Node::paired(None, Provider::Tcp, "g6.12xlarge");
+    node.measure(1);
+    node.wire.fails = Some(Mode::TwoSided);
+    node.measure(2);
+    assert_eq!(node.reading(name::LINK_P50), Some((20.01.into(), None)), "once may happen");
+    node.measure(1);
+    assert_eq!(node.reading(name::LINK_P50), None);
+    let checks = node.board.document().checks;
+    let reason = checks[name::LINK_LOST][0].reason.clone().unwrap();
+    assert_eq!(reason.code, "link.not_measured");
+    assert_eq!(reason.evidence, "3 times in a row, last: fabric.error: told so");
+    node.wire = Wire::fast();
+    node.measure(1);
+    assert_eq!(node.reading(name::LINK_P50), Some((20.01.into(), None)));
 }
 
 #[test]
