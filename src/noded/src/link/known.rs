@@ -104,7 +104,7 @@ impl Known {
 
     /// A transfer on rail 0 while nobody else moved much.
     pub fn sampled(&mut self, bandwidth: Bandwidth, now: Timestamp) {
-        let seen = rounded(bandwidth.gbps());
+        let seen = gbps(&bandwidth);
         self.sample = Some(Sample { at: rfc3339(now), bandwidth });
         self.record.history.transfer(now.as_second(), seen);
         self.record.own.bandwidth(seen);
@@ -173,9 +173,8 @@ impl Known {
             lost: probe.map(|latency| {
                 reading(latency.lost.into(), "probes", self.reason(Measure::Losses))
             }),
-            bandwidth: rate.map(|rate| {
-                reading(rounded(rate.gbps()).into(), "Gb/s", self.reason(Measure::Bandwidth))
-            }),
+            bandwidth: rate
+                .map(|rate| reading(gbps(&rate).into(), "Gb/s", self.reason(Measure::Bandwidth))),
         }
     }
 
@@ -212,9 +211,10 @@ pub(super) fn rfc3339(at: Timestamp) -> String {
 
 /// With two decimals; more would be noise.
 fn micros(nanos: u64) -> f64 {
-    rounded(nanos as f64 / 1000.0)
+    (nanos as f64 / 10.0).round() / 100.0
 }
 
-fn rounded(value: f64) -> f64 {
-    (value * 100.0).round() / 100.0
+/// With four decimals, for links of some megabits.
+fn gbps(bandwidth: &Bandwidth) -> f64 {
+    (bandwidth.gbps() * 1e4).round() / 1e4
 }

@@ -31,6 +31,9 @@ const MAX_RAIL_BYTES: u64 = 1 << 30;
 /// A heartbeat may have to wait behind one operation, and a peer that is not
 /// heard for a second is lost.
 const MAX_OPERATION_MILLIS: f64 = 100.0;
+/// Several operations are under way at a time and all of them must get there;
+/// this many milliseconds of a link's rate are begun at most.
+const MAX_TRANSFER_MILLIS: f64 = 250.0;
 /// Round trips of one size may take so long; a slow link gets fewer of them.
 const MAX_LATENCY_SECS: f64 = 2.0;
 const LEAST_COUNT: u32 = 20;
@@ -129,22 +132,35 @@ impl Ladder {
             return Some(why.clone());
         }
         let Measurement::Bandwidth { size_bytes, .. } = step else { return None };
-        // Before the first transfer: 64 KiB there and back again.
-        let known = self.rates.get(&path).copied().or_else(|| {
-            self.p50_nanos.get(&path).map(|nanos| 2.0 * f64::from(64 * KIB) / nanos.max(1.0))
-        })?;
-        let millis = f64::from(*size_bytes) / known.max(f64::MIN_POSITIVE) / 1e6;
+        let millis = f64::from(*size_bytes) / self.rate(path)?.max(f64::MIN_POSITIVE) / 1e6;
         (millis > MAX_OPERATION_MILLIS)
             .then(|| format!("one operation would take {millis:.0} ms, heartbeats would wait"))
     }
 
-    /// Fewer round trips where they are slow.
+    /// Bytes a nanosecond, as far as it is known.
+    fn rate(&self, (rail, mode): Path) -> Option<f64> {
+        // All rails together are no slower than the first.
+        let first = (rail.or(Some(0)), mode);
+        // Before the first transfer: 64 KiB there and back again.
+        let by_round_trip =
+            || self.p50_nanos.get(&first).map(|nanos| 2.0 * f64::from(64 * KIB) / nanos.max(1.0));
+        let known = self.rates.get(&(rail, mode)).or_else(|| self.rates.get(&first));
+        known.copied().or_else(by_round_trip)
+    }
+
+    /// Fewer round trips and bytes where they are slow.
     fn sized(&self, step: Measurement) -> Measurement {
-        match (step, self.p50_nanos.get(&path(&step))) {
-            (Measurement::Latency { rail, mode, size_bytes, .. }, Some(nanos)) => {
-                Measurement::Latency { rail, mode, size_bytes, count: count(*nanos) }
+        let path = path(&step);
+        match step {
+            Measurement::Latency { rail, mode, size_bytes, count } => {
+                let count = self.p50_nanos.get(&path).map_or(count, |nanos| fit(*nanos));
+                Measurement::Latency { rail, mode, size_bytes, count }
             }
-            (step, _) => step,
+            Measurement::Bandwidth { rail, mode, size_bytes, max_bytes, max_millis } => {
+                let most = self.rate(path).map_or(u64::MAX, drained);
+                let max_bytes = max_bytes.min(most);
+                Measurement::Bandwidth { rail, mode, size_bytes, max_bytes, max_millis }
+            }
         }
     }
 
@@ -191,25 +207,30 @@ fn round_trips(rail: u16, mode: Mode, size_bytes: u32) -> Measurement {
     Measurement::Latency { rail, mode, size_bytes, count: PROBE_COUNT }
 }
 
+/// Bytes that are gone in time, at so many a nanosecond.
+fn drained(rate: f64) -> u64 {
+    (rate * MAX_TRANSFER_MILLIS * 1e6) as u64
+}
+
 /// How many round trips fit, by the length of the last ones.
-fn count(p50_nanos: f64) -> u32 {
+fn fit(p50_nanos: f64) -> u32 {
     let fits = (MAX_LATENCY_SECS * 1e9 / p50_nanos.max(1.0)) as u32;
     fits.clamp(LEAST_COUNT, PROBE_COUNT)
 }
 
 /// What continuous measuring repeats, by the last median on the rail.
 pub(super) fn probe(rail: u16, p50_nanos: Option<u64>) -> Measurement {
-    let count = p50_nanos.map_or(PROBE_COUNT, |nanos| count(nanos as f64));
+    let count = p50_nanos.map_or(PROBE_COUNT, |nanos| fit(nanos as f64));
     Measurement::Latency { rail, mode: Mode::TwoSided, size_bytes: PROBE_BYTES, count }
 }
 
-/// A transfer within the budget.
-pub(super) fn sample(size_bytes: u32) -> Measurement {
+/// A transfer within the budget, like the last one.
+pub(super) fn sample(last: &Bandwidth) -> Measurement {
     Measurement::Bandwidth {
         rail: Some(0),
         mode: Mode::TwoSided,
-        size_bytes,
-        max_bytes: SAMPLE_BYTES,
+        size_bytes: last.size_bytes,
+        max_bytes: SAMPLE_BYTES.min(drained(last.gbps() / 8.0)),
         max_millis: MAX_MILLIS,
     }
 }
@@ -274,15 +295,21 @@ mod tests {
         let Some(Measurement::Bandwidth { rail: None, max_bytes, .. }) = steps.last() else {
             panic!("{steps:?}")
         };
-        assert_eq!(*max_bytes, 3 << 30);
+        assert_eq!(*max_bytes, 2_500_000_000, "what the link takes in 250 ms");
     }
 
     #[test]
     fn a_slow_link_is_not_climbed() {
-        // 10 Mbit/s: 64 KiB take 52 ms, 256 KiB 210 ms.
+        // 10 Mbit/s: 64 KiB take 52 ms, 256 KiB 210 ms; 250 ms are 312,500 bytes.
         let wire = Wire { bytes_per_nano: 0.00125, ..Wire::fast() };
         let (steps, report) = walk(Ladder::new(&fake::rails(1, OneSided::None)), &wire);
         assert_eq!(report.bandwidths.len(), 1);
+        let begun = |step: &Measurement| match *step {
+            Measurement::Bandwidth { max_bytes, .. } => Some(max_bytes),
+            Measurement::Latency { .. } => None,
+        };
+        let begun = steps.iter().find_map(begun).unwrap();
+        assert!((300_000..=312_500).contains(&begun), "{begun}");
         assert_eq!(report.not_measured.len(), 5);
         let expected =
             "rail 0, two-sided, 256 KiB: one operation would take 210 ms, heartbeats would wait";

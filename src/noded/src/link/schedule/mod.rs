@@ -10,7 +10,7 @@ mod bucket;
 
 use super::plan::{self, Ladder};
 use bucket::Bucket;
-use nixl_cluster::link::{Budget, Latency, Rail, Report, Skipped};
+use nixl_cluster::link::{Bandwidth, Budget, Latency, Rail, Report, Skipped};
 use nixl_cluster::reason;
 use nixl_fabric::protocol::{Command, Measurement, Outcome};
 use std::collections::{BTreeMap, VecDeque};
@@ -94,7 +94,8 @@ struct Peer {
     turn: usize,
     report: Option<Pending>,
     p50_nanos: BTreeMap<u16, u64>,
-    sample_bytes: Option<u32>,
+    /// The last transfer in passing, or the report's that it follows.
+    sample: Option<Bandwidth>,
     last_sample: Option<Instant>,
 }
 
@@ -153,7 +154,7 @@ impl Schedule {
             report: Pending::new(&rails, due, PATIENCE),
             rails,
             p50_nanos: BTreeMap::new(),
-            sample_bytes: None,
+            sample: None,
             last_sample: None,
         };
         self.peers.insert(rank, peer);
@@ -302,7 +303,7 @@ impl Schedule {
 
     /// Whose transfer is the oldest.
     fn sample_turn(&self) -> Option<u32> {
-        let sampled = self.peers.iter().filter(|(_, peer)| peer.sample_bytes.is_some());
+        let sampled = self.peers.iter().filter(|(_, peer)| peer.sample.is_some());
         sampled.min_by_key(|(_, peer)| peer.last_sample).map(|(rank, _)| *rank)
     }
 
@@ -332,6 +333,9 @@ impl Schedule {
             Job::Sample => {
                 peer.round.pop_front();
                 peer.last_sample = Some(now);
+                if let Outcome::Bandwidth(bandwidth) = outcome {
+                    peer.sample = Some(bandwidth);
+                }
             }
             Job::Report => finished = peer.stepped(&outcome, now - started, now),
         }
@@ -357,7 +361,7 @@ impl Peer {
             self.turn = self.turn % further + 1;
             self.round.push_back(Job::Probe(self.rails[self.turn].index));
         }
-        if self.sample_bytes.is_some() {
+        if self.sample.is_some() {
             self.round.push_back(Job::Sample);
         }
     }
@@ -365,7 +369,7 @@ impl Peer {
     fn measurement(&mut self, job: Job) -> Option<Measurement> {
         match job {
             Job::Probe(rail) => Some(plan::probe(rail, self.p50_nanos.get(&rail).copied())),
-            Job::Sample => self.sample_bytes.map(plan::sample),
+            Job::Sample => self.sample.as_ref().map(plan::sample),
             Job::Report => self.report.as_mut()?.ladder.next(),
         }
     }
@@ -380,7 +384,7 @@ impl Peer {
         }
         let Pending { ladder, started, other_traffic, .. } = self.report.take()?;
         let report = Report { other_traffic, ..ladder.finish() };
-        self.sample_bytes = plan::sampled(&report).map(|sampled| sampled.size_bytes);
+        self.sample = plan::sampled(&report);
         Some(Finished { report, started: started.unwrap_or(now) })
     }
 }

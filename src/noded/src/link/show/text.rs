@@ -168,10 +168,10 @@ fn bandwidths(text: &mut String, rows: &[&Bandwidth], named: &str, style: Style)
     let most = rows.iter().map(|row| row.gbps()).fold(0.0, f64::max);
     for row in rows {
         let line = format!(
-            "  {:>4} {:>8} {:>9.2} {:>9.1} {:>9.1}         {}",
+            "  {:>4} {:>8} {:>9} {:>9.1} {:>9.1}         {}",
             row.rail.map_or("all".to_owned(), |rail| rail.to_string()),
             words::size(row.size_bytes),
-            row.gbps(),
+            words::gbps(row.gbps()),
             row.bytes as f64 / 1e6,
             row.elapsed_nanos as f64 / 1e6,
             style.bar(row.gbps(), most, style.width - ROW)
@@ -213,7 +213,7 @@ fn judged(text: &mut String, peer: &PeerLink, style: Style) {
     text.push('\n');
     for Baseline { source, round_trip_micros, gbps } in &peer.baselines {
         let latency = round_trip_micros.map(|micros| format!("{micros:.1} us"));
-        let rate = gbps.map(|gbps| format!("{gbps:.2} Gb/s"));
+        let rate = gbps.map(|gbps| format!("{} Gb/s", words::gbps(gbps)));
         let told = match (latency, rate) {
             (None, None) => "still being learned".to_owned(),
             (latency, rate) => latency.into_iter().chain(rate).collect::<Vec<_>>().join(", "),
