@@ -6,6 +6,12 @@ use std::process::Command;
 /// Search path of a Debian root shell.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/// Only children of who enters are in the machine's PID namespace, so somebody must
+/// fork and wait. nsenter would stop itself whenever its child is stopped, as
+/// systemd-shutdown stops all before it ends them; then nobody reaps the child,
+/// and the machine never ends.
+const WAIT: &str = "\"$@\"; exit $?";
+
 /// The command that runs `argv` in the namespaces of `leader`, as for a person.
 pub fn enter(leader: u32, argv: &[String]) -> Command {
     let term = std::env::var("TERM").unwrap_or_else(|_| "dumb".into());
@@ -20,9 +26,10 @@ pub fn enter_with(leader: u32, environment: &[(String, String)], argv: &[String]
     command
         // Root and working folder, too: where this computer is itself a chroot,
         // systemd-nspawn cannot pivot, and the namespace alone has another root.
-        .args(["-t", &leader.to_string(), "-a", "-r", "-w", "--", "env", "-i"])
+        .args(["-t", &leader.to_string(), "-a", "-r", "-w", "--no-fork", "--", "env", "-i"])
         .arg(format!("PATH={PATH}"))
         .args(environment.iter().map(|(name, value)| format!("{name}={value}")))
+        .args(["sh", "-c", WAIT, "sh"])
         .args(argv);
     command
 }
