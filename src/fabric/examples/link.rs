@@ -118,7 +118,7 @@ fn round_trips(worker: &mut Worker, mode: Mode, size_bytes: u32) {
             let nanos =
                 [summary.min_nanos, summary.p50_nanos, summary.p99_nanos, summary.max_nanos];
             let [min, p50, p99, max] = nanos.map(|nanos| nanos as f64 / 1e3);
-            println!("{mode:<10} {size_bytes:>9} {min:>9.1} {p50:>9.1} {p99:>9.1} {max:>9.1}");
+            println!("{mode:<10} {size_bytes:>9} {min:>9.2} {p50:>9.2} {p99:>9.2} {max:>9.2}");
         }
         other => println!("{mode:<10} {size_bytes:>9} {other:?}"),
     }

@@ -189,8 +189,11 @@ fn history(text: &mut String, peer: &PeerLink, style: Style) {
     let lost: u64 = minutes.iter().map(|minute| u64::from(minute.lost)).sum();
     let _ = writeln!(
         text,
-        "\n  the last {} minutes measured, rail 0, 64 B and transfers; {lost} lost",
-        minutes.len()
+        "\n  the last {} measured, rail 0, 64 B and transfers; {lost} lost",
+        match minutes.len() {
+            1 => "minute".to_owned(),
+            count => format!("{count} minutes"),
+        }
     );
     let micros = |nanos: u64, answered: u32| (answered > 0).then_some(nanos as f64 / 1000.0);
     let rows = [
