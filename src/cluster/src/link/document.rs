@@ -42,6 +42,9 @@ pub struct Runs {
     pub under_way: Option<u64>,
     /// Number of the last such run that ended.
     pub done: u64,
+    /// Peers that run did not measure, by instance id: their pair was lost.
+    #[serde(default)]
+    pub cut_off: Vec<String>,
     /// The report being measured, asked for or at pairing.
     pub measuring: Option<Measuring>,
 }

@@ -140,7 +140,8 @@ mod tests {
     fn paired_passes() {
         let board = Board::default();
         board.set(name::PEERS, Reading::good(1));
-        board.set(name::LINK_P50, Reading::good(12.5).unit("us").about("i-2"));
+        let seen = Timestamp::from_second(60).unwrap();
+        board.set(name::LINK_P50, Reading::good(12.5).unit("us").about("i-2").at(seen));
         board.set_all_paired(true);
         board.describe(|node| {
             node.phase = "paired".to_owned();
@@ -149,6 +150,7 @@ mod tests {
         });
         let document = board.document();
         assert_eq!(document.status, Status::Pass);
+        assert_eq!(document.checks[name::LINK_P50][0].time, "1970-01-01T00:01:00.000Z");
         assert_eq!(document.output, "paired with i-2 over tcp");
         let link = &document.checks[name::LINK_P50][0];
         assert_eq!(

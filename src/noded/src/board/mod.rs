@@ -72,6 +72,8 @@ pub struct Reading {
     pub unit: Option<&'static str>,
     /// Why it is not good, with the evidence.
     pub reason: Option<(&'static Reason, String)>,
+    /// When it was seen, if not when it is told.
+    pub at: Option<Timestamp>,
 }
 
 impl Reading {
@@ -103,6 +105,13 @@ impl Reading {
     #[must_use]
     pub fn unit(mut self, unit: &'static str) -> Self {
         self.unit = Some(unit);
+        self
+    }
+
+    /// Seen at this time.
+    #[must_use]
+    pub fn at(mut self, at: Timestamp) -> Self {
+        self.at = Some(at);
         self
     }
 }
@@ -162,7 +171,8 @@ impl Board {
             let same = before
                 .iter()
                 .find(|old| old.reading.id == reading.id && code(&old.reading) == code(&reading));
-            Held { since: same.map_or(now, |old| old.since), seen: now, reading }
+            let seen = reading.at.unwrap_or(now);
+            Held { since: same.map_or(now, |old| old.since), seen, reading }
         });
         let held: Vec<Held> = held.collect();
         if !held.is_empty() {

@@ -13,12 +13,34 @@ use nixl_cluster::link::{
 };
 use nixl_cluster::reason::{self, Reason};
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 /// Minutes of history in the document: a screen's width.
 const MINUTES_TOLD: usize = 120;
 
 /// After so many failed rounds in a row nothing is known of a link any more.
 const BLIND: u32 = 3;
+/// Nor after so many rounds' time without round trips, a minute at least.
+const BLIND_ROUNDS: u32 = 6;
+const LEAST_BLIND: Duration = Duration::from_secs(60);
+/// A rate older than this is no reading any more.
+const OLD_RATE: Duration = Duration::from_secs(15 * 60);
+
+/// Between two writes of a record.
+const WRITE_INTERVAL: Duration = Duration::from_secs(60);
+
+/// When something was seen, by the clock that is never set and by the wall's.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moment {
+    pub clock: Instant,
+    pub wall: Timestamp,
+}
+
+impl Moment {
+    fn age(self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.clock)
+    }
+}
 
 /// One link. What was measured since it was paired is apart from what its
 /// record remembers.
@@ -28,14 +50,20 @@ pub(super) struct Known {
     pub paired: bool,
     pub record: Record,
     of_type: Option<Baseline>,
-    probes: BTreeMap<u16, Probe>,
-    sample: Option<Sample>,
-    reported: bool,
+    probes: BTreeMap<u16, (Moment, Latency)>,
+    /// The last transfer within the budget.
+    sample: Option<(Moment, Bandwidth)>,
+    /// The last transfer like that, a report's included.
+    rate: Option<(Moment, Bandwidth)>,
+    /// When it was paired.
+    since: Instant,
     /// Rounds in a row whose first measurement failed, and why the last did.
     failed: (u32, String),
-    judges: BTreeMap<(Measure, Option<Source>), Judge>,
-    /// Minute of the clock in which the record was last written.
-    written_minute: i64,
+    /// With the time of the last value judged.
+    judges: BTreeMap<(Measure, Option<Source>), (Judge, Timestamp)>,
+    /// Whether the record has news since it was written, and when it may be.
+    changed: bool,
+    write_due: Instant,
 }
 
 /// What `/health` says of a link.
@@ -47,7 +75,13 @@ pub(super) struct Readings {
 }
 
 impl Known {
-    pub fn new(instance_id: &str, rank: u32, record: Record, of_type: Option<Baseline>) -> Self {
+    pub fn new(
+        instance_id: &str,
+        rank: u32,
+        record: Record,
+        of_type: Option<Baseline>,
+        now: Instant,
+    ) -> Self {
         Self {
             instance_id: instance_id.to_owned(),
             rank,
@@ -56,40 +90,45 @@ impl Known {
             of_type,
             probes: BTreeMap::new(),
             sample: None,
-            reported: false,
+            rate: None,
+            since: now,
             failed: (0, String::new()),
             judges: BTreeMap::new(),
-            written_minute: minute(Timestamp::now()),
+            changed: false,
+            // Not all of many links in the same second.
+            write_due: now + WRITE_INTERVAL + Duration::from_secs(u64::from(rank % 60)),
         }
     }
 
     /// A new pairing: what was measured before says nothing about it.
-    pub fn paired(&mut self, rank: u32) {
-        (self.rank, self.paired, self.reported) = (rank, true, false);
+    pub fn paired(&mut self, rank: u32, now: Instant) {
+        (self.rank, self.paired, self.since) = (rank, true, now);
         self.probes.clear();
-        self.sample = None;
+        self.judges.clear();
+        (self.sample, self.rate) = (None, None);
         self.failed.0 = 0;
     }
 
     /// 64-byte round trips on a rail; under others' traffic they are kept, but
     /// nothing is learned or judged by them.
-    pub fn probed(&mut self, latency: Latency, nanos: &[u64], fair: bool, now: Timestamp) {
+    pub fn probed(&mut self, latency: Latency, nanos: &[u64], fair: bool, now: Moment) {
         let histogram = self.record.histograms.entry(latency.rail).or_default();
         nanos.iter().for_each(|nanos| histogram.add(*nanos));
-        self.probes.insert(latency.rail, Probe { at: rfc3339(now), latency });
+        self.probes.insert(latency.rail, (now, latency));
+        self.changed = true;
         if latency.rail != 0 {
             return;
         }
         self.failed.0 = 0;
-        self.record.history.round_trips(now.as_second(), nanos, latency.lost);
+        self.record.history.round_trips(now.wall.as_second(), nanos, latency.lost);
         let lost = Held { seen: f64::from(latency.lost), expected: 0.0, limit: 0.0 };
-        self.judge(Measure::Losses, None, lost);
+        self.judge(Measure::Losses, None, lost, now.wall);
         if fair && latency.answered > 0 {
             let seen = micros(latency.p50_nanos);
             self.record.own.latency(seen);
             for baseline in self.baselines() {
                 if let Some(held) = baseline::latency(&baseline, seen) {
-                    self.judge(Measure::Latency, Some(baseline.source), held);
+                    self.judge(Measure::Latency, Some(baseline.source), held, now.wall);
                 }
             }
         }
@@ -103,26 +142,30 @@ impl Known {
     }
 
     /// A transfer on rail 0 while nobody else moved much.
-    pub fn sampled(&mut self, bandwidth: Bandwidth, now: Timestamp) {
+    pub fn sampled(&mut self, bandwidth: Bandwidth, now: Moment) {
         let seen = gbps(&bandwidth);
-        self.sample = Some(Sample { at: rfc3339(now), bandwidth });
-        self.record.history.transfer(now.as_second(), seen);
+        self.sample = Some((now, bandwidth));
+        self.rate = self.sample;
+        self.changed = true;
+        self.record.history.transfer(now.wall.as_second(), seen);
         self.record.own.bandwidth(seen);
         for baseline in self.baselines() {
             if let Some(held) = baseline::bandwidth(&baseline, seen) {
-                self.judge(Measure::Bandwidth, Some(baseline.source), held);
+                self.judge(Measure::Bandwidth, Some(baseline.source), held, now.wall);
             }
         }
     }
 
-    pub fn reported(&mut self, report: Report) {
+    pub fn reported(&mut self, report: Report, now: Moment) {
+        self.rate = plan::sampled(&report).map(|rate| (now, rate)).or(self.rate);
         self.record.report = Some(report);
-        self.reported = true;
+        self.changed = true;
     }
 
-    fn judge(&mut self, measure: Measure, source: Option<Source>, held: Held) {
-        let judge =
-            self.judges.entry((measure, source)).or_insert_with(|| Judge::new(measure, source));
+    fn judge(&mut self, measure: Measure, source: Option<Source>, held: Held, at: Timestamp) {
+        let new = || (Judge::new(measure, source), at);
+        let (judge, judged) = self.judges.entry((measure, source)).or_insert_with(new);
+        *judged = at;
         if !judge.take(held) {
             return;
         }
@@ -141,68 +184,96 @@ impl Known {
         baseline::all(self.of_type, &self.record.own)
     }
 
-    fn reason(&self, measure: Measure) -> Option<(&'static Reason, String)> {
+    /// Why this value, seen at this time, is not good.
+    fn reason(&self, measure: Measure, at: Timestamp) -> Option<(&'static Reason, String)> {
         let judges = self.judges.iter().filter(|((of, _), _)| *of == measure);
-        judges.filter_map(|(_, judge)| judge.reason()).next()
+        let told = |(judge, judged): &(Judge, Timestamp)| {
+            let (reason, evidence) = judge.reason()?;
+            // A value that is not judged, for others' traffic, changes nothing.
+            let judged = match *judged == at {
+                true => String::new(),
+                false => format!("; last judged at {}", rfc3339(*judged)),
+            };
+            Some((reason, format!("{evidence}{judged}")))
+        };
+        judges.filter_map(|(_, judge)| told(judge)).next()
     }
 
-    pub fn readings(&self) -> Readings {
+    /// Why nothing is known of this link now, if nothing is.
+    fn blind(&self, now: Instant, probe_interval: Duration) -> Option<String> {
         let (failed, why) = &self.failed;
         if *failed >= BLIND {
+            return Some(format!("{failed} times in a row, last: {why}"));
+        }
+        let probe = self.probes.get(&0);
+        let age = probe.map_or(now.saturating_duration_since(self.since), |(at, _)| at.age(now));
+        let seen = probe.map_or("paired", |_| "the last round trips");
+        (age > (probe_interval * BLIND_ROUNDS).max(LEAST_BLIND))
+            .then(|| format!("{} s since {seen}", age.as_secs()))
+    }
+
+    /// What is known now, if a round begins so often.
+    pub fn readings(&self, now: Instant, probe_interval: Duration) -> Readings {
+        if let Some(evidence) = self.blind(now, probe_interval) {
             // What was seen before is too old to stand for what is.
-            let evidence = format!("{failed} times in a row, last: {why}");
             let blind = Reading::bad(&reason::LINK_NOT_MEASURED, evidence);
             let lost = Some(blind.about(self.instance_id.as_str()));
             return Readings { p50: None, p99: None, lost, bandwidth: None };
         }
-        let reading = |value: serde_json::Value, unit, reason| Reading {
-            reason,
-            ..Reading::good(value).unit(unit).about(self.instance_id.as_str())
+        let reading = |value: serde_json::Value, unit, at: Moment, measure: Option<Measure>| {
+            let reason = measure.and_then(|measure| self.reason(measure, at.wall));
+            let seen = Reading::good(value).unit(unit).at(at.wall);
+            Reading { reason, ..seen.about(self.instance_id.as_str()) }
         };
-        let probe = self.probes.get(&0).map(|probe| probe.latency);
-        let answered = probe.filter(|latency| latency.answered > 0);
-        let rate = match &self.sample {
-            Some(sample) => Some(sample.bandwidth),
-            None => self.record.report.as_ref().filter(|_| self.reported).and_then(plan::sampled),
-        };
+        let probe = self.probes.get(&0);
+        let answered = probe.filter(|(_, latency)| latency.answered > 0);
+        let rate = self.rate.filter(|(at, _)| at.age(now) <= OLD_RATE);
         Readings {
-            p50: answered.map(|latency| {
-                reading(micros(latency.p50_nanos).into(), "us", self.reason(Measure::Latency))
+            p50: answered.map(|(at, latency)| {
+                reading(micros(latency.p50_nanos).into(), "us", *at, Some(Measure::Latency))
             }),
-            p99: answered.map(|latency| reading(micros(latency.p99_nanos).into(), "us", None)),
-            lost: probe.map(|latency| {
-                reading(latency.lost.into(), "probes", self.reason(Measure::Losses))
+            p99: answered
+                .map(|(at, latency)| reading(micros(latency.p99_nanos).into(), "us", *at, None)),
+            lost: probe.map(|(at, latency)| {
+                reading(latency.lost.into(), "probes", *at, Some(Measure::Losses))
             }),
-            bandwidth: rate
-                .map(|rate| reading(gbps(&rate).into(), "Gb/s", self.reason(Measure::Bandwidth))),
+            bandwidth: rate.map(|(at, rate)| {
+                reading(gbps(&rate).into(), "Gb/s", at, Some(Measure::Bandwidth))
+            }),
         }
     }
 
     pub fn document(&self, skipped: Skipped) -> PeerLink {
         let histograms = self.record.histograms.iter();
+        let probes = self.probes.values();
+        let probe =
+            |(at, latency): &(Moment, Latency)| Probe { at: rfc3339(at.wall), latency: *latency };
+        let sample =
+            |(at, bandwidth): (Moment, Bandwidth)| Sample { at: rfc3339(at.wall), bandwidth };
+        let judges = self.judges.values();
         PeerLink {
             instance_id: self.instance_id.clone(),
             rank: self.rank,
             paired: self.paired,
             report: self.record.report.clone(),
-            probes: self.probes.values().cloned().collect(),
-            sample: self.sample.clone(),
+            probes: probes.map(probe).collect(),
+            sample: self.sample.map(sample),
             histograms: histograms.map(|(rail, counts)| counts.summary(*rail)).collect(),
             history: self.record.history.last(MINUTES_TOLD),
             baselines: self.baselines(),
-            judgements: self.judges.values().map(Judge::state).collect::<Vec<Judgement>>(),
+            judgements: judges.map(|(judge, _)| judge.state()).collect::<Vec<Judgement>>(),
             skipped,
         }
     }
 
-    /// Whether the record is to be written: once a minute.
-    pub fn due_to_write(&mut self, now: Timestamp) -> bool {
-        std::mem::replace(&mut self.written_minute, minute(now)) != minute(now)
+    /// Whether the record is to be written: once a minute, if there is news.
+    pub fn due_to_write(&mut self, now: Instant) -> bool {
+        let due = self.changed && now >= self.write_due;
+        if due {
+            (self.changed, self.write_due) = (false, now + WRITE_INTERVAL);
+        }
+        due
     }
-}
-
-fn minute(now: Timestamp) -> i64 {
-    now.as_second().div_euclid(60)
 }
 
 pub(super) fn rfc3339(at: Timestamp) -> String {

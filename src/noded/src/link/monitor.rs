@@ -1,17 +1,17 @@
 //! The links of this node, shared by the engine, which measures, and HTTP,
 //! which tells and asks.
 
-use super::known::{Known, rfc3339};
+use super::known::{Known, Moment, rfc3339};
 use super::schedule::{Answer, Finished, Job, Pace, Schedule};
 use super::store::{Store, Written};
 use super::traffic::Meter;
-use super::{baseline, plan};
+use super::{baseline, plan, words};
 use crate::board::{Board, Reading, name};
 use jiff::Timestamp;
 use nixl_cluster::Provider;
 use nixl_cluster::link::{Baseline, LinkDocument, LinkNode, Measuring, Rail, Report, Runs};
 use nixl_fabric::protocol::{Command, Outcome};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -77,19 +77,23 @@ struct State {
     known: BTreeMap<String, Known>,
     run: Option<Run>,
     runs_done: u64,
+    cut_off: Vec<String>,
 }
 
 struct Open {
     schedule: Schedule,
     meter: Meter,
     rails: Vec<Rail>,
+    probe_interval: Duration,
 }
 
 /// A run asked for that goes on.
 struct Run {
     number: u64,
-    /// Ranks whose report is still to come.
-    ranks: BTreeSet<u32>,
+    /// Peers whose report is still to come, by rank.
+    waiting: BTreeMap<u32, String>,
+    /// Peers whose report does not come.
+    cut_off: Vec<String>,
 }
 
 impl Default for Monitor {
@@ -111,6 +115,7 @@ impl Monitor {
             known: BTreeMap::new(),
             run: None,
             runs_done: 0,
+            cut_off: Vec::new(),
         };
         Self(Arc::new(Shared { state: Mutex::new(state), asked: Notify::new() }))
     }
@@ -129,7 +134,11 @@ impl Monitor {
         let (mut state, now) = (self.lock(), Instant::now());
         let pace = Pace { probe_delay: local.probe_delay, probe_interval: local.probe_interval };
         let schedule = Schedule::new(local.rank, pace, local.budget_bytes_per_sec, now);
-        state.open = Some(Open { schedule, meter: Meter::new(&state.sys, &rails), rails });
+        // Of another provider it is another link.
+        let provider_name = rails.first().map(|rail| rail.provider_name.clone());
+        state.known.retain(|_, known| Some(&known.record.provider_name) == provider_name.as_ref());
+        let meter = Meter::new(&state.sys, &rails, now);
+        state.open = Some(Open { schedule, meter, rails, probe_interval: local.probe_interval });
         state.of_type = baseline::of_type(local.provider, &local.instance_type);
         state.node = LinkNode {
             instance_id: local.instance_id.clone(),
@@ -144,14 +153,14 @@ impl Monitor {
         let mut state = self.lock();
         state.open = None;
         state.known.values_mut().for_each(|known| known.paired = false);
-        if let Some(run) = state.run.take() {
-            state.runs_done = run.number;
-        }
+        let waiting = state.run.as_ref().map(|run| run.waiting.keys().copied().collect());
+        let waiting: Vec<u32> = waiting.unwrap_or_default();
+        waiting.into_iter().for_each(|rank| state.ran(rank, false));
     }
 
     /// A pair is new; of its rails only the first is known.
     pub fn paired(&self, rank: u32, instance_id: &str) -> Vec<Command> {
-        let mut state = self.lock();
+        let (mut state, now) = (self.lock(), Instant::now());
         let cancel = state.unpaired(rank);
         let State { open, store, known, of_type, .. } = &mut *state;
         if let Some(open) = open {
@@ -159,10 +168,11 @@ impl Monitor {
             known.retain(|id, known| known.rank != rank || id == instance_id);
             let provider_name = open.rails.first().map_or("", |rail| &rail.provider_name);
             let known = known.entry(instance_id.to_owned()).or_insert_with(|| {
-                Known::new(instance_id, rank, store.load(instance_id, provider_name), *of_type)
+                let record = store.load(instance_id, provider_name);
+                Known::new(instance_id, rank, record, *of_type, now)
             });
-            known.paired(rank);
-            open.schedule.paired(rank, open.rails.first().cloned(), Instant::now());
+            known.paired(rank, now);
+            open.schedule.paired(rank, open.rails.first().cloned(), now);
         }
         cancel
     }
@@ -202,6 +212,7 @@ impl Monitor {
     /// The worker answered a measurement.
     pub fn measured(&self, id: u32, outcome: Outcome) {
         let (mut state, now) = (self.lock(), Instant::now());
+        let outcome = words::harmless(outcome);
         let Some(open) = &mut state.open else { return };
         let (rail, sent, received) = plan::moved_bytes(&outcome);
         open.meter.moved(rail, sent, received);
@@ -212,10 +223,15 @@ impl Monitor {
 
     /// Tells every paired link's readings to the board.
     pub fn tell(&self, board: &Board) {
+        self.tell_at(board, Instant::now());
+    }
+
+    pub(super) fn tell_at(&self, board: &Board, now: Instant) {
         let state = self.lock();
+        let interval = state.open.as_ref().map(|open| open.probe_interval).unwrap_or_default();
         let paired = state.known.values().filter(|known| known.paired);
         let (mut p50, mut p99, mut lost, mut bandwidth) = (vec![], vec![], vec![], vec![]);
-        for readings in paired.map(Known::readings) {
+        for readings in paired.map(|known| known.readings(now, interval)) {
             p50.extend(readings.p50);
             p99.extend(readings.p99);
             lost.extend(readings.lost);
@@ -250,10 +266,14 @@ impl Monitor {
         Ok(number)
     }
 
-    /// Records that are due to be written: once a minute, or all of them at
-    /// the `end`.
+    /// Records that are due to be written: once a minute if there is news, or
+    /// all of them at the `end`.
     pub fn to_write(&self, end: bool) -> Vec<Written> {
-        let (mut state, now) = (self.lock(), Timestamp::now());
+        self.to_write_at(end, Instant::now())
+    }
+
+    pub(super) fn to_write_at(&self, end: bool, now: Instant) -> Vec<Written> {
+        let mut state = self.lock();
         let State { store, known, .. } = &mut *state;
         let due = known.values_mut().filter_map(|known| {
             if end {
@@ -273,41 +293,41 @@ impl State {
             known.paired = false;
         }
         let cancel = self.open.as_mut().and_then(|open| open.schedule.unpaired(rank));
-        self.ran(rank);
+        self.ran(rank, false);
         cancel.into_iter().collect()
     }
 
-    /// The run has nothing more to wait for at this rank.
-    fn ran(&mut self, rank: u32) {
-        if let Some(run) = &mut self.run {
-            run.ranks.remove(&rank);
-        }
-        if let Some(run) = self.run.take_if(|run| run.ranks.is_empty()) {
-            self.runs_done = run.number;
+    /// The run has nothing more to wait for at this rank: it was `measured`,
+    /// or cannot be.
+    fn ran(&mut self, rank: u32, measured: bool) {
+        let Some(run) = &mut self.run else { return };
+        run.cut_off.extend(run.waiting.remove(&rank).filter(|_| !measured));
+        if let Some(run) = self.run.take_if(|run| run.waiting.is_empty()) {
+            (self.runs_done, self.cut_off) = (run.number, run.cut_off);
         }
     }
 
     fn take(&mut self, answer: Answer, now: Instant) {
         let Answer { rank, job, outcome, other_traffic, finished } = answer;
         let of_rank = |known: &&mut Known| known.paired && known.rank == rank;
-        let wall = Timestamp::now();
+        let seen = Moment { clock: now, wall: Timestamp::now() };
         if let Some(known) = self.known.values_mut().find(of_rank) {
             match (job, outcome) {
                 (Job::Probe(_), Outcome::Latency { summary, samples_nanos }) => {
-                    known.probed(summary, &samples_nanos, other_traffic.is_none(), wall);
+                    known.probed(summary, &samples_nanos, other_traffic.is_none(), seen);
                 }
                 (Job::Probe(rail), Outcome::Failed { code, message }) => {
                     known.not_probed(rail, format!("{code}: {message}"));
                 }
-                (Job::Sample, Outcome::Bandwidth(bandwidth)) => known.sampled(bandwidth, wall),
+                (Job::Sample, Outcome::Bandwidth(bandwidth)) => known.sampled(bandwidth, seen),
                 _ => {}
             }
             if let Some(Finished { report, started }) = finished {
                 let took = now.saturating_duration_since(started);
-                let at = wall - jiff::SignedDuration::try_from(took).unwrap_or_default();
+                let at = seen.wall - jiff::SignedDuration::try_from(took).unwrap_or_default();
                 let took_millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-                known.reported(Report { at: rfc3339(at), took_millis, ..report });
-                self.ran(rank);
+                known.reported(Report { at: rfc3339(at), took_millis, ..report }, seen);
+                self.ran(rank, true);
             }
         }
     }
@@ -316,11 +336,11 @@ impl State {
         let is =
             |known: &Known, peer: &str| known.instance_id == peer || known.rank.to_string() == peer;
         let wanted = self.known.values().filter(|known| known.paired);
-        let ranks: BTreeSet<u32> = wanted
+        let peers: BTreeMap<u32, String> = wanted
             .filter(|known| peer.is_none_or(|peer| is(known, peer)))
-            .map(|known| known.rank)
+            .map(|known| (known.rank, known.instance_id.clone()))
             .collect();
-        let open = self.open.as_mut().filter(|_| !ranks.is_empty());
+        let open = self.open.as_mut().filter(|_| !peers.is_empty());
         let Some(open) = open else {
             return Err(match peer {
                 Some(peer) => RunRefused::NotPairedWith { peer: peer.to_owned() },
@@ -328,15 +348,15 @@ impl State {
             });
         };
         let measuring = open.schedule.measuring().map(|(rank, _)| rank);
-        let waiting = self.run.as_ref().and_then(|run| run.ranks.first().copied());
+        let waiting = self.run.as_ref().and_then(|run| run.waiting.keys().next().copied());
         if let Some(rank) = measuring.or(waiting) {
             return Err(RunRefused::UnderWay { peer: self.id_of(rank) });
         }
-        for rank in &ranks {
+        for rank in peers.keys() {
             open.schedule.run(*rank, now);
         }
         let number = self.runs_done + 1;
-        self.run = Some(Run { number, ranks });
+        self.run = Some(Run { number, waiting: peers, cut_off: Vec::new() });
         Ok(number)
     }
 
@@ -360,6 +380,7 @@ impl State {
             runs: Runs {
                 under_way: self.run.as_ref().map(|run| run.number),
                 done: self.runs_done,
+                cut_off: self.cut_off.clone(),
                 measuring,
             },
             budget: schedule.map(Schedule::budget).unwrap_or_default(),

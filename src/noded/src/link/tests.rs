@@ -5,10 +5,10 @@ use super::*;
 use crate::board::{Board, name};
 use nixl_cluster::Provider;
 use nixl_cluster::health::CheckReason;
-use nixl_cluster::link::{LinkDocument, Measure, Mode, OneSided, Source};
+use nixl_cluster::link::{LinkDocument, Measure, Mode, OneSided, Runs, Source};
 use nixl_fabric::protocol::{Command, Outcome};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A node with hardly a wait between measurements.
 struct Node {
@@ -17,20 +17,27 @@ struct Node {
     wire: Wire,
 }
 
+fn local(provider: Provider, instance_type: &str) -> Local {
+    Local {
+        instance_id: "i-1".to_owned(),
+        instance_type: instance_type.to_owned(),
+        rank: 0,
+        provider,
+        budget_bytes_per_sec: u64::MAX,
+        probe_delay: Duration::ZERO,
+        probe_interval: Duration::from_millis(1),
+    }
+}
+
 impl Node {
     fn new(state: Option<&Path>, provider: Provider, instance_type: &str) -> Self {
-        let local = Local {
-            instance_id: "i-1".to_owned(),
-            instance_type: instance_type.to_owned(),
-            rank: 0,
-            provider,
-            budget_bytes_per_sec: u64::MAX,
-            probe_delay: Duration::ZERO,
-            probe_interval: Duration::from_millis(1),
-        };
         // No counters: nobody else moves anything.
         let monitor = Monitor::new(state.map(Path::as_os_str), "/nonexistent");
-        monitor.opened(&local, fake::rails(1, OneSided::Device), "2.4".to_owned());
+        monitor.opened(
+            &local(provider, instance_type),
+            fake::rails(1, OneSided::Device),
+            "2.4".to_owned(),
+        );
         Self { monitor, board: Board::default(), wire: Wire::fast() }
     }
 
@@ -126,10 +133,11 @@ fn a_link_that_becomes_worse_than_it_was_is_degraded_until_it_is_well() {
 #[test]
 fn a_link_that_cannot_be_measured_has_no_number() {
     let mut node = Node::paired(None, Provider::Tcp, "g6.12xlarge");
-    node.measure(1);
-    node.wire.fails = Some(Mode::TwoSided);
+    node.report();
     node.measure(2);
-    assert_eq!(node.reading(name::LINK_P50), Some((20.01.into(), None)), "once may happen");
+    node.wire.fails = Some(Mode::TwoSided);
+    node.measure(4);
+    assert_eq!(node.reading(name::LINK_P50), Some((20.01.into(), None)), "twice may happen");
     node.measure(1);
     assert_eq!(node.reading(name::LINK_P50), None);
     let checks = node.board.document().checks;
@@ -137,8 +145,57 @@ fn a_link_that_cannot_be_measured_has_no_number() {
     assert_eq!(reason.code, "link.not_measured");
     assert_eq!(reason.evidence, "3 times in a row, last: fabric.error: told so");
     node.wire = Wire::fast();
-    node.measure(1);
+    node.measure(2);
     assert_eq!(node.reading(name::LINK_P50), Some((20.01.into(), None)));
+}
+
+#[test]
+fn a_reading_says_when_it_was_seen_and_leaves_when_it_is_old() {
+    let node = Node::paired(None, Provider::Tcp, "g6.12xlarge");
+    node.report();
+    node.measure(2);
+    let seen = node.monitor.document().peers.remove(0);
+    let (probe, sample) = (seen.probes[0].at.clone(), seen.sample.unwrap().at);
+    let after = |secs| {
+        node.monitor.tell_at(&node.board, Instant::now() + Duration::from_secs(secs));
+        node.board.document().checks
+    };
+    let checks = after(50);
+    let times = [name::LINK_P50, name::LINK_P99, name::LINK_LOST].map(|name| &checks[name][0].time);
+    assert_eq!(times, [&probe; 3]);
+    assert_eq!(checks[name::LINK_BANDWIDTH][0].time, sample);
+
+    // Nobody answered, whatever the cause.
+    let checks = after(70);
+    let reason = checks[name::LINK_LOST][0].reason.clone().unwrap();
+    assert_eq!(reason.code, "link.not_measured");
+    assert!(reason.evidence.ends_with(" s since the last round trips"), "{}", reason.evidence);
+    for name in [name::LINK_P50, name::LINK_P99, name::LINK_BANDWIDTH] {
+        assert!(!checks.contains_key(name), "{name}");
+    }
+    node.monitor.paired(1, "i-2");
+    assert!(!after(50).contains_key(name::LINK_LOST));
+    let reason = after(70)[name::LINK_LOST][0].reason.clone().unwrap();
+    assert!(reason.evidence.ends_with(" s since paired"), "{}", reason.evidence);
+}
+
+#[test]
+fn a_new_pair_and_another_provider_are_judged_anew() {
+    let mut node = Node::paired(None, Provider::Tcp, "g6.12xlarge");
+    node.report();
+    node.wire.lost = true;
+    node.measure(6);
+    assert_eq!(node.reason(name::LINK_LOST).as_deref(), Some("link.probes_lost"));
+    node.monitor.paired(1, "i-2");
+    assert_eq!(node.monitor.document().peers[0].judgements, []);
+    assert!(node.monitor.document().peers[0].report.is_some());
+
+    let mut rails = fake::rails(1, OneSided::Device);
+    rails[0].provider_name = "efa".to_owned();
+    node.monitor.closed();
+    node.monitor.opened(&local(Provider::Efa, "g6.12xlarge"), rails, "2.4".to_owned());
+    node.monitor.paired(1, "i-2");
+    assert_eq!(node.monitor.document().peers[0].report, None, "of tcp");
 }
 
 #[test]
@@ -158,10 +215,12 @@ fn an_efa_link_is_held_against_its_type_from_the_beginning() {
 #[test]
 fn the_past_outlives_the_daemon() {
     let state = tempfile::tempdir().unwrap();
+    let paired = Instant::now();
     let node = Node::paired(Some(state.path()), Provider::Tcp, "g6.12xlarge");
     node.report();
     let before = node.monitor.document().peers.remove(0);
-    assert_eq!(node.monitor.to_write(false).len(), 0, "at most once a minute");
+    let after = |secs| node.monitor.to_write_at(false, paired + Duration::from_secs(secs)).len();
+    assert_eq!([after(59), after(600), after(900)], [0, 1, 0], "once a minute if there is news");
     node.monitor.to_write(true).iter().for_each(Written::write);
 
     let node = Node::paired(Some(state.path()), Provider::Tcp, "g6.12xlarge");
@@ -183,12 +242,15 @@ fn one_report_at_a_time_and_only_of_pairs() {
     assert_eq!(node.monitor.run(Some("i-2")), Err(under_way));
     assert_eq!(node.monitor.document().runs.under_way, Some(run));
     // Whoever waits for a run that cannot end is told.
+    let cut_off = vec!["i-2".to_owned()];
+    let runs = |done, cut_off| Runs { done, cut_off, ..Runs::default() };
     node.monitor.unpaired(1);
-    assert_eq!(node.monitor.document().runs.done, run);
+    assert_eq!(node.monitor.document().runs, runs(run, cut_off.clone()));
     node.monitor.paired(1, "i-2");
-    assert!(node.monitor.run(None).unwrap() > run);
+    assert_eq!(node.report().runs, runs(run + 1, vec![]));
+    node.monitor.run(None).unwrap();
     node.monitor.closed();
-    assert_eq!(node.monitor.document().runs.under_way, None);
+    assert_eq!(node.monitor.document().runs, runs(run + 2, cut_off));
 }
 
 #[test]

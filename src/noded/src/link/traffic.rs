@@ -41,40 +41,39 @@ struct Device {
 }
 
 /// All devices.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Meter {
     devices: Vec<Device>,
-    looked: Option<Instant>,
+    looked: Instant,
     bytes_per_sec: Option<u64>,
     busy: Option<String>,
 }
 
 impl Meter {
     /// For these rails, below a `/sys`.
-    pub fn new(sys: &Path, rails: &[Rail]) -> Self {
-        let devices = rails.iter().filter_map(|rail| Device::of(sys, rail)).collect();
-        let mut meter = Self { devices, ..Self::default() };
-        for device in &mut meter.devices {
+    pub fn new(sys: &Path, rails: &[Rail], now: Instant) -> Self {
+        let mut devices: Vec<_> = rails.iter().filter_map(|rail| Device::of(sys, rail)).collect();
+        for device in &mut devices {
             device.last = device.read();
         }
-        meter
+        Self { devices, looked: now, bytes_per_sec: None, busy: None }
     }
 
     /// This daemon moved so much over a rail, or evenly over all of them.
     pub fn moved(&mut self, rail: Option<u16>, sent: u64, received: u64) {
         let share = if rail.is_none() { self.devices.len().max(1) as u64 } else { 1 };
         for device in self.devices.iter_mut().filter(|d| rail.is_none_or(|rail| rail == d.rail)) {
-            device.own.sent += sent / share;
-            device.own.received += received / share;
+            let own = &mut device.own;
+            own.sent = own.sent.saturating_add(sent / share);
+            own.received = own.received.saturating_add(received / share);
         }
     }
 
     /// What others move, if it is too much to measure fairly.
     pub fn busy(&mut self, now: Instant) -> Option<String> {
-        let since = *self.looked.get_or_insert(now);
-        let window = now.saturating_duration_since(since);
+        let window = now.saturating_duration_since(self.looked);
         if window >= LEAST_WINDOW {
-            self.looked = Some(now);
+            self.looked = now;
             self.look(window.as_secs_f64());
         }
         self.busy.clone()
@@ -170,8 +169,8 @@ mod tests {
             fs::write(folder.join("tx_bytes"), format!("{sent}\n")).unwrap();
             fs::write(folder.join("rx_bytes"), format!("{received}\n")).unwrap();
         }
-        fn meter(&self, rails: &[Rail]) -> Meter {
-            Meter::new(self.0.path(), rails)
+        fn meter(&self, rails: &[Rail], now: Instant) -> Meter {
+            Meter::new(self.0.path(), rails, now)
         }
     }
 
@@ -182,8 +181,8 @@ mod tests {
     fn own_bytes_are_not_others_traffic() {
         let sys = Sys::new(ETH0);
         sys.count(ETH0, 1_000, 1_000);
-        let mut meter = sys.meter(&fake::rails(1, OneSided::None));
         let start = Instant::now();
+        let mut meter = sys.meter(&fake::rails(1, OneSided::None), start);
         assert_eq!(meter.busy(start), None);
         meter.moved(Some(0), 100_000_000, 0);
         sys.count(ETH0, 105_001_000, 3_000_000);
@@ -199,14 +198,28 @@ mod tests {
     }
 
     #[test]
+    fn what_was_moved_before_the_first_look_is_spread_over_its_time() {
+        let sys = Sys::new(ETH0);
+        sys.count(ETH0, 0, 0);
+        let start = Instant::now();
+        let mut meter = sys.meter(&fake::rails(1, OneSided::None), start);
+        meter.moved(Some(0), u64::MAX, 0);
+        meter.moved(None, u64::MAX, 0);
+        sys.count(ETH0, 0, 50_000_000);
+        assert_eq!(meter.busy(start + Duration::from_secs(10)), None);
+        assert_eq!(meter.told().bytes_per_sec, Some(5_000_000));
+        assert_eq!(meter.busy(start + Duration::from_secs(11)), None);
+    }
+
+    #[test]
     fn a_fast_rail_has_more_room() {
         let sys = Sys::new(EFA);
         sys.count(EFA, 0, 0);
         let mut rails = fake::rails(1, OneSided::Device);
         rails[0].domain = "rdmap0s6-rdm".to_owned();
         rails[0].speed_gbps = Some(100.0);
-        let mut meter = sys.meter(&rails);
         let start = Instant::now();
+        let mut meter = sys.meter(&rails, start);
         meter.busy(start);
         sys.count(EFA, 124_000_000, 0);
         assert_eq!(meter.busy(start + Duration::from_secs(1)), None);
@@ -219,8 +232,8 @@ mod tests {
     fn counters_that_begin_anew_or_are_missing_say_nothing() {
         let sys = Sys::new(ETH0);
         sys.count(ETH0, 5_000_000_000, 0);
-        let mut meter = sys.meter(&fake::rails(1, OneSided::None));
         let start = Instant::now();
+        let mut meter = sys.meter(&fake::rails(1, OneSided::None), start);
         meter.busy(start);
         sys.count(ETH0, 4_000_000_000, 0);
         assert_eq!(meter.busy(start + Duration::from_secs(1)), None);
@@ -229,6 +242,6 @@ mod tests {
         assert_eq!(meter.told().bytes_per_sec, None);
         let mut rails = fake::rails(2, OneSided::None);
         rails[0].domain = "../eth0".to_owned();
-        assert!(sys.meter(&rails).told().devices.is_empty());
+        assert!(sys.meter(&rails, start).told().devices.is_empty());
     }
 }

@@ -7,7 +7,7 @@ use crate::client;
 use crate::port;
 use anyhow::{Context as _, bail};
 use draw::Style;
-use nixl_cluster::link::{LinkDocument, Measuring, RunAccepted};
+use nixl_cluster::link::{LinkDocument, Measuring, RunAccepted, Runs};
 use std::io::{IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::thread::sleep;
@@ -103,12 +103,9 @@ fn follow(args: &Args) -> anyhow::Result<()> {
     let (mut seen, mut changed) = (None, Instant::now());
     loop {
         let runs = get(args.listen)?.runs;
-        if runs.done >= accepted.run {
+        if ended(&runs, accepted.run)? {
             progress.end();
             return Ok(());
-        }
-        if runs.under_way != Some(accepted.run) {
-            bail!("the run was cut off: the daemon was restarted");
         }
         if seen != runs.measuring {
             changed = Instant::now();
@@ -120,6 +117,21 @@ fn follow(args: &Args) -> anyhow::Result<()> {
         }
         sleep(LOOK);
     }
+}
+
+/// Whether the run has ended; an error where it ended without its reports.
+fn ended(runs: &Runs, run: u64) -> anyhow::Result<bool> {
+    if runs.done < run {
+        return match runs.under_way == Some(run) {
+            true => Ok(false),
+            false => bail!("the run was cut off: the daemon was restarted"),
+        };
+    }
+    if !runs.cut_off.is_empty() {
+        let peers = runs.cut_off.join(", ");
+        bail!("the run was cut off: the pair with {peers} was lost; see `nixl-noded health`");
+    }
+    Ok(true)
 }
 
 /// One line on stderr, written over on a terminal.
@@ -143,5 +155,21 @@ impl Progress {
         if self.told.is_some() && std::io::stderr().is_terminal() {
             eprint!("\r\x1b[K");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_that_was_cut_off_is_an_error() {
+        let under_way = Runs { under_way: Some(3), done: 2, ..Runs::default() };
+        assert!(!ended(&under_way, 3).unwrap());
+        let done = Runs { done: 3, ..Runs::default() };
+        assert!(ended(&done, 3).unwrap());
+        let lost = Runs { cut_off: vec!["i-2".to_owned()], ..done };
+        assert!(ended(&lost, 3).unwrap_err().to_string().contains("i-2"));
+        assert!(ended(&Runs::default(), 3).unwrap_err().to_string().contains("restarted"));
     }
 }
