@@ -99,6 +99,20 @@ fn without_a_script_traffic_flows() {
     }
 }
 
+/// More than there are receive buffers, so that none may be lost.
+#[test]
+fn a_message_with_immediate_data_is_a_message() {
+    for provider in ["tcp", "shm"] {
+        let Pair { fake, mut worker, mut other, .. } = pair(provider, "");
+        fake.script("send data 1");
+        for round in 0..200 {
+            let text = format!("{provider} {round}");
+            send(&mut worker, 1, &text);
+            assert_eq!(other.received(), message(&text));
+        }
+    }
+}
+
 #[test]
 fn an_abort_is_a_signal() {
     let Pair { fake, mut worker, .. } = pair("tcp", "");

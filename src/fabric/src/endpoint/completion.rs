@@ -5,8 +5,8 @@ use super::memory::{Owner, Slot};
 use super::{Endpoint, FabricError, code_of};
 use crate::provider_error;
 use nixl_fabric_sys::abi::{
-    ErrorSpace, FI_EAGAIN, FI_EAVAIL, FI_REMOTE_CQ_DATA, fi_cq_err_entry, fi_cq_tagged_entry,
-    fi_eq_err_entry,
+    ErrorSpace, FI_EAGAIN, FI_EAVAIL, FI_REMOTE_CQ_DATA, FI_REMOTE_WRITE, fi_cq_err_entry,
+    fi_cq_tagged_entry, fi_eq_err_entry,
 };
 use nixl_fabric_sys::call;
 use std::collections::VecDeque;
@@ -97,8 +97,9 @@ impl Endpoint {
             return Ok(None);
         };
         // A peer's write is no operation of ours; some providers tell a
-        // context of theirs with it.
-        if entry.flags & FI_REMOTE_CQ_DATA != 0 {
+        // context of theirs with it. A message may carry such data too.
+        const WRITTEN: u64 = FI_REMOTE_CQ_DATA | FI_REMOTE_WRITE;
+        if entry.flags & WRITTEN == WRITTEN {
             // As much as was written: 32 bits are what EFA carries.
             let data = u32::try_from(entry.data & u64::from(u32::MAX)).unwrap_or_default();
             return Ok(Some(Completion::Written { data }));

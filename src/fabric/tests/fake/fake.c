@@ -157,6 +157,8 @@ static ssize_t ep_send(struct fid_ep *ep, const void *buffer, size_t length, voi
 	int error = script_act(line);
 	if (error || fails(line, table_of(ep->fid.ops)->queue, context))
 		return error;
+	if (line && !strcmp(line->what, "data"))
+		return REAL(ep->msg)->senddata(ep, buffer, length, descriptor, strtoull(line->argument, NULL, 0), to, context);
 	return REAL(ep->msg)->send(ep, buffer, length, descriptor, to, context);
 }
 

@@ -14,6 +14,7 @@
  *     leak MIB                   touches so much more memory each second
  *     try WHAT [PATH]            see attempts.c; the outcome goes to stderr
  *     fails ERR PROV_ERRNO       send, cq_read, eq_read: an error entry comes of it
+ *     data [NUMBER]              send: with this immediate data, as fi_senddata
  *     as efa                     getinfo: udp;ofi_rxd under the name of efa
  */
 #ifndef SCRIPT_H
