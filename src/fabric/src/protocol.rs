@@ -21,7 +21,7 @@ pub const MAX_TRANSFER_BYTES: u32 = 64 << 20;
 pub enum Command {
     /// Opens the endpoint; the first command, once.
     Open {
-        /// Own rank, the sender in the header of pings and pongs.
+        /// Own rank, the sender of what workers say to each other.
         rank: u16,
         /// Provider asked for. No other is used, unless it is open which.
         provider: ProviderChoice,

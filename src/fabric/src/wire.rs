@@ -48,7 +48,7 @@ pub(crate) enum Talk {
     /// So many operations were started on each rail, and no more will be.
     End { id: u32, operations: Vec<u64> },
     /// All of them arrived.
-    Arrived { id: u32, bytes: u64 },
+    Arrived { id: u32 },
     /// The asker has given up.
     Cancel { id: u32 },
 }

@@ -143,8 +143,10 @@ async fn two_nodes_pair_measure_and_pair_again_after_a_kill() {
     .await;
     let document = first.link.document();
     let report = document.peers[0].report.clone().unwrap();
-    assert_eq!(report.not_measured, Vec::<String>::new());
-    assert!(report.latencies.len() >= 6 && report.bandwidths.len() >= 6, "{report:?}");
+    // A busy computer may be too slow for the largest.
+    let too_slow = |why: &String| why.ends_with("heartbeats would wait");
+    assert!(report.not_measured.iter().all(too_slow), "{:?}", report.not_measured);
+    assert!(report.latencies.len() >= 12 && report.bandwidths.len() >= 4, "{report:?}");
     assert!(report.latencies.iter().all(|latency| latency.lost == 0 && latency.min_nanos > 0));
     assert!(report.bandwidths.iter().all(|bandwidth| bandwidth.gbps() > 0.0));
     eprintln!("a report took {} ms", report.took_millis);

@@ -1,9 +1,11 @@
 //! Operations without a copy: tagged messages and RMA writes between regions
 //! of memory that are registered for them.
 
-use super::region::{Region, RemoteRegion};
+use super::region::{Mapping, Region, RemoteRegion};
 use super::{Endpoint, FabricError, PeerAddress, code_of};
-use nixl_fabric_sys::abi::{FI_ADDR_UNSPEC, FI_EAGAIN, FI_EMSGSIZE, FI_EOPNOTSUPP, fi_context2};
+use nixl_fabric_sys::abi::{
+    FI_ADDR_UNSPEC, FI_EAGAIN, FI_EMSGSIZE, FI_ENOMEM, FI_EOPNOTSUPP, fi_context2,
+};
 use nixl_fabric_sys::call;
 use std::collections::BTreeMap;
 use std::ffi::c_void;
@@ -36,12 +38,15 @@ pub(super) struct Bulk {
     regions: BTreeMap<RegionId, Held>,
     /// By the index of their context.
     operations: [Option<Operation>; MAX_BULK],
+    /// Memory of regions that are gone, for the next ones: software that writes
+    /// for a peer may be in the middle of it, so it is never unmapped.
+    spare: Vec<Mapping>,
     next: u64,
 }
 
 impl Bulk {
     pub(super) fn new() -> Self {
-        Self { regions: BTreeMap::new(), operations: [None; MAX_BULK], next: 0 }
+        Self { regions: BTreeMap::new(), operations: [None; MAX_BULK], spare: Vec::new(), next: 0 }
     }
 
     /// An operation is over: the caller's tag of it.
@@ -49,11 +54,26 @@ impl Bulk {
         let operation = self.operations[index].take()?;
         if let Some(held) = self.regions.get_mut(&operation.region) {
             held.under_way -= 1;
-            if held.released && held.under_way == 0 {
-                self.regions.remove(&operation.region);
-            }
         }
+        self.free(operation.region);
         Some(operation.tag)
+    }
+
+    /// Closes a region that is given up and has no operation under way.
+    fn free(&mut self, id: RegionId) {
+        let over = |held: &Held| held.released && held.under_way == 0;
+        if self.regions.get(&id).is_some_and(over)
+            && let Some(held) = self.regions.remove(&id)
+        {
+            self.spare.push(held.region.close());
+        }
+    }
+
+    /// The least spare memory of at least so many bytes.
+    fn take_spare(&mut self, bytes: usize) -> Option<Mapping> {
+        let fits = self.spare.iter().enumerate().filter(|(_, spare)| spare.bytes() >= bytes);
+        let index = fits.min_by_key(|(_, spare)| spare.bytes())?.0;
+        Some(self.spare.swap_remove(index))
     }
 }
 
@@ -72,7 +92,12 @@ impl Endpoint {
     pub fn register(&mut self, bytes: usize) -> Result<RegionId, FabricError> {
         self.bulk.next += 1;
         let id = RegionId(self.bulk.next);
-        let region = Region::new(&self.domain, &self.library, bytes, id.0, self.one_sided())?;
+        let mapping = match self.bulk.take_spare(bytes) {
+            Some(mapping) => mapping.filled(),
+            None => Mapping::new(bytes).ok_or_else(|| self.failed("mmap", -FI_ENOMEM))?,
+        };
+        let region =
+            Region::new(&self.domain, &self.library, mapping, bytes, id.0, self.one_sided())?;
         self.bulk.regions.insert(id, Held { region, under_way: 0, released: false });
         Ok(id)
     }
@@ -89,10 +114,14 @@ impl Endpoint {
         }
         if let Some(held) = self.bulk.regions.get_mut(&id) {
             held.released = true;
-            if held.under_way == 0 {
-                self.bulk.regions.remove(&id);
-            }
         }
+        self.bulk.free(id);
+    }
+
+    /// Whether an operation can be started.
+    #[must_use]
+    pub fn can_start(&self) -> bool {
+        self.memory.has_free_bulk()
     }
 
     /// Bytes of all regions, also of those given up that operations hold.

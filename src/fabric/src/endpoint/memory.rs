@@ -95,6 +95,10 @@ impl Memory {
         self.contexts[SLOTS + index].get()
     }
 
+    pub(super) fn has_free_bulk(&self) -> bool {
+        !self.free_bulk.is_empty()
+    }
+
     pub(super) fn take_bulk(&mut self) -> Option<usize> {
         self.free_bulk.pop()
     }

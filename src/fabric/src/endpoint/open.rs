@@ -34,7 +34,7 @@ impl Endpoint {
             match Self::open_provider(&library, provider, &options.sources) {
                 // What is there and cannot be opened is an error, not a reason
                 // to use something slower.
-                Err(error @ (FabricError::ProviderMissing { .. } | FabricError::SourceMissing)) => {
+                Err(error @ FabricError::ProviderMissing { .. }) => {
                     tracing::info!(%provider, %error, "not there");
                     absent.get_or_insert(error);
                 }

@@ -51,8 +51,11 @@ impl Fabric {
 
     /// A word of a peer that is armed.
     pub(super) fn heard(&mut self, peer: u32, talk: &Talk, now: Instant, events: &mut Events) {
+        self.drains.end(peer, &mut self.rails);
         if let Talk::Prepare { id, .. } = *talk {
-            if self.makes_room(peer, events) {
+            // Registering takes time that others' heartbeats need.
+            let first = !std::mem::replace(&mut self.prepared, true);
+            if first && self.makes_room(peer, events) {
                 self.agree(peer, talk, now, events);
             } else {
                 let refused = Talk::Refused { id, why: Refusal::Busy };
@@ -106,6 +109,7 @@ impl Fabric {
     }
 
     pub(super) fn session_finished(&mut self, rail: usize, what: &Finished, events: &mut Events) {
+        self.drains.finished(&mut self.rails, rail, what);
         self.session_step(events, |session, net| session.finished(net, rail, what));
     }
 
@@ -123,15 +127,20 @@ impl Fabric {
         if let Flow::Over(outcome) = flow
             && let Some(session) = self.session.take()
         {
+            // The peer need not wait for what will not come.
+            if let (Some(id), Some(Outcome::Failed { .. })) = (session.own_id(), &outcome) {
+                says.push(Talk::Cancel { id });
+            }
             self.over(session, outcome, events);
         }
         self.say(peer, says, events);
     }
 
-    fn over(&mut self, mut session: Session, outcome: Option<Outcome>, events: &mut Events) {
-        session.release(&mut self.rails);
-        if let (Some(id), Some(outcome)) = (session.own_id(), outcome) {
-            events.send(Event::Measured { id, peer: session.peer(), outcome });
+    fn over(&mut self, session: Session, outcome: Option<Outcome>, events: &mut Events) {
+        let (id, peer) = (session.own_id(), session.peer());
+        session.leave(&mut self.rails, &mut self.drains);
+        if let (Some(id), Some(outcome)) = (id, outcome) {
+            events.send(Event::Measured { id, peer, outcome });
         }
     }
 

@@ -4,7 +4,7 @@
 use super::events::Events;
 use super::fault;
 use super::limit::Limit;
-use super::measure::{Finished, Session};
+use super::measure::{Drains, Finished, Session};
 use super::pace::Pace;
 use super::peers::Peers;
 use crate::endpoint::{Completion, Endpoint, Message};
@@ -31,6 +31,10 @@ pub(super) struct Fabric {
     pub(super) peers: Peers,
     pub(super) pace: Pace,
     pub(super) session: Option<Session>,
+    /// What earlier ones left behind.
+    pub(super) drains: Drains,
+    /// A peer's measurement was prepared in this turn.
+    pub(super) prepared: bool,
     /// Number of the last measurement.
     pub(super) serial: u64,
     event_queue_at: Instant,
@@ -47,6 +51,8 @@ impl Fabric {
             peers: Peers::default(),
             pace: Pace::new(now),
             session: None,
+            drains: Drains::default(),
+            prepared: false,
             serial: 0,
             event_queue_at: now,
             full_since: None,
@@ -56,6 +62,7 @@ impl Fabric {
 
     /// One turn of the loop. An error ends the worker.
     pub(super) fn turn(&mut self, now: Instant, events: &mut Events) -> Result<(), FabricError> {
+        self.prepared = false;
         self.look_at(0, MAX_PER_TURN, events)?;
         self.measure(now, events)?;
         for rank in self.peers.due(now) {
@@ -65,12 +72,18 @@ impl Fabric {
             self.event_queue_at = now + EVENT_QUEUE_EVERY;
             self.seldom(events)?;
         }
-        if self.rails[0].can_send() {
+        if self.rails[0].can_send() && self.can_measure() {
             self.full_since = None;
         } else if now.duration_since(*self.full_since.get_or_insert(now)) >= STUCK_AFTER {
             return Err(FabricError::Stuck { secs: STUCK_AFTER.as_secs() });
         }
         Ok(())
+    }
+
+    /// Whether operations of measurements can be started; those of earlier ones
+    /// may never have ended.
+    fn can_measure(&self) -> bool {
+        self.session.is_some() || self.rails.iter().all(Endpoint::can_start)
     }
 
     /// When to look again; `None` is at once.
@@ -80,6 +93,7 @@ impl Fabric {
 
     /// Event queues, and progress on rails that have nothing to do.
     fn seldom(&mut self, events: &mut Events) -> Result<(), FabricError> {
+        self.drains.post(&mut self.rails);
         for rail in 0..self.rails.len() {
             if rail > 0 {
                 self.look_at(rail, MAX_PER_TURN, events)?;

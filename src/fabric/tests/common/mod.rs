@@ -197,3 +197,22 @@ pub fn message(text: &str) -> Vec<u8> {
 pub fn send(worker: &mut Worker, peer: u32, text: &str) {
     worker.send(&Command::Send { peer, bytes: message(text) });
 }
+
+/// Says it again until the other side has heard it: a datagram may be lost
+/// while that still holds an old connection.
+pub fn say_until_heard(from: &mut Worker, peer: u32, to: &mut Worker, text: &str) {
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while Instant::now() < deadline {
+        send(from, peer, text);
+        // A sign of life comes every second: time to say it again.
+        let heard = to.wait_for("message or sign of life", |event| match event {
+            Event::Received { bytes } if *bytes == message(text) => Some(true),
+            Event::Alive => Some(false),
+            _ => None,
+        });
+        if heard {
+            return;
+        }
+    }
+    panic!("{text:?} was never heard");
+}

@@ -321,9 +321,10 @@ async fn a_node_registers_pairs_measures_and_degrades() {
 #[tokio::test]
 async fn efa_that_is_not_used_is_a_failure_and_the_pairing_goes_on() {
     let mut stage = stage_with(quick(), ProviderChoice::Auto);
-    let worker = stage.opened().await;
+    let mut worker = stage.opened().await;
     let tags = stage.phase(Phase::Registered).await;
     assert_eq!(tags[tag::ENDPOINT], "1:tcp:AQID", "what is in use is published");
+    worker.commanded(|c| matches!(c, Command::AddPeer { .. })).await;
     worker.hear(b"p").await;
     stage.until(|board| board.ready()).await;
     let document = stage.board.document();

@@ -1,10 +1,11 @@
 //! A measurement as its asker's worker sees it.
 
+use super::drain::Drains;
 use super::lanes::{Lanes, Unfit};
 use super::round_trips::{MAX_COUNT, RoundTrips, Step};
 use super::{Finished, Flow, Net, broken, failed, salt};
 use crate::FabricError;
-use crate::endpoint::{MAX_BULK, RemoteRegion};
+use crate::endpoint::{Endpoint, MAX_BULK, RemoteRegion};
 use crate::protocol::{MAX_LATENCY_BYTES, MAX_TRANSFER_BYTES, Measurement, Outcome};
 use crate::wire::{Refusal, Talk, Terms, Token};
 use nixl_cluster::link::{Bandwidth, Mode};
@@ -17,6 +18,8 @@ const ARRIVING: Duration = Duration::from_secs(10);
 /// Bytes under way on a rail: enough for any link, and little enough for the
 /// heartbeats behind them.
 const WINDOW_BYTES: usize = 4 << 20;
+/// Longest refusal of a peer that is passed on, in characters.
+const MAX_WORDS: usize = 200;
 /// Half of what an endpoint takes, so that a rail can send and receive.
 const MAX_WINDOW: usize = MAX_BULK / 2;
 
@@ -48,7 +51,7 @@ impl Asker {
         what: Measurement,
         now: Instant,
     ) -> Result<Self, Outcome> {
-        let terms = terms(&what, net.rails.len())?;
+        let terms = terms(&what, net.rails.len().min(net.addresses.len()))?;
         let lanes = Lanes::register(net, &terms, salt(token, id), serial, true);
         let lanes = lanes.map_err(|unfit| match unfit {
             Unfit::Terms(text) => failed(text),
@@ -77,13 +80,13 @@ impl Asker {
             (Talk::Refused { id, why }, Stage::Asking { .. }) if *id == self.id => {
                 Flow::Over(Some(match why {
                     Refusal::Busy => Outcome::Busy,
-                    Refusal::Cannot(text) => failed(format!("the peer cannot: {text}")),
+                    Refusal::Cannot(text) => {
+                        failed(format!("the peer cannot: {}", printable(text)))
+                    }
                 }))
             }
-            (Talk::Arrived { id, bytes }, Stage::Transfer { begun, ended: true })
-                if *id == self.id =>
-            {
-                Flow::Over(Some(self.arrived(*bytes, begun.elapsed())))
+            (Talk::Arrived { id }, Stage::Transfer { begun, ended: true }) if *id == self.id => {
+                Flow::Over(Some(self.arrived(begun.elapsed())))
             }
             _ => Flow::Goes,
         }
@@ -107,6 +110,21 @@ impl Asker {
         self.turn(net, now)
     }
 
+    /// Whether the peer may still send or write what nobody waits for.
+    fn expects(&self) -> bool {
+        matches!(self.what, Measurement::Latency { .. })
+            && self.lanes.lanes.iter().any(|lane| lane.arrived < lane.started)
+    }
+
+    /// Gives up the regions, once nothing can come into them any more.
+    pub(super) fn leave(mut self, rails: &mut [Endpoint], drains: &mut Drains) {
+        if self.expects() {
+            drains.keep(self.peer, self.lanes, vec![self.unposted], rails);
+        } else {
+            self.lanes.release(rails);
+        }
+    }
+
     pub(super) fn turn(&mut self, net: &mut Net<'_>, now: Instant) -> Flow {
         match self.step(net, now) {
             Ok(flow) => flow,
@@ -115,7 +133,7 @@ impl Asker {
     }
 
     fn step(&mut self, net: &mut Net<'_>, now: Instant) -> Result<Flow, FabricError> {
-        while self.unposted > 0 && self.lanes.post(net, 0)? {
+        while self.unposted > 0 && self.lanes.post(net.rails, 0)? {
             self.unposted -= 1;
         }
         match &mut self.stage {
@@ -160,12 +178,14 @@ impl Asker {
         // `now` may be older than when it was told.
         let over = *ended;
         let may_start = |bytes: u64| !over && waited < time && bytes < max_bytes;
-        // Each rail's first goes in any case; then one on each rail in turn.
+        // Each rail's first goes in any case, and alone: only its end tells that
+        // the link still takes what it took. Then one on each rail in turn.
         for _ in 0..self.window {
             let mut some = false;
             for index in 0..self.lanes.lanes.len() {
                 let lane = &self.lanes.lanes[index];
-                let (first, full) = (lane.started == 0, lane.is_full(self.window));
+                let (first, alone) = (lane.started == 0, lane.done == 0);
+                let full = lane.is_full(if alone { 1 } else { self.window });
                 if !full && (first || may_start(bytes)) && self.lanes.start(net, index, 0)? {
                     bytes += size;
                     some = true;
@@ -210,7 +230,8 @@ impl Asker {
     }
 
     fn round_trips(&mut self, net: &mut Net<'_>) -> Outcome {
-        net.says.push(Talk::End { id: self.id, operations: Vec::new() });
+        let operations = self.lanes.lanes.iter().map(|lane| lane.started).collect();
+        net.says.push(Talk::End { id: self.id, operations });
         let (Measurement::Latency { rail, mode, size_bytes, .. }, Stage::RoundTrips(trips)) =
             (self.what, std::mem::replace(&mut self.stage, Stage::RoundTrips(RoundTrips::new(0))))
         else {
@@ -220,13 +241,20 @@ impl Asker {
         Outcome::Latency { summary, samples_nanos }
     }
 
-    fn arrived(&self, bytes: u64, elapsed: Duration) -> Outcome {
+    fn arrived(&self, elapsed: Duration) -> Outcome {
         let Measurement::Bandwidth { rail, mode, size_bytes, .. } = self.what else {
             return failed("no transfer was measured");
         };
+        let bytes = self.lanes.started() * u64::from(size_bytes);
         let elapsed_nanos = u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX);
         Outcome::Bandwidth(Bandwidth { rail, mode, size_bytes, bytes, elapsed_nanos })
     }
+}
+
+/// A peer's words, as they may stand in a log or on a terminal.
+fn printable(text: &str) -> String {
+    let shown = |c: char| if c == ' ' || c.is_ascii_graphic() { c } else { '?' };
+    text.chars().take(MAX_WORDS).map(shown).collect()
 }
 
 /// What the other end must know, once the command makes sense.
@@ -252,5 +280,28 @@ fn terms(what: &Measurement, rails: usize) -> Result<Terms, Outcome> {
             let window = u16::try_from(window).unwrap_or(u16::MAX);
             Ok(Terms { rails, mode, transfer: true, size_bytes, window })
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peers_words_are_harmless() {
+        assert_eq!(printable("no rail 3, \u{1b}[2J\nreally \u{202e}"), "no rail 3, ?[2J?really ?");
+        assert_eq!(printable(&"x".repeat(5000)).len(), MAX_WORDS);
+    }
+
+    #[test]
+    fn all_rails_are_those_that_both_have() {
+        let what = Measurement::Bandwidth {
+            rail: None,
+            mode: Mode::TwoSided,
+            size_bytes: 64,
+            max_bytes: 1,
+            max_millis: 1,
+        };
+        assert_eq!(terms(&what, 3).expect("makes sense").rails, [0, 1, 2]);
     }
 }

@@ -121,7 +121,7 @@ impl Lanes {
     }
 
     /// Posts a receive for what the other side sends. Writes need none.
-    pub(super) fn post(&self, net: &mut Net<'_>, index: usize) -> Result<bool, FabricError> {
+    pub(super) fn post(&self, rails: &mut [Endpoint], index: usize) -> Result<bool, FabricError> {
         if self.mode == Mode::OneSided {
             return Ok(true);
         }
@@ -129,7 +129,7 @@ impl Lanes {
         let way = if self.asker { BACK } else { 0 };
         let wire_tag = u64::from(self.salt) << 32 | way;
         let tag = self.tag(IN);
-        net.rails[lane.rail].receive_tagged(lane.region, self.size, wire_tag, SEQUENCE, tag)
+        rails[lane.rail].receive_tagged(lane.region, self.size, wire_tag, SEQUENCE, tag)
     }
 
     /// Starts one operation towards the peer. `false`: try again later.

@@ -9,6 +9,7 @@
 //! provider that only buffers them shows nothing.
 
 mod asker;
+mod drain;
 mod lanes;
 mod round_trips;
 mod target;
@@ -17,6 +18,7 @@ use crate::endpoint::{Completion, Endpoint, PeerAddress};
 use crate::protocol::Outcome;
 use crate::wire::{Talk, Token};
 pub(super) use asker::Asker;
+pub(super) use drain::Drains;
 use nixl_cluster::reason;
 use std::time::Instant;
 pub(super) use target::Target;
@@ -120,11 +122,11 @@ impl Session {
         }
     }
 
-    /// Gives up the regions; it must not be used afterwards.
-    pub(super) fn release(&mut self, rails: &mut [Endpoint]) {
+    /// Gives up the regions, or leaves them to what may still come.
+    pub(super) fn leave(self, rails: &mut [Endpoint], drains: &mut Drains) {
         match self {
-            Self::Asker(asker) => asker.lanes.release(rails),
-            Self::Target(target) => target.lanes.release(rails),
+            Self::Asker(asker) => asker.leave(rails, drains),
+            Self::Target(target) => target.leave(rails, drains),
         }
     }
 }

@@ -1,11 +1,13 @@
 //! A measurement as the worker sees it that was asked for it.
 
+use super::drain::Drains;
 use super::lanes::{Lanes, Unfit};
 use super::{Finished, Flow, Net, salt};
 use crate::FabricError;
-use crate::endpoint::{MAX_BULK, RemoteRegion};
+use crate::endpoint::{Endpoint, MAX_BULK, RemoteRegion};
 use crate::protocol::MAX_TRANSFER_BYTES;
 use crate::wire::{Refusal, Talk, Terms, Token};
+use nixl_cluster::link::Mode;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -17,7 +19,6 @@ pub(in crate::worker) struct Target {
     pub peer: u32,
     pub(super) lanes: Lanes,
     transfer: bool,
-    size_bytes: u64,
     /// Operations of each rail, once the asker has told.
     operations: Option<Vec<u64>>,
     /// Receives to post on each rail when the provider takes some again.
@@ -50,8 +51,12 @@ impl Target {
                 Unfit::Fabric(error) => error.to_string(),
             })
         })?;
-        // Only answers are written back; who asks for none tells no regions.
-        lanes.set_remote(regions);
+        // Only answers are written back; who asks for none need tell no regions.
+        let answers = terms.mode == Mode::OneSided && !terms.transfer;
+        if !lanes.set_remote(regions) && answers {
+            lanes.release(net.rails);
+            return Err(Refusal::Cannot(format!("{} regions to answer to", regions.len())));
+        }
         let window = usize::from(terms.window).clamp(2, MAX_BULK / 2);
         net.says.push(Talk::Ready { id, regions: lanes.regions(net.rails) });
         Ok(Self {
@@ -60,7 +65,6 @@ impl Target {
             unposted: vec![window; lanes.lanes.len()],
             lanes,
             transfer: terms.transfer,
-            size_bytes: terms.size_bytes.into(),
             operations: None,
             answers: VecDeque::new(),
             heard: now,
@@ -71,10 +75,10 @@ impl Target {
         match talk {
             Talk::Cancel { id } if *id == self.id => Flow::Over(None),
             Talk::End { id, operations } if *id == self.id => {
+                self.operations = Some(operations.clone());
                 if !self.transfer || operations.len() != self.lanes.lanes.len() {
                     return Flow::Over(None);
                 }
-                self.operations = Some(operations.clone());
                 self.turn(net, now)
             }
             _ => Flow::Goes,
@@ -86,14 +90,28 @@ impl Target {
         if self.step(net).is_err() || now.saturating_duration_since(self.heard) >= QUIET {
             return Flow::Over(None);
         }
-        let lanes = &self.lanes.lanes;
-        let Some(operations) = &self.operations else { return Flow::Goes };
-        if lanes.iter().zip(operations).any(|(lane, operations)| lane.arrived < *operations) {
+        if self.expects() {
             return Flow::Goes;
         }
-        let bytes = operations.iter().sum::<u64>().saturating_mul(self.size_bytes);
-        net.says.push(Talk::Arrived { id: self.id, bytes });
+        net.says.push(Talk::Arrived { id: self.id });
         Flow::Over(None)
+    }
+
+    /// Whether something that the asker has started may still come.
+    fn expects(&self) -> bool {
+        let Some(operations) = &self.operations else { return true };
+        let lanes = self.lanes.lanes.iter();
+        operations.len() != lanes.len()
+            || lanes.zip(operations).any(|(lane, operations)| lane.arrived < *operations)
+    }
+
+    /// Gives up the regions, once nothing can come into them any more.
+    pub(super) fn leave(mut self, rails: &mut [Endpoint], drains: &mut Drains) {
+        if self.expects() {
+            drains.keep(self.peer, self.lanes, self.unposted, rails);
+        } else {
+            self.lanes.release(rails);
+        }
     }
 
     fn step(&mut self, net: &mut Net<'_>) -> Result<(), FabricError> {
@@ -104,7 +122,7 @@ impl Target {
             }
         }
         for (index, unposted) in self.unposted.iter_mut().enumerate() {
-            while *unposted > 0 && self.lanes.post(net, index)? {
+            while *unposted > 0 && self.lanes.post(net.rails, index)? {
                 *unposted -= 1;
             }
         }
