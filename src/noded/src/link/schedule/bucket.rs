@@ -27,9 +27,10 @@ impl Bucket {
         self.bytes_per_sec > 0 && self.bytes >= self.most_bytes
     }
 
-    /// What was moved; more than there was delays the next.
+    /// What was moved; more than there was delays the next, by one transfer's
+    /// time at most, whatever a worker says.
     pub fn spend(&mut self, bytes: u64) {
-        self.bytes -= bytes as f64;
+        self.bytes = (self.bytes - bytes as f64).max(-self.most_bytes);
         self.spent_bytes = self.spent_bytes.saturating_add(bytes);
     }
 
@@ -49,6 +50,16 @@ mod tests {
     fn nothing_allowed_is_nothing_moved() {
         let now = Instant::now();
         assert!(!Bucket::new(0, 100, now).full(now + Duration::from_secs(1000)));
+    }
+
+    #[test]
+    fn a_debt_has_an_end() {
+        let now = Instant::now();
+        let mut bucket = Bucket::new(100, 100, now);
+        bucket.spend(u64::MAX);
+        bucket.spend(u64::MAX);
+        assert!(!bucket.full(now + Duration::from_millis(1900)));
+        assert!(bucket.full(now + Duration::from_millis(2000)));
     }
 
     proptest! {

@@ -32,6 +32,11 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// Traffic of others delays a report so long and no longer.
 const PATIENCE: Duration = Duration::from_secs(60);
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// A report that gets no further for so long lets another begin.
+const STALLED: Duration = Duration::from_secs(10);
+/// After so many measurements of rounds, which may take all the time where
+/// there are many peers, a step of a report has its turn.
+const ROUNDS_FIRST: u32 = 16;
 /// A measurement the worker has not answered by then is given up.
 const GIVE_UP: Duration = Duration::from_secs(60);
 
@@ -71,6 +76,8 @@ struct Pending {
     due: Instant,
     patience: Instant,
     started: Option<Instant>,
+    /// Last step, for one that has begun.
+    stepped: Instant,
     other_traffic: Option<String>,
 }
 
@@ -78,7 +85,7 @@ impl Pending {
     fn new(rails: &[Rail], due: Instant, patience: Duration) -> Option<Self> {
         let ladder = Ladder::new(rails);
         let (started, other_traffic, patience) = (None, None, due + patience);
-        let pending = Self { ladder, due, patience, started, other_traffic };
+        let pending = Self { ladder, due, patience, started, stepped: due, other_traffic };
         (!rails.is_empty()).then_some(pending)
     }
 }
@@ -105,6 +112,8 @@ struct UnderWay {
     rank: u32,
     job: Job,
     started: Instant,
+    /// What it may move at most.
+    most_bytes: u64,
     other_traffic: Option<String>,
 }
 
@@ -123,7 +132,18 @@ pub(super) struct Schedule {
     peers: BTreeMap<u32, Peer>,
     under_way: Option<UnderWay>,
     next_id: u32,
+    /// Measurements of rounds since the last step of a report.
+    passing: u32,
     skipped: BTreeMap<u32, Skipped>,
+}
+
+/// Whose turn it is, and for what.
+#[derive(Debug, Clone, Copy)]
+struct Turn {
+    rank: u32,
+    at: Instant,
+    /// Of a report, and whether that has begun.
+    report: Option<bool>,
 }
 
 impl Schedule {
@@ -135,6 +155,7 @@ impl Schedule {
             peers: BTreeMap::new(),
             under_way: None,
             next_id: 0,
+            passing: 0,
             skipped: BTreeMap::new(),
         }
     }
@@ -174,6 +195,9 @@ impl Schedule {
     pub fn unpaired(&mut self, rank: u32) -> Option<Command> {
         self.peers.remove(&rank);
         let cancelled = self.under_way.take_if(|under_way| under_way.rank == rank)?;
+        if cancelled.job == Job::Sample {
+            self.bucket.spend(cancelled.most_bytes);
+        }
         Some(Command::Cancel { id: cancelled.id })
     }
 
@@ -206,7 +230,7 @@ impl Schedule {
         if let Some(under_way) = &self.under_way {
             return Some(under_way.started + GIVE_UP);
         }
-        self.peers.values().map(Peer::due).min()
+        self.turns().map(|turn| turn.at).min()
     }
 
     /// Gives up a measurement that is not answered.
@@ -229,47 +253,61 @@ impl Schedule {
             return None;
         }
         loop {
-            let rank = self.ready(now)?;
-            let Some((job, other_traffic)) = self.job(rank, now, busy) else { continue };
+            let turn = self.ready(now)?;
+            let rank = turn.rank;
+            let Some((job, other_traffic)) = self.job(turn, now, busy) else { continue };
             let peer = self.peers.get_mut(&rank)?;
             let Some(what) = peer.measurement(job) else { continue };
             self.next_id = self.next_id.wrapping_add(1);
             let id = self.next_id;
-            self.under_way = Some(UnderWay { id, rank, job, started: now, other_traffic });
+            self.passing = if job == Job::Report { 0 } else { self.passing.saturating_add(1) };
+            let most_bytes = plan::most_bytes(&what);
+            self.under_way =
+                Some(UnderWay { id, rank, job, started: now, most_bytes, other_traffic });
             return Some(Command::Measure { id, peer: rank, what });
         }
     }
 
-    /// The peer whose turn it is: rounds before reports, a report that goes on
-    /// before one that has not begun.
-    fn ready(&self, now: Instant) -> Option<u32> {
-        let ready = self.peers.iter().filter(|(_, peer)| peer.due() <= now);
-        let key = |peer: &Peer| {
-            let report = peer.report.as_ref();
-            (
-                peer.round.is_empty() && peer.round_due > now,
-                report.is_none_or(|report| report.started.is_none()),
-                peer.due(),
-            )
+    /// What there is to do, and when. While a report goes on no other begins.
+    fn turns(&self) -> impl Iterator<Item = Turn> {
+        let under_way = self.peers.values().filter_map(|peer| peer.report.as_ref());
+        let last_step = under_way.filter(|r| r.started.is_some()).map(|r| r.stepped).max();
+        self.peers.iter().flat_map(move |(&rank, peer)| {
+            let report = peer.report.as_ref().map(|report| {
+                let started = report.started.is_some();
+                let others = last_step.filter(|_| !started).map(|step| step + STALLED);
+                let at = report.due.max(peer.not_before);
+                Turn { rank, at: others.map_or(at, |others| at.max(others)), report: Some(started) }
+            });
+            [Turn { rank, at: peer.round_at(), report: None }].into_iter().chain(report)
+        })
+    }
+
+    /// Whose turn it is: rounds before reports, but not for ever, a report that
+    /// goes on before one that has not begun.
+    fn ready(&self, now: Instant) -> Option<Turn> {
+        let report_first = self.passing >= ROUNDS_FIRST;
+        let key = |turn: &Turn| {
+            (turn.report.is_some() != report_first, turn.report == Some(false), turn.at)
         };
-        ready.min_by_key(|(_, peer)| key(peer)).map(|(rank, _)| *rank)
+        self.turns().filter(|turn| turn.at <= now).min_by_key(key)
     }
 
     /// What to do for a peer that is ready, or `None` if its turn was spent on
     /// deciding to do nothing.
     fn job(
         &mut self,
-        rank: u32,
+        Turn { rank, report, .. }: Turn,
         now: Instant,
         busy: &mut dyn FnMut() -> Option<String>,
     ) -> Option<(Job, Option<String>)> {
         let sample_turn = self.sample_turn();
         let peer = self.peers.get_mut(&rank)?;
-        if peer.round.is_empty() && peer.round_due <= now {
+        if report.is_none() && peer.round.is_empty() {
             peer.begin_round(now + self.pace.probe_interval);
         }
         let skipped = self.skipped.entry(rank).or_default();
-        match peer.round.front() {
+        match peer.round.front().filter(|_| report.is_none()) {
             Some(Job::Sample) => {
                 if sample_turn != Some(rank) || !self.bucket.full(now) {
                     peer.round.pop_front();
@@ -293,7 +331,7 @@ impl Schedule {
                         skipped.last = other_traffic;
                         return None;
                     }
-                    report.started = Some(now);
+                    (report.started, report.stepped) = (Some(now), now);
                     report.other_traffic = other_traffic;
                 }
                 Some((Job::Report, report.other_traffic.clone()))
@@ -309,7 +347,7 @@ impl Schedule {
 
     /// What the worker answered; `None` if nobody waits for it any more.
     pub fn answered(&mut self, id: u32, outcome: Outcome, now: Instant) -> Option<Answer> {
-        let UnderWay { rank, job, started, other_traffic, .. } =
+        let UnderWay { rank, job, started, most_bytes, other_traffic, .. } =
             self.under_way.take_if(|under_way| under_way.id == id)?;
         let peer = self.peers.get_mut(&rank)?;
         let skipped = self.skipped.entry(rank).or_default();
@@ -341,17 +379,18 @@ impl Schedule {
         }
         if job != Job::Report {
             let (_, sent, received) = plan::moved_bytes(&outcome);
-            self.bucket.spend(sent + received);
+            // Of a transfer that failed it is not known how much it moved.
+            let failed = job == Job::Sample && matches!(outcome, Outcome::Failed { .. });
+            self.bucket.spend(if failed { most_bytes } else { sent.saturating_add(received) });
         }
         Some(Answer { rank, job, outcome, other_traffic, finished })
     }
 }
 
 impl Peer {
-    fn due(&self) -> Instant {
+    fn round_at(&self) -> Instant {
         let round = if self.round.is_empty() { self.round_due } else { self.not_before };
-        let report = self.report.as_ref().map_or(round, |report| report.due.min(round));
-        report.max(self.not_before)
+        round.max(self.not_before)
     }
 
     fn begin_round(&mut self, next_due: Instant) {
@@ -378,6 +417,7 @@ impl Peer {
     fn stepped(&mut self, outcome: &Outcome, took: Duration, now: Instant) -> Option<Finished> {
         let pending = self.report.as_mut()?;
         pending.ladder.take(outcome);
+        pending.stepped = now;
         if pending.ladder.next().is_some() {
             pending.due = now + if took > LONG_STEP { LONG_STEP } else { PAUSE };
             return None;

@@ -175,6 +175,94 @@ fn the_oldest_transfer_is_made_anew_first() {
     }
 }
 
+#[test]
+fn a_transfer_that_fails_costs_what_it_may_have_moved() {
+    let mut daemon = Alone::new(1);
+    daemon.live(5);
+    daemon.wire.fails = Some(Mode::TwoSided);
+    let before = (daemon.jobs(Job::Sample), daemon.schedule.budget().spent_bytes);
+    daemon.live(600);
+    let failed = daemon.jobs(Job::Sample) - before.0;
+    assert!((28..=36).contains(&failed), "{failed} of 16 MiB at 1 MB/s");
+    let spent = daemon.schedule.budget().spent_bytes - before.1;
+    assert_eq!(spent, failed as u64 * plan::SAMPLE_BYTES);
+
+    // Nor is one free that ends with its pair.
+    daemon.wire.fails = None;
+    let end = daemon.now + Duration::from_secs(60);
+    while let Some(due) = daemon.schedule.due().filter(|due| *due <= end) {
+        daemon.now = daemon.now.max(due);
+        let Some(Command::Measure { id, what, .. }) =
+            daemon.schedule.next(daemon.now, &mut || None)
+        else {
+            continue;
+        };
+        if matches!(what, Measurement::Bandwidth { .. }) {
+            let before = daemon.schedule.budget().spent_bytes;
+            assert_eq!(daemon.schedule.unpaired(1), Some(Command::Cancel { id }));
+            assert_eq!(daemon.schedule.budget().spent_bytes - before, plan::SAMPLE_BYTES);
+            return;
+        }
+        daemon.schedule.answered(id, daemon.wire.measure(&what), daemon.now);
+    }
+    panic!("no transfer within a minute");
+}
+
+#[test]
+fn one_report_ends_before_the_next_begins() {
+    let now = Instant::now();
+    let mut daemon = Alone::new(1);
+    for rank in 2..=5 {
+        pair(&mut daemon.schedule, rank, fake::rails(1, OneSided::Device), now);
+    }
+    daemon.live(30);
+    let steps: Vec<u32> = daemon
+        .answers
+        .iter()
+        .filter(|(_, answer)| answer.job == Job::Report)
+        .map(|(_, answer)| answer.rank)
+        .collect();
+    let changes = steps.windows(2).filter(|pair| pair[0] != pair[1]).count();
+    assert_eq!((steps.len(), changes), (5 * 24, 4), "{steps:?}");
+}
+
+#[test]
+fn a_report_that_gets_no_further_lets_another_begin() {
+    let mut daemon = Alone::new(1);
+    daemon.live(5);
+    pair(&mut daemon.schedule, 2, fake::rails(1, OneSided::None), daemon.now);
+    assert!(daemon.schedule.run(1, daemon.now));
+    let (start, end) = (daemon.now, daemon.now + Duration::from_secs(20));
+    let mut began = None;
+    while let Some(due) = daemon.schedule.due().filter(|due| *due <= end && began.is_none()) {
+        daemon.now = daemon.now.max(due);
+        let Some(Command::Measure { id, peer, what }) =
+            daemon.schedule.next(daemon.now, &mut || None)
+        else {
+            continue;
+        };
+        let outcome = if peer == 1 { Outcome::Busy } else { daemon.wire.measure(&what) };
+        let answer = daemon.schedule.answered(id, outcome, daemon.now);
+        began = answer.filter(|answer| answer.job == Job::Report).map(|_| daemon.now - start);
+    }
+    let began = began.expect("a step of the other's report");
+    assert!(began >= STALLED && began < STALLED + Duration::from_secs(1), "{began:?}");
+}
+
+#[test]
+fn reports_have_their_turn_where_rounds_take_all_the_time() {
+    // A round trip of 5 ms: a round of 100 peers takes longer than 10 s.
+    let now = Instant::now();
+    let mut daemon = Alone::new(1);
+    daemon.wire.base_nanos = 5_000_000;
+    for rank in 2..=100 {
+        pair(&mut daemon.schedule, rank, fake::rails(1, OneSided::None), now);
+    }
+    daemon.live(600);
+    let reports = daemon.reports().count();
+    assert!(reports >= 1, "{} steps", daemon.jobs(Job::Report));
+}
+
 /// Two daemons that paired at one moment; a worker that measures refuses the
 /// other's wish.
 fn together(wire: &Wire, secs: u64) -> [Vec<(Duration, Answer)>; 2] {
