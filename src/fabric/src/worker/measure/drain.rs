@@ -2,8 +2,8 @@
 //!
 //! The other side's operations may be under way still, in a queue or behind a
 //! cut in the network, and nobody can call them back. A tagged message that
-//! meets no receive stops a connection of libfabric's native TCP for ever, a
-//! write that meets no region breaks it (prov/tcp: xnet_op_tagged,
+//! meets no receive may stop a connection of libfabric's native TCP, a write
+//! that meets no region breaks it (prov/tcp: xnet_op_tagged,
 //! xnet_op_write). So receives and regions stay until the peer says something
 //! else: on rail 0 that comes behind all of it.
 
