@@ -31,9 +31,9 @@ pub struct NodeSettings {
     /// ARN of the MLflow tracking server or App, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mlflow_tracking_arn: Option<String>,
-    /// What measuring the links continuously may move on average, 1,000,000 if
-    /// it is not set; 0 leaves only round trips. Full reports, at pairing and on
-    /// demand, are not counted.
+    /// What transfers that measure the links continuously may move on average,
+    /// 1,000,000 if it is not set; 0 leaves only round trips. These, of 64 bytes,
+    /// come on top, and so do full reports, at pairing and on demand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link_budget_bytes_per_sec: Option<u64>,
     /// Life of an MLflow UI session in seconds, 1800 to 43200.

@@ -1,11 +1,14 @@
 //! The monitor over links that answer at once.
 
 use super::fake::{self, Wire};
+use super::known::{Known, Moment};
+use super::store::Record;
 use super::*;
 use crate::board::{Board, name};
+use jiff::{SignedDuration, Timestamp};
 use nixl_cluster::Provider;
 use nixl_cluster::health::CheckReason;
-use nixl_cluster::link::{LinkDocument, Measure, Mode, OneSided, Runs, Source};
+use nixl_cluster::link::{Bandwidth, LinkDocument, Measure, Mode, OneSided, Runs, Source};
 use nixl_fabric::protocol::{Command, Outcome};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -177,6 +180,45 @@ fn a_reading_says_when_it_was_seen_and_leaves_when_it_is_old() {
     assert!(!after(50).contains_key(name::LINK_LOST));
     let reason = after(70)[name::LINK_LOST][0].reason.clone().unwrap();
     assert!(reason.evidence.ends_with(" s since paired"), "{}", reason.evidence);
+}
+
+#[test]
+fn a_rate_that_is_old_leaves_and_a_judgement_says_its_time() {
+    let (clock, wall) = (Instant::now(), Timestamp::now());
+    let at = |secs| {
+        let wall = wall + SignedDuration::from_secs(secs);
+        Moment { clock: clock + Duration::from_secs(secs.unsigned_abs()), wall }
+    };
+    let mut known = Known::new("i-2", 1, Record::default(), None, clock);
+    known.paired(1, clock);
+    let transfer = plan::sample(&Bandwidth {
+        rail: Some(0),
+        mode: Mode::TwoSided,
+        size_bytes: 1 << 20,
+        bytes: 1 << 20,
+        elapsed_nanos: 1 << 20,
+    });
+    let Outcome::Bandwidth(bandwidth) = Wire::fast().measure(&transfer) else { panic!() };
+    known.sampled(bandwidth, at(0));
+    let mut probe = |base_nanos, fair, secs| {
+        let wire = Wire { base_nanos, ..Wire::fast() };
+        let outcome = wire.measure(&plan::probe(0, None));
+        let Outcome::Latency { summary, samples_nanos } = outcome else { panic!() };
+        known.probed(summary, &samples_nanos, fair, at(secs));
+        known.readings(at(secs).clock, Duration::from_secs(10))
+    };
+    (0..15).for_each(|round| drop(probe(20_000, true, 10 * round)));
+    (15..18).for_each(|round| drop(probe(900_000, true, 10 * round)));
+    let told = probe(900_000, false, 900);
+    let p50 = told.p50.unwrap();
+    let (reason, evidence) = p50.reason.unwrap();
+    assert_eq!((p50.at, reason.code), (Some(at(900).wall), "link.latency_degraded"));
+    let judged = format!("; last judged at {}", known::rfc3339(at(170).wall));
+    assert!(evidence.ends_with(&judged), "{evidence}");
+    assert_eq!(told.bandwidth.unwrap().at, Some(at(0).wall));
+    let told = probe(900_000, true, 910);
+    assert!(!told.p50.unwrap().reason.unwrap().1.contains("judged at"));
+    assert_eq!(told.bandwidth, None);
 }
 
 #[test]

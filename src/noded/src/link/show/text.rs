@@ -12,6 +12,8 @@ use std::fmt::Write as _;
 const ROW: usize = 54;
 /// Columns before a sparkline and of its scale behind it.
 const SPARK: usize = 34;
+/// Over the GPUs of a rail, or before them.
+const GPUS: &str = "GPUs near";
 
 /// Everything, as wide as the style says.
 pub(super) fn document(document: &LinkDocument, style: Style) -> String {
@@ -23,7 +25,7 @@ pub(super) fn document(document: &LinkDocument, style: Style) -> String {
         node.rank,
         node.instance_type
     );
-    rails(&mut text, &document.rails);
+    rails(&mut text, &document.rails, style);
     for peer in &document.peers {
         link(&mut text, peer, &document.rails, style);
     }
@@ -32,28 +34,41 @@ pub(super) fn document(document: &LinkDocument, style: Style) -> String {
     text
 }
 
-fn rails(text: &mut String, rails: &[Rail]) {
+fn rails(text: &mut String, rails: &[Rail], style: Style) {
     let width = |column: fn(&Rail) -> usize| rails.iter().map(column).max().unwrap_or(0);
     let provider = width(|rail| rail.provider_name.len()).max(8);
     let domain = width(|rail| rail.domain.len()).max(6);
-    let _ = writeln!(
-        text,
-        "\nrail  {:provider$}  {:domain$}  {:>8}  {:9}  {:12}  NUMA  GPUs near",
+    let head = format!(
+        "rail  {:provider$}  {:domain$}  {:>8}  {:9}  {:12}  NUMA",
         "provider", "domain", "Gb/s", "one-sided", "PCI"
     );
+    // Where they do not fit into the line they have lines of their own.
+    let gpus = width(|rail| rail.gpus.join(" ").len()).max(GPUS.len());
+    let beside = head.len() + 2 + gpus <= style.width;
+    let _ = writeln!(text, "\n{head}{}", if beside { format!("  {GPUS}") } else { String::new() });
     for rail in rails {
         let speed = rail.speed_gbps.map_or("-".to_owned(), |speed| format!("{speed:.0}"));
-        let line = format!(
-            "{:4}  {:provider$}  {:domain$}  {speed:>8}  {:9}  {:12}  {:>4}  {}",
+        let _ = write!(
+            text,
+            "{:4}  {:provider$}  {:domain$}  {speed:>8}  {:9}  {:12}  {:>4}",
             rail.index,
             rail.provider_name,
             rail.domain,
             rail.one_sided,
             rail.pci_address.as_deref().unwrap_or("-"),
             rail.numa_node.map_or("-".to_owned(), |node| node.to_string()),
-            if rail.gpus.is_empty() { "-".to_owned() } else { rail.gpus.join(" ") }
         );
-        let _ = writeln!(text, "{line}");
+        if beside {
+            let gpus = if rail.gpus.is_empty() { "-".to_owned() } else { rail.gpus.join(" ") };
+            let _ = write!(text, "  {gpus}");
+        } else {
+            // A PCI address has 12 characters.
+            let fit = (style.width.saturating_sub(8 + GPUS.len()) / 13).max(1);
+            for some in rail.gpus.chunks(fit) {
+                let _ = write!(text, "\n      {GPUS}: {}", some.join(" "));
+            }
+        }
+        text.push('\n');
     }
 }
 
@@ -384,11 +399,28 @@ mod tests {
 
     #[test]
     fn every_line_fits() {
-        for width in [80, 120] {
-            for line in document(&example(), plain(width)).lines() {
+        let mut near = example();
+        for rail in &mut near.rails {
+            rail.domain = format!("rdmap{}s27-rdm", 79 + rail.index);
+            rail.pci_address = Some("0000:4f:1b.0".to_owned());
+            rail.numa_node = Some(0);
+        }
+        near.rails[1].gpus = (0..6).map(|gpu| format!("0000:5{gpu}:1c.0")).collect();
+        for (width, example) in
+            [(80, example()), (120, example()), (80, near.clone()), (120, near.clone())]
+        {
+            for line in document(&example, plain(width)).lines() {
                 assert!(line.len() <= width, "{} of {width}: {line}", line.len());
             }
         }
+        // None is left out, nor cut in two.
+        for width in [80, 120, 160] {
+            let text = document(&near, plain(width));
+            let missing = near.rails[1].gpus.iter().find(|gpu| !text.contains(gpu.as_str()));
+            assert_eq!((missing, text.matches(GPUS).count() > 0), (None, true), "{text}");
+        }
+        let text = document(&near, plain(160));
+        assert!(text.contains("   0  0000:50:1c.0 0000:51:1c.0"), "{text}");
     }
 
     #[test]
