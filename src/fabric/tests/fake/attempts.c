@@ -64,6 +64,21 @@ static long code_page(void)
 	return page == MAP_FAILED ? -1 : munmap(page, 4096);
 }
 
+/* What is written first and run then. */
+static long code_file(void)
+{
+	int descriptor = memfd_create("code", MFD_CLOEXEC);
+	if (descriptor < 0)
+		return -1;
+	void *page = write(descriptor, "code", 4) < 4
+			     ? MAP_FAILED
+			     : mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, descriptor, 0);
+	int error = errno;
+	opened(descriptor);
+	errno = error;
+	return page == MAP_FAILED ? -1 : munmap(page, 4096);
+}
+
 /* `call` is bind or connect. */
 static long tcp(int (*call)(int, const struct sockaddr *, socklen_t), const char *port)
 {
@@ -99,6 +114,15 @@ static long make(const char *what, const char *path)
 		return opened(open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
 	if (!strcmp(what, "chmod"))
 		return chmod(path, 0600);
+	/* By number: the headers may be older. */
+	if (!strcmp(what, "fchmodat2"))
+		return syscall(452, AT_FDCWD, path, 0600, 0);
+	if (!strcmp(what, "setxattrat"))
+		/* Arguments of no size: EINVAL where it is allowed. */
+		return syscall(463, AT_FDCWD, path, 0, "user.x", NULL, 0);
+	if (!strcmp(what, "removexattrat"))
+		/* No name: EFAULT where it is allowed. */
+		return syscall(466, AT_FDCWD, path, 0, NULL);
 	if (!strcmp(what, "packet"))
 		return opened(socket(AF_PACKET, SOCK_RAW, 0));
 	if (!strcmp(what, "vsock"))
@@ -117,6 +141,8 @@ static long make(const char *what, const char *path)
 		return prctl(PR_SET_DUMPABLE, 1);
 	if (!strcmp(what, "code-page"))
 		return code_page();
+	if (!strcmp(what, "code-file"))
+		return code_file();
 	if (!strcmp(what, "io-uring"))
 		/* Without parameters: EFAULT where it is allowed. */
 		return syscall(SYS_io_uring_setup, 1, NULL);

@@ -41,10 +41,17 @@ pub(super) const REFUSED: &[Call] = calls! {
     SYS_io_uring_register SYS_personality SYS_fanotify_init SYS_name_to_handle_at
     // kill of one thread without its process
     SYS_tkill
+    // a file without a path, which could be written first and mapped to run then
+    SYS_memfd_create
     // owners, modes and attributes of files, which Landlock does not know
     SYS_fchmod SYS_fchmodat SYS_fchown SYS_fchownat SYS_utimensat SYS_setxattr SYS_lsetxattr
     SYS_fsetxattr SYS_removexattr SYS_lremovexattr SYS_fremovexattr
 };
+
+/// Newer ways to [`REFUSED`], which the libc crate does not know everywhere;
+/// since Linux 5.1 a call has one number on all architectures.
+pub(super) const REFUSED_NEW: &[Call] =
+    &[(452, "SYS_fchmodat2"), (463, "SYS_setxattrat"), (466, "SYS_removexattrat")];
 
 /// Older ways to [`REFUSED`].
 #[cfg(target_arch = "x86_64")]
@@ -67,7 +74,7 @@ mod tests {
 
     #[test]
     fn a_call_is_in_one_list() {
-        let lists = [HOSTILE, FORKS, REFUSED, REFUSED_OLD].concat();
+        let lists = [HOSTILE, FORKS, REFUSED, REFUSED_NEW, REFUSED_OLD].concat();
         let mut all: Vec<c_long> = lists.iter().map(|(number, _)| *number).collect();
         let count = all.len();
         all.sort_unstable();

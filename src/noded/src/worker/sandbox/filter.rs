@@ -76,7 +76,8 @@ fn unknown() -> Rules {
 }
 
 fn refused(cut: &Cut) -> Result<Rules, SandboxError> {
-    let mut rules = always(calls::REFUSED.iter().chain(calls::REFUSED_OLD));
+    let calls = [calls::REFUSED, calls::REFUSED_NEW, calls::REFUSED_OLD];
+    let mut rules = always(calls.into_iter().flatten());
     rules.insert(libc::SYS_socket, sockets(&cut.provider.providers())?);
 
     let own = std::process::id().into();
@@ -94,7 +95,7 @@ fn refused(cut: &Cut) -> Result<Rules, SandboxError> {
     let handler = vec![when(&[(0, Eq, libc::SIGSYS.unsigned_abs().into())])?];
     rules.insert(libc::SYS_rt_sigaction, handler);
 
-    // No page is written first and run then.
+    // No page is written first and run then, unless in a file that Landlock lets it write.
     let (write, exec) = (libc::PROT_WRITE.unsigned_abs(), libc::PROT_EXEC.unsigned_abs());
     let (both, exec) = (u64::from(write | exec), u64::from(exec));
     rules.insert(libc::SYS_mmap, vec![when(&[(2, MaskedEq(both), both)])?]);
