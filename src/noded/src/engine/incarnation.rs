@@ -2,7 +2,7 @@
 
 use super::report::Reporter;
 use super::send_error::SendError;
-use super::{End, Engine, Machine};
+use super::{End, Engine, Machine, Timings};
 use crate::beat::INTERVAL;
 use crate::board::{Reading, name};
 use crate::link::{Local, Written};
@@ -166,6 +166,14 @@ impl Engine {
         }
     }
 
+    /// How long opening may take; a worker says nothing meanwhile.
+    fn open_within(&self) -> Duration {
+        let Timings { open, open_each_efa, .. } = self.timings;
+        let efa = self.settings.provider.providers().contains(&Provider::Efa);
+        let devices = if efa { self.topology.efa_devices().len() } else { 0 };
+        open + open_each_efa * u32::try_from(devices).unwrap_or(u32::MAX)
+    }
+
     async fn open(&self, worker: &mut Worker, report: &mut Reporter) -> Result<Opened, End> {
         // Only tcp needs it.
         let sources = self.instance.local_ipv4.map(IpAddr::V4).into_iter().collect();
@@ -183,7 +191,8 @@ impl Engine {
         };
         // A worker that is gone already says so through its events.
         let _ = worker.commands.send(command);
-        let answer = tokio::time::timeout(self.timings.open, async {
+        let within = self.open_within();
+        let answer = tokio::time::timeout(within, async {
             loop {
                 match worker.events.recv().await {
                     Some(FromWorker::Event(Event::Opened {
@@ -208,7 +217,7 @@ impl Engine {
             }
         });
         answer.await.unwrap_or_else(|_| {
-            let secs = self.timings.open.as_secs();
+            let secs = within.as_secs();
             Err(End::Died(Death::hung(format!("it opened no endpoint within {secs} s"))))
         })
     }

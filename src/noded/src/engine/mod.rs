@@ -32,8 +32,11 @@ use tokio_util::sync::CancellationToken;
 /// How long things may take.
 #[derive(Debug, Clone)]
 pub struct Timings {
-    /// Opening an endpoint; EFA's takes about a second.
+    /// Opening all rails.
     pub open: Duration,
+    /// As much more for each EFA device: they are opened one after another, and
+    /// each takes about a second.
+    pub open_each_efa: Duration,
     /// Silence after which a worker counts as hung; it says `Alive` each second.
     pub silence: Duration,
     /// Between two rounds of measurements of a link.
@@ -54,6 +57,7 @@ impl Default for Timings {
     fn default() -> Self {
         Self {
             open: Duration::from_secs(10),
+            open_each_efa: Duration::from_secs(2),
             silence: Duration::from_secs(5),
             probe_interval: Duration::from_secs(10),
             probe_delay: Duration::from_millis(200),

@@ -1,5 +1,7 @@
 //! The engine with a scripted worker, registry and pairing.
 
+mod opening;
+
 use super::*;
 use crate::beat::Beats;
 use crate::board::name;
@@ -127,10 +129,11 @@ struct Stage {
 }
 
 fn stage(timings: Timings) -> Stage {
-    stage_with(timings, Provider::Tcp.into())
+    stage_on(timings, Provider::Tcp.into(), Path::new("/nonexistent"))
 }
 
-fn stage_with(timings: Timings, provider: ProviderChoice) -> Stage {
+/// On a node whose `/sys` is below `root`.
+fn stage_on(timings: Timings, provider: ProviderChoice, root: &Path) -> Stage {
     let (spawned, workers) = mpsc::unbounded_channel();
     let (written, tags) = mpsc::unbounded_channel();
     let peer = Member {
@@ -155,7 +158,7 @@ fn stage_with(timings: Timings, provider: ProviderChoice) -> Stage {
             provider.as_str()
         ))
         .unwrap(),
-        topology: Topology::below(Path::new("/nonexistent")),
+        topology: Topology::below(root),
         instance: Instance {
             id: "i-1".to_owned(),
             instance_type: "g6.12xlarge".to_owned(),
@@ -204,29 +207,7 @@ impl Stage {
     /// Takes the next worker as far as an open endpoint.
     async fn opened(&mut self) -> Hands {
         let mut hands = soon(self.workers.recv()).await.unwrap();
-        let open = soon(hands.commands.recv()).await.unwrap();
-        let Command::Open { sources, rank, .. } = open else { panic!("{open:?}") };
-        let own = [IpAddr::from([10, 0, 0, 5])];
-        assert_eq!((&sources[..], rank), (&own[..], 0));
-        let rail = Rail {
-            index: 0,
-            provider_name: "tcp;ofi_rxm".to_owned(),
-            fabric: "10.0.0.0/24".to_owned(),
-            domain: "eth0".to_owned(),
-            pci_address: None,
-            speed_gbps: None,
-            one_sided: OneSided::Emulated,
-            numa_node: None,
-            gpus: Vec::new(),
-        };
-        hands
-            .say(Event::Opened {
-                provider: Provider::Tcp,
-                rails: vec![(rail.clone(), vec![1, 2, 3]), (Rail { index: 1, ..rail }, vec![4, 5])],
-                library: "libfabric.so.1".to_owned(),
-                library_version: "1.17".to_owned(),
-            })
-            .await;
+        hands.open().await;
         hands
     }
 
@@ -252,6 +233,32 @@ impl Stage {
 }
 
 impl Hands {
+    /// Is told to open, and says that it has.
+    async fn open(&mut self) {
+        let open = soon(self.commands.recv()).await.unwrap();
+        let Command::Open { sources, rank, .. } = open else { panic!("{open:?}") };
+        let own = [IpAddr::from([10, 0, 0, 5])];
+        assert_eq!((&sources[..], rank), (&own[..], 0));
+        let rail = Rail {
+            index: 0,
+            provider_name: "tcp;ofi_rxm".to_owned(),
+            fabric: "10.0.0.0/24".to_owned(),
+            domain: "eth0".to_owned(),
+            pci_address: None,
+            speed_gbps: None,
+            one_sided: OneSided::Emulated,
+            numa_node: None,
+            gpus: Vec::new(),
+        };
+        let rails = vec![(rail.clone(), vec![1, 2, 3]), (Rail { index: 1, ..rail }, vec![4, 5])];
+        let opened = Event::Opened {
+            provider: Provider::Tcp,
+            rails,
+            library: "libfabric.so.1".to_owned(),
+            library_version: "1.17".to_owned(),
+        };
+        self.say(opened).await;
+    }
     async fn say(&self, event: Event) {
         self.events.send(FromWorker::Event(event)).await.unwrap();
     }
@@ -320,7 +327,7 @@ async fn a_node_registers_pairs_measures_and_degrades() {
 
 #[tokio::test]
 async fn efa_that_is_not_used_is_a_failure_and_the_pairing_goes_on() {
-    let mut stage = stage_with(quick(), ProviderChoice::Auto);
+    let mut stage = stage_on(quick(), ProviderChoice::Auto, Path::new("/nonexistent"));
     let mut worker = stage.opened().await;
     let tags = stage.phase(Phase::Registered).await;
     assert_eq!(tags[tag::ENDPOINT], "1:tcp:AQID", "what is in use is published");
@@ -442,28 +449,6 @@ async fn a_worker_that_cannot_be_killed_holds_up_nothing_for_ever() {
     let _next = stage.opened().await;
     let told = stage.board.document().checks[name::WORKER][0].reason.clone().unwrap();
     assert!(told.evidence.contains("cannot be killed"), "{}", told.evidence);
-}
-
-#[tokio::test]
-async fn an_endpoint_that_cannot_open_fails_the_node_and_is_tried_again() {
-    let mut stage = stage(quick());
-    let worker = soon(stage.workers.recv()).await.unwrap();
-    let code = "fabric.library_missing".to_owned();
-    let told = |board: &Board, times: &str| {
-        let reason = board.document().checks[name::ENDPOINT][0].reason.clone();
-        reason.is_some_and(|reason| reason.evidence.contains(times))
-    };
-    let failed = Event::OpenFailed { code, message: "libfabric.so.1: not found".to_owned() };
-    worker.say(failed.clone()).await;
-    stage.until(|board| told(board, "opening has failed once")).await;
-    let tags = stage.phase(Phase::Failed).await;
-    assert!(tags[tag::STATE].contains("fabric.library_missing"), "{tags:?}");
-    assert_eq!(stage.board.document().status.http(), 503);
-    let second = soon(stage.workers.recv()).await.unwrap();
-    second.say(failed).await;
-    stage.until(|board| told(board, "opening has failed 2 times")).await;
-    let _worker = stage.opened().await;
-    stage.until(|board| !board.has_error(&[name::ENDPOINT])).await;
 }
 
 #[tokio::test]
