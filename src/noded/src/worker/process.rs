@@ -158,7 +158,7 @@ async fn supervise(
     events: mpsc::Sender<FromWorker>,
     words: Arc<Mutex<String>>,
     kill: CancellationToken,
-    statm: Option<File>,
+    statm: io::Result<File>,
     limit_bytes: fn(usize) -> u64,
 ) {
     let limit = AtomicU64::new(limit_bytes(memory::MOST_RAILS));
