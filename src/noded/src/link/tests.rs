@@ -306,3 +306,14 @@ fn a_late_answer_belongs_to_nobody() {
     assert!(node.monitor.document().peers[0].probes.is_empty());
     assert_eq!(node.monitor.document().peers[0].skipped.busy, 0);
 }
+
+#[test]
+fn what_a_worker_says_is_made_harmless() {
+    let node = Node::paired(None, Provider::Tcp, "g6.12xlarge");
+    let commands = node.monitor.start();
+    let [Command::Measure { id, .. }] = commands[..] else { panic!("{commands:?}") };
+    let (code, message) = ("fabric.error\u{7}".to_owned(), "\u{1b}[2J".repeat(100));
+    node.monitor.measured(id, Outcome::Failed { code, message });
+    let told = node.monitor.document().peers[0].skipped.last.clone().unwrap();
+    assert!(told.starts_with("fabric.error?: ?[2J?[2J") && told.len() < 220, "{told}");
+}

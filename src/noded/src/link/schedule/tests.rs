@@ -44,7 +44,7 @@ impl Alone {
 
     fn live(&mut self, secs: u64) {
         let end = self.now + Duration::from_secs(secs);
-        while let Some(due) = self.schedule.due().filter(|due| *due <= end) {
+        while let Some(due) = self.schedule.due().filter(|due| self.now.max(*due) <= end) {
             self.now = self.now.max(due);
             let mut busy = || self.busy.clone();
             if let Some(command) = self.schedule.next(self.now, &mut busy) {
@@ -56,7 +56,7 @@ impl Alone {
                 );
             }
         }
-        self.now = end;
+        self.now = self.now.max(end);
     }
 
     fn jobs(&self, wanted: Job) -> usize {
