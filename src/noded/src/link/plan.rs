@@ -20,11 +20,6 @@ pub(super) const SAMPLE_BYTES: u64 = 16 << 20;
 
 const LATENCY_BYTES: [u32; 6] = [PROBE_BYTES, 256, KIB, 4 * KIB, 16 * KIB, 64 * KIB];
 const BANDWIDTH_BYTES: [u32; 6] = [64 * KIB, 256 * KIB, MIB, 4 * MIB, 16 * MIB, 64 * MIB];
-/// Of a further rail: it is the same hardware, and there are up to 32.
-const SHORT_LATENCY_BYTES: [u32; 2] = [PROBE_BYTES, 64 * KIB];
-const SHORT_BANDWIDTH_BYTES: [u32; 2] = [MIB, 16 * MIB];
-/// Of all rails together: smaller ones do not fill them.
-const TOGETHER_BYTES: [u32; 4] = [MIB, 4 * MIB, 16 * MIB, 64 * MIB];
 
 /// A transfer of one rail ends after so many bytes, if its time is not over.
 const MAX_RAIL_BYTES: u64 = 1 << 30;
@@ -80,22 +75,17 @@ impl Ladder {
         let mut steps = VecDeque::new();
         for rail in rails {
             let index = rail.index;
-            let (latency, bandwidth): (&[u32], &[u32]) = if index == 0 {
-                (&LATENCY_BYTES, &BANDWIDTH_BYTES)
-            } else {
-                (&SHORT_LATENCY_BYTES, &SHORT_BANDWIDTH_BYTES)
-            };
             for mode in modes(rail) {
-                steps.extend(latency.iter().map(|size| round_trips(index, mode, *size)));
+                steps.extend(LATENCY_BYTES.map(|size| round_trips(index, mode, size)));
             }
             for mode in modes(rail) {
-                steps.extend(bandwidth.iter().map(|size| transfer(Some(index), mode, *size, 1)));
+                steps.extend(BANDWIDTH_BYTES.map(|size| transfer(Some(index), mode, size, 1)));
             }
         }
         if let [first, _, ..] = rails {
             for mode in modes(first) {
                 let rails = rails.len() as u64;
-                steps.extend(TOGETHER_BYTES.iter().map(|size| transfer(None, mode, *size, rails)));
+                steps.extend(BANDWIDTH_BYTES.map(|size| transfer(None, mode, size, rails)));
             }
         }
         Self {
@@ -295,11 +285,13 @@ mod tests {
     }
 
     #[test]
-    fn further_rails_are_measured_shortly_and_then_all_together() {
+    fn each_rail_is_measured_in_full_and_then_all_together() {
         let (steps, report) = walk(Ladder::new(&fake::rails(3, OneSided::None)), &Wire::fast());
-        assert_eq!(report.latencies.iter().filter(|l| l.rail == 2).count(), 2);
-        assert_eq!(report.bandwidths.iter().filter(|b| b.rail == Some(2)).count(), 2);
-        assert_eq!(report.bandwidths.iter().filter(|b| b.rail.is_none()).count(), 4);
+        for rail in 0..3 {
+            assert_eq!(report.latencies.iter().filter(|l| l.rail == rail).count(), 6);
+            assert_eq!(report.bandwidths.iter().filter(|b| b.rail == Some(rail)).count(), 6);
+        }
+        assert_eq!(report.bandwidths.iter().filter(|b| b.rail.is_none()).count(), 6);
         let Some(Measurement::Bandwidth { rail: None, max_bytes, .. }) = steps.last() else {
             panic!("{steps:?}")
         };
