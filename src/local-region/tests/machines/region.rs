@@ -117,7 +117,8 @@ impl Whole {
                 return;
             }
             assert!(Instant::now() < deadline, "{ids:?} not {state}: {found}");
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            // Slower than EC2's bucket refills.
+            tokio::time::sleep(Duration::from_millis(200)).await;
         }
     }
 }
