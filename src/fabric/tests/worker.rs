@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{LOOPBACK, library, message, pair, say_until_heard, send, start};
+use common::{LOOPBACK, Worker, library, message, pair, say_until_heard, send, start};
 use nixl_cluster::Provider;
 use nixl_fabric::protocol::{Command, Event, MAX_MESSAGE_BYTES};
 use std::time::{Duration, Instant};
@@ -213,6 +213,24 @@ fn an_idle_worker_says_that_it_lives() {
     let second = a.wait_for("sign of life", alive);
     let between = second - first;
     assert!(between < Duration::from_secs(3), "{between:?}");
+}
+
+/// As of a killed process whose number has come round; what is copied is of one
+/// that lives.
+#[test]
+fn shared_memory_that_was_left_behind_is_removed() {
+    let (mut living, mut worker) = (start(), start());
+    living.address(0, "shm");
+    let named = |worker: &Worker| {
+        let prefix = format!("{}:", worker.child.id());
+        let all = std::fs::read_dir("/dev/shm").expect("shared memory").flatten();
+        let mut names = all.filter_map(|entry| entry.file_name().into_string().ok());
+        names.find_map(|name| name.strip_prefix(&prefix).map(str::to_owned))
+    };
+    let rest = named(&living).expect("it is named by its process");
+    let path = |worker: &Worker| format!("/dev/shm/{}:{rest}", worker.child.id());
+    std::fs::copy(path(&living), path(&worker)).expect("copies");
+    worker.address(1, "shm");
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod bulk;
 mod completion;
 mod guard;
 mod info;
+mod leftover;
 mod memory;
 mod open;
 mod region;

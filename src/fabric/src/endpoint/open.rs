@@ -4,6 +4,7 @@ use super::bulk::{Bulk, MAX_BULK};
 use super::completion::Backlog;
 use super::guard::{Guard, Object};
 use super::info::{self, Info};
+use super::leftover;
 use super::memory::{Memory, RECEIVES, SENDS, Slot};
 use super::{Description, Endpoint, Options, failed};
 use crate::FabricError;
@@ -49,6 +50,9 @@ impl Endpoint {
         provider: Provider,
         sources: &[IpAddr],
     ) -> Result<Vec<Self>, FabricError> {
+        if provider == Provider::Shm {
+            leftover::remove();
+        }
         let infos = Info::choose(library, provider, sources)?;
         let open = |(rail, info)| match Self::open(library, provider, info) {
             // TCP before 1.18 offers any source address and fails later.
