@@ -9,8 +9,9 @@ const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 /// Only children of who enters are in the machine's PID namespace, so somebody must
 /// fork and wait. nsenter would stop itself whenever its child is stopped, as
 /// systemd-shutdown stops all before it ends them; then nobody reaps the child,
-/// and the machine never ends.
-const WAIT: &str = "\"$@\"; exit $?";
+/// and the machine never ends. By env(1), as a word of the shell's own, such as
+/// `kill`, would be carried out by the shell, which is out here.
+const WAIT: &str = "env -- \"$@\"; exit $?";
 
 /// The command that runs `argv` in the namespaces of `leader`, as for a person.
 pub fn enter(leader: u32, argv: &[String]) -> Command {

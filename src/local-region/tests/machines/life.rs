@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use nixl_local_region::backend::{Machines, RootFs};
 use nixl_local_region::firewall::{Firewall, Inbound};
-use nixl_local_region::machine::{record::MachineRecord, sweep};
+use nixl_local_region::machine::{exec, record::MachineRecord, sweep};
 
 use crate::ground::{Ground, ip, mac};
 
@@ -23,6 +23,10 @@ async fn two_machines_live_reboot_and_leave_nothing() {
     assert_eq!(ground.sh(one, "cat /etc/nixl/node.toml").1, "cluster = \"t\"");
     assert!(ground.sh(one, "cloud-init query userdata").1.contains("write_files"));
     assert_eq!(ground.sh(one, "hostname").1, "ip-10-77-0-11");
+    // A word that a shell knows itself is carried out in there all the same.
+    let leader = MachineRecord::read(&ground.layout.machine_record(one)).unwrap().leader().unwrap();
+    let outside = ["kill", "-0", &std::process::id().to_string()].map(str::to_owned);
+    assert!(!exec::enter(leader, &outside).output().unwrap().status.success());
     let token = "T=$(curl -sf -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' 169.254.169.254/latest/api/token)";
     let read = format!(
         "{token}; curl -sf -H \"X-aws-ec2-metadata-token: $T\" 169.254.169.254/latest/meta-data"
