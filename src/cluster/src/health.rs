@@ -99,12 +99,41 @@ pub struct CheckReason {
     pub meaning: String,
     /// What was seen, as a person would say it.
     pub evidence: String,
+    /// The same for programs, see [`crate::Reason::fields`].
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub fields: BTreeMap<String, serde_json::Value>,
     /// What to do about it.
     pub action: Action,
     /// How to do it.
     pub advice: String,
     /// RFC 3339 time since when the reason holds.
     pub since: String,
+    /// Somebody has seen it: it stays in sight and no longer counts for the
+    /// status of the whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acknowledged: Option<Acknowledgement>,
+}
+
+/// That somebody has seen a reason; it ends with the reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Acknowledgement {
+    /// RFC 3339 time; what happens later is not meant.
+    pub at: String,
+    /// What the person wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+impl Check {
+    /// Its status as it counts for the whole: nothing, once acknowledged.
+    #[must_use]
+    pub fn counts(&self) -> Status {
+        match &self.reason {
+            Some(CheckReason { acknowledged: Some(_), .. }) => Status::Pass,
+            _ => self.status,
+        }
+    }
 }
 
 impl Status {

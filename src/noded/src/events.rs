@@ -4,7 +4,7 @@
 //! which `nixl-noded explain --catalog` prints. Every reason of the table has
 //! an id of its own too, made from its code.
 
-use nixl_cluster::reason::Reason;
+use nixl_cluster::reason::{Reason, Severity};
 use nixl_pairing::PeerState;
 
 /// One kind of entry.
@@ -67,9 +67,25 @@ pub const STOPPING: Kind = Kind {
     text: "It says bye to its peers, ends its worker and exits within two seconds.",
 };
 
+/// A check is good again.
+pub const CHECK_GOOD: Kind = Kind {
+    id: "1d1c1f5be0f54f5fb8a34e4e5f2b5a05",
+    subject: "@CHECK@ @ABOUT@ is good again",
+    text: "The reason named does not hold any more; since when it did is in an earlier entry with the same check.",
+};
+
 /// Every kind but those of the reasons.
-pub const KINDS: &[Kind] =
-    &[STARTED, REGISTERED, PAIRED, PEER_LOST, WORKER_DIED, PORT_TAKEN, MLFLOW_DENIED, STOPPING];
+pub const KINDS: &[Kind] = &[
+    STARTED,
+    REGISTERED,
+    PAIRED,
+    PEER_LOST,
+    WORKER_DIED,
+    PORT_TAKEN,
+    MLFLOW_DENIED,
+    STOPPING,
+    CHECK_GOOD,
+];
 
 /// Message id of a reason: FNV-1a over its code, so that a new row of the
 /// table has one by itself and an old one never changes.
@@ -122,6 +138,36 @@ pub fn stopping(signal: &str) {
 pub fn reason(reason: &Reason, evidence: &str) {
     let id = reason_id(reason.code);
     tracing::warn!(message_id = %id, reason = reason.code, "{}: {evidence}", reason.code);
+}
+
+/// A check has this reason from now on.
+pub fn check_bad(check: &str, about: Option<&str>, reason: &Reason, evidence: &str) {
+    let (id, about) = (reason_id(reason.code), about.unwrap_or_default());
+    let code = reason.code;
+    match reason.severity {
+        Severity::Info => tracing::info!(
+            message_id = %id, reason = code, check, about, "{check} {about}: {code}: {evidence}"
+        ),
+        Severity::Warning => tracing::warn!(
+            message_id = %id, reason = code, check, about, "{check} {about}: {code}: {evidence}"
+        ),
+        Severity::Error => tracing::error!(
+            message_id = %id, reason = code, check, about, "{check} {about}: {code}: {evidence}"
+        ),
+    }
+}
+
+/// See [`CHECK_GOOD`].
+pub fn check_good(check: &str, about: Option<&str>, was: &Reason) {
+    let about = about.unwrap_or_default();
+    tracing::info!(
+        message_id = CHECK_GOOD.id,
+        reason = was.code,
+        check,
+        about,
+        "{check} {about}: good again, {} is over",
+        was.code
+    );
 }
 
 /// A peer's state changed.

@@ -26,13 +26,12 @@ pub fn code(code: &str) -> anyhow::Result<String> {
         return Ok(reason(found));
     }
     let component = code.split('.').next().unwrap_or(code);
-    let mut near: Vec<&str> = reason::TABLE
-        .iter()
+    let mut near: Vec<&str> = reason::all()
         .map(|reason| reason.code)
         .filter(|known| known.starts_with(component))
         .collect();
     if near.is_empty() {
-        near = reason::TABLE.iter().map(|reason| reason.code).collect();
+        near = reason::all().map(|reason| reason.code).collect();
     }
     anyhow::bail!("no reason has the code {code:?}; known are {}", near.join(", "))
 }
@@ -40,7 +39,7 @@ pub fn code(code: &str) -> anyhow::Result<String> {
 /// Every reason in full.
 #[must_use]
 pub fn all() -> String {
-    reason::TABLE.iter().map(reason_block).collect()
+    reason::all().map(reason_block).collect()
 }
 
 fn reason_block(row: &Reason) -> String {
@@ -59,7 +58,7 @@ pub fn catalog() -> String {
     for kind in KINDS {
         entry(kind.id, kind.subject, kind.text);
     }
-    for row in reason::TABLE {
+    for row in reason::all() {
         let body = format!("{}\n{}", row.meaning, row.advice);
         entry(&reason_id(row.code), &format!("Reason {}", row.code), &body);
     }
@@ -78,6 +77,7 @@ fn action(action: Action) -> &'static str {
     match action {
         Action::Watch => "watch it",
         Action::FixSetting => "fix a setting",
+        Action::ResetGpu => "reset the GPU",
         Action::Reboot => "restart the daemon or the node",
         Action::Replace => "replace the instance",
     }
@@ -96,7 +96,7 @@ mod tests {
         );
         let installed = std::fs::read_to_string(path).unwrap();
         assert_eq!(installed, catalog(), "write it anew: nixl-noded explain --catalog > {path}");
-        for row in reason::TABLE {
+        for row in reason::all() {
             let told = code(row.code).unwrap();
             assert!(told.contains(row.meaning) && told.contains(row.advice), "{told}");
             assert!(installed.contains(&format!("-- {}\n", reason_id(row.code))), "{}", row.code);
@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn message_ids_are_unique_and_well_formed() {
-        let reasons = reason::TABLE.iter().map(|row| reason_id(row.code));
+        let reasons = reason::all().map(|row| reason_id(row.code));
         let ids: Vec<String> = KINDS.iter().map(|kind| kind.id.to_owned()).chain(reasons).collect();
         assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len());
         for id in ids {

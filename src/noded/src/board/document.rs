@@ -14,9 +14,11 @@ pub(super) fn make(state: &State, now: Timestamp, unpaired: Option<Duration>) ->
     let mut status = Status::Pass;
     let mut checks = std::collections::BTreeMap::new();
     for (name, held) in &state.checks {
-        let made: Vec<Check> =
-            held.iter().map(|held| check(name, held, overdue && *name == name::PEERS)).collect();
-        status = made.iter().map(|check| check.status).fold(status, Status::max);
+        let made: Vec<Check> = held
+            .iter()
+            .map(|held| check(state, name, held, overdue && *name == name::PEERS))
+            .collect();
+        status = made.iter().map(Check::counts).fold(status, Status::max);
         checks.insert((*name).to_owned(), made);
     }
     HealthDocument {
@@ -30,9 +32,10 @@ pub(super) fn make(state: &State, now: Timestamp, unpaired: Option<Duration>) ->
     }
 }
 
-fn check(name: &str, held: &Held, overdue: bool) -> Check {
+fn check(state: &State, name: &str, held: &Held, overdue: bool) -> Check {
     let reading = &held.reading;
-    let status = match &reading.reason {
+    let reason = held.reason();
+    let status = match &reason {
         _ if overdue => Status::Fail,
         None => Status::Pass,
         Some((reason, _)) => status_of(reason),
@@ -44,14 +47,16 @@ fn check(name: &str, held: &Held, overdue: bool) -> Check {
         observed_unit: reading.unit.map(str::to_owned),
         status,
         time: time(held.seen),
-        reason: reading.reason.as_ref().map(|(reason, evidence)| CheckReason {
+        reason: reason.map(|(reason, evidence)| CheckReason {
             code: reason.code.to_owned(),
             severity: reason.severity,
             meaning: reason.meaning.to_owned(),
-            evidence: evidence.clone(),
+            evidence: evidence.into_owned(),
+            fields: reading.fields.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect(),
             action: reason.action,
             advice: reason.advice.to_owned(),
             since: time(held.since),
+            acknowledged: state.acks.of(name, held),
         }),
     }
 }
@@ -80,9 +85,10 @@ fn time(at: Timestamp) -> String {
 fn output(state: &State, now: Timestamp, overdue: Option<Duration>) -> String {
     let worst = state
         .checks
-        .values()
-        .flatten()
-        .filter_map(|held| held.reading.reason.as_ref().map(|reason| (reason, held.since)))
+        .iter()
+        .flat_map(|(name, held)| held.iter().map(move |held| (name, held)))
+        .filter(|(name, held)| state.acks.of(name, held).is_none())
+        .filter_map(|(_, held)| held.reason().map(|reason| (reason, held.since)))
         .min_by_key(|((reason, _), since)| (std::cmp::Reverse(reason.severity), *since));
     let phase = &state.node.phase;
     let told = match worst {

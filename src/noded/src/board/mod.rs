@@ -5,14 +5,23 @@
 //! health document, the readiness answer, the worst reason of the state tag
 //! and the status line are all read from here, so they cannot disagree.
 
+mod acks;
 mod document;
+mod held;
+pub mod name;
 
+pub use held::Settle;
+pub use nixl_cluster::Reading;
+
+use crate::events;
+use acks::{Ack, Acks};
+use held::{Change, Held};
 use jiff::Timestamp;
 use nixl_cluster::Phase;
 use nixl_cluster::health::{HealthDocument, NodeSummary};
 use nixl_cluster::reason::{self, Reason, Severity};
-use serde_json::Value;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -20,115 +29,12 @@ use std::time::{Duration, Instant};
 /// the reason: an `initializing` without an end helps nobody.
 pub const UNPAIRED_DEADLINE: Duration = Duration::from_secs(120);
 
-/// Names of readings.
-pub mod name {
-    /// The settings file.
-    pub const SETTINGS: &str = "settings:file";
-    /// The instance metadata service.
-    pub const IMDS: &str = "imds:metadata";
-    /// This node's tags.
-    pub const REGISTRATION: &str = "registration:tags";
-    /// Looking for the other members.
-    pub const LOOK_UP: &str = "registration:members";
-    /// The libfabric endpoint.
-    pub const ENDPOINT: &str = "fabric:endpoint";
-    /// EFA that is there and not used.
-    pub const EFA: &str = "fabric:efa";
-    /// Errors of the fabric that belong to no operation.
-    pub const FAULTS: &str = "fabric:faults";
-    /// The process that owns the fabric.
-    pub const WORKER: &str = "worker:restarts";
-    /// Its sandbox: `complete`, or what this kernel or the surroundings cannot enforce.
-    pub const SANDBOX: &str = "worker:sandbox";
-    /// Number of peers paired.
-    pub const PEERS: &str = "pairing:peers";
-    /// State of each peer.
-    pub const PEER: &str = "peer:state";
-    /// What a paired peer has otherwise than this node, where it has.
-    pub const PEER_SKEW: &str = "peer:skew";
-    /// Median round trip to each peer.
-    pub const LINK_P50: &str = "link:roundTripP50";
-    /// 99th percentile of the round trip to each peer.
-    pub const LINK_P99: &str = "link:roundTripP99";
-    /// Probes without answer in the last measurement.
-    pub const LINK_LOST: &str = "link:probesLost";
-    /// Rate of two-sided operations of 1 MiB, or the largest below that the
-    /// link takes, to each peer on rail 0.
-    pub const LINK_BANDWIDTH: &str = "link:bandwidth";
-    /// The unspent presigned URL.
-    pub const MLFLOW: &str = "mlflow:url";
-    /// Files that carry `MLFLOW_TRACKING_ARN`.
-    pub const ENVIRONMENT: &str = "environment:files";
-}
-
-/// One thing seen.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Reading {
-    /// What was looked at, e.g. a peer's instance id.
-    pub id: Option<String>,
-    /// Value seen.
-    pub value: Option<Value>,
-    /// Unit of the value.
-    pub unit: Option<&'static str>,
-    /// Why it is not good, with the evidence.
-    pub reason: Option<(&'static Reason, String)>,
-    /// When it was seen, if not when it is told.
-    pub at: Option<Timestamp>,
-}
-
-impl Reading {
-    /// A good reading.
-    pub fn good(value: impl Into<Value>) -> Self {
-        Self { value: Some(value.into()), ..Self::default() }
-    }
-
-    /// A reading that is not good.
-    pub fn bad(reason: &'static Reason, evidence: impl Into<String>) -> Self {
-        Self { reason: Some((reason, evidence.into())), ..Self::default() }
-    }
-
-    /// About this one.
-    #[must_use]
-    pub fn about(mut self, id: impl Into<String>) -> Self {
-        self.id = Some(id.into());
-        self
-    }
-
-    /// With this value.
-    #[must_use]
-    pub fn value(mut self, value: impl Into<Value>) -> Self {
-        self.value = Some(value.into());
-        self
-    }
-
-    /// With this unit.
-    #[must_use]
-    pub fn unit(mut self, unit: &'static str) -> Self {
-        self.unit = Some(unit);
-        self
-    }
-
-    /// Seen at this time.
-    #[must_use]
-    pub fn at(mut self, at: Timestamp) -> Self {
-        self.at = Some(at);
-        self
-    }
-}
-
-#[derive(Debug, Clone)]
-struct Held {
-    reading: Reading,
-    seen: Timestamp,
-    /// Since when the reason, or its absence, holds.
-    since: Timestamp,
-}
-
 #[derive(Debug)]
 struct State {
     service_id: String,
     node: NodeSummary,
     checks: BTreeMap<&'static str, Vec<Held>>,
+    acks: Acks,
     /// `None` while every peer is paired.
     unpaired_since: Option<Instant>,
 }
@@ -144,6 +50,7 @@ impl Default for Board {
             service_id: host,
             node: NodeSummary { phase: Phase::Booting.to_string(), ..NodeSummary::default() },
             checks: BTreeMap::new(),
+            acks: Acks::default(),
             unpaired_since: Some(Instant::now()),
         })));
         board.set(name::PEERS, Reading::bad(&reason::INITIALIZING, "the daemon has just started"));
@@ -163,21 +70,94 @@ impl Board {
 
     /// Replaces all readings of this name; a reason that stays keeps its time.
     pub fn set_all(&self, name: &'static str, readings: Vec<Reading>) {
-        let now = Timestamp::now();
-        let code = |reading: &Reading| reading.reason.as_ref().map(|(reason, _)| reason.code);
-        let mut state = self.lock();
-        let before = state.checks.remove(name).unwrap_or_default();
-        let held = readings.into_iter().map(|reading| {
-            let same = before
-                .iter()
-                .find(|old| old.reading.id == reading.id && code(&old.reading) == code(&reading));
-            let seen = reading.at.unwrap_or(now);
-            Held { since: same.map_or(now, |old| old.since), seen, reading }
-        });
-        let held: Vec<Held> = held.collect();
-        if !held.is_empty() {
-            state.checks.insert(name, held);
+        self.put(name, readings, Settle::AT_ONCE);
+    }
+
+    /// As [`set_all`](Self::set_all), but a check changes only after several
+    /// readings in a row, and the journal is told when it does.
+    pub fn set_settled(&self, name: &'static str, readings: Vec<Reading>, settle: Settle) {
+        for (held, change) in self.put(name, readings, settle) {
+            let Change::Changed { from } = change else { continue };
+            let about = held.reading.id.as_deref();
+            match (held.reason(), from) {
+                (Some((reason, evidence)), _) => events::check_bad(name, about, reason, &evidence),
+                (None, Some(from)) => events::check_good(name, about, from),
+                (None, None) => {}
+            }
         }
+    }
+
+    fn put(
+        &self,
+        name: &'static str,
+        readings: Vec<Reading>,
+        settle: Settle,
+    ) -> Vec<(Held, Change)> {
+        let now = Timestamp::now();
+        let mut state = self.lock();
+        let mut before = state.checks.remove(name).unwrap_or_default();
+        let mut changes = Vec::with_capacity(readings.len());
+        for reading in readings {
+            let old = before.iter().position(|old| old.reading.id == reading.id);
+            let (held, change) = match old.map(|at| before.swap_remove(at)) {
+                Some(old) => old.next(reading, now, settle),
+                None => (Held::first(reading, now), Change::Changed { from: None }),
+            };
+            if held.reading.reason.is_none() {
+                state.acks.is_good(name, held.reading.id.as_deref());
+            }
+            changes.push((held, change));
+        }
+        if !changes.is_empty() {
+            state.checks.insert(name, changes.iter().map(|(held, _)| held.clone()).collect());
+        }
+        changes
+    }
+
+    /// Acknowledgements of an earlier run, and where later ones go.
+    pub fn keep_acks_in(&self, path: PathBuf) {
+        self.lock().acks = Acks::kept_in(path);
+    }
+
+    /// A person has seen every reason of this code, about `id` if given: what
+    /// that was, as `check` or `check id`.
+    ///
+    /// # Errors
+    /// If nothing is held of it, or the file cannot be written.
+    pub fn acknowledge(
+        &self,
+        code: &str,
+        id: Option<&str>,
+        note: Option<&str>,
+    ) -> Result<Vec<String>, AckError> {
+        let at = Timestamp::now();
+        let mut state = self.lock();
+        let held =
+            state.checks.iter().flat_map(|(name, held)| held.iter().map(move |h| (*name, h)));
+        let meant: Vec<Ack> = held
+            .filter(|(_, held)| held.reason().is_some_and(|(reason, _)| reason.code == code))
+            .filter(|(_, held)| id.is_none() || held.reading.id.as_deref() == id)
+            .map(|(check, held)| Ack {
+                check: check.to_owned(),
+                id: held.reading.id.clone(),
+                code: code.to_owned(),
+                at,
+                note: note.map(str::to_owned),
+            })
+            .collect();
+        if meant.is_empty() {
+            return Err(AckError::NotHeld { code: code.to_owned(), id: id.map(str::to_owned) });
+        }
+        let told = meant.iter().map(|ack| match &ack.id {
+            Some(id) => format!("{} {id}", ack.check),
+            None => ack.check.clone(),
+        });
+        let told = told.collect();
+        for ack in meant {
+            state.acks.add(ack);
+        }
+        state.acks.save()?;
+        Ok(told)
     }
 
     /// Changes who this node is.
@@ -200,10 +180,12 @@ impl Board {
         }
     }
 
-    /// Whether this node can be used: every peer is paired.
+    /// Whether this node can be used: every peer is paired, and no error of a
+    /// device stands that nobody has acknowledged.
     #[must_use]
     pub fn ready(&self) -> bool {
         self.lock().unpaired_since.is_none()
+            && self.worst_of(is_device).is_none_or(|reason| reason.severity != Severity::Error)
     }
 
     /// The worst reason held, the oldest of equals.
@@ -228,12 +210,12 @@ impl Board {
 
     fn worst_of(&self, wanted: impl Fn(&str) -> bool) -> Option<&'static Reason> {
         let state = self.lock();
-        let held = state.checks.iter().filter(|(name, _)| wanted(name)).flat_map(|(_, held)| held);
-        held.filter_map(|held| {
-            held.reading.reason.as_ref().map(|(reason, _)| (*reason, held.since))
-        })
-        .min_by_key(|(reason, since)| (std::cmp::Reverse(reason.severity), *since))
-        .map(|(reason, _)| reason)
+        let held = state.checks.iter().filter(|(name, _)| wanted(name));
+        held.flat_map(|(name, held)| held.iter().map(move |held| (*name, held)))
+            .filter(|(name, held)| state.acks.of(name, held).is_none())
+            .filter_map(|(_, held)| held.reason().map(|(reason, _)| (reason, held.since)))
+            .min_by_key(|(reason, since)| (std::cmp::Reverse(reason.severity), *since))
+            .map(|(reason, _)| reason)
     }
 
     /// The health document of this moment.
@@ -243,6 +225,27 @@ impl Board {
         let unpaired = state.unpaired_since.map(|since| since.elapsed());
         document::make(&state, Timestamp::now(), unpaired)
     }
+}
+
+/// Why nothing was acknowledged.
+#[derive(Debug, thiserror::Error)]
+pub enum AckError {
+    /// No check has this reason now.
+    #[error("no check has the reason {code} now{}", .id.as_ref().map(|id| format!(" about {id}")).unwrap_or_default())]
+    NotHeld {
+        /// Code asked for.
+        code: String,
+        /// What it should be about.
+        id: Option<String>,
+    },
+    /// It would be forgotten with the next restart.
+    #[error("the acknowledgement could not be written: {0}")]
+    NotKept(#[from] std::io::Error),
+}
+
+/// What the devices of the node say, which pairing may not notice.
+fn is_device(name: &str) -> bool {
+    name.starts_with("gpu:") || name.starts_with("efa:")
 }
 
 #[cfg(test)]
@@ -273,6 +276,54 @@ mod tests {
         board.set(name::ENDPOINT, Reading::bad(&reason::FABRIC_LIBRARY_MISSING, "no"));
         assert_eq!(board.worst().unwrap().code, "fabric.library_missing");
         assert!(board.has_error(&[name::ENDPOINT]) && !board.has_error(&[name::WORKER]));
+    }
+
+    #[test]
+    fn what_is_acknowledged_stays_in_sight_and_does_not_count() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("acks.json");
+        let board = Board::default();
+        board.keep_acks_in(path.clone());
+        board.set(name::PEERS, Reading::good(1));
+        let happened = |secs| Timestamp::now() + jiff::SignedDuration::from_secs(secs);
+        let bad = |at| Reading::bad(&reason::FABRIC_LIBRARY_MISSING, "no").about("a").happened(at);
+        board.set(name::ENDPOINT, bad(happened(-9)));
+        let code = reason::FABRIC_LIBRARY_MISSING.code;
+        let error = board.acknowledge(code, Some("b"), None).unwrap_err();
+        assert_eq!(error.to_string(), "no check has the reason fabric.library_missing now about b");
+        assert_eq!(
+            board.acknowledge(code, Some("a"), Some("on it")).unwrap(),
+            ["fabric:endpoint a"]
+        );
+        assert_eq!((board.worst(), board.document().status.http()), (None, 200));
+
+        let again = Board::default();
+        again.keep_acks_in(path);
+        again.set(name::PEERS, Reading::good(1));
+        again.set(name::ENDPOINT, bad(happened(-9)));
+        let document = again.document();
+        let told = document.checks[name::ENDPOINT][0].reason.as_ref().unwrap();
+        assert_eq!(told.acknowledged.as_ref().unwrap().note.as_deref(), Some("on it"));
+        assert_eq!(document.status, nixl_cluster::Status::Pass, "{document:?}");
+
+        again.set(name::ENDPOINT, bad(happened(9)));
+        assert_eq!(again.worst().unwrap().code, code, "it happened again");
+        again.set(name::ENDPOINT, bad(happened(-9)));
+        assert_eq!(again.worst(), None);
+        again.set(name::ENDPOINT, Reading::good("tcp").about("a"));
+        again.set(name::ENDPOINT, bad(happened(-9)));
+        assert_eq!(again.worst().unwrap().code, code, "it was good between");
+    }
+
+    #[test]
+    fn a_device_that_fails_makes_a_pair_not_ready() {
+        let board = Board::default();
+        board.set_all_paired(true);
+        assert!(board.ready());
+        board.set("gpu:x", Reading::bad(&reason::FABRIC_DEVICE_ERROR, "dead"));
+        assert!(!board.ready());
+        board.acknowledge(reason::FABRIC_DEVICE_ERROR.code, None, None).unwrap();
+        assert!(board.ready());
     }
 
     #[test]

@@ -1,0 +1,30 @@
+//! Reasons of the daemon itself: start, settings, registration.
+
+use super::reasons;
+
+reasons! {
+    INITIALIZING "node.initializing" Info Watch
+        "The daemon is starting and has not reached this point yet."
+        "Wait; a start that takes longer than its deadline becomes a failure of its own."
+    NOT_INITIALIZED "node.not_initialized" Error Watch
+        "A part of the daemon has been starting for longer than its deadline."
+        "The evidence says what it waits for; `journalctl -u nixl-noded` has the words of that part."
+    SETTINGS_MISSING "node.settings_missing" Error FixSetting
+        "The settings file that user data should have written is not there."
+        "Look at `cloud-init status --long`; the launcher's user data writes /etc/nixl/node.toml."
+    SETTINGS_INVALID "node.settings_invalid" Error FixSetting
+        "The settings file does not parse."
+        "Correct /etc/nixl/node.toml at the line named and restart nixl-noded."
+    IMDS_UNREACHABLE "node.imds_unreachable" Error FixSetting
+        "The instance metadata service does not answer."
+        "Check that the instance has metadata enabled and that nothing filters 169.254.169.254."
+    REGISTER_DENIED "node.register_denied" Error FixSetting
+        "EC2 refuses to let this node tag itself."
+        "The node's role must allow ec2:CreateTags on its own instance for the nixl: keys; `nixl-launch up` makes such a role."
+    EC2_UNREACHABLE "node.ec2_unreachable" Warning Watch
+        "The EC2 API does not answer or throttles."
+        "Check the route to the EC2 endpoint; the daemon goes on trying, an existing pair keeps working."
+    ENVIRONMENT_STALE "node.environment_stale" Warning FixSetting
+        "The environment files of this node do not name its MLflow tracking ARN."
+        "Run `systemctl restart nixl-environment.service` and read its journal."
+}

@@ -1,0 +1,97 @@
+//! What a person has acknowledged, kept over restarts of the daemon.
+
+use super::held::Held;
+use jiff::Timestamp;
+use nixl_cluster::health::Acknowledgement;
+use serde::{Deserialize, Serialize};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+/// A person acknowledges a few; the oldest of more are forgotten.
+const MOST: usize = 256;
+
+/// One reason of one check.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Ack {
+    /// Name of the check.
+    pub check: String,
+    /// What it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Its reason's code.
+    pub code: String,
+    /// When; what happens later is not meant.
+    pub at: Timestamp,
+    /// What the person wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Acks {
+    path: Option<PathBuf>,
+    list: Vec<Ack>,
+}
+
+impl Acks {
+    /// Those of the file, which gets all later ones. What is in a file that is
+    /// none of ours is lost with the next acknowledgement.
+    pub fn kept_in(path: PathBuf) -> Self {
+        let list = match std::fs::read(&path) {
+            Err(error) => {
+                if error.kind() != std::io::ErrorKind::NotFound {
+                    tracing::warn!(path = %path.display(), %error, "acknowledgements not read");
+                }
+                Vec::new()
+            }
+            Ok(text) => serde_json::from_slice(&text).unwrap_or_else(|error| {
+                tracing::warn!(path = %path.display(), %error, "acknowledgements not understood");
+                Vec::new()
+            }),
+        };
+        Self { path: Some(path), list }
+    }
+
+    pub fn of(&self, check: &str, held: &Held) -> Option<Acknowledgement> {
+        let (reason, _) = held.reason()?;
+        let ack = self.list.iter().find(|ack| ack.matches(check, held, reason.code))?;
+        let happened_later = held.reading.happened.is_some_and(|last| last > ack.at);
+        let told = || Acknowledgement { at: format!("{:.3}", ack.at), note: ack.note.clone() };
+        (!happened_later).then(told)
+    }
+
+    pub fn add(&mut self, ack: Ack) {
+        self.list
+            .retain(|old| (&old.check, &old.id, &old.code) != (&ack.check, &ack.id, &ack.code));
+        self.list.push(ack);
+        let surplus = self.list.len().saturating_sub(MOST);
+        self.list.drain(..surplus);
+    }
+
+    /// Everything is well with it: whatever comes next is something new.
+    pub fn is_good(&mut self, check: &str, id: Option<&str>) {
+        let before = self.list.len();
+        self.list.retain(|ack| ack.check != check || ack.id.as_deref() != id);
+        if self.list.len() < before
+            && let Err(error) = self.save()
+        {
+            tracing::warn!(%error, "acknowledgements not written");
+        }
+    }
+
+    pub fn save(&self) -> std::io::Result<()> {
+        let Some(path) = &self.path else { return Ok(()) };
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        file.write_all(&serde_json::to_vec(&self.list)?)?;
+        file.as_file().sync_all()?;
+        file.persist(path)?;
+        Ok(())
+    }
+}
+
+impl Ack {
+    fn matches(&self, check: &str, held: &Held, code: &str) -> bool {
+        self.check == check && self.id == held.reading.id && self.code == code
+    }
+}
