@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::MutexGuard;
 use tokio::time::Instant;
 
 use super::record::leader;
@@ -42,6 +43,10 @@ impl Machine {
 
     /// Kills its processes; what they have not written is lost.
     pub(super) async fn kill(&self) {
+        self.kill_all(self.killing.lock().await).await;
+    }
+
+    async fn kill_all(&self, _killing: MutexGuard<'_, ()>) {
         let cgroup = self.cgroup.clone();
         let dead = tokio::task::spawn_blocking(move || cgroup.kill(KILL_PATIENCE)).await;
         if !matches!(dead, Ok(true)) {
@@ -54,8 +59,10 @@ impl Machine {
         if !matches!(*self.phase.borrow(), Phase::Running(..)) {
             return Err(self.fail("cut the power of", "it is not running"));
         }
+        // Held until it is dead: who still kills would kill the next boot.
+        let killing = self.killing.lock().await;
         self.wish.send_replace(Wish::Off(off_for.map(|time| Instant::now() + time)));
-        self.kill().await;
+        self.kill_all(killing).await;
         Ok(())
     }
 
@@ -85,12 +92,13 @@ impl Machine {
             let next = phase.wait_for(|phase| !matches!(phase, Phase::Running(_, b) if *b == boot));
             if tokio::time::timeout(REBOOT_PATIENCE, next).await.is_err() {
                 tracing::warn!(instance_id = machine.id(), "reboot forced");
+                let killing = machine.killing.lock().await;
                 machine.wish.send_if_modified(|wish| {
                     let own = *wish == Wish::Own;
                     *wish = if own { Wish::Boot } else { *wish };
                     own
                 });
-                machine.kill().await;
+                machine.kill_all(killing).await;
             }
         });
         Ok(())

@@ -72,6 +72,8 @@ pub(super) struct Machine {
     started: AtomicBool,
     pub(super) wish: watch::Sender<Wish>,
     pub(super) phase: watch::Sender<Phase>,
+    /// Held by who kills its processes, until they are dead.
+    pub(super) killing: tokio::sync::Mutex<()>,
     /// What the machine said of itself in this boot.
     pub(super) platform: Mutex<Option<Platform>>,
 }
@@ -93,6 +95,7 @@ impl Machine {
             started: AtomicBool::new(false),
             wish: watch::Sender::new(Wish::Own),
             phase: watch::Sender::new(Phase::Starting),
+            killing: tokio::sync::Mutex::default(),
             platform: Mutex::default(),
             spec,
             layout,

@@ -141,6 +141,12 @@ impl Ground {
         (output.status.success(), String::from_utf8_lossy(&text).trim().to_owned())
     }
 
+    /// The last that it wrote to its console, and that its nspawn did.
+    fn console(&self, id: &str) -> String {
+        let log = std::fs::read(self.layout.console_log(id)).unwrap_or_default();
+        String::from_utf8_lossy(&log[log.len().saturating_sub(4096)..]).into_owned()
+    }
+
     pub async fn until(&self, id: &str, script: &str) -> String {
         let deadline = Instant::now() + Duration::from_secs(90);
         loop {
@@ -148,7 +154,7 @@ impl Ground {
             if ok {
                 return text;
             }
-            assert!(Instant::now() < deadline, "{script}: {text}");
+            assert!(Instant::now() < deadline, "{script}: {text}\n{}", self.console(id));
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
     }
