@@ -14,6 +14,7 @@ pub mod engine;
 pub mod environment;
 pub mod events;
 pub mod explain;
+pub mod gpu;
 pub mod health;
 pub mod http;
 pub mod identity;
