@@ -125,6 +125,16 @@ pub struct Acknowledgement {
     pub note: Option<String>,
 }
 
+/// Answer to `POST /ack` and `DELETE /ack`: what that was about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Acknowledged {
+    /// Code of the reason.
+    pub code: String,
+    /// Each as `check` or `check id`.
+    pub checks: Vec<String>,
+}
+
 impl Check {
     /// Its status as it counts for the whole: nothing, once acknowledged.
     #[must_use]

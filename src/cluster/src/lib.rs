@@ -9,6 +9,7 @@ pub mod health;
 pub mod instance_type;
 pub mod link;
 pub mod name;
+pub mod note;
 pub mod provider;
 pub mod reading;
 pub mod reason;
@@ -19,6 +20,7 @@ pub mod tag;
 
 pub use health::{Check, HealthDocument, Status};
 pub use name::ClusterName;
+pub use note::{Note, NoteError};
 pub use provider::{Provider, ProviderChoice};
 pub use reading::Reading;
 pub use reason::{Action, Reason, Severity};

@@ -3,7 +3,7 @@
 use crate::link::show;
 use crate::worker::child;
 use crate::worker::sandbox::Cut;
-use crate::{environment, explain, health, log, port, run};
+use crate::{ack, environment, explain, health, log, port, run};
 use clap::{Parser, Subcommand};
 use nixl_cluster::ProviderChoice;
 use nixl_cluster::name::HEALTH_PORT;
@@ -48,13 +48,7 @@ enum Command {
         library: Option<PathBuf>,
     },
     /// Explains a reason code, or all of them.
-    Explain {
-        /// Code as in /health, the state tag and the journal.
-        code: Option<String>,
-        /// Prints the journal's message catalog instead.
-        #[arg(long, conflicts_with = "code")]
-        catalog: bool,
-    },
+    Explain(explain::Args),
     /// Asks the daemon on this node how it is; exit code 1 if it fails.
     Health {
         /// Where the daemon listens.
@@ -62,6 +56,8 @@ enum Command {
               value_parser = port::parse)]
         listen: SocketAddr,
     },
+    /// Acknowledges a reason: it stays on /health and no longer counts; exit code 1 if nothing has it.
+    Ack(ack::Args),
     /// Shows how fast the link to each peer is, as tables and drawn; exit code 1 without a pair.
     Link(show::Args),
 }
@@ -104,9 +100,8 @@ impl Cli {
                 environment::run(&settings, &root)?;
             }
             Command::FabricWorker { provider, library } => child::run(&Cut { provider, library })?,
-            Command::Explain { catalog: true, .. } => print!("{}", explain::catalog()),
-            Command::Explain { code: Some(code), .. } => print!("{}", explain::code(&code)?),
-            Command::Explain { code: None, .. } => print!("{}", explain::all()),
+            Command::Explain(args) => print!("{}", explain::run(&args)?),
+            Command::Ack(args) => print!("{}", ack::run(&args)?),
             Command::Health { listen } => {
                 let usable = health::run(listen)?;
                 return Ok(if usable { ExitCode::SUCCESS } else { ExitCode::FAILURE });

@@ -17,7 +17,7 @@ const MAX_ANSWER_BYTES: u64 = 16 << 20;
 /// # Errors
 /// If nobody answers with HTTP.
 pub fn get(address: SocketAddr, path: &str) -> anyhow::Result<(u16, String)> {
-    ask(address, "GET", path)
+    ask(address, "GET", path, "")
 }
 
 /// POST without a body: status and body of the answer.
@@ -25,19 +25,28 @@ pub fn get(address: SocketAddr, path: &str) -> anyhow::Result<(u16, String)> {
 /// # Errors
 /// If nobody answers with HTTP.
 pub fn post(address: SocketAddr, path: &str) -> anyhow::Result<(u16, String)> {
-    ask(address, "POST", path)
+    ask(address, "POST", path, "")
 }
 
-fn ask(address: SocketAddr, method: &str, path: &str) -> anyhow::Result<(u16, String)> {
+/// Any method, with a body unless it is empty: status and body of the answer.
+///
+/// # Errors
+/// If nobody answers with HTTP.
+pub fn ask(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    body: &str,
+) -> anyhow::Result<(u16, String)> {
     let mut stream = TcpStream::connect_timeout(&address, TIMEOUT).with_context(|| {
         format!("nothing answers on {address}; is it running? `systemctl status nixl-noded`")
     })?;
     stream.set_read_timeout(Some(TIMEOUT))?;
     stream.set_write_timeout(Some(TIMEOUT))?;
-    let port = address.port();
+    let (port, length) = (address.port(), body.len());
     write!(
         stream,
-        "{method} {path} HTTP/1.0\r\nHost: localhost:{port}\r\nContent-Length: 0\r\n\r\n"
+        "{method} {path} HTTP/1.0\r\nHost: localhost:{port}\r\nContent-Length: {length}\r\n\r\n{body}"
     )?;
     let mut answer = Vec::new();
     stream

@@ -74,6 +74,21 @@ pub const CHECK_GOOD: Kind = Kind {
     text: "The reason named does not hold any more; since when it did is in an earlier entry with the same check.",
 };
 
+/// A person has seen a reason.
+pub const ACKNOWLEDGED: Kind = Kind {
+    id: "4a4f8d5c0a5b4d54a4b4ce0ea0fb2f4e",
+    subject: "The reason @REASON@ is acknowledged",
+    text: "Somebody on this node has seen it; the entry holds their note. It stays on /health and no longer counts for its status, until it is over or \
+           happens again. Whoever reaches the loopback interface of the node may do so: nobody is authenticated there, so the journal cannot name them. \
+           `nixl-noded ack CODE --undo` takes it back.",
+};
+/// An acknowledgement was taken back.
+pub const TAKEN_BACK: Kind = Kind {
+    id: "d9d3f2c1f3c84a3f8f2f0a8c5a9be6d7",
+    subject: "The acknowledgement of @REASON@ was taken back",
+    text: "The reason counts again for the status on /health.",
+};
+
 /// Every kind but those of the reasons.
 pub const KINDS: &[Kind] = &[
     STARTED,
@@ -85,6 +100,8 @@ pub const KINDS: &[Kind] = &[
     MLFLOW_DENIED,
     STOPPING,
     CHECK_GOOD,
+    ACKNOWLEDGED,
+    TAKEN_BACK,
 ];
 
 /// Message id of a reason: FNV-1a over its code, so that a new row of the
@@ -167,6 +184,30 @@ pub fn check_good(check: &str, about: Option<&str>, was: &Reason) {
         about,
         "{check} {about}: good again, {} is over",
         was.code
+    );
+}
+
+/// See [`ACKNOWLEDGED`]: of these checks.
+pub fn acknowledged(code: &str, checks: &[String], note: Option<&str>) {
+    let told = checks.join(", ");
+    let words = note.map(|note| format!(": {note}")).unwrap_or_default();
+    tracing::info!(
+        message_id = ACKNOWLEDGED.id,
+        reason = code,
+        checks = told,
+        note,
+        "{code} is acknowledged for {told}, by somebody on this node{words}"
+    );
+}
+
+/// See [`TAKEN_BACK`]: of these checks.
+pub fn taken_back(code: &str, checks: &[String]) {
+    let told = checks.join(", ");
+    tracing::info!(
+        message_id = TAKEN_BACK.id,
+        reason = code,
+        checks = told,
+        "the acknowledgement of {code} for {told} was taken back, by somebody on this node"
     );
 }
 

@@ -2,7 +2,8 @@
 
 use crate::client::get;
 use anyhow::Context as _;
-use nixl_cluster::health::{Check, HealthDocument, Status};
+use jiff::Timestamp;
+use nixl_cluster::health::{Check, CheckReason, HealthDocument, Status};
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -16,7 +17,7 @@ pub fn run(address: SocketAddr) -> anyhow::Result<bool> {
     let document: HealthDocument = serde_json::from_str(&body).with_context(|| {
         format!("what answers on {address} (HTTP {status}) is no nixl-noded of this release")
     })?;
-    std::io::stdout().write_all(table(&document).as_bytes())?;
+    std::io::stdout().write_all(table(&document, Timestamp::now()).as_bytes())?;
     Ok(document.status != Status::Fail)
 }
 
@@ -28,7 +29,32 @@ fn word(status: Status) -> &'static str {
     }
 }
 
-fn table(document: &HealthDocument) -> String {
+/// How long it holds, and who has seen it.
+fn held(reason: &CheckReason, now: Timestamp) -> String {
+    let ago = |time: &str| match time.parse::<Timestamp>() {
+        Ok(time) => span(now.duration_since(time).as_secs().max(0).unsigned_abs()),
+        Err(_) => format!("since {time}"),
+    };
+    let mut text = format!("for {}", ago(&reason.since));
+    if let Some(ack) = &reason.acknowledged {
+        let note = ack.note.as_ref().map(|note| format!(": {note}")).unwrap_or_default();
+        // Writing to a String cannot fail.
+        let _ = write!(text, "; acknowledged {} ago{note}", ago(&ack.at));
+    }
+    text
+}
+
+/// In the largest unit that it fills twice.
+fn span(secs: u64) -> String {
+    match secs {
+        0..120 => format!("{secs} s"),
+        120..7200 => format!("{} min", secs / 60),
+        7200..172_800 => format!("{} h", secs / 3600),
+        _ => format!("{} days", secs / 86_400),
+    }
+}
+
+fn table(document: &HealthDocument, now: Timestamp) -> String {
     let role = document.node.role.as_ref().map(|role| format!(" ({role})")).unwrap_or_default();
     let (status, id) = (word(document.status), &document.service_id);
     let mut text = format!("{status}  {id}{role}: {}\n\n", document.output);
@@ -54,8 +80,11 @@ fn table(document: &HealthDocument) -> String {
         if let Some(reason) = &check.reason {
             let _ = writeln!(
                 text,
-                "      {}: {}\n      {}",
-                reason.code, reason.evidence, reason.advice
+                "      {}: {}\n      {}\n      {}",
+                reason.code,
+                reason.evidence,
+                reason.advice,
+                held(reason, now)
             );
         }
     }
@@ -78,11 +107,20 @@ mod tests {
         );
         board.identify("i-1");
         board.describe(|node| node.role = Some("decode".to_owned()));
-        let text = table(&board.document());
+        board.acknowledge("mlflow.denied", None, Some("asked for it")).unwrap();
+        let text = table(&board.document(), Timestamp::now() + jiff::SignedDuration::from_mins(3));
         assert!(text.starts_with("warn  i-1 (decode): booting; "), "{text}");
         assert!(text.contains("pass  link:roundTripP50  i-2  12.5 us\n"), "{text}");
         assert!(text.contains("      mlflow.denied: AccessDenied\n"), "{text}");
         assert!(text.contains(reason::MLFLOW_DENIED.advice), "{text}");
+        let held = "      for 3 min; acknowledged 3 min ago: asked for it\n";
+        assert!(text.contains(held), "{text}");
+    }
+
+    #[test]
+    fn spans_have_a_unit_a_person_counts_in() {
+        let told = [0, 119, 120, 7199, 7200, 200_000].map(span);
+        assert_eq!(told, ["0 s", "119 s", "2 min", "119 min", "2 h", "2 days"]);
     }
 
     #[test]

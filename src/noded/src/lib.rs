@@ -4,6 +4,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod ack;
 pub mod backoff;
 pub mod beat;
 pub mod board;

@@ -70,7 +70,13 @@ async fn serve(args: RunArgs, listener: std::net::TcpListener) -> anyhow::Result
     let stop = CancellationToken::new();
 
     let listening = Listening::new(listener, beats.task("http"))?;
-    let link = Monitor::new(std::env::var_os("STATE_DIRECTORY").as_deref(), "/sys");
+    let state = std::env::var_os("STATE_DIRECTORY");
+    // The first of them; without it nothing outlives the daemon.
+    let folder = state.as_deref().and_then(|paths| std::env::split_paths(paths).next());
+    if let Some(folder) = folder.filter(|folder| folder.is_absolute()) {
+        board.keep_acks_in(folder.join("acks.json"));
+    }
+    let link = Monitor::new(state.as_deref(), "/sys");
     let shared = Shared {
         board: board.clone(),
         beats: beats.clone(),

@@ -2,22 +2,12 @@
 
 #![allow(clippy::unwrap_used)]
 
-use assert_cmd::Command;
+mod daemon;
+
+use daemon::{Daemon, noded, stderr, wait_for};
 use nixl_noded::client::get;
-use std::net::{SocketAddr, TcpListener};
-use std::process::{Child, Stdio};
+use std::net::TcpListener;
 use std::time::{Duration, Instant};
-
-fn noded(args: &[&str]) -> Command {
-    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("nixl-noded"));
-    command.args(args).env_remove("NIXL_LOG").env_remove("NOTIFY_SOCKET");
-    command
-}
-
-fn stderr(command: &mut Command, code: i32) -> String {
-    let output = command.assert().code(code).get_output().clone();
-    String::from_utf8(output.stderr).unwrap()
-}
 
 #[test]
 fn wrong_use_is_exit_code_2() {
@@ -40,7 +30,9 @@ fn a_taken_port_is_exit_code_1_and_named() {
 #[test]
 fn reasons_are_explained() {
     noded(&["explain", "pair.peer_lost"]).assert().success();
-    assert!(stderr(&mut noded(&["explain", "pair.nothing"]), 1).contains("pair.peer_lost"));
+    assert!(stderr(&mut noded(&["explain", "pair.peer_gone"]), 1).contains("pair.peer_lost"));
+    noded(&["explain", "--output", "json"]).assert().success();
+    assert!(stderr(&mut noded(&["explain", "--catalog", "--markdown"]), 2).contains("--markdown"));
     noded(&["--version"]).assert().success();
 }
 
@@ -72,58 +64,26 @@ fn the_environment_needs_settings() {
     noded(&args).assert().success();
 }
 
-struct Daemon(Child);
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let start = Instant::now();
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(start.elapsed() < Duration::from_secs(20), "no {what}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
-
 #[test]
 fn a_daemon_without_settings_says_so_and_stops_in_time() {
     let folder = tempfile::tempdir().unwrap();
-    let settings = folder.path().join("node.toml");
-    let address: SocketAddr = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let child = std::process::Command::new(assert_cmd::cargo::cargo_bin!("nixl-noded"))
-        .args(["run", "--listen", &address.to_string(), "--settings", settings.to_str().unwrap()])
-        .env_remove("NOTIFY_SOCKET")
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut daemon = Daemon(child);
-    let body = wait_for("settings reason", || {
-        let (status, body) = get(address, "/health").ok()?;
-        (status == 503).then_some(body)
-    });
+    let mut daemon = Daemon::start(folder.path());
+    let (address, listen) = (daemon.address, daemon.listen());
+    let body = daemon.health(503);
     assert!(body.contains("node.settings_missing"), "{body}");
     assert_eq!(get(address, "/livez").unwrap().0, 200);
-    std::fs::write(&settings, "cluster = \"nixl\"\nsise = 2\n").unwrap();
+    std::fs::write(folder.path().join("node.toml"), "cluster = \"nixl\"\nsise = 2\n").unwrap();
     wait_for("line of the fault", || {
         let (_, body) = get(address, "/health").ok()?;
         body.contains("line 2").then_some(())
     });
-    noded(&["health", "--listen", &address.to_string()]).assert().code(1);
-    let told = stderr(&mut noded(&["link", "--listen", &address.to_string()]), 1);
+    noded(&["health", &listen]).assert().code(1);
+    let told = stderr(&mut noded(&["link", &listen]), 1);
     assert!(told.contains("not paired; see `nixl-noded health`"), "{told}");
-    let told = stderr(&mut noded(&["link", "--run", "--listen", &address.to_string()]), 1);
+    let told = stderr(&mut noded(&["link", "--run", &listen]), 1);
     assert!(told.contains("nothing was measured: this node is not paired"), "{told}");
 
-    let pid = rustix::process::Pid::from_child(&daemon.0);
     let start = Instant::now();
-    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-    let status = wait_for("exit", || daemon.0.try_wait().unwrap());
+    let status = daemon.stop();
     assert!(status.success() && start.elapsed() < Duration::from_secs(2), "{status}");
 }

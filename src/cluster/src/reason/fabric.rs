@@ -15,21 +15,27 @@ reasons! {
     FABRIC_WORKER_DIED "fabric.worker_died" Warning Watch
         "The process that owns the fabric ended and was started again."
         "See the evidence for its last words; repeated deaths mean a libfabric or driver fault."
+        => "After 60 s without another one."
     FABRIC_WORKER_ABORTED "fabric.worker_aborted" Warning Watch
         "The process that owns the fabric aborted inside libfabric or its driver and was started again."
         "See the evidence for its last words; if it comes again, update the EFA software or replace the instance."
+        => "After 60 s without another one."
     FABRIC_WORKER_KILLED "fabric.worker_killed" Warning Watch
         "The process that owns the fabric was killed from outside and was started again."
         "Look for the kernel's out-of-memory killer in `journalctl -k`."
+        => "After 60 s without another one."
     FABRIC_WORKER_HUNG "fabric.worker_hung" Warning Watch
         "The process that owns the fabric stopped giving signs of life; the daemon killed it and started it again."
         "If it comes again, libfabric hangs in the driver: look at `journalctl -k`, then reboot or replace the instance."
+        => "After 60 s without another one."
     FABRIC_WORKER_LEAKED "fabric.worker_leaked" Warning Watch
         "The process that owns the fabric grew beyond its limit of memory; the daemon killed it and started it again."
         "See the evidence for its size; if it comes again, libfabric or its driver leaks: update the EFA software."
+        => "After 60 s without another one."
     FABRIC_WORKER_BLOCKED "fabric.worker_blocked" Warning Replace
         "The process that owns the fabric tried a system call that its sandbox forbids; it was ended and started again."
         "The evidence names the call. Unless new EFA software explains it, somebody has taken the process over: keep the journal and replace the instance."
+        => "After 60 s without another one."
     FABRIC_ERROR "fabric.error" Error Watch
         "libfabric reported an error."
         "The evidence names the error and its numbers; those that point to a cause have a reason of their own."

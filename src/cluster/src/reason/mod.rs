@@ -63,11 +63,17 @@ pub struct Reason {
     /// Names of what a reading tells beside its words, for programs; a reading
     /// may leave some out.
     pub fields: &'static [&'static str],
+    /// What makes it leave.
+    pub until: &'static str,
 }
 
-/// `NAME "code" Severity Action [field ...] "meaning" "advice"`, the fields if there are any.
+/// Every part looks again and again, so most reasons leave so.
+const UNTIL: &str = "By itself, as soon as it does not hold any more.";
+
+/// `NAME "code" Severity Action [field ...] "meaning" "advice" => "until"`, the fields if there are
+/// any, the last where it is not the usual.
 macro_rules! reasons {
-    ($($name:ident $code:literal $severity:ident $action:ident $([$($field:literal)*])? $meaning:literal $advice:literal)*) => {
+    ($($name:ident $code:literal $severity:ident $action:ident $([$($field:literal)*])? $meaning:literal $advice:literal $(=> $until:literal)?)*) => {
         $(#[doc = $meaning] pub const $name: $crate::reason::Reason = $crate::reason::Reason {
             code: $code,
             severity: $crate::reason::Severity::$severity,
@@ -75,6 +81,7 @@ macro_rules! reasons {
             action: $crate::reason::Action::$action,
             advice: $advice,
             fields: &[$($($field),*)?],
+            until: [$($until,)? $crate::reason::UNTIL][0],
         };)*
         pub(super) const ROWS: &[$crate::reason::Reason] = &[$($name),*];
     };
@@ -112,7 +119,7 @@ mod tests {
     #[test]
     fn texts_are_sentences() {
         for reason in all() {
-            for text in [reason.meaning, reason.advice] {
+            for text in [reason.meaning, reason.advice, reason.until] {
                 assert!(text.ends_with('.'), "{}: {text}", reason.code);
             }
         }

@@ -6,15 +6,18 @@ reasons! {
     INITIALIZING "node.initializing" Info Watch
         "The daemon is starting and has not reached this point yet."
         "Wait; a start that takes longer than its deadline becomes a failure of its own."
+        => "When the part is ready, or has failed with a reason of its own."
     NOT_INITIALIZED "node.not_initialized" Error Watch
         "A part of the daemon has been starting for longer than its deadline."
         "The evidence says what it waits for; `journalctl -u nixl-noded` has the words of that part."
     SETTINGS_MISSING "node.settings_missing" Error FixSetting
         "The settings file that user data should have written is not there."
         "Look at `cloud-init status --long`; the launcher's user data writes /etc/nixl/node.toml."
+        => "Within 2 s of the file being there."
     SETTINGS_INVALID "node.settings_invalid" Error FixSetting
         "The settings file does not parse."
         "Correct /etc/nixl/node.toml at the line named and restart nixl-noded."
+        => "Within 2 s of the file being right; no restart is needed."
     IMDS_UNREACHABLE "node.imds_unreachable" Error FixSetting
         "The instance metadata service does not answer."
         "Check that the instance has metadata enabled and that nothing filters 169.254.169.254."
@@ -27,4 +30,5 @@ reasons! {
     ENVIRONMENT_STALE "node.environment_stale" Warning FixSetting
         "The environment files of this node do not name its MLflow tracking ARN."
         "Run `systemctl restart nixl-environment.service` and read its journal."
+        => "Within 10 s of the files being written."
 }

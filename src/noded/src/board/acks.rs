@@ -27,7 +27,7 @@ pub struct Ack {
     pub note: Option<String>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Acks {
     path: Option<PathBuf>,
     list: Vec<Ack>,
@@ -68,6 +68,12 @@ impl Acks {
         self.list.drain(..surplus);
     }
 
+    /// Takes back those of this code, about `id` if given.
+    pub fn remove(&mut self, code: &str, id: Option<&str>) -> Vec<Ack> {
+        let meant = |ack: &mut Ack| ack.code == code && (id.is_none() || ack.id.as_deref() == id);
+        self.list.extract_if(.., meant).collect()
+    }
+
     /// Everything is well with it: whatever comes next is something new.
     pub fn is_good(&mut self, check: &str, id: Option<&str>) {
         let before = self.list.len();
@@ -91,6 +97,14 @@ impl Acks {
 }
 
 impl Ack {
+    /// `check` or `check id`.
+    pub fn told(&self) -> String {
+        match &self.id {
+            Some(id) => format!("{} {id}", self.check),
+            None => self.check.clone(),
+        }
+    }
+
     fn matches(&self, check: &str, held: &Held, code: &str) -> bool {
         self.check == check && self.id == held.reading.id && self.code == code
     }

@@ -148,16 +148,31 @@ impl Board {
         if meant.is_empty() {
             return Err(AckError::NotHeld { code: code.to_owned(), id: id.map(str::to_owned) });
         }
-        let told = meant.iter().map(|ack| match &ack.id {
-            Some(id) => format!("{} {id}", ack.check),
-            None => ack.check.clone(),
-        });
-        let told = told.collect();
-        for ack in meant {
-            state.acks.add(ack);
-        }
-        state.acks.save()?;
+        let told = meant.iter().map(Ack::told).collect();
+        let mut acks = state.acks.clone();
+        meant.into_iter().for_each(|ack| acks.add(ack));
+        // Nothing is acknowledged that would be forgotten with the next restart.
+        acks.save()?;
+        state.acks = acks;
         Ok(told)
+    }
+
+    /// Takes acknowledgements of this code back, about `id` if given: which,
+    /// as `check` or `check id`.
+    ///
+    /// # Errors
+    /// If there is none, or the file cannot be written.
+    pub fn take_back(&self, code: &str, id: Option<&str>) -> Result<Vec<String>, AckError> {
+        let mut state = self.lock();
+        let mut acks = state.acks.clone();
+        let removed = acks.remove(code, id);
+        if removed.is_empty() {
+            let id = id.map(str::to_owned);
+            return Err(AckError::NotAcknowledged { code: code.to_owned(), id });
+        }
+        acks.save()?;
+        state.acks = acks;
+        Ok(removed.iter().map(Ack::told).collect())
     }
 
     /// Changes who this node is.
@@ -238,6 +253,14 @@ pub enum AckError {
         /// What it should be about.
         id: Option<String>,
     },
+    /// Nobody has acknowledged this reason.
+    #[error("no acknowledgement of {code} is kept{}", .id.as_ref().map(|id| format!(" about {id}")).unwrap_or_default())]
+    NotAcknowledged {
+        /// Code asked for.
+        code: String,
+        /// What it should be about.
+        id: Option<String>,
+    },
     /// It would be forgotten with the next restart.
     #[error("the acknowledgement could not be written: {0}")]
     NotKept(#[from] std::io::Error),
@@ -306,6 +329,12 @@ mod tests {
         assert_eq!(told.acknowledged.as_ref().unwrap().note.as_deref(), Some("on it"));
         assert_eq!(document.status, nixl_cluster::Status::Pass, "{document:?}");
 
+        assert_eq!(again.take_back(code, Some("a")).unwrap(), ["fabric:endpoint a"]);
+        assert_eq!(again.worst().unwrap().code, code, "it was taken back");
+        let error = again.take_back(code, None).unwrap_err().to_string();
+        assert_eq!(error, "no acknowledgement of fabric.library_missing is kept");
+        again.acknowledge(code, None, None).unwrap();
+
         again.set(name::ENDPOINT, bad(happened(9)));
         assert_eq!(again.worst().unwrap().code, code, "it happened again");
         again.set(name::ENDPOINT, bad(happened(-9)));
@@ -313,6 +342,16 @@ mod tests {
         again.set(name::ENDPOINT, Reading::good("tcp").about("a"));
         again.set(name::ENDPOINT, bad(happened(-9)));
         assert_eq!(again.worst().unwrap().code, code, "it was good between");
+    }
+
+    #[test]
+    fn what_cannot_be_kept_is_not_acknowledged() {
+        let board = Board::default();
+        board.keep_acks_in(PathBuf::from("/nonexistent/acks.json"));
+        board.set(name::ENDPOINT, Reading::bad(&reason::FABRIC_LIBRARY_MISSING, "no"));
+        let code = reason::FABRIC_LIBRARY_MISSING.code;
+        assert!(matches!(board.acknowledge(code, None, None), Err(AckError::NotKept(_))));
+        assert_eq!(board.worst().unwrap().code, code);
     }
 
     #[test]

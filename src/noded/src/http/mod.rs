@@ -8,8 +8,10 @@
 //! | `/readyz` | 200 while every peer is paired; `?verbose` lists what is missing |
 //! | `/link` | what is known of the links: `nixl_cluster::link::LinkDocument` |
 //! | `POST /link/run` | 202 and a full report begins, of `?peer=` or of all; 409 while one is being measured |
+//! | `POST /ack` | a person has seen the reason `?code=` (about `&id=`), with an optional `{"note": …}`; `DELETE` takes it back |
 //! | `/mlflow` | 302 to an unspent presigned URL |
 
+mod ack;
 mod guard;
 mod link;
 mod listener;
@@ -21,6 +23,7 @@ use crate::beat::Beats;
 use crate::board::Board;
 use crate::link::Monitor;
 use crate::mlflow::Slot;
+use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -48,6 +51,13 @@ pub fn router(shared: Shared) -> Router {
         .route("/readyz", get(routes::readyz))
         .route("/link", get(link::document))
         .route("/link/run", post(link::run).layer(middleware::from_fn(guard::no_page)))
+        .route(
+            "/ack",
+            post(ack::acknowledge)
+                .delete(ack::take_back)
+                .layer(DefaultBodyLimit::max(ack::MAX_BODY_BYTES))
+                .layer(middleware::from_fn(guard::no_page)),
+        )
         .route("/mlflow", get(routes::mlflow))
         .fallback(not_found)
         .method_not_allowed_fallback(not_allowed)
@@ -67,7 +77,7 @@ async fn not_allowed() -> Response {
     error(
         StatusCode::METHOD_NOT_ALLOWED,
         "method_not_allowed",
-        "GET and HEAD are served, POST by /link/run",
+        "GET and HEAD are served, POST by /link/run and /ack, DELETE by /ack",
     )
 }
 

@@ -21,6 +21,7 @@ const INDEX: &str = "nixl-noded
 /livez    200 while the daemon works
 /readyz   200 while every peer is paired; /readyz?verbose says what is missing
 /link     what was measured of every link (JSON); POST /link/run measures now
+/ack      POST ?code=CODE[&id=ID] acknowledges a reason, DELETE takes that back
 /mlflow   opens the MLflow UI by a single-use link
 ";
 
