@@ -129,6 +129,19 @@ pub struct MachineSpec {
     pub private_ip: Ipv4Addr,
     /// MAC of eth0.
     pub mac: String,
+    /// Its GPUs, if its type has any.
+    pub gpus: Option<Gpus>,
+}
+
+/// GPUs of an instance type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gpus {
+    /// E.g. `NVIDIA L4`.
+    pub model: String,
+    /// How many.
+    pub count: u32,
+    /// Memory of each.
+    pub memory_mib: u64,
 }
 
 /// What a machine says of itself once it has booted.

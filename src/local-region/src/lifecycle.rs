@@ -1,6 +1,7 @@
 //! What takes time: machines that start and end, servers that come and go.
 //! State follows what really happened.
 
+use crate::api::ec2::catalogue::InstanceType;
 use crate::backend::{MachineSpec, RootFs};
 use crate::faults::arrival::DeadOnArrival;
 use crate::rules::power as rules;
@@ -21,6 +22,7 @@ pub fn start(region: &Arc<Inner>, instance: &Instance) {
         root: instance.root.clone(),
         private_ip: address,
         mac: instance.interfaces.first().map(|first| first.mac.clone()).unwrap_or_default(),
+        gpus: InstanceType::find(&instance.instance_type).and_then(InstanceType::nvidia_gpus),
     };
     let gate = instance.gate.clone().try_lock_owned();
     let arrives = !instance.has_run;

@@ -1,5 +1,5 @@
-//! `nixl-region reboot`, `power-cut`, `power-on`, `fill-disk`, `free-disk` and
-//! `machine-clock`: what happens to machines in the field, on request.
+//! `nixl-region reboot`, `power-cut`, `power-on`, `fill-disk`, `free-disk`,
+//! `machine-clock` and `gpu`: what happens to machines in the field, on request.
 
 use std::process::ExitCode;
 
@@ -10,10 +10,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::client::{MACHINES, ask};
-use super::machine_routes::{ClockMoved, Done, FillDisk, MoveClock, PowerCut};
+use super::machine_routes::{ClockMoved, Done, FillDisk, MoveClock, PowerCut, SetGpu};
 use super::{exec, state};
 use crate::layout::Layout;
-use crate::machine::DiskSpace;
+use crate::machine::{DiskSpace, GpuState};
 
 /// Commands for one machine.
 #[derive(Debug, Subcommand)]
@@ -62,6 +62,19 @@ pub(super) enum Command {
         #[arg(value_name = "CHANGE", allow_hyphen_values = true, value_parser = change)]
         change: Change,
     },
+    /// Makes one of a machine's GPUs lost, hot or well again.
+    ///
+    /// Machines have as many as their instance type, by a library in the place
+    /// of NVIDIA's that answers what NVML is asked; nothing computes on them.
+    Gpu {
+        /// Name tag or instance id.
+        machine: String,
+        /// Its number, from 0.
+        index: u32,
+        /// `well`, `lost` (off the bus), `absent`, `hot` (slowed down by its hardware), `ecc`
+        /// (an uncorrectable error, a row to be remapped) or `wedged` (the driver does not answer).
+        state: GpuState,
+    },
 }
 
 /// What becomes of a clock.
@@ -98,6 +111,14 @@ pub(super) fn run(layout: &Layout, command: &Command) -> anyhow::Result<ExitCode
         Command::FreeDisk { machine } => {
             let space: DiskSpace = send(layout, machine, "free-disk", &())?;
             println!("{machine} has {} bytes left on its disk", space.free_bytes);
+        }
+        Command::Gpu { machine, index, state } => {
+            let set = SetGpu { index: *index, state: *state };
+            let Done {} = send(layout, machine, "gpu", &set)?;
+            println!(
+                "GPU {index} of {machine} is {}",
+                serde_json::to_value(state)?.as_str().unwrap_or("set")
+            );
         }
         Command::MachineClock { machine, change } => {
             let by_secs = match change {

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::client::{MACHINES, MachineRow, TOKEN};
 use super::link_routes;
 use crate::backend::{BackendError, Directory, InstanceView, Machines};
-use crate::machine::{DiskSpace, NspawnMachines};
+use crate::machine::{DiskSpace, GpuState, NspawnMachines};
 
 /// `power-cut`.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -48,6 +48,16 @@ pub(super) struct ClockMoved {
     pub(super) ahead_secs: i64,
 }
 
+/// `gpu`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SetGpu {
+    /// Its number, from 0.
+    pub(super) index: u32,
+    /// What it is from now on.
+    pub(super) state: GpuState,
+}
+
 /// Answer of commands that have nothing to tell.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Done {}
@@ -75,6 +85,7 @@ pub(super) fn router(
         .route(&command("fill-disk"), post(fill_disk))
         .route(&command("free-disk"), post(free_disk))
         .route(&command("clock"), post(clock))
+        .route(&command("gpu"), post(gpu))
         .merge(link_routes::routes())
         .layer(from_fn_with_state(control.clone(), admit))
         .with_state(control)
@@ -144,6 +155,14 @@ async fn clock(
         None => control.machines.reset_clock(&id),
     };
     moved.map(|ahead_secs| Json(ClockMoved { ahead_secs })).map_err(Refused)
+}
+
+async fn gpu(
+    State(control): State<Control>,
+    Path(id): Path<String>,
+    Json(gpu): Json<SetGpu>,
+) -> Answer<Done> {
+    done(control.machines.set_gpu(&id, gpu.index, gpu.state))
 }
 
 async fn list(State(control): State<Control>) -> Json<Vec<MachineRow>> {

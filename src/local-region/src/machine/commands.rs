@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::supervise::{Machine, blocking};
-use super::{NspawnMachines, disk, exec};
+use super::{GpuState, NspawnMachines, disk, exec};
 use crate::backend::BackendError;
 
 /// How full a machine's disk is.
@@ -63,6 +63,14 @@ impl NspawnMachines {
     /// Puts a machine's clock right.
     pub fn reset_clock(&self, instance_id: &str) -> Result<i64, BackendError> {
         self.change_clock(instance_id, |_| 0)
+    }
+
+    /// Makes one of a machine's GPUs as it is to be.
+    pub fn set_gpu(&self, id: &str, index: u32, state: GpuState) -> Result<(), BackendError> {
+        let machine = self.known("change a GPU of", id)?;
+        let fail = |why: String| machine.fail("change a GPU of", why);
+        let gpus = machine.gpus().ok_or_else(|| fail("its instance type has none".into()))?;
+        gpus.set(index, state).map_err(|error| fail(error.to_string()))
     }
 
     fn change_clock(

@@ -5,6 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::clock::MachineClock;
+use super::gpus::MachineGpus;
+use crate::backend::Gpus;
 use crate::process::write_atomic;
 
 /// The folder of one machine, seen as what is given to it.
@@ -20,16 +22,24 @@ impl Given {
         self.0.join("given")
     }
 
-    /// Writes it: where the endpoint is (for units), its clock if it has one,
-    /// and the identity by which cloud-init knows that this is EC2 and asks for
+    /// Writes it: where the endpoint is (for units), its clock and GPUs if it
+    /// has any, and the identity by which cloud-init knows that this is EC2 and asks for
     /// IMDSv2 tokens: `/sys/hypervisor/uuid`, as on a Xen instance.
-    pub(super) fn write(&self, endpoint_url: &str, clock: Option<&MachineClock>) -> io::Result<()> {
+    pub(super) fn write(
+        &self,
+        endpoint_url: &str,
+        clock: Option<&MachineClock>,
+        gpus: Option<&Gpus>,
+    ) -> io::Result<()> {
         let drop_in = self.layer().join("etc/systemd/system.conf.d");
         std::fs::create_dir_all(&drop_in)?;
         let text = format!("[Manager]\nDefaultEnvironment=\"AWS_ENDPOINT_URL={endpoint_url}\"\n");
         write_atomic(&drop_in.join("50-nixl-region.conf"), text.as_bytes(), 0o644)?;
         if let Some(clock) = clock {
             clock.install(&self.layer())?;
+        }
+        if let Some(gpus) = gpus {
+            MachineGpus::of(&self.0).install(&self.layer(), gpus)?;
         }
         if self.hypervisor_uuid().exists() {
             return Ok(());

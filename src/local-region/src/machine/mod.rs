@@ -10,6 +10,7 @@ mod disk;
 mod doors;
 pub mod exec;
 mod given;
+mod gpus;
 mod hardware;
 pub(crate) mod nspawn;
 mod power;
@@ -30,6 +31,7 @@ use crate::imds::LateDirectory;
 use crate::layout::Layout;
 use crate::net::{Links, Network};
 pub use commands::DiskSpace;
+pub use gpus::GpuState;
 pub use hardware::Hardware;
 use supervise::Machine;
 

@@ -19,6 +19,7 @@ use super::console::Console;
 use super::disk;
 use super::doors::Doors;
 use super::given::Given;
+use super::gpus::MachineGpus;
 use super::hardware::Hardware;
 use super::nspawn::Overlay;
 use super::record::{MachineRecord, leader};
@@ -154,7 +155,7 @@ impl Machine {
         let folder = self.folder();
         let given = Given::of(&folder);
         given
-            .write(&self.endpoint_url(), self.clock().as_ref())
+            .write(&self.endpoint_url(), self.clock().as_ref(), self.spec.gpus.as_ref())
             .map_err(|e| format!("write what it is given: {e}"))?;
         let mut root = self.spec.root.clone();
         root.layers.insert(0, given.layer());
@@ -179,6 +180,11 @@ impl Machine {
         self.hardware.clocks.then(|| MachineClock::of(&self.folder()))
     }
 
+    /// Its GPUs, if it has any.
+    pub(super) fn gpus(&self) -> Option<MachineGpus> {
+        self.spec.gpus.as_ref().map(|_| MachineGpus::of(&self.folder()))
+    }
+
     fn boot(self: &Arc<Self>, overlay: &Overlay, boot: u64) -> io::Result<Child> {
         let name = self.layout.machine_netns(self.id());
         let mut child = overlay
@@ -191,6 +197,7 @@ impl Machine {
             .arg(format!("--network-namespace-path=/run/netns/{name}"))
             .arg(Given::of(&self.folder()).bind())
             .args(self.clock().map(|clock| clock.bind()))
+            .args(self.gpus().map(|gpus| gpus.bind()))
             // `/sys` as with a private network; with a namespace given by path
             // nspawn forgets that, and `/sys/hypervisor` could not be made.
             .env("SYSTEMD_NSPAWN_API_VFS_WRITABLE", "network")

@@ -9,6 +9,7 @@ super::rules! {
         "ec2": "A Spot instance that powers itself off is terminated, whatever its shutdown behaviour; this is not verified.",
         "ec2": "A power cut loses nothing that was written, synced or not: this computer keeps power.",
         "ec2": "A machine whose clock was moved (`nixl-region machine-clock`) shows the kernel's times on files; static programs, timers that wait already and waits on conditions and semaphores that end by the calendar clock do not notice.",
+        "ec2": "A machine has the GPUs of its type in NVML alone, by a library in the place of NVIDIA's whose answers `nixl-region gpu` changes; nothing computes on them, and the kernel knows none.",
         "ec2": "A machine without power (`nixl-region power-cut`) is still `running` and passes its status checks.",
     ]
     STOP_SPOT = "ec2.stop.spot" {

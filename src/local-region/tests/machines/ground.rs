@@ -127,6 +127,7 @@ impl Ground {
             root: self.base.clone(),
             private_ip: ip(id),
             mac: mac(id),
+            gpus: None,
         }
     }
 

@@ -1,6 +1,7 @@
 //! The catalogue of instance types: AWS's own figures
 //! (`data/instance_types.json`, written by `scripts/instance_types.py`).
 
+use crate::backend::Gpus;
 use crate::state::capacity::Market;
 use crate::state::ec2::ZONES;
 use serde::Deserialize;
@@ -96,6 +97,14 @@ impl InstanceType {
     /// By name.
     pub fn find(name: &str) -> Option<&'static Self> {
         TYPES.iter().find(|instance_type| instance_type.name == name)
+    }
+
+    /// GPUs that NVML knows.
+    pub fn nvidia_gpus(&self) -> Option<Gpus> {
+        let (maker, name, count, memory_mib) =
+            self.gpus.iter().find(|(maker, ..)| maker == "NVIDIA")?;
+        let model = format!("{maker} {name}");
+        Some(Gpus { model, count: *count, memory_mib: *memory_mib })
     }
 
     /// Whether any zone of the region offers it.

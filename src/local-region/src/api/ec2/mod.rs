@@ -2,7 +2,7 @@
 
 mod addresses;
 mod attributes;
-mod catalogue;
+pub(crate) mod catalogue;
 mod filter;
 mod images;
 mod instances;
