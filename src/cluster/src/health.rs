@@ -61,6 +61,9 @@ pub struct NodeSummary {
     /// Instance ids of the peers this node is paired with.
     #[serde(default)]
     pub peers: Vec<String>,
+    /// How many it should be paired with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peers_expected: Option<u32>,
 }
 
 /// One result.

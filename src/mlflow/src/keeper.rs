@@ -18,6 +18,8 @@ use tokio::sync::Notify;
 pub struct KeeperStatus {
     /// An unspent URL with at least 60 s to live is at hand.
     pub ready: bool,
+    /// Age of the URL at hand, if there is one.
+    pub age: Option<Duration>,
     /// URLs minted.
     pub minted: u64,
     /// URLs handed out.
@@ -169,6 +171,7 @@ impl UrlKeeper {
         let now = self.clock.now();
         KeeperStatus {
             ready: state.spare.as_ref().is_some_and(|spare| spare.is_good(now)),
+            age: state.spare.as_ref().map(|spare| now.saturating_sub(spare.minted_at)),
             minted: state.minted,
             handed_out: state.handed_out,
             last_error: (state.failure.as_ref())

@@ -45,15 +45,22 @@ impl Beats {
         beat
     }
 
+    /// Every task, with the time since its last beat.
+    #[must_use]
+    pub fn silence(&self) -> Vec<(&'static str, Duration)> {
+        let now = self.start.elapsed();
+        let tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = |last: &AtomicU64| {
+            now.saturating_sub(Duration::from_millis(last.load(Ordering::Relaxed)))
+        };
+        tasks.iter().map(|(name, last)| (*name, since(last))).collect()
+    }
+
     /// Tasks that have not beaten for `limit`.
     #[must_use]
     pub fn silent_for(&self, limit: Duration) -> Vec<&'static str> {
-        let now = self.start.elapsed();
-        let tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-        let silent = |last: &AtomicU64| {
-            now.saturating_sub(Duration::from_millis(last.load(Ordering::Relaxed))) > limit
-        };
-        tasks.iter().filter(|(_, last)| silent(last)).map(|(name, _)| *name).collect()
+        let silence = self.silence().into_iter();
+        silence.filter(|(_, silent)| *silent > limit).map(|(name, _)| name).collect()
     }
 }
 

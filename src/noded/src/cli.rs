@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::history::History;
 use crate::link::show;
 use crate::worker::child;
 use crate::worker::sandbox::Cut;
@@ -92,11 +93,12 @@ impl Cli {
         let filter = log::filter(&self.log).map_err(anyhow::Error::msg)?;
         match self.command {
             Command::Run(args) => {
-                log::install(filter);
-                run::run(args)?;
+                let history = History::default();
+                log::install(filter, Some(&history));
+                run::run(args, history)?;
             }
             Command::Environment { settings, root } => {
-                log::install(filter);
+                log::install(filter, None);
                 environment::run(&settings, &root)?;
             }
             Command::FabricWorker { provider, library } => child::run(&Cut { provider, library })?,

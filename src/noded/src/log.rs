@@ -1,9 +1,10 @@
 //! Where log lines go: to the journal with fields under systemd, else stderr.
 
+use crate::history::{History, WithMessageId};
 use std::io::IsTerminal as _;
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _};
 
 /// Name in the journal.
 const IDENTIFIER: &str = "nixl-noded";
@@ -38,22 +39,24 @@ pub fn filter(text: &str) -> Result<EnvFilter, String> {
     Ok(filter)
 }
 
-/// Installs the subscriber, once.
-pub fn install(filter: EnvFilter) {
-    let registry = tracing_subscriber::registry().with(filter);
+/// Installs the subscriber, once; what an operator should know goes into the
+/// history, too, whatever the filter says.
+pub fn install(filter: EnvFilter, history: Option<&History>) {
+    let kept = history.map(|history| history.layer().with_filter(WithMessageId));
+    let registry = tracing_subscriber::registry().with(kept);
     // Set by systemd exactly when stderr is the journal, systemd.exec(5).
     if std::env::var_os("JOURNAL_STREAM").is_some()
         && let Ok(journal) = tracing_journald::layer()
     {
         // A second call finds the first one's subscriber, which is as good.
         let journal = journal.with_field_prefix(None).with_syslog_identifier(IDENTIFIER.to_owned());
-        let _ = registry.with(journal).try_init();
+        let _ = registry.with(journal.with_filter(filter)).try_init();
         return;
     }
     let stderr = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal());
-    let _ = registry.with(stderr).try_init();
+    let _ = registry.with(stderr.with_filter(filter)).try_init();
 }
 
 #[cfg(test)]

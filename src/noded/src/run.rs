@@ -7,6 +7,7 @@ use crate::board::{Board, Reading, name};
 use crate::cli::RunArgs;
 use crate::engine::{self, Engine, Timings};
 use crate::environment::Files;
+use crate::history::History;
 use crate::http::{Listening, Shared};
 use crate::link::Monitor;
 use crate::mlflow::{SageMakerMinter, Slot};
@@ -41,14 +42,14 @@ const OWN_PROGRAM: &str = "/proc/self/exe";
 ///
 /// # Errors
 /// If the port is taken or the runtime cannot be made.
-pub fn run(args: RunArgs) -> anyhow::Result<()> {
+pub fn run(args: RunArgs, history: History) -> anyhow::Result<()> {
     let listener = port::listener(args.listen).inspect_err(refused)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(RUNTIME_THREADS)
         .enable_all()
         .build()
         .context("no runtime")?;
-    let done = runtime.block_on(serve(args, listener));
+    let done = runtime.block_on(serve(args, history, listener));
     // Nothing that is left may hold up the exit.
     runtime.shutdown_background();
     done
@@ -63,7 +64,11 @@ fn refused(error: &PortError) {
     }
 }
 
-async fn serve(args: RunArgs, listener: std::net::TcpListener) -> anyhow::Result<()> {
+async fn serve(
+    args: RunArgs,
+    history: History,
+    listener: std::net::TcpListener,
+) -> anyhow::Result<()> {
     let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let address = listener.local_addr()?;
     let (board, beats, slot) = (Board::default(), Beats::default(), Slot::default());
@@ -82,6 +87,7 @@ async fn serve(args: RunArgs, listener: std::net::TcpListener) -> anyhow::Result
         beats: beats.clone(),
         link: link.clone(),
         mlflow: slot.clone(),
+        history,
     };
     tokio::spawn(async move { axum::serve(listening, http::router(shared)).await });
     notify::tell(&[NotifyState::Ready]);

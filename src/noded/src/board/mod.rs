@@ -37,6 +37,8 @@ struct State {
     acks: Acks,
     /// `None` while every peer is paired.
     unpaired_since: Option<Instant>,
+    /// Grows with each change.
+    version: u64,
 }
 
 /// The board; clones share it.
@@ -52,6 +54,7 @@ impl Default for Board {
             checks: BTreeMap::new(),
             acks: Acks::default(),
             unpaired_since: Some(Instant::now()),
+            version: 0,
         })));
         board.set(name::PEERS, Reading::bad(&reason::INITIALIZING, "the daemon has just started"));
         board
@@ -61,6 +64,19 @@ impl Default for Board {
 impl Board {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The state, to be changed.
+    fn change(&self) -> MutexGuard<'_, State> {
+        let mut state = self.lock();
+        state.version += 1;
+        state
+    }
+
+    /// Another one than before means that something has been told since.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.lock().version
     }
 
     /// Replaces the one reading of this name.
@@ -94,7 +110,7 @@ impl Board {
         settle: Settle,
     ) -> Vec<(Held, Change)> {
         let now = Timestamp::now();
-        let mut state = self.lock();
+        let mut state = self.change();
         let mut before = state.checks.remove(name).unwrap_or_default();
         let mut changes = Vec::with_capacity(readings.len());
         for reading in readings {
@@ -116,7 +132,7 @@ impl Board {
 
     /// Acknowledgements of an earlier run, and where later ones go.
     pub fn keep_acks_in(&self, path: PathBuf) {
-        self.lock().acks = Acks::kept_in(path);
+        self.change().acks = Acks::kept_in(path);
     }
 
     /// A person has seen every reason of this code, about `id` if given: what
@@ -131,7 +147,7 @@ impl Board {
         note: Option<&str>,
     ) -> Result<Vec<String>, AckError> {
         let at = Timestamp::now();
-        let mut state = self.lock();
+        let mut state = self.change();
         let held =
             state.checks.iter().flat_map(|(name, held)| held.iter().map(move |h| (*name, h)));
         let meant: Vec<Ack> = held
@@ -163,7 +179,7 @@ impl Board {
     /// # Errors
     /// If there is none, or the file cannot be written.
     pub fn take_back(&self, code: &str, id: Option<&str>) -> Result<Vec<String>, AckError> {
-        let mut state = self.lock();
+        let mut state = self.change();
         let mut acks = state.acks.clone();
         let removed = acks.remove(code, id);
         if removed.is_empty() {
@@ -177,17 +193,17 @@ impl Board {
 
     /// Changes who this node is.
     pub fn describe(&self, change: impl FnOnce(&mut NodeSummary)) {
-        change(&mut self.lock().node);
+        change(&mut self.change().node);
     }
 
     /// The instance id is known.
     pub fn identify(&self, instance_id: &str) {
-        instance_id.clone_into(&mut self.lock().service_id);
+        instance_id.clone_into(&mut self.change().service_id);
     }
 
-    /// Whether every peer is paired now.
+    /// Every peer is paired from now on, or not.
     pub fn set_all_paired(&self, all_paired: bool) {
-        let mut state = self.lock();
+        let mut state = self.change();
         if all_paired {
             state.unpaired_since = None;
         } else if state.unpaired_since.is_none() {
@@ -195,11 +211,17 @@ impl Board {
         }
     }
 
+    /// Whether every peer is paired now.
+    #[must_use]
+    pub fn all_paired(&self) -> bool {
+        self.lock().unpaired_since.is_none()
+    }
+
     /// Whether this node can be used: every peer is paired, and no error of a
     /// device stands that nobody has acknowledged.
     #[must_use]
     pub fn ready(&self) -> bool {
-        self.lock().unpaired_since.is_none()
+        self.all_paired()
             && self.worst_of(is_device).is_none_or(|reason| reason.severity != Severity::Error)
     }
 
@@ -267,7 +289,7 @@ pub enum AckError {
 }
 
 /// What the devices of the node say, which pairing may not notice.
-fn is_device(name: &str) -> bool {
+pub(crate) fn is_device(name: &str) -> bool {
     name.starts_with("gpu:") || name.starts_with("efa:")
 }
 

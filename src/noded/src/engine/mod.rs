@@ -113,8 +113,12 @@ enum End {
 impl Engine {
     /// Runs until stopped.
     pub async fn run(self) {
-        let role = self.settings.layout().role(self.instance.launch_index);
-        self.board.describe(|node| node.role = role.map(|role| role.to_string()));
+        let (layout, rank) = (self.settings.layout(), self.instance.launch_index);
+        let expected = u32::try_from(layout.peers(rank).count()).ok();
+        self.board.describe(|node| {
+            node.role = layout.role(rank).map(|role| role.to_string());
+            node.peers_expected = expected;
+        });
         let mut report =
             Reporter::new(self.board.clone(), self.publisher.clone(), self.link.clone());
         let mut backoff = Backoff::new(self.timings.restart_first, self.timings.restart_most);

@@ -1,7 +1,6 @@
 //! Acknowledging a reason, and taking that back.
 
-use super::routes::NO_STORE;
-use super::{Shared, error};
+use super::{NO_STORE, Shared, error};
 use crate::board::AckError;
 use crate::events;
 use crate::explain;

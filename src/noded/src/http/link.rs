@@ -1,7 +1,6 @@
 //! What is known of the links, and measuring one now.
 
-use super::routes::NO_STORE;
-use super::{Shared, error};
+use super::{NO_STORE, Shared, error};
 use crate::link::RunRefused;
 use axum::Json;
 use axum::extract::{Query, State};

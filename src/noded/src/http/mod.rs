@@ -2,32 +2,48 @@
 //!
 //! | path | answer |
 //! |---|---|
-//! | `/` | what there is |
+//! | `/` | a page for people; for a terminal what there is |
 //! | `/health` | `application/health+json`; 200 for pass and warn, 503 for fail |
-//! | `/livez` | 200 while the daemon's loops go round |
-//! | `/readyz` | 200 while every peer is paired; `?verbose` lists what is missing |
+//! | `/health/CHECK` | one check of it |
+//! | `/livez` | 200 while the daemon's loops go round; `?verbose`, `?exclude=`, `/livez/CHECK` |
+//! | `/readyz` | 200 while every peer is paired and no device has failed; as `/livez` |
+//! | `/metrics` | OpenMetrics, or Prometheus' older text by `Accept` |
+//! | `/events` | what happened: `?since=SEQ&limit=N&wait=SECS`; text by `Accept` |
 //! | `/link` | what is known of the links: `nixl_cluster::link::LinkDocument` |
 //! | `POST /link/run` | 202 and a full report begins, of `?peer=` or of all; 409 while one is being measured |
 //! | `POST /ack` | a person has seen the reason `?code=` (about `&id=`), with an optional `{"note": …}`; `DELETE` takes it back |
 //! | `/mlflow` | 302 to an unspent presigned URL |
 
 mod ack;
+mod cache;
+mod events;
 mod guard;
+mod headers;
+mod health;
+mod index;
 mod link;
 mod listener;
-mod routes;
+mod metrics;
+mod mlflow;
+mod probes;
 
 pub use listener::Listening;
 
 use crate::beat::Beats;
 use crate::board::Board;
+use crate::history::History;
 use crate::link::Monitor;
 use crate::mlflow::Slot;
-use axum::extract::DefaultBodyLimit;
-use axum::http::StatusCode;
+use axum::extract::{DefaultBodyLimit, FromRef};
+use axum::http::header::{CACHE_CONTROL, HeaderName};
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router, middleware};
+use std::sync::Arc;
+use std::time::Instant;
+
+const NO_STORE: (HeaderName, HeaderValue) = (CACHE_CONTROL, HeaderValue::from_static("no-store"));
 
 /// What the handlers read.
 #[derive(Clone)]
@@ -40,15 +56,39 @@ pub struct Shared {
     pub link: Monitor,
     /// Presigned URLs.
     pub mlflow: Slot,
+    /// What happened.
+    pub history: History,
+}
+
+/// The same, with answers that were made already.
+#[derive(Clone)]
+struct App {
+    shared: Shared,
+    documents: Arc<health::Documents>,
+    texts: Arc<metrics::Texts>,
+    begun: Instant,
+}
+
+impl FromRef<App> for Shared {
+    fn from_ref(app: &App) -> Self {
+        app.shared.clone()
+    }
 }
 
 /// The routes behind the host check.
 pub fn router(shared: Shared) -> Router {
+    let app =
+        App { shared, documents: Arc::default(), texts: Arc::default(), begun: Instant::now() };
     Router::new()
-        .route("/", get(routes::index))
-        .route("/health", get(routes::health))
-        .route("/livez", get(routes::livez))
-        .route("/readyz", get(routes::readyz))
+        .route("/", get(index::index))
+        .route("/health", get(health::whole))
+        .route("/health/{check}", get(health::of_one))
+        .route("/livez", get(probes::livez))
+        .route("/livez/{check}", get(probes::livez_one))
+        .route("/readyz", get(probes::readyz))
+        .route("/readyz/{check}", get(probes::readyz_one))
+        .route("/metrics", get(metrics::metrics))
+        .route("/events", get(events::events))
         .route("/link", get(link::document))
         .route("/link/run", post(link::run).layer(middleware::from_fn(guard::no_page)))
         .route(
@@ -58,11 +98,12 @@ pub fn router(shared: Shared) -> Router {
                 .layer(DefaultBodyLimit::max(ack::MAX_BODY_BYTES))
                 .layer(middleware::from_fn(guard::no_page)),
         )
-        .route("/mlflow", get(routes::mlflow))
+        .route("/mlflow", get(mlflow::redirect))
         .fallback(not_found)
         .method_not_allowed_fallback(not_allowed)
         .layer(middleware::from_fn(guard::local_host))
-        .with_state(shared)
+        .layer(middleware::from_fn(headers::secure))
+        .with_state(app)
 }
 
 fn error(status: StatusCode, code: &str, message: &str) -> Response {

@@ -4,12 +4,15 @@
 //! is at most 1/32 of its value wide. Only buckets that hold something are
 //! kept: a link uses some dozens of the 1920 there are.
 
+use super::figures::Counts;
 use nixl_cluster::link::HistogramSummary;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 const BITS: u32 = 5;
 const PER_POWER: u64 = 1 << BITS;
+/// Powers of two that are told as limits: 2 us to 134 ms.
+const TOLD_POWERS: std::ops::RangeInclusive<u32> = 11..=27;
 
 /// A histogram of nanoseconds.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -63,6 +66,24 @@ impl Histogram {
         self.counts.keys().last().map_or(0, |bucket| top(*bucket))
     }
 
+    /// With limits that are powers of two, where buckets end.
+    pub fn counts(&self) -> Counts {
+        let mut told = Counts {
+            below: TOLD_POWERS.map(|power| (1 << power, 0)).collect(),
+            ..Counts::default()
+        };
+        for (bucket, count) in &self.counts {
+            let top = top(*bucket);
+            let bottom = bucket.checked_sub(1).map_or(0, |before| self::top(before) + 1);
+            told.sum_nanos += *count as f64 * (bottom as f64 + top as f64) / 2.0;
+            match told.below.iter_mut().find(|(limit, _)| top < *limit) {
+                Some((_, sum)) => *sum = sum.saturating_add(*count),
+                None => told.above = told.above.saturating_add(*count),
+            }
+        }
+        told
+    }
+
     pub fn summary(&self, rail: u16) -> HistogramSummary {
         HistogramSummary {
             rail,
@@ -92,7 +113,30 @@ mod tests {
         assert_eq!(top(u16::MAX), u64::MAX, "also where a file was made up");
     }
 
+    #[test]
+    fn limits_are_powers_of_two() {
+        let mut histogram = Histogram::default();
+        for nanos in [0, 2047, 2048, 4095, 4096, 1 << 26, (1 << 27) - 1, 1 << 27, 1 << 40] {
+            histogram.add(nanos);
+        }
+        let told = histogram.counts();
+        assert_eq!(told.below[..3], [(2048, 2), (4096, 2), (8192, 1)]);
+        assert_eq!((told.below.last(), told.above), (Some(&(1 << 27, 2)), 2));
+        assert_eq!(Histogram::default().counts().sum_nanos, 0.0);
+    }
+
     proptest! {
+        #[test]
+        fn the_sum_is_about_right(values in prop::collection::vec(0_u64..1 << 50, 1..100)) {
+            let mut histogram = Histogram::default();
+            values.iter().for_each(|nanos| histogram.add(*nanos));
+            let exact: f64 = values.iter().map(|nanos| *nanos as f64).sum();
+            let told = histogram.counts();
+            prop_assert!((told.sum_nanos - exact).abs() <= exact / 60.0 + values.len() as f64);
+            let counted: u64 = told.below.iter().map(|(_, count)| count).sum();
+            prop_assert_eq!(counted + told.above, values.len() as u64);
+        }
+
         #[test]
         fn a_bucket_is_narrow(nanos in any::<u64>()) {
             let top = top(bucket(nanos));

@@ -1,6 +1,7 @@
 //! What is known of one link, and what it means.
 
 use super::baseline;
+use super::figures::PeerFigures;
 use super::judge::{Held, Judge};
 use super::plan;
 use super::store::Record;
@@ -51,6 +52,8 @@ pub(super) struct Known {
     pub record: Record,
     of_type: Option<Baseline>,
     probes: BTreeMap<u16, (Moment, Latency)>,
+    /// Round trips that did not come back, by rail.
+    lost: BTreeMap<u16, u64>,
     /// The last transfer within the budget.
     sample: Option<(Moment, Bandwidth)>,
     /// The last transfer like that, a report's included.
@@ -89,6 +92,7 @@ impl Known {
             record,
             of_type,
             probes: BTreeMap::new(),
+            lost: BTreeMap::new(),
             sample: None,
             rate: None,
             since: now,
@@ -115,6 +119,7 @@ impl Known {
         let histogram = self.record.histograms.entry(latency.rail).or_default();
         nanos.iter().for_each(|nanos| histogram.add(*nanos));
         self.probes.insert(latency.rail, (now, latency));
+        *self.lost.entry(latency.rail).or_default() += u64::from(latency.lost);
         self.changed = true;
         if latency.rail != 0 {
             return;
@@ -262,6 +267,24 @@ impl Known {
             history: self.record.history.last(MINUTES_TOLD),
             baselines: self.baselines(),
             judgements: judges.map(|(judge, _)| judge.state()).collect::<Vec<Judgement>>(),
+            skipped,
+        }
+    }
+
+    /// The same in numbers.
+    pub fn figures(&self, skipped: Skipped) -> PeerFigures {
+        let histograms = self.record.histograms.iter();
+        let report = self.record.report.as_ref();
+        PeerFigures {
+            instance_id: self.instance_id.clone(),
+            rank: self.rank,
+            histograms: histograms.map(|(rail, counts)| (*rail, counts.counts())).collect(),
+            probes: self.probes.values().map(|(_, latency)| *latency).collect(),
+            lost: self.lost.iter().map(|(rail, count)| (*rail, *count)).collect(),
+            rate: self.rate.map(|(_, rate)| rate),
+            report: report.map(|report| report.bandwidths.clone()).unwrap_or_default(),
+            baselines: self.baselines(),
+            judgements: self.judges.values().map(|(judge, _)| judge.state()).collect(),
             skipped,
         }
     }

@@ -10,6 +10,7 @@
 mod baseline;
 #[cfg(test)]
 mod fake;
+mod figures;
 mod histogram;
 mod history;
 mod judge;
@@ -24,5 +25,6 @@ mod tests;
 mod traffic;
 mod words;
 
+pub use figures::{Counts, LinkFigures, PeerFigures};
 pub use monitor::{Local, Monitor, RunRefused};
 pub use store::Written;

@@ -1,6 +1,7 @@
 //! The links of this node, shared by the engine, which measures, and HTTP,
 //! which tells and asks.
 
+use super::figures::LinkFigures;
 use super::known::{Known, Moment, rfc3339};
 use super::schedule::{Answer, Finished, Job, Pace, Schedule};
 use super::store::{Store, Written};
@@ -255,6 +256,22 @@ impl Monitor {
     #[must_use]
     pub fn document(&self) -> LinkDocument {
         self.lock().document()
+    }
+
+    /// The same in numbers.
+    #[must_use]
+    pub fn figures(&self) -> LinkFigures {
+        let state = self.lock();
+        let open = state.open.as_ref();
+        let skipped = |rank| open.map(|open| open.schedule.skipped(rank)).unwrap_or_default();
+        let peers = state.known.values().map(|known| known.figures(skipped(known.rank)));
+        let mut peers: Vec<_> = peers.collect();
+        peers.sort_by_key(|peer| peer.rank);
+        LinkFigures {
+            rails: open.map(|open| open.rails.clone()).unwrap_or_default(),
+            budget: open.map(|open| open.schedule.budget()),
+            peers,
+        }
     }
 
     /// Asks for a full report of the link to this peer (instance id or rank),

@@ -102,6 +102,9 @@ impl Spawner for ProcessSpawner {
         }
         tokio::spawn(send(write, from_engine));
         let statm = memory::watch(child.id());
+        if let Err(error) = crate::processes::started("fabric", child.id()) {
+            tracing::debug!(%error, "what the fabric worker costs is not told");
+        }
         let limit_bytes = self.limit_bytes;
         tokio::spawn(supervise(child, read, to_engine, words, kill.clone(), statm, limit_bytes));
         Ok(Worker { commands, events, guard: kill.drop_guard() })
