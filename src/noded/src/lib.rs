@@ -30,6 +30,7 @@ pub mod publisher;
 pub mod registry;
 pub mod run;
 pub mod settings;
+pub mod system;
 pub mod topology;
 pub mod wiring;
 pub mod worker;

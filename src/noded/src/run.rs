@@ -13,6 +13,7 @@ use crate::link::Monitor;
 use crate::mlflow::{SageMakerMinter, Slot};
 use crate::port::{self, PortError};
 use crate::registry::Ec2Registry;
+use crate::system::{self, System};
 use crate::topology::Topology;
 use crate::worker::ProcessSpawner;
 use crate::worker::sandbox::Cut;
@@ -72,6 +73,7 @@ async fn serve(
     let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let address = listener.local_addr()?;
     let (board, beats, slot) = (Board::default(), Beats::default(), Slot::default());
+    let system = system::State::default();
     let stop = CancellationToken::new();
 
     let listening = Listening::new(listener, beats.task("http"))?;
@@ -94,7 +96,7 @@ async fn serve(
     events::started(address);
     tokio::spawn(notify::run(board.clone(), beats.clone(), stop.clone()));
 
-    let node = Node { board, beats, link, slot, stop: stop.clone() };
+    let node = Node { board, beats, link, slot, system, stop: stop.clone() };
     let mut node = tokio::spawn(node.live(args));
     let name = tokio::select! {
         _ = term.recv() => "SIGTERM",
@@ -121,17 +123,20 @@ struct Node {
     beats: Beats,
     link: Monitor,
     slot: Slot,
+    system: system::State,
     stop: CancellationToken,
 }
 
 impl Node {
     async fn live(self, args: RunArgs) {
         let beat = self.beats.task("engine");
+        self.watch_system();
         let booted = tokio::select! {
             () = self.stop.cancelled() => return,
             booted = self.boot(&args.settings, &beat) => booted,
         };
         let (settings, instance) = booted;
+        self.system.change(|facts| facts.instance = Some(system::Instance::of(&instance)));
         let resource: Option<TrackingResource> =
             settings.mlflow_tracking_arn.as_ref().and_then(|arn| arn.parse().ok());
         let mlflow_region = resource.as_ref().map(|resource| match resource {
@@ -189,6 +194,18 @@ impl Node {
         let imds = wiring::imds();
         let instance = boot::instance(imds.as_ref(), &self.board, beat).await;
         (settings, instance)
+    }
+
+    fn watch_system(&self) {
+        let state_directory = std::env::var_os("STATE_DIRECTORY");
+        let system = System::new(
+            Path::new("/"),
+            state_directory.as_deref(),
+            self.board.clone(),
+            self.system.clone(),
+            self.stop.clone(),
+        );
+        tokio::spawn(system.run());
     }
 
     fn keep_url(&self, keeper: Option<Arc<UrlKeeper>>) {
