@@ -53,6 +53,9 @@ pub const TABLE: &[InstanceType] = &[
     t("p5.48xlarge", 192, 8, 32, 3200, true, true),
     t("p5e.48xlarge", 192, 8, 32, 3200, true, true),
     t("p5en.48xlarge", 192, 8, 16, 3200, true, true),
+    t("p6-b200.48xlarge", 192, 8, 8, 3200, true, true),
+    // 17 network cards, of which the first takes no EFA.
+    t("p6-b300.48xlarge", 192, 8, 16, 6400, true, true),
 ];
 
 /// Expectations for `name`, if known.

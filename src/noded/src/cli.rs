@@ -73,6 +73,9 @@ pub struct RunArgs {
     #[arg(long, value_name = "ADDRESS:PORT", default_value_t = default_listen(),
           value_parser = port::parse)]
     pub listen: SocketAddr,
+    /// Folder in whose place `/` is taken for what is looked at on this node.
+    #[arg(long, value_name = "DIR", default_value = "/", hide = true)]
+    pub root: PathBuf,
 }
 
 pub(crate) fn default_listen() -> SocketAddr {

@@ -5,6 +5,7 @@
 use crate::beat::{Beat, Beats};
 use crate::board::{Board, Reading, name};
 use crate::cli::RunArgs;
+use crate::efa;
 use crate::engine::{self, Engine, Timings};
 use crate::environment::Files;
 use crate::history::History;
@@ -14,12 +15,12 @@ use crate::mlflow::{SageMakerMinter, Slot};
 use crate::port::{self, PortError};
 use crate::registry::Ec2Registry;
 use crate::system::{self, System};
-use crate::topology::Topology;
 use crate::worker::ProcessSpawner;
 use crate::worker::sandbox::Cut;
 use crate::{boot, events, http, mlflow, notify, publisher, wiring};
 use anyhow::Context as _;
 use nixl_cluster::{NodeSettings, reason};
+use nixl_efa::Tree;
 use nixl_mlflow::{TrackingResource, UrlKeeper};
 use sd_notify::NotifyState;
 use std::path::Path;
@@ -83,7 +84,7 @@ async fn serve(
     if let Some(folder) = folder.filter(|folder| folder.is_absolute()) {
         board.keep_acks_in(folder.join("acks.json"));
     }
-    let link = Monitor::new(state.as_deref(), "/sys");
+    let link = Monitor::new(state.as_deref(), &args.root);
     let shared = Shared {
         board: board.clone(),
         beats: beats.clone(),
@@ -96,7 +97,8 @@ async fn serve(
     events::started(address);
     tokio::spawn(notify::run(board.clone(), beats.clone(), stop.clone()));
 
-    let node = Node { board, beats, link, slot, system, stop: stop.clone() };
+    let efa = efa::State::default();
+    let node = Node { board, beats, link, efa, slot, system, stop: stop.clone() };
     let mut node = tokio::spawn(node.live(args));
     let name = tokio::select! {
         _ = term.recv() => "SIGTERM",
@@ -122,6 +124,7 @@ struct Node {
     board: Board,
     beats: Beats,
     link: Monitor,
+    efa: efa::State,
     slot: Slot,
     system: system::State,
     stop: CancellationToken,
@@ -150,7 +153,21 @@ impl Node {
             UrlKeeper::new(minter, settings.mlflow_session_secs)
         });
         self.keep_url(keeper);
-        tokio::spawn(watch_environment(settings.clone(), self.board.clone(), self.stop.clone()));
+        let files = Files::below(&args.root);
+        tokio::spawn(watch_environment(
+            files,
+            settings.clone(),
+            self.board.clone(),
+            self.stop.clone(),
+        ));
+
+        let devices = Tree::below(&args.root);
+        let node = efa::Node {
+            tree: devices.clone(),
+            provider: settings.provider,
+            instance_type: instance.instance_type.clone(),
+        };
+        tokio::spawn(efa::run(node, self.efa.clone(), self.board.clone(), self.stop.clone()));
 
         let registry = Arc::new(Ec2Registry::new(
             services.ec2,
@@ -171,7 +188,8 @@ impl Node {
         let engine = Engine {
             settings,
             instance,
-            topology: Topology::below(Path::new("/")),
+            devices,
+            efa: self.efa,
             registry,
             spawner: Arc::new(ProcessSpawner::workers(OWN_PROGRAM, &cut)),
             machines: engine::pairing(),
@@ -221,8 +239,12 @@ impl Node {
 }
 
 /// The oneshot may run after the daemon, so its files are looked at again.
-async fn watch_environment(settings: NodeSettings, board: Board, stop: CancellationToken) {
-    let files = Files::below(Path::new("/"));
+async fn watch_environment(
+    files: Files,
+    settings: NodeSettings,
+    board: Board,
+    stop: CancellationToken,
+) {
     let arn = settings.mlflow_tracking_arn.as_deref();
     let mut interval = tokio::time::interval(ENVIRONMENT_INTERVAL);
     loop {

@@ -4,14 +4,15 @@
 #![allow(clippy::unwrap_used)]
 
 use nixl_cluster::{Provider, tag};
+use nixl_efa::Tree;
 use nixl_noded::beat::Beats;
 use nixl_noded::board::{Board, name};
 use nixl_noded::boot::Instance;
+use nixl_noded::efa;
 use nixl_noded::engine::{self, Engine, Timings};
 use nixl_noded::link::Monitor;
 use nixl_noded::publisher;
 use nixl_noded::registry::{Registry, RegistryError};
-use nixl_noded::topology::Topology;
 use nixl_noded::worker::ProcessSpawner;
 use nixl_noded::worker::sandbox::Cut;
 use nixl_pairing::Member;
@@ -64,7 +65,7 @@ struct Node {
 }
 
 fn start(cloud: &Cloud, rank: u32, state: &Path) -> Node {
-    let link = Monitor::new(Some(state.as_os_str()), "/sys");
+    let link = Monitor::new(Some(state.as_os_str()), Path::new("/"));
     let (board, beats, stop) = (Board::default(), Beats::default(), CancellationToken::new());
     let registry = Arc::new(InMemory { cloud: cloud.clone(), rank });
     let last = CancellationToken::new();
@@ -73,7 +74,8 @@ fn start(cloud: &Cloud, rank: u32, state: &Path) -> Node {
     let program = assert_cmd::cargo::cargo_bin!("nixl-noded").to_str().unwrap();
     let cut = Cut { provider: Provider::Tcp.into(), library: None };
     let engine = Engine {
-        topology: Topology::below(Path::new("/nonexistent")),
+        devices: Tree::below(Path::new("/nonexistent")),
+        efa: efa::State::default(),
         settings: toml::from_str("cluster = \"nixl\"\nsize = 2\nprovider = \"tcp\"").unwrap(),
         instance: Instance {
             id: id(rank),

@@ -10,8 +10,10 @@ use crate::instance_type::InstanceType;
 const SHARE_OF_LINE_RATE: f64 = 0.5;
 
 /// Latencies that aws-ofi-nccl's tuning reckons with, in microseconds: 35 on
-/// p5en, 75 on p4d, p5, g5 and older. AWS publishes none.
+/// p5en and p6, 75 on p4d, p5, g5 and older. AWS publishes none.
 const NCCL_MICROS: (f64, f64) = (35.0, 75.0);
+/// Where it is the first.
+const FASTER: [&str; 2] = ["p5en.", "p6-"];
 
 /// What one rail of EFA should reach.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -30,7 +32,8 @@ impl Expectation {
     #[must_use]
     pub fn of_efa(of: &InstanceType) -> Self {
         let line_gbps = f64::from(of.network_gbps) / f64::from(of.efa_interfaces.max(1));
-        let one_way = if of.name.starts_with("p5en.") { NCCL_MICROS.0 } else { NCCL_MICROS.1 };
+        let faster = FASTER.iter().any(|family| of.name.starts_with(family));
+        let one_way = if faster { NCCL_MICROS.0 } else { NCCL_MICROS.1 };
         Self {
             line_gbps,
             least_gbps: SHARE_OF_LINE_RATE * line_gbps,
@@ -52,6 +55,9 @@ mod tests {
         assert_eq!(of("p5.48xlarge").line_gbps, 100.0);
         assert_eq!(of("p5en.48xlarge").line_gbps, 200.0);
         assert_eq!(of("p5en.48xlarge").most_round_trip_micros, 70.0);
+        assert_eq!(of("p6-b200.48xlarge").line_gbps, 400.0);
+        assert_eq!(of("p6-b300.48xlarge").line_gbps, 400.0);
+        assert_eq!(of("p6-b300.48xlarge").most_round_trip_micros, 70.0);
     }
 
     #[test]

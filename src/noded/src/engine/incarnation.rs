@@ -7,11 +7,11 @@ use crate::beat::INTERVAL;
 use crate::board::{Reading, name};
 use crate::link::{Local, Written};
 use crate::registry::RegistryError;
-use crate::topology::Place;
 use crate::worker::{Death, FromWorker, Worker};
 use crate::{events, identity};
 use nixl_cluster::link::Rail;
 use nixl_cluster::{EndpointRecord, Provider, ProviderChoice, instance_type, reason, tag};
+use nixl_efa::Place;
 use nixl_fabric::protocol::{Command, Event};
 use nixl_pairing::{Input, LocalNode, Member, Output, PeerState};
 use std::collections::BTreeMap;
@@ -130,7 +130,7 @@ impl Engine {
         if self.settings.provider != ProviderChoice::Auto || provider == Provider::Efa {
             return None;
         }
-        let devices = self.topology.efa_devices();
+        let devices = self.devices.efa_addresses();
         let known = instance_type::find(&self.instance.instance_type);
         let offers = known.filter(|known| known.efa_interfaces > 0);
         match (&devices[..], offers) {
@@ -147,7 +147,7 @@ impl Engine {
     fn placed(&self, mut rails: Vec<Rail>) -> Vec<Rail> {
         for rail in &mut rails {
             if let Some(address) = &rail.pci_address {
-                let Place { numa_node, gpus } = self.topology.place(address);
+                let Place { numa_node, gpus } = self.devices.place(address);
                 (rail.numa_node, rail.gpus) = (numa_node, gpus);
             }
         }
@@ -170,7 +170,7 @@ impl Engine {
     fn open_within(&self) -> Duration {
         let Timings { open, open_each_efa, .. } = self.timings;
         let efa = self.settings.provider.providers().contains(&Provider::Efa);
-        let devices = if efa { self.topology.efa_devices().len() } else { 0 };
+        let devices = if efa { self.devices.efa_addresses().len() } else { 0 };
         open + open_each_efa * u32::try_from(devices).unwrap_or(u32::MAX)
     }
 
@@ -201,6 +201,7 @@ impl Engine {
                         library,
                         library_version,
                     })) => {
+                        self.efa.opened(provider, &library_version);
                         return opened(provider, rails, &library, &library_version);
                     }
                     Some(FromWorker::Event(Event::OpenFailed { code, message })) => {

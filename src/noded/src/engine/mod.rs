@@ -18,12 +18,13 @@ use crate::backoff::Backoff;
 use crate::beat::Beat;
 use crate::board::Board;
 use crate::boot::Instance;
+use crate::efa;
 use crate::link::{Monitor, Written};
 use crate::publisher::Publisher;
 use crate::registry::Registry;
-use crate::topology::Topology;
 use crate::worker::{Death, Spawner};
 use nixl_cluster::NodeSettings;
+use nixl_efa::Tree;
 use report::Reporter;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -79,7 +80,9 @@ pub struct Engine {
     /// What IMDS said.
     pub instance: Instance,
     /// This node's devices.
-    pub topology: Topology,
+    pub devices: Tree,
+    /// What is known of its EFA devices, which wants to know what uses them.
+    pub efa: efa::State,
     /// Where the others are found.
     pub registry: Arc<dyn Registry>,
     /// Starts workers.

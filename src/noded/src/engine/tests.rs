@@ -7,7 +7,6 @@ use crate::beat::Beats;
 use crate::board::name;
 use crate::publisher::{self, Tags};
 use crate::registry::{Registry, RegistryError};
-use crate::topology::Topology;
 use crate::worker::{Death, FromWorker, Kind, Worker};
 use nixl_cluster::link::{Latency, OneSided, Rail};
 use nixl_cluster::{
@@ -158,7 +157,8 @@ fn stage_on(timings: Timings, provider: ProviderChoice, root: &Path) -> Stage {
             provider.as_str()
         ))
         .unwrap(),
-        topology: Topology::below(root),
+        devices: Tree::below(root),
+        efa: efa::State::default(),
         instance: Instance {
             id: "i-1".to_owned(),
             instance_type: "g6.12xlarge".to_owned(),

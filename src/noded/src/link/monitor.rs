@@ -11,10 +11,11 @@ use crate::board::{Board, Reading, name};
 use jiff::Timestamp;
 use nixl_cluster::Provider;
 use nixl_cluster::link::{Baseline, LinkDocument, LinkNode, Measuring, Rail, Report, Runs};
+use nixl_efa::Tree;
 use nixl_fabric::protocol::{Command, Outcome};
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::Notify;
@@ -69,7 +70,7 @@ struct Shared {
 }
 
 struct State {
-    sys: PathBuf,
+    tree: Tree,
     store: Store,
     node: LinkNode,
     of_type: Option<Baseline>,
@@ -99,18 +100,18 @@ struct Run {
 
 impl Default for Monitor {
     fn default() -> Self {
-        Self::new(None, "/sys")
+        Self::new(None, Path::new("/"))
     }
 }
 
 impl Monitor {
     /// Keeps the past in this `STATE_DIRECTORY`, if there is one, and reads
-    /// counters below this `/sys`.
-    pub fn new(state_directory: Option<&OsStr>, sys: impl Into<PathBuf>) -> Self {
+    /// counters below this root.
+    pub fn new(state_directory: Option<&OsStr>, root: &Path) -> Self {
         let store = Store::new(state_directory);
         store.clean(SystemTime::now());
         let state = State {
-            sys: sys.into(),
+            tree: Tree::below(root),
             store,
             node: LinkNode::default(),
             of_type: None,
@@ -140,7 +141,7 @@ impl Monitor {
         // Of another provider it is another link.
         let provider_name = rails.first().map(|rail| rail.provider_name.clone());
         state.known.retain(|_, known| Some(&known.record.provider_name) == provider_name.as_ref());
-        let meter = Meter::new(&state.sys, &rails, now);
+        let meter = Meter::new(&state.tree, &rails, now);
         state.open = Some(Open { schedule, meter, rails, probe_interval: local.probe_interval });
         state.of_type = baseline::of_type(local.provider, &local.instance_type);
         state.node = LinkNode {

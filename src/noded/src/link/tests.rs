@@ -35,7 +35,7 @@ fn local(provider: Provider, instance_type: &str) -> Local {
 impl Node {
     fn new(state: Option<&Path>, provider: Provider, instance_type: &str) -> Self {
         // No counters: nobody else moves anything.
-        let monitor = Monitor::new(state.map(Path::as_os_str), "/nonexistent");
+        let monitor = Monitor::new(state.map(Path::as_os_str), Path::new("/nonexistent"));
         monitor.opened(
             &local(provider, instance_type),
             fake::rails(1, OneSided::Device),

@@ -1,15 +1,14 @@
 //! What others than this daemon move over the rails, by the devices' own
 //! counters in sysfs.
 //!
-//! EFA counts in `/sys/class/infiniband/DEVICE/ports/1/hw_counters`, network
-//! interfaces in `/sys/class/net/INTERFACE/statistics`; shared memory counts
-//! nowhere. The peer's measurements count as others' traffic; in the mean over
+//! EFA devices and network interfaces count; shared memory counts nowhere. The
+//! peer's measurements count as others' traffic; in the mean over
 //! some seconds they are too little to matter, but for a full report.
 
 use super::words;
 use nixl_cluster::link::{Rail, Traffic};
-use std::fs;
-use std::path::{Path, PathBuf};
+use nixl_efa::Tree;
+use nixl_efa::counters::{ByteCounter, Bytes};
 use std::time::{Duration, Instant};
 
 /// Above it measuring would disturb, and be disturbed; of the rail's speed.
@@ -21,19 +20,12 @@ const LEAST_WINDOW: Duration = Duration::from_millis(500);
 /// Headers and acknowledgements of our own bytes.
 const OVERHEAD: f64 = 1.1;
 
-/// Bytes in each direction.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-struct Bytes {
-    sent: u64,
-    received: u64,
-}
-
 /// One device and what it had counted when last looked at.
 #[derive(Debug)]
 struct Device {
     rail: u16,
     name: String,
-    folder: PathBuf,
+    counter: ByteCounter,
     limit_bytes_per_sec: f64,
     /// `None` until it was read once, or when it could not be.
     last: Option<Bytes>,
@@ -50,11 +42,11 @@ pub(super) struct Meter {
 }
 
 impl Meter {
-    /// For these rails, below a `/sys`.
-    pub fn new(sys: &Path, rails: &[Rail], now: Instant) -> Self {
-        let mut devices: Vec<_> = rails.iter().filter_map(|rail| Device::of(sys, rail)).collect();
+    /// For these rails of a node.
+    pub fn new(tree: &Tree, rails: &[Rail], now: Instant) -> Self {
+        let mut devices: Vec<_> = rails.iter().filter_map(|rail| Device::of(tree, rail)).collect();
         for device in &mut devices {
-            device.last = device.read();
+            device.last = device.counter.read();
         }
         Self { devices, looked: now, bytes_per_sec: None, busy: None }
     }
@@ -106,39 +98,27 @@ impl Meter {
 }
 
 impl Device {
-    fn of(sys: &Path, rail: &Rail) -> Option<Self> {
+    fn of(tree: &Tree, rail: &Rail) -> Option<Self> {
         // libfabric's name of an EFA domain is the device's with its kind.
         let domain = rail.domain.as_str();
         let name = domain.strip_suffix("-rdm").unwrap_or(domain);
-        if matches!(name, "" | "." | "..") || name.contains('/') {
-            return None;
-        }
-        let places = [
-            sys.join("class/infiniband").join(name).join("ports/1/hw_counters"),
-            sys.join("class/net").join(name).join("statistics"),
-        ];
-        let folder = places.into_iter().find(|folder| folder.is_dir())?;
+        let counter = tree.byte_counter(name)?;
         let by_speed = rail.speed_gbps.unwrap_or(0.0) * 1e9 / 8.0 * SHARE_OF_SPEED;
         Some(Self {
             rail: rail.index,
             name: name.to_owned(),
-            folder,
+            counter,
             limit_bytes_per_sec: by_speed.max(LEAST_BYTES_PER_SEC),
             last: None,
             own: Bytes::default(),
         })
     }
 
-    fn read(&self) -> Option<Bytes> {
-        let counter = |name| fs::read_to_string(self.folder.join(name)).ok()?.trim().parse().ok();
-        Some(Bytes { sent: counter("tx_bytes")?, received: counter("rx_bytes")? })
-    }
-
     /// Bytes of others since the last look, in the busier direction; `None`
     /// where nothing can be said, e.g. because the counters began anew.
     fn others(&mut self) -> Option<u64> {
         let own = std::mem::take(&mut self.own);
-        let now = self.read();
+        let now = self.counter.read();
         let before = std::mem::replace(&mut self.last, now)?;
         let now = now?;
         let of = |now: u64, before: u64, own: u64| {
@@ -155,6 +135,7 @@ mod tests {
     use super::super::fake;
     use super::*;
     use nixl_cluster::link::OneSided;
+    use std::fs;
 
     struct Sys(tempfile::TempDir);
 
@@ -170,12 +151,12 @@ mod tests {
             fs::write(folder.join("rx_bytes"), format!("{received}\n")).unwrap();
         }
         fn meter(&self, rails: &[Rail], now: Instant) -> Meter {
-            Meter::new(self.0.path(), rails, now)
+            Meter::new(&Tree::below(self.0.path()), rails, now)
         }
     }
 
-    const ETH0: &str = "class/net/eth0/statistics";
-    const EFA: &str = "class/infiniband/rdmap0s6/ports/1/hw_counters";
+    const ETH0: &str = "sys/class/net/eth0/statistics";
+    const EFA: &str = "sys/class/infiniband/rdmap0s6/ports/1/hw_counters";
 
     #[test]
     fn own_bytes_are_not_others_traffic() {
