@@ -6,7 +6,8 @@
 use crate::backoff::Backoff;
 use crate::beat::Beat;
 use crate::board::{Board, Reading, name};
-use crate::{events, settings};
+use crate::events::{self, Stage};
+use crate::settings;
 use nixl_aws::imds::Imds;
 use nixl_cluster::{NodeSettings, reason};
 use std::net::Ipv4Addr;
@@ -51,7 +52,7 @@ pub async fn settings(path: &Path, board: &Board, beat: &Beat) -> NodeSettings {
             Err(error) => {
                 let text = error.to_string();
                 if text != told {
-                    events::reason(error.reason(), &text);
+                    events::reason(Stage::Boot, error.reason(), &text);
                     told.clone_from(&text);
                 }
                 board.set(name::SETTINGS, Reading::bad(error.reason(), text));
@@ -70,15 +71,11 @@ pub async fn instance(imds: &dyn Imds, board: &Board, beat: &Beat) -> Instance {
                 board.set(name::IMDS, Reading::good(instance.instance_type.as_str()));
                 board.identify(&instance.id);
                 board.describe(|node| node.rank = Some(instance.launch_index));
-                tracing::info!(
-                    instance_id = %instance.id, zone = %instance.zone, rank = instance.launch_index,
-                    "this is {} (rank {}, {} in {})",
-                    instance.id, instance.launch_index, instance.instance_type, instance.zone
-                );
+                events::known(&instance);
                 return instance;
             }
             Err(error) => {
-                events::reason(&reason::IMDS_UNREACHABLE, &error.to_string());
+                events::reason(Stage::Boot, &reason::IMDS_UNREACHABLE, &error.to_string());
                 let reading = Reading::bad(&reason::IMDS_UNREACHABLE, error.to_string());
                 board.set(name::IMDS, reading);
             }

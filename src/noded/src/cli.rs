@@ -4,7 +4,7 @@ use crate::history::History;
 use crate::link::show;
 use crate::worker::child;
 use crate::worker::sandbox::Cut;
-use crate::{ack, environment, explain, health, log, port, run};
+use crate::{ack, environment, explain, health, journal, log, port, run};
 use clap::{Parser, Subcommand};
 use nixl_cluster::ProviderChoice;
 use nixl_cluster::name::HEALTH_PORT;
@@ -59,6 +59,8 @@ enum Command {
     },
     /// Acknowledges a reason: it stays on /health and no longer counts; exit code 1 if nothing has it.
     Ack(ack::Args),
+    /// Shows what the daemon told the journal, newest last.
+    Events(journal::Args),
     /// Shows how fast the link to each peer is, as tables and drawn; exit code 1 without a pair.
     Link(show::Args),
 }
@@ -106,6 +108,7 @@ impl Cli {
             }
             Command::FabricWorker { provider, library } => child::run(&Cut { provider, library })?,
             Command::Explain(args) => print!("{}", explain::run(&args)?),
+            Command::Events(args) => journal::run(&args)?,
             Command::Ack(args) => print!("{}", ack::run(&args)?),
             Command::Health { listen } => {
                 let usable = health::run(listen)?;

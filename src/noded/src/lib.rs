@@ -21,6 +21,7 @@ pub mod health;
 pub mod history;
 pub mod http;
 pub mod identity;
+pub mod journal;
 pub mod link;
 pub mod log;
 pub mod mlflow;

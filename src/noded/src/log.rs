@@ -2,41 +2,33 @@
 
 use crate::history::{History, WithMessageId};
 use std::io::IsTerminal as _;
+use tracing::Level;
+use tracing_subscriber::filter::{FilterExt as _, filter_fn};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _};
 
 /// Name in the journal.
-const IDENTIFIER: &str = "nixl-noded";
+pub const IDENTIFIER: &str = "nixl-noded";
 /// Variable that holds the filter.
 pub const VARIABLE: &str = "NIXL_LOG";
 /// Filter used when none is given.
 pub const DEFAULT: &str = "info";
-/// These may log bodies and headers, where credentials are; they never get
-/// below warnings, whatever the filter says.
-const CAPPED: &[&str] = &[
-    "aws_config=warn",
-    "aws_runtime=warn",
-    "aws_sdk_ec2=warn",
-    "aws_sigv4=warn",
-    "aws_smithy_http_client=warn",
-    "aws_smithy_runtime=warn",
-    "aws_smithy_runtime_api=warn",
-    "hyper=warn",
-    "hyper_util=warn",
-];
+/// Crates of this project. Others may log bodies and headers, where credentials
+/// are; they never get below warnings, whatever the filter says.
+const OURS: &str = "nixl_";
 
 /// Parses a filter.
 ///
 /// # Errors
 /// If it is no filter.
 pub fn filter(text: &str) -> Result<EnvFilter, String> {
-    let mut filter = EnvFilter::try_new(text)
-        .map_err(|error| format!("{error}; try `debug` or `info,nixl_noded=debug`"))?;
-    for directive in CAPPED {
-        filter = filter.add_directive(directive.parse().map_err(|error| format!("{error}"))?);
-    }
-    Ok(filter)
+    EnvFilter::try_new(text)
+        .map_err(|error| format!("{error}; try `debug` or `info,nixl_noded=debug`"))
+}
+
+fn may_be_logged(target: &str, level: Level) -> bool {
+    target.starts_with(OURS) || level <= Level::WARN
 }
 
 /// Installs the subscriber, once; what an operator should know goes into the
@@ -44,6 +36,7 @@ pub fn filter(text: &str) -> Result<EnvFilter, String> {
 pub fn install(filter: EnvFilter, history: Option<&History>) {
     let kept = history.map(|history| history.layer().with_filter(WithMessageId));
     let registry = tracing_subscriber::registry().with(kept);
+    let filter = filter.and(filter_fn(|of| may_be_logged(of.target(), *of.level())));
     // Set by systemd exactly when stderr is the journal, systemd.exec(5).
     if std::env::var_os("JOURNAL_STREAM").is_some()
         && let Ok(journal) = tracing_journald::layer()
@@ -64,9 +57,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_filter_is_checked_and_capped() {
+    fn a_filter_is_checked() {
         assert!(filter("nixl_noded=loud").is_err());
-        let text = filter("trace").unwrap().to_string();
-        assert!(text.contains("hyper=warn") && text.contains("aws_smithy_runtime=warn"), "{text}");
+        assert!(filter("trace").is_ok());
+    }
+
+    #[test]
+    fn only_our_own_crates_say_everything() {
+        assert!(may_be_logged("nixl_noded::run", Level::TRACE));
+        assert!(may_be_logged("aws_smithy_runtime", Level::WARN));
+        assert!(!may_be_logged("aws_smithy_runtime", Level::INFO));
+        assert!(!may_be_logged("hyper::proto", Level::TRACE));
     }
 }

@@ -60,7 +60,7 @@ pub async fn run(keeper: Arc<UrlKeeper>, board: Board, stop: CancellationToken) 
             let denied =
                 matches!(&reading.reason, Some((reason, _)) if reason.code == "mlflow.denied");
             if let (true, false, Some((_, evidence))) = (denied, denied_before, &reading.reason) {
-                events::mlflow_denied(evidence);
+                events::mlflow_denied(board.stage(), evidence);
             }
             denied_before = denied;
             board.set(name::MLFLOW, reading);

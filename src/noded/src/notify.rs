@@ -5,6 +5,7 @@
 
 use crate::beat::Beats;
 use crate::board::Board;
+use crate::events;
 use sd_notify::NotifyState;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -37,7 +38,7 @@ pub async fn run(board: Board, beats: Beats, stop: CancellationToken) {
                 tell(&[NotifyState::Watchdog]);
             }
         } else {
-            tracing::error!(tasks = ?stuck, "tasks make no progress: {}", stuck.join(", "));
+            events::stuck(board.stage(), &stuck);
         }
         let node = board.document().node;
         let worst = board.worst().map(|reason| format!("; {}", reason.code)).unwrap_or_default();

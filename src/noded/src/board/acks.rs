@@ -1,6 +1,7 @@
 //! What a person has acknowledged, kept over restarts of the daemon.
 
 use super::held::Held;
+use crate::events;
 use jiff::Timestamp;
 use nixl_cluster::health::Acknowledgement;
 use serde::{Deserialize, Serialize};
@@ -40,12 +41,12 @@ impl Acks {
         let list = match std::fs::read(&path) {
             Err(error) => {
                 if error.kind() != std::io::ErrorKind::NotFound {
-                    tracing::warn!(path = %path.display(), %error, "acknowledgements not read");
+                    events::state_file(&path, "acknowledgements not read", &error);
                 }
                 Vec::new()
             }
             Ok(text) => serde_json::from_slice(&text).unwrap_or_else(|error| {
-                tracing::warn!(path = %path.display(), %error, "acknowledgements not understood");
+                events::state_file(&path, "acknowledgements not understood", &error);
                 Vec::new()
             }),
         };
@@ -79,9 +80,9 @@ impl Acks {
         let before = self.list.len();
         self.list.retain(|ack| ack.check != check || ack.id.as_deref() != id);
         if self.list.len() < before
-            && let Err(error) = self.save()
+            && let (Err(error), Some(path)) = (self.save(), &self.path)
         {
-            tracing::warn!(%error, "acknowledgements not written");
+            events::state_file(path, "acknowledgements not written", &error);
         }
     }
 

@@ -13,7 +13,7 @@ pub mod name;
 pub use held::Settle;
 pub use nixl_cluster::Reading;
 
-use crate::events;
+use crate::events::{self, Check, Stage};
 use acks::{Ack, Acks};
 use held::{Change, Held};
 use jiff::Timestamp;
@@ -95,12 +95,32 @@ impl Board {
         for (held, change) in self.put(name, readings, settle) {
             let Change::Changed { from } = change else { continue };
             let about = held.reading.id.as_deref();
+            let pair_id = about.and_then(|id| self.pair_id(id));
+            let check = Check { name, about, stage: self.stage(), pair_id: pair_id.as_deref() };
             match (held.reason(), from) {
-                (Some((reason, evidence)), _) => events::check_bad(name, about, reason, &evidence),
-                (None, Some(from)) => events::check_good(name, about, from),
+                (Some((reason, evidence)), _) => events::check_bad(&check, reason, &evidence),
+                (None, Some(from)) => events::check_good(&check, from),
                 (None, None) => {}
             }
         }
+    }
+
+    /// Where in its life the node is.
+    #[must_use]
+    pub fn stage(&self) -> Stage {
+        let state = self.lock();
+        let known = Phase::ALL.iter().find(|(_, name)| *name == state.node.phase);
+        known.map_or(Stage::Boot, |(phase, _)| Stage::of(*phase))
+    }
+
+    /// The id of the pair with this instance, once this node knows who it is
+    /// itself; none of anything else.
+    #[must_use]
+    pub fn pair_id(&self, peer: &str) -> Option<String> {
+        let state = self.lock();
+        let cluster = state.node.cluster.as_deref()?.parse().ok()?;
+        let own = Some(&state.service_id).filter(|own| is_instance(own) && own.as_str() != peer)?;
+        is_instance(peer).then(|| nixl_cluster::pair_id(&cluster, own, peer))
     }
 
     fn put(
@@ -288,6 +308,10 @@ pub enum AckError {
     NotKept(#[from] std::io::Error),
 }
 
+fn is_instance(id: &str) -> bool {
+    id.starts_with("i-")
+}
+
 /// What the devices of the node say, which pairing may not notice.
 pub(crate) fn is_device(name: &str) -> bool {
     name.starts_with("gpu:") || name.starts_with("efa:")
@@ -385,6 +409,21 @@ mod tests {
         assert!(!board.ready());
         board.acknowledge(reason::FABRIC_DEVICE_ERROR.code, None, None).unwrap();
         assert!(board.ready());
+    }
+
+    #[test]
+    fn a_pair_has_one_name_on_both_nodes() {
+        let node = |id: &str| {
+            let board = Board::default();
+            assert_eq!(board.pair_id("i-2"), None, "who this node is, is not known");
+            board.identify(id);
+            board.describe(|node| node.cluster = Some("nixl".to_owned()));
+            board
+        };
+        assert_eq!(node("i-1").pair_id("i-2").unwrap(), "nixl/i-1+i-2");
+        assert_eq!(node("i-2").pair_id("i-1").unwrap(), "nixl/i-1+i-2");
+        assert_eq!(node("i-1").pair_id("GPU-1"), None);
+        assert_eq!(node("i-1").pair_id("i-1"), None);
     }
 
     #[test]

@@ -5,10 +5,11 @@ use super::send_error::SendError;
 use super::{End, Engine, Machine, Timings};
 use crate::beat::INTERVAL;
 use crate::board::{Reading, name};
+use crate::events::{self, Peer, Stage};
+use crate::identity;
 use crate::link::{Local, Written};
 use crate::registry::RegistryError;
 use crate::worker::{Death, FromWorker, Worker};
-use crate::{events, identity};
 use nixl_cluster::link::Rail;
 use nixl_cluster::{EndpointRecord, Provider, ProviderChoice, instance_type, reason, tag};
 use nixl_efa::Place;
@@ -156,6 +157,7 @@ impl Engine {
 
     fn link_local(&self, provider: Provider) -> Local {
         Local {
+            cluster: self.settings.cluster.clone(),
             instance_id: self.instance.id.clone(),
             instance_type: self.instance.instance_type.clone(),
             rank: self.instance.launch_index,
@@ -230,12 +232,8 @@ fn opened(
     library: &str,
     library_version: &str,
 ) -> Result<Opened, End> {
-    for (Rail { index, provider_name, domain, one_sided, .. }, _) in &rails {
-        tracing::info!(
-            rail = index, provider = %provider_name, %domain, %library, %library_version,
-            "rail {index} open on {provider_name} {domain}, RMA writes: {one_sided} \
-             (libfabric {library_version})"
-        );
+    for (rail, _) in &rails {
+        events::rail_open(rail, library, library_version);
     }
     let library = format!("{library_version} ({library})");
     let (rails, mut addresses): (Vec<Rail>, Vec<Vec<u8>>) = rails.into_iter().unzip();
@@ -331,7 +329,7 @@ impl Life<'_> {
             }
             Err(error) => {
                 let reason = &reason::EC2_UNREACHABLE;
-                events::reason(reason, &error.message);
+                events::reason(Stage::Discover, reason, &error.message);
                 self.engine.board.set(name::LOOK_UP, Reading::bad(reason, error.message));
                 self.drive(Input::LookUpFailed);
             }
@@ -373,7 +371,9 @@ impl Life<'_> {
                 let peers = self.machine.peers();
                 let id = peers.iter().find(|peer| peer.rank == rank);
                 let id = id.and_then(|peer| peer.instance_id.as_deref());
-                events::peer_changed(rank, id, from, to, reason);
+                let pair_id = id.and_then(|id| self.engine.board.pair_id(id));
+                let peer = Peer { id, rank, pair_id: pair_id.as_deref() };
+                events::peer_changed(peer, from, to, reason);
                 let commands = match id {
                     Some(id) if to == PeerState::Paired => {
                         self.send_errors.remove(&rank);

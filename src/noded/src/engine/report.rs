@@ -3,7 +3,7 @@
 use super::send_error::SendError;
 use super::skews::Skews;
 use crate::board::{Board, Reading, name};
-use crate::events;
+use crate::events::{self, Stage};
 use crate::link::Monitor;
 use crate::publisher::Publisher;
 use crate::worker::{Death, Deaths};
@@ -65,7 +65,7 @@ impl Reporter {
         } else {
             format!("without {}", missing.join(", "))
         };
-        tracing::info!(sandbox = %told, "the fabric worker's sandbox is {told}");
+        events::confined(&told);
         self.board.set(name::SANDBOX, Reading::good(told));
     }
 
@@ -81,7 +81,7 @@ impl Reporter {
         self.open = true;
         self.board.set(name::ENDPOINT, Reading::good(provider_name));
         let unused = unused_efa.map(|evidence| {
-            events::reason(&reason::FABRIC_EFA_UNUSED, &evidence);
+            events::reason(Stage::Open, &reason::FABRIC_EFA_UNUSED, &evidence);
             Reading::bad(&reason::FABRIC_EFA_UNUSED, evidence)
         });
         self.board.set_all(name::EFA, unused.into_iter().collect());
@@ -91,7 +91,7 @@ impl Reporter {
 
     pub fn not_opened(&mut self, code: &str, message: &str) {
         let reason = reason::find(code).unwrap_or(&reason::FABRIC_ERROR);
-        events::reason(reason, message);
+        events::reason(Stage::Open, reason, message);
         self.not_opened += 1;
         let count = self.not_opened;
         let times = if count == 1 { "once".to_owned() } else { format!("{count} times") };
@@ -105,7 +105,7 @@ impl Reporter {
         let (reason, total) = (death.kind.reason(), self.deaths.total());
         let evidence =
             format!("{} since the daemon started, last: {}", self.deaths.told(), death.how);
-        events::worker_died(total, reason, &death.how);
+        events::worker_died(Stage::of(self.phase), total, reason, &death.how);
         self.board.set(name::WORKER, Reading::bad(reason, evidence.as_str()).value(total));
         self.closed(Reading::bad(reason, evidence));
     }
@@ -130,7 +130,7 @@ impl Reporter {
     pub fn fault(&mut self, code: &str, message: &str) {
         let reason = reason::find(code).unwrap_or(&reason::FABRIC_ERROR);
         self.last_fault = Some(Instant::now());
-        events::reason(reason, message);
+        events::reason(Stage::of(self.phase), reason, message);
         self.board.set(name::FAULTS, Reading::bad(reason, message));
         self.settle();
     }
@@ -161,7 +161,7 @@ impl Reporter {
         };
         self.board.set(name::PEERS, total);
         self.board.set_all(name::PEER, readings);
-        self.board.set_all(name::PEER_SKEW, self.skews.readings(peers));
+        self.board.set_all(name::PEER_SKEW, self.skews.readings(peers, &self.board));
         self.link.tell(&self.board);
         self.board.describe(|node| node.peers = paired.iter().map(|peer| id(peer)).collect());
         self.forget();
@@ -183,7 +183,7 @@ impl Reporter {
     fn settle(&mut self) {
         let phase = self.phase_now();
         if phase != self.phase {
-            tracing::info!(phase = %phase, "phase {} -> {phase}", self.phase);
+            events::phase(self.phase, phase);
             self.phase = phase;
             self.since_secs = unix_secs();
         }

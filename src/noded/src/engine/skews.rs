@@ -2,8 +2,8 @@
 //! as it holds, and once in the journal.
 
 use super::report::id;
-use crate::board::Reading;
-use crate::events;
+use crate::board::{Board, Reading};
+use crate::events::{self, Peer};
 use nixl_pairing::PeerView;
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ pub(super) struct Skews {
 
 impl Skews {
     /// A reading for each of this moment.
-    pub fn readings(&mut self, peers: &[PeerView]) -> Vec<Reading> {
+    pub fn readings(&mut self, peers: &[PeerView], board: &Board) -> Vec<Reading> {
         let of = |peer: &PeerView| {
             let about = id(peer);
             let readings = peer.skews.iter().map(move |skew| {
@@ -24,14 +24,20 @@ impl Skews {
             });
             readings.collect::<Vec<_>>()
         };
-        let readings: Vec<Reading> = peers.iter().flat_map(of).collect();
-        let held = readings.iter().filter_map(|reading| reading.reason.as_ref());
-        for (reason, evidence) in held {
-            if self.journaled.insert(evidence.clone()) {
-                events::reason(reason, evidence);
+        let mut all = Vec::new();
+        for view in peers {
+            let readings = of(view);
+            let id = view.instance_id.as_deref();
+            let pair_id = id.and_then(|id| board.pair_id(id));
+            let peer = Peer { id, rank: view.rank, pair_id: pair_id.as_deref() };
+            for (reason, evidence) in readings.iter().filter_map(|told| told.reason.as_ref()) {
+                if self.journaled.insert(evidence.clone()) {
+                    events::peer_reason(peer, reason, evidence);
+                }
             }
+            all.extend(readings);
         }
-        readings
+        all
     }
 }
 
@@ -48,7 +54,7 @@ mod tests {
         ];
         let instance_id = Some("i-2".to_owned());
         let skewed = PeerView { rank: 1, instance_id, skews, ..PeerView::default() };
-        let readings = Skews::default().readings(&[PeerView::default(), skewed]);
+        let readings = Skews::default().readings(&[PeerView::default(), skewed], &Board::default());
         let told: Vec<(&str, &str)> = readings
             .iter()
             .filter_map(|reading| reading.reason.as_ref())

@@ -11,7 +11,7 @@ fn entry(message: &str, reason: &str) -> Entry {
         level: "warning",
         message_id: "0".repeat(32),
         message: message.to_owned(),
-        fields: BTreeMap::from([("reason", Value::from(reason))]),
+        fields: BTreeMap::from([("stage", "paired".into()), ("reason", Value::from(reason))]),
     }
 }
 
@@ -28,7 +28,11 @@ fn what_has_a_message_id_is_kept_with_its_fields() {
     let subscriber = tracing_subscriber::registry().with(layer).with(journal);
     tracing::subscriber::with_default(subscriber, || {
         tracing::info!("not for operators");
-        crate::events::reason(&nixl_cluster::reason::PEER_LOST, "i-2 is silent");
+        crate::events::reason(
+            crate::events::Stage::Paired,
+            &nixl_cluster::reason::PEER_LOST,
+            "i-2 is silent",
+        );
         crate::events::stopping("SIGTERM");
     });
     let page = history.after(Some(0), 10);
@@ -37,7 +41,10 @@ fn what_has_a_message_id_is_kept_with_its_fields() {
     assert_eq!((first.priority, first.level), (4, "warning"));
     assert_eq!(first.message, "pair.peer_lost: i-2 is silent");
     assert_eq!(first.message_id, crate::events::reason_id("pair.peer_lost"));
-    assert_eq!(first.fields, BTreeMap::from([("reason", "pair.peer_lost".into())]));
+    assert_eq!(
+        first.fields,
+        BTreeMap::from([("stage", "paired".into()), ("reason", "pair.peer_lost".into())])
+    );
     assert_eq!(page.events[1].message, "stopping on SIGTERM");
 }
 

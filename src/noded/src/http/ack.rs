@@ -42,7 +42,7 @@ pub(super) async fn acknowledge(
     };
     carry_out(wanted, move |Wanted { code, id }| {
         let checks = shared.board.acknowledge(code, id.as_deref(), note.as_deref())?;
-        events::acknowledged(code, &checks, note.as_deref());
+        events::acknowledged(shared.board.stage(), code, &checks, note.as_deref());
         Ok(checks)
     })
     .await
@@ -54,7 +54,7 @@ pub(super) async fn take_back(
 ) -> Response {
     carry_out(wanted, move |Wanted { code, id }| {
         let checks = shared.board.take_back(code, id.as_deref())?;
-        events::taken_back(code, &checks);
+        events::taken_back(shared.board.stage(), code, &checks);
         Ok(checks)
     })
     .await

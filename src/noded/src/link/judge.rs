@@ -64,9 +64,14 @@ impl Judge {
         self.state
     }
 
+    /// The reason it may have.
+    pub fn about(&self) -> &'static Reason {
+        reason_of(self.state.measure)
+    }
+
     /// The reason and its numbers, while degraded.
     pub fn reason(&self) -> Option<(&'static Reason, String)> {
-        self.state.degraded.then(|| (reason_of(self.state.measure), evidence(&self.state)))
+        self.state.degraded.then(|| (self.about(), evidence(&self.state)))
     }
 }
 

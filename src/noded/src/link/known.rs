@@ -6,7 +6,7 @@ use super::judge::{Held, Judge};
 use super::plan;
 use super::store::Record;
 use crate::board::Reading;
-use crate::events;
+use crate::events::{self, Peer};
 use jiff::Timestamp;
 use nixl_cluster::link::{
     Bandwidth, Baseline, Judgement, Latency, Measure, PeerLink, Probe, Report, Sample, Skipped,
@@ -49,6 +49,8 @@ pub(super) struct Known {
     pub instance_id: String,
     pub rank: u32,
     pub paired: bool,
+    /// Once it was paired.
+    pair_id: Option<String>,
     pub record: Record,
     of_type: Option<Baseline>,
     probes: BTreeMap<u16, (Moment, Latency)>,
@@ -89,6 +91,7 @@ impl Known {
             instance_id: instance_id.to_owned(),
             rank,
             paired: false,
+            pair_id: None,
             record,
             of_type,
             probes: BTreeMap::new(),
@@ -105,8 +108,9 @@ impl Known {
     }
 
     /// A new pairing: what was measured before says nothing about it.
-    pub fn paired(&mut self, rank: u32, now: Instant) {
+    pub fn paired(&mut self, rank: u32, pair_id: Option<String>, now: Instant) {
         (self.rank, self.paired, self.since) = (rank, true, now);
+        self.pair_id = pair_id;
         self.probes.clear();
         self.judges.clear();
         (self.sample, self.rate) = (None, None);
@@ -171,17 +175,14 @@ impl Known {
         let new = || (Judge::new(measure, source), at);
         let (judge, judged) = self.judges.entry((measure, source)).or_insert_with(new);
         *judged = at;
+        let (id, pair_id) = (Some(self.instance_id.as_str()), self.pair_id.as_deref());
+        let peer = Peer { id, rank: self.rank, pair_id };
         if !judge.take(held) {
             return;
         }
         match judge.reason() {
-            Some((reason, evidence)) => {
-                events::reason(reason, &format!("{}: {evidence}", self.instance_id));
-            }
-            None => tracing::info!(
-                peer_id = %self.instance_id,
-                "{measure:?} of the link to {} is as expected again", self.instance_id
-            ),
+            Some((reason, evidence)) => events::link_bad(peer, reason, &evidence),
+            None => events::link_good(peer, measure, judge.about()),
         }
     }
 

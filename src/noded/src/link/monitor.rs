@@ -9,8 +9,8 @@ use super::traffic::Meter;
 use super::{baseline, plan, words};
 use crate::board::{Board, Reading, name};
 use jiff::Timestamp;
-use nixl_cluster::Provider;
 use nixl_cluster::link::{Baseline, LinkDocument, LinkNode, Measuring, Rail, Report, Runs};
+use nixl_cluster::{ClusterName, Provider, pair_id};
 use nixl_efa::Tree;
 use nixl_fabric::protocol::{Command, Outcome};
 use std::collections::BTreeMap;
@@ -43,6 +43,8 @@ pub enum RunRefused {
 /// What the links are measured by.
 #[derive(Debug, Clone)]
 pub struct Local {
+    /// Name of the cluster.
+    pub cluster: ClusterName,
     /// `i-…`
     pub instance_id: String,
     /// EC2 instance type.
@@ -72,6 +74,7 @@ struct Shared {
 struct State {
     tree: Tree,
     store: Store,
+    cluster: Option<ClusterName>,
     node: LinkNode,
     of_type: Option<Baseline>,
     /// While an endpoint is open.
@@ -113,6 +116,7 @@ impl Monitor {
         let state = State {
             tree: Tree::below(root),
             store,
+            cluster: None,
             node: LinkNode::default(),
             of_type: None,
             open: None,
@@ -144,6 +148,7 @@ impl Monitor {
         let meter = Meter::new(&state.tree, &rails, now);
         state.open = Some(Open { schedule, meter, rails, probe_interval: local.probe_interval });
         state.of_type = baseline::of_type(local.provider, &local.instance_type);
+        state.cluster = Some(local.cluster.clone());
         state.node = LinkNode {
             instance_id: local.instance_id.clone(),
             rank: local.rank,
@@ -166,7 +171,7 @@ impl Monitor {
     pub fn paired(&self, rank: u32, instance_id: &str) -> Vec<Command> {
         let (mut state, now) = (self.lock(), Instant::now());
         let cancel = state.unpaired(rank);
-        let State { open, store, known, of_type, .. } = &mut *state;
+        let State { open, store, known, of_type, cluster, node, .. } = &mut *state;
         if let Some(open) = open {
             // A replaced node is another link.
             known.retain(|id, known| known.rank != rank || id == instance_id);
@@ -175,7 +180,9 @@ impl Monitor {
                 let record = store.load(instance_id, provider_name);
                 Known::new(instance_id, rank, record, *of_type, now)
             });
-            known.paired(rank, now);
+            let known_as = cluster.as_ref();
+            let pair_id = known_as.map(|name| pair_id(name, &node.instance_id, instance_id));
+            known.paired(rank, pair_id, now);
             open.schedule.paired(rank, open.rails.first().cloned(), now);
         }
         cancel

@@ -4,6 +4,7 @@
 use super::baseline::Own;
 use super::histogram::Histogram;
 use super::history::History;
+use crate::events;
 use nixl_cluster::link::Report;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -61,7 +62,7 @@ impl Store {
             if age.is_some_and(|age| begun || age > FORGET) {
                 let path = file.path();
                 if let Err(error) = fs::remove_file(&path) {
-                    tracing::warn!(path = %path.display(), %error, "cannot be removed: {error}");
+                    events::state_file(&path, "a link's history cannot be removed", &error);
                 }
             }
         }
@@ -93,7 +94,7 @@ impl Store {
         };
         match read {
             Ok(Record { version: VERSION, provider_name: known, .. }) if known != provider_name => {
-                tracing::info!(peer = %instance_id, "the link's past over {known} says nothing about {provider_name}");
+                tracing::info!(peer_id = %instance_id, "the link's past over {known} says nothing about {provider_name}");
                 new()
             }
             Ok(record @ Record { version: VERSION, .. }) => record,
@@ -124,14 +125,14 @@ impl Store {
 fn set_aside(path: &Path, why: &str) {
     let aside = path.with_extension("json.bad");
     match fs::rename(path, &aside) {
-        Ok(()) => tracing::warn!(
-            path = %path.display(), %why,
-            "a link's history cannot be used and is now {}: {why}", aside.display()
-        ),
-        Err(error) => tracing::warn!(
-            path = %path.display(), %why, %error,
-            "a link's history cannot be used: {why}; nor can it be renamed: {error}"
-        ),
+        Ok(()) => {
+            let what = format!("a link's history cannot be used and is now {}", aside.display());
+            events::state_file(path, &what, &why);
+        }
+        Err(error) => {
+            let what = format!("a link's history cannot be used nor renamed ({error})");
+            events::state_file(path, &what, &why);
+        }
     }
 }
 
@@ -146,8 +147,7 @@ impl Written {
     /// Replaces the file as a whole. A failure is told and costs the history.
     pub fn write(&self) {
         if let Err(error) = self.replace() {
-            let path = self.path.display();
-            tracing::warn!(%path, %error, "a link's history could not be written: {error}");
+            events::state_file(&self.path, "a link's history could not be written", &error);
         }
     }
 

@@ -22,6 +22,7 @@ struct Node {
 
 fn local(provider: Provider, instance_type: &str) -> Local {
     Local {
+        cluster: "nixl".parse().unwrap(),
         instance_id: "i-1".to_owned(),
         instance_type: instance_type.to_owned(),
         rank: 0,
@@ -190,7 +191,7 @@ fn a_rate_that_is_old_leaves_and_a_judgement_says_its_time() {
         Moment { clock: clock + Duration::from_secs(secs.unsigned_abs()), wall }
     };
     let mut known = Known::new("i-2", 1, Record::default(), None, clock);
-    known.paired(1, clock);
+    known.paired(1, None, clock);
     let transfer = plan::sample(&Bandwidth {
         rail: Some(0),
         mode: Mode::TwoSided,

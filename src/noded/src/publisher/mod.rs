@@ -10,7 +10,7 @@ mod coalescer;
 use crate::backoff::Backoff;
 use crate::beat::{Beat, INTERVAL};
 use crate::board::{Board, Reading, name};
-use crate::events;
+use crate::events::{self, Stage};
 use crate::registry::{Registry, RegistryError};
 use coalescer::Coalescer;
 use nixl_cluster::{reason, tag};
@@ -148,7 +148,7 @@ impl Writer {
 
     fn failed(&self, error: &RegistryError) {
         let reason = if error.denied { &reason::REGISTER_DENIED } else { &reason::EC2_UNREACHABLE };
-        events::reason(reason, &error.message);
+        events::reason(Stage::Register, reason, &error.message);
         self.board.set(name::REGISTRATION, Reading::bad(reason, error.message.as_str()));
     }
 }

@@ -4,9 +4,10 @@
 //! and are not on their way out.
 
 use super::{Registry, RegistryError};
+use crate::events::{self, Peer};
 use nixl_aws::ec2::{Ec2, Filter, Instance};
 use nixl_aws::{AwsError, Tag};
-use nixl_cluster::{ClusterName, RecordError, tag};
+use nixl_cluster::{ClusterName, RecordError, pair_id, tag};
 use nixl_pairing::Member;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -51,32 +52,37 @@ impl Registry for Ec2Registry {
             Filter::new("instance-state-name", ["pending", "running"]),
         ];
         let found = self.ec2.describe_instances(&filters).await.map_err(|error| failed(&error))?;
-        Ok(found.iter().filter(|other| other.id != self.instance_id).map(member).collect())
+        let others = found.iter().filter(|other| other.id != self.instance_id);
+        Ok(others.map(|other| self.member(other)).collect())
+    }
+}
+
+impl Ec2Registry {
+    fn member(&self, instance: &Instance) -> Member {
+        Member {
+            instance_id: instance.id.clone(),
+            rank: instance.launch_index,
+            identity: self.record(instance, tag::IDENTITY),
+            endpoint: self.record(instance, tag::ENDPOINT),
+        }
+    }
+
+    /// A record that does not parse counts as not there yet: the other node may
+    /// run a newer release, and will be told apart by name in the log.
+    fn record<T: FromStr<Err = RecordError>>(&self, instance: &Instance, key: &str) -> Option<T> {
+        let parsed = Tag::find(&instance.tags, key)?.parse();
+        parsed
+            .inspect_err(|error| {
+                let pair_id = pair_id(&self.cluster, &self.instance_id, &instance.id);
+                let (id, rank) = (Some(instance.id.as_str()), instance.launch_index);
+                events::tag_unusable(Peer { id, rank, pair_id: Some(&pair_id) }, key, error);
+            })
+            .ok()
     }
 }
 
 fn failed(error: &AwsError) -> RegistryError {
     RegistryError { denied: error.is(DENIED), message: error.to_string() }
-}
-
-fn member(instance: &Instance) -> Member {
-    Member {
-        instance_id: instance.id.clone(),
-        rank: instance.launch_index,
-        identity: record(instance, tag::IDENTITY),
-        endpoint: record(instance, tag::ENDPOINT),
-    }
-}
-
-/// A record that does not parse counts as not there yet: the other node may
-/// run a newer release, and will be told apart by name in the log.
-fn record<T: FromStr<Err = RecordError>>(instance: &Instance, key: &str) -> Option<T> {
-    Tag::find(&instance.tags, key)?
-        .parse()
-        .inspect_err(|error| {
-            tracing::warn!(peer_id = %instance.id, tag = key, %error, "peer's tag is not usable");
-        })
-        .ok()
 }
 
 #[cfg(test)]

@@ -3,12 +3,19 @@
 
 use axum::Router;
 use axum::extract::{Path, Query, State};
-use axum::http::{StatusCode, Uri};
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post, put};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+
+/// Session token of the metadata service.
+pub const TOKEN: &str = "session-token-of-metadata";
+/// What is secret in a presigned URL.
+pub const PRESIGNED: &str = "authToken-of-a-presigned-url";
 
 type Tags = BTreeMap<String, String>;
 
@@ -21,6 +28,8 @@ pub struct Cloud(Arc<Mutex<BTreeMap<String, Tags>>>);
 struct Seat {
     cloud: Cloud,
     rank: u32,
+    /// SageMaker has said so once.
+    throttled: Arc<AtomicBool>,
 }
 
 fn id(rank: u32) -> String {
@@ -37,8 +46,8 @@ impl Cloud {
         let routes = Router::new()
             .route("/latest/api/token", put(token))
             .route("/latest/meta-data/{*category}", get(metadata))
-            .route("/", post(ec2))
-            .with_state(Seat { cloud: self.clone(), rank });
+            .route("/", post(aws))
+            .with_state(Seat { cloud: self.clone(), rank, throttled: Arc::default() });
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.unwrap().block_on(async {
@@ -72,7 +81,7 @@ impl Cloud {
 }
 
 async fn token() -> ([(&'static str, &'static str); 1], &'static str) {
-    ([("x-aws-ec2-metadata-token-ttl-seconds", "21600")], "token")
+    ([("x-aws-ec2-metadata-token-ttl-seconds", "21600")], TOKEN)
 }
 
 async fn metadata(
@@ -91,8 +100,22 @@ async fn metadata(
     })
 }
 
+/// SageMaker makes a URL, EC2 has the rest.
+async fn aws(State(seat): State<Seat>, headers: HeaderMap, body: String) -> Response {
+    if !headers.contains_key("x-amz-target") {
+        return ec2(&seat, &body).into_response();
+    }
+    // The first time it throttles, which is told where everything is.
+    if !seat.throttled.swap(true, Ordering::Relaxed) {
+        let answer = r#"{"__type":"ThrottlingException","message":"Rate exceeded"}"#;
+        return (StatusCode::BAD_REQUEST, answer).into_response();
+    }
+    let url = format!("https://mlflow.example/auth?authToken={PRESIGNED}");
+    format!("{{\"AuthorizedUrl\":\"{url}\"}}").into_response()
+}
+
 /// The two actions of a node; a form's body is a query like any other.
-async fn ec2(State(seat): State<Seat>, body: String) -> Result<String, StatusCode> {
+fn ec2(seat: &Seat, body: &str) -> Result<String, StatusCode> {
     let uri: Uri = format!("/?{body}").parse().map_err(|_| StatusCode::BAD_REQUEST)?;
     let Query(form) = Query::<Tags>::try_from_uri(&uri).map_err(|_| StatusCode::BAD_REQUEST)?;
     let action = form.get("Action").map(String::as_str).unwrap_or_default();

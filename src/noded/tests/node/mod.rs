@@ -2,7 +2,7 @@
 //! as told, and somebody who asks them all the while how they are.
 #![allow(dead_code)]
 
-mod cloud;
+pub mod cloud;
 #[path = "../../../fabric/tests/fake/mod.rs"]
 mod fake;
 
@@ -55,6 +55,7 @@ pub struct Node {
     pub fake: Fake,
     pub address: SocketAddr,
     cloud: SocketAddr,
+    env: &'static [(&'static str, &'static str)],
     child: Child,
     pub said: Said,
     asking: Arc<AtomicBool>,
@@ -64,20 +65,33 @@ pub struct Node {
 impl Node {
     /// Starts a daemon.
     pub fn start(cloud: &Cloud, rank: u32, provider: &str, script: &str) -> Self {
+        Self::start_with(cloud, rank, provider, script, "", &[])
+    }
+
+    /// Starts a daemon with further settings and variables.
+    pub fn start_with(
+        cloud: &Cloud,
+        rank: u32,
+        provider: &str,
+        script: &str,
+        settings: &str,
+        env: &'static [(&'static str, &'static str)],
+    ) -> Self {
         let fake = Fake::new();
         fake.script(script);
         let settings = format!(
-            "cluster = \"nixl\"\nsize = 2\nprovider = \"{provider}\"\nlibfabric = {:?}\n",
+            "cluster = \"nixl\"\nsize = 2\nprovider = \"{provider}\"\nlibfabric = {:?}\n{settings}",
             fake.library()
         );
         std::fs::write(fake.folder().join("node.toml"), settings).unwrap();
         let address = free_address();
         let cloud = cloud.serve(rank);
-        let child = run(&fake, address, cloud);
+        let child = run(&fake, address, cloud, env);
         let mut node = Self {
             fake,
             address,
             cloud,
+            env,
             child,
             said: Said::default(),
             asking: Arc::default(),
@@ -127,7 +141,7 @@ impl Node {
 
     /// Starts the daemon anew.
     pub fn again(&mut self) {
-        self.child = run(&self.fake, self.address, self.cloud);
+        self.child = run(&self.fake, self.address, self.cloud, self.env);
         self.ask();
     }
 
@@ -199,7 +213,7 @@ impl Drop for Node {
     }
 }
 
-fn run(fake: &Fake, address: SocketAddr, cloud: SocketAddr) -> Child {
+fn run(fake: &Fake, address: SocketAddr, cloud: SocketAddr, env: &[(&str, &str)]) -> Child {
     let log = std::fs::File::create(fake.folder().join("log")).unwrap();
     let cloud = format!("http://{cloud}");
     Command::new(assert_cmd::cargo::cargo_bin!("nixl-noded"))
@@ -211,6 +225,7 @@ fn run(fake: &Fake, address: SocketAddr, cloud: SocketAddr) -> Child {
         .env("AWS_ENDPOINT_URL", &cloud)
         .env("AWS_ACCESS_KEY_ID", "test")
         .env("AWS_SECRET_ACCESS_KEY", "test")
+        .envs(env.iter().copied())
         .stderr(Stdio::from(log))
         .spawn()
         .unwrap()

@@ -2,7 +2,7 @@
 
 use super::Snapshot;
 use super::families::{Families, Labels, alone, truth};
-use crate::events::WORKER_DIED;
+use crate::events::kind::WORKER_DIED;
 use nixl_cluster::health::{Check, Status};
 use nixl_cluster::reason::Severity;
 use std::fmt;

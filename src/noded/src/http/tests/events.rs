@@ -10,7 +10,7 @@ fn tell(served: &Served, evidence: &str) {
     let layer = served.shared.history.layer().with_filter(WithMessageId);
     let subscriber = tracing_subscriber::registry().with(layer);
     tracing::subscriber::with_default(subscriber, || {
-        crate::events::reason(&reason::PEER_LOST, evidence);
+        crate::events::reason(crate::events::Stage::Paired, &reason::PEER_LOST, evidence);
     });
 }
 
