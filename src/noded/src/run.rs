@@ -74,7 +74,7 @@ async fn serve(
     let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let address = listener.local_addr()?;
     let (board, beats, slot) = (Board::default(), Beats::default(), Slot::default());
-    let system = system::State::default();
+    let (efa, system) = (efa::State::default(), system::State::default());
     let stop = CancellationToken::new();
 
     let listening = Listening::new(listener, beats.task("http"))?;
@@ -91,13 +91,14 @@ async fn serve(
         link: link.clone(),
         mlflow: slot.clone(),
         history,
+        efa: efa.clone(),
+        system: system.clone(),
     };
     tokio::spawn(async move { axum::serve(listening, http::router(shared)).await });
     notify::tell(&[NotifyState::Ready]);
     events::started(address);
     tokio::spawn(notify::run(board.clone(), beats.clone(), stop.clone()));
 
-    let efa = efa::State::default();
     let node = Node { board, beats, link, efa, slot, system, stop: stop.clone() };
     let mut node = tokio::spawn(node.live(args));
     let name = tokio::select! {

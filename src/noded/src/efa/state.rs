@@ -68,7 +68,7 @@ impl State {
         self.lock().fabric = Some(Fabric { provider, library_version });
     }
 
-    pub(super) fn put(&self, snapshot: Arc<Snapshot>) {
+    pub(crate) fn put(&self, snapshot: Arc<Snapshot>) {
         self.lock().snapshot = Some(snapshot);
     }
 }

@@ -1,7 +1,15 @@
-//! `/`: what there is.
+//! `/`: the page for browsers, for others what there is.
+
+use super::{NO_STORE, Shared, page};
+use axum::extract::{Query, State};
+use axum::http::HeaderMap;
+use axum::http::header::{ACCEPT, VARY};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
 
 const INDEX: &str = "nixl-noded
 
+/         in a browser: how this node and its link are, and what to do
 /health   what every part of this node says (application/health+json); /health/CHECK
 /livez    200 while the daemon works; ?verbose
 /readyz   200 while this node can be used; ?verbose says what is missing, ?exclude=CHECK
@@ -12,6 +20,23 @@ const INDEX: &str = "nixl-noded
 /mlflow   opens the MLflow UI by a single-use link
 ";
 
-pub(super) async fn index() -> &'static str {
-    INDEX
+#[derive(Deserialize)]
+pub(super) struct Wanted {
+    /// `main`: what stands in the page.
+    part: Option<String>,
+}
+
+pub(super) async fn index(
+    State(shared): State<Shared>,
+    headers: HeaderMap,
+    Query(wanted): Query<Wanted>,
+) -> Response {
+    let mut accept = headers.get_all(ACCEPT).iter().filter_map(|accept| accept.to_str().ok());
+    let mut response = if accept.any(|accept| accept.contains("text/html")) {
+        page::page(&shared, wanted.part.as_deref() == Some("main"))
+    } else {
+        ([NO_STORE], INDEX).into_response()
+    };
+    response.headers_mut().insert(VARY, axum::http::HeaderValue::from_static("accept"));
+    response
 }

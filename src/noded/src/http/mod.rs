@@ -25,6 +25,7 @@ mod link;
 mod listener;
 mod metrics;
 mod mlflow;
+mod page;
 mod probes;
 
 pub use listener::Listening;
@@ -34,6 +35,7 @@ use crate::board::Board;
 use crate::history::History;
 use crate::link::Monitor;
 use crate::mlflow::Slot;
+use crate::{efa, system};
 use axum::extract::{DefaultBodyLimit, FromRef};
 use axum::http::header::{CACHE_CONTROL, HeaderName};
 use axum::http::{HeaderValue, StatusCode};
@@ -58,6 +60,10 @@ pub struct Shared {
     pub mlflow: Slot,
     /// What happened.
     pub history: History,
+    /// The EFA devices.
+    pub efa: efa::State,
+    /// The node around the daemon.
+    pub system: system::State,
 }
 
 /// The same, with answers that were made already.

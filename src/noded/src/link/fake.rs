@@ -1,7 +1,67 @@
 //! A link for tests: what a measurement of it would say, at once.
 
+use super::history::History;
+use super::store::Store;
+use super::{Local, Monitor};
+use jiff::Timestamp;
+use nixl_cluster::Provider;
 use nixl_cluster::link::{Bandwidth, Latency, Mode, OneSided, Rail};
-use nixl_fabric::protocol::{Measurement, Outcome};
+use nixl_fabric::protocol::{Command, Measurement, Outcome};
+use std::path::Path;
+use std::time::Duration;
+
+/// Links of a node with so many rails to these peers, each with a past of two
+/// hours in this folder, measured in full just now.
+pub(crate) fn lived(folder: &Path, rails: u16, peers: &[&str]) -> Monitor {
+    let rails = self::rails(rails, OneSided::Device);
+    for peer in peers {
+        let store = Store::new(Some(folder.as_os_str()));
+        let mut record = store.load(peer, &rails[0].provider_name);
+        past(&mut record.history, Timestamp::now().as_second());
+        store.prepare(peer, &record).iter().for_each(super::Written::write);
+    }
+    let monitor = Monitor::new(Some(folder.as_os_str()), Path::new("/nonexistent"));
+    let local = Local {
+        instance_id: "i-1".to_owned(),
+        instance_type: "p5.48xlarge".to_owned(),
+        rank: 0,
+        provider: Provider::Tcp,
+        budget_bytes_per_sec: u64::MAX,
+        probe_delay: Duration::ZERO,
+        probe_interval: Duration::from_millis(1),
+    };
+    let count = rails.len() - 1;
+    monitor.opened(&local, rails, "2.4".to_owned());
+    for (rank, peer) in (1..).zip(peers) {
+        let _ = monitor.paired(rank, peer);
+        monitor.further_rails(rank, count);
+    }
+    let Ok(run) = monitor.run(None) else { return monitor };
+    let wire = Wire::fast();
+    while monitor.document().runs.done < run {
+        for command in monitor.start() {
+            let Command::Measure { id, what, .. } = command else { continue };
+            monitor.measured(id, wire.measure(&what));
+        }
+    }
+    monitor
+}
+
+/// With a spike, a gap and some losses.
+fn past(history: &mut History, now_secs: i64) {
+    for minute in (1..=120).filter(|minute| !(70..78).contains(minute)) {
+        let wave = 18_000 + 40 * (minute * 37 % 50) as u64;
+        let mut nanos: Vec<u64> = (0..100).map(|index| wave + 60 * index).collect();
+        if minute == 33 {
+            nanos.extend([3_000_000; 4]);
+        }
+        let lost = if minute % 41 == 0 { 2 } else { 0 };
+        let at_secs = now_secs - (121 - minute) * 60;
+        history.round_trips(at_secs, &nanos, lost);
+        history.transfer(at_secs, 78.0 + (minute * 13 % 9) as f64 / 3.0);
+    }
+    history.close();
+}
 
 pub(super) fn rails(count: u16, one_sided: OneSided) -> Vec<Rail> {
     let rail = |index| Rail {

@@ -9,7 +9,7 @@
 
 mod baseline;
 #[cfg(test)]
-mod fake;
+pub(crate) mod fake;
 mod figures;
 mod histogram;
 mod history;

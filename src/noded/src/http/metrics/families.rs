@@ -37,7 +37,7 @@ impl<'a> Families<'a> {
 
     pub fn gauge(
         &mut self,
-        name: &'static str,
+        name: &str,
         help: &str,
         samples: impl IntoIterator<Item = (Labels, f64)>,
     ) -> fmt::Result {
@@ -49,7 +49,7 @@ impl<'a> Families<'a> {
     /// The name without `_total`.
     pub fn counter(
         &mut self,
-        name: &'static str,
+        name: &str,
         help: &str,
         samples: impl IntoIterator<Item = (Labels, f64)>,
     ) -> fmt::Result {
@@ -61,7 +61,7 @@ impl<'a> Families<'a> {
     /// The name without `_info`.
     pub fn info(
         &mut self,
-        name: &'static str,
+        name: &str,
         help: &str,
         samples: impl IntoIterator<Item = Labels>,
     ) -> fmt::Result {
@@ -74,7 +74,7 @@ impl<'a> Families<'a> {
 
     pub fn histogram(
         &mut self,
-        name: &'static str,
+        name: &str,
         help: &str,
         samples: impl IntoIterator<Item = (Labels, Buckets)>,
     ) -> fmt::Result {
@@ -86,7 +86,7 @@ impl<'a> Families<'a> {
 
     fn family<T>(
         &mut self,
-        name: &'static str,
+        name: &str,
         help: &str,
         of: MetricType,
         samples: impl IntoIterator<Item = (Labels, T)>,

@@ -5,16 +5,19 @@
 //! Everything comes from memory but what the kernel counts of our processes,
 //! and an answer is given out again for a quarter of a second.
 
+mod efa;
 mod families;
 mod link;
 mod node;
 mod processes;
+mod system;
 
 use super::cache::Cache;
 use super::{App, NO_STORE, Shared, error};
 use crate::history::Told;
 use crate::link::LinkFigures;
 use crate::processes::Usage;
+use crate::system::Facts;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::header::{ACCEPT, CONTENT_TYPE};
@@ -27,6 +30,7 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, prometheus_text, text};
 use prometheus_client::registry::Registry;
 use std::fmt;
+use std::sync::Arc;
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 /// So many times a second an answer is made anew at most.
@@ -72,6 +76,8 @@ pub(super) struct Snapshot {
     pub mlflow: Option<KeeperStatus>,
     pub processes: Vec<Usage>,
     pub events: Vec<(Told, u64)>,
+    pub efa: Option<Arc<crate::efa::Snapshot>>,
+    pub system: Facts,
 }
 
 impl Snapshot {
@@ -83,6 +89,8 @@ impl Snapshot {
             mlflow: shared.mlflow.get().and_then(Option::as_ref).map(|keeper| keeper.status()),
             processes: crate::processes::usage(),
             events: shared.history.counts(),
+            efa: shared.efa.snapshot(),
+            system: shared.system.facts(),
         }
     }
 }
@@ -92,6 +100,8 @@ impl Collector for Snapshot {
         let mut families = Families::new(encoder);
         node::write(self, &mut families)?;
         link::write(&self.links, &mut families)?;
+        efa::write(self.efa.as_deref(), &mut families)?;
+        system::write(&self.system, &mut families)?;
         processes::write(&self.processes, &mut families)?;
         families.finish()
     }

@@ -2,11 +2,13 @@
 
 mod ack;
 mod events;
+mod filled;
 mod guard;
 mod health;
 mod link;
 mod metrics;
 mod mlflow;
+mod page;
 mod probes;
 
 use super::*;
@@ -23,12 +25,17 @@ struct Served {
 }
 
 fn serve() -> Served {
+    serve_with(Monitor::default())
+}
+
+fn serve_with(link: Monitor) -> Served {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let beats = Beats::default();
-    let (board, link) = (Board::default(), Monitor::default());
+    let board = Board::default();
     let (mlflow, history) = (Slot::default(), History::default());
-    let shared = Shared { board, beats, link, mlflow, history };
+    let (efa, system) = (efa::State::default(), system::State::default());
+    let shared = Shared { board, beats, link, mlflow, history, efa, system };
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let _inside = runtime.enter();
