@@ -23,6 +23,7 @@ pub(crate) fn lived(folder: &Path, rails: u16, peers: &[&str]) -> Monitor {
     let monitor = Monitor::new(Some(folder.as_os_str()), Path::new("/nonexistent"));
     let local = Local {
         instance_id: "i-1".to_owned(),
+        cluster: "nixl".parse().unwrap(),
         instance_type: "p5.48xlarge".to_owned(),
         rank: 0,
         provider: Provider::Tcp,

@@ -2,6 +2,7 @@
 //! in a tree of files, reasons, and names that would like to be more.
 
 use super::*;
+use crate::events::Stage;
 use crate::history::WithMessageId;
 use std::path::Path;
 use tempfile::TempDir;
@@ -154,7 +155,7 @@ fn events(shared: &Shared) {
         crate::events::started(([127, 0, 0, 1], 9100).into());
         crate::events::registered();
         let lost = &reason::FABRIC_WORKER_ABORTED;
-        crate::events::worker_died(1, lost, "SIGABRT; last words: provider aborts");
-        crate::events::reason(&reason::LINK_LATENCY_DEGRADED, NASTY);
+        crate::events::worker_died(Stage::Paired, 1, lost, "SIGABRT; last words: provider aborts");
+        crate::events::reason(Stage::Measure, &reason::LINK_LATENCY_DEGRADED, NASTY);
     });
 }
