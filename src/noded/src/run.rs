@@ -12,12 +12,13 @@ use crate::history::History;
 use crate::http::{Listening, Shared};
 use crate::link::Monitor;
 use crate::mlflow::{SageMakerMinter, Slot};
+use crate::peers::Peers;
 use crate::port::{self, PortError};
 use crate::registry::Ec2Registry;
 use crate::system::{self, System};
 use crate::worker::ProcessSpawner;
 use crate::worker::sandbox::Cut;
-use crate::{boot, events, http, mlflow, notify, publisher, wiring};
+use crate::{boot, events, http, mlflow, notify, publisher, versions, wiring};
 use anyhow::Context as _;
 use nixl_cluster::{NodeSettings, reason};
 use nixl_efa::Tree;
@@ -85,10 +86,12 @@ async fn serve(
         board.keep_acks_in(folder.join("acks.json"));
     }
     let link = Monitor::new(state.as_deref(), &args.root);
+    let peers = Peers::default();
     let shared = Shared {
         board: board.clone(),
         beats: beats.clone(),
         link: link.clone(),
+        peers: peers.clone(),
         mlflow: slot.clone(),
         history,
         efa: efa.clone(),
@@ -99,7 +102,7 @@ async fn serve(
     events::started(address);
     tokio::spawn(notify::run(board.clone(), beats.clone(), stop.clone()));
 
-    let node = Node { board, beats, link, efa, slot, system, stop: stop.clone() };
+    let node = Node { board, beats, link, peers, efa, slot, system, stop: stop.clone() };
     let mut node = tokio::spawn(node.live(args));
     let name = tokio::select! {
         _ = term.recv() => "SIGTERM",
@@ -126,6 +129,7 @@ struct Node {
     beats: Beats,
     link: Monitor,
     efa: efa::State,
+    peers: Peers,
     slot: Slot,
     system: system::State,
     stop: CancellationToken,
@@ -186,6 +190,7 @@ impl Node {
         );
         let writer = tokio::spawn(writer.run());
         let cut = Cut { provider: settings.provider, library: settings.libfabric.clone() };
+        let versions = versions::source(self.efa.clone());
         let engine = Engine {
             settings,
             instance,
@@ -196,6 +201,8 @@ impl Node {
             machines: engine::pairing(),
             board: self.board,
             link: self.link,
+            peers: self.peers,
+            versions,
             publisher,
             beat,
             stop: self.stop,

@@ -11,8 +11,10 @@ use nixl_noded::boot::Instance;
 use nixl_noded::efa;
 use nixl_noded::engine::{self, Engine, Timings};
 use nixl_noded::link::Monitor;
+use nixl_noded::peers::Peers;
 use nixl_noded::publisher;
 use nixl_noded::registry::{Registry, RegistryError};
+use nixl_noded::versions;
 use nixl_noded::worker::ProcessSpawner;
 use nixl_noded::worker::sandbox::Cut;
 use nixl_pairing::Member;
@@ -60,12 +62,14 @@ impl Registry for InMemory {
 struct Node {
     board: Board,
     link: Monitor,
+    peers: Peers,
     stop: CancellationToken,
     task: JoinHandle<()>,
 }
 
 fn start(cloud: &Cloud, rank: u32, state: &Path) -> Node {
     let link = Monitor::new(Some(state.as_os_str()), Path::new("/"));
+    let (peers, efa) = (Peers::default(), efa::State::default());
     let (board, beats, stop) = (Board::default(), Beats::default(), CancellationToken::new());
     let registry = Arc::new(InMemory { cloud: cloud.clone(), rank });
     let last = CancellationToken::new();
@@ -75,7 +79,7 @@ fn start(cloud: &Cloud, rank: u32, state: &Path) -> Node {
     let cut = Cut { provider: Provider::Tcp.into(), library: None };
     let engine = Engine {
         devices: Tree::below(Path::new("/nonexistent")),
-        efa: efa::State::default(),
+        efa: efa.clone(),
         settings: toml::from_str("cluster = \"nixl\"\nsize = 2\nprovider = \"tcp\"").unwrap(),
         instance: Instance {
             id: id(rank),
@@ -91,6 +95,8 @@ fn start(cloud: &Cloud, rank: u32, state: &Path) -> Node {
         machines: engine::pairing(),
         board: board.clone(),
         link: link.clone(),
+        peers: peers.clone(),
+        versions: versions::source(efa),
         publisher,
         beat: beats.task("engine"),
         stop: stop.clone(),
@@ -101,7 +107,7 @@ fn start(cloud: &Cloud, rank: u32, state: &Path) -> Node {
         engine.run().await;
         last.cancel();
     });
-    Node { board, link, stop, task }
+    Node { board, link, peers, stop, task }
 }
 
 async fn until(what: &str, nodes: &[&Node], holds: impl Fn(&Board) -> bool) -> Duration {
@@ -162,6 +168,18 @@ async fn two_nodes_pair_measure_and_pair_again_after_a_kill() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     assert_ne!(first.link.document().peers[0].report.as_ref(), Some(&report));
+
+    let health = first.peers.health(None).await.unwrap();
+    assert_eq!((health.instance_id.as_str(), health.answer.left_out), ("i-1", 0));
+    assert_eq!(health.answer.document.node.peers, ["i-0"]);
+    until("each other's clocks seen", &[&first, &second], |board| {
+        let checks = board.document().checks;
+        let clock =
+            checks.get(engine::name::CLOCK).and_then(|clocks| clocks[0].observed_value.clone());
+        clock.is_some_and(|clock| clock.as_f64().unwrap().abs() < 1.0)
+            && checks.contains_key(engine::name::LIBFABRIC)
+    })
+    .await;
 
     // As by kill -9: no bye, the worker goes with its daemon.
     second.task.abort();

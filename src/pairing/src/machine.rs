@@ -4,7 +4,7 @@ use crate::look_up::LookUps;
 use crate::message::{Kind, Parsed, parse};
 use crate::noise::Tags;
 use crate::peer::{Context, Peer};
-use crate::{Input, LocalNode, Member, Output, PeerState, PeerView};
+use crate::{Input, LocalNode, Member, Output, PeerState, PeerView, Unanswered};
 use nixl_cluster::IdentityRecord;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
@@ -63,6 +63,17 @@ impl Pairing {
             Input::Received(bytes) => self.received(now, &bytes, &mut out),
             Input::SendFailed(rank) => self.one(now, rank, &mut out, Peer::send_failed),
             Input::FabricRestarted => self.each(now, &mut out, Peer::fabric_restarted),
+            Input::Ask { rank, what } => {
+                if self.peers.contains_key(&rank) {
+                    self.one(now, rank, &mut out, |peer, cx| peer.ask(cx, what));
+                } else {
+                    let answer = Err(Unanswered::NotPaired);
+                    out.push(Output::Answered { rank, what, answer });
+                }
+            }
+            Input::Answer { rank, id, bytes } => {
+                self.one(now, rank, &mut out, |peer, _| peer.answer(id, &bytes));
+            }
             Input::Tick => {}
         }
         self.each(now, &mut out, Peer::tick);

@@ -1,5 +1,6 @@
 //! Messages as they are on the fabric: `version, kind, sender rank u16 LE, body`.
 
+use crate::Question;
 use crate::introduction::Introduction;
 use serde::{Deserialize, Serialize};
 
@@ -45,6 +46,21 @@ pub(crate) enum Payload {
     ProbeToken([u8; 16]),
     /// Said by both until it is known.
     Introduction(Introduction),
+    /// Answered in parts, if at all.
+    Ask {
+        /// Grows with every question of a node.
+        id: u64,
+        what: Question,
+    },
+    Answer {
+        /// Of the question.
+        id: u64,
+        /// From 0.
+        part: u8,
+        /// How many there are.
+        parts: u8,
+        bytes: Vec<u8>,
+    },
 }
 
 /// A message taken apart as far as it can be without keys.

@@ -61,6 +61,19 @@ pub const SPREAD_FREE_NODES: u32 = 16;
 pub const SPREAD_PER_NODE: Duration = Duration::from_millis(75);
 /// A look-up not answered for so long counts as failed.
 pub const LOOK_UP_TIMEOUT: Duration = Duration::from_secs(30);
+/// First question asked until it is given up: a person waits for some of the answers.
+pub const ANSWER_WITHIN: Duration = Duration::from_secs(3);
+/// A question without a whole answer is asked anew, so that one lost message loses no answer.
+pub const ASK_AGAIN: Duration = Duration::from_secs(1);
+/// Questions of one peer that are taken in a row: a round of the clock, versions, and a person's.
+pub const QUESTIONS_AT_ONCE: u32 = 10;
+/// After that each takes this long: a peer must not spend our time.
+pub const QUESTION_EVERY: Duration = Duration::from_millis(250);
+/// Parts of an answer sent in a row: the fabric worker queues 16 messages for a
+/// peer, and heartbeats are among them.
+pub const PARTS_AT_ONCE: usize = 4;
+/// Between two such rows; a worker sends one in less than a millisecond.
+pub const PARTS_INTERVAL: Duration = Duration::from_millis(5);
 
 /// Doubling wait with ±20 % jitter, so that nodes started together drift apart.
 #[derive(Debug, Clone)]

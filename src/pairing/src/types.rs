@@ -1,6 +1,6 @@
 //! What goes into the machine, what comes out of it and what can be seen of it.
 
-use crate::{Mismatch, Skew};
+use crate::{Mismatch, Question, Skew, Unanswered};
 use nixl_cluster::{ClusterName, EndpointRecord, IdentityRecord, Layout};
 use std::time::Duration;
 
@@ -62,6 +62,23 @@ pub enum Input {
     SendFailed(u32),
     /// The fabric worker was started anew: no address is inserted any more.
     FabricRestarted,
+    /// Ask this rank; `Answered` comes once, for every question.
+    Ask {
+        /// Rank.
+        rank: u32,
+        /// What.
+        what: Question,
+    },
+    /// The answer to `Asked`; one that is longer than
+    /// [`MAX_ANSWER_BYTES`](crate::MAX_ANSWER_BYTES) is not sent.
+    Answer {
+        /// Rank that asked.
+        rank: u32,
+        /// Number of its question.
+        id: u64,
+        /// What to say.
+        bytes: Vec<u8>,
+    },
     /// The deadline passed.
     Tick,
 }
@@ -105,6 +122,25 @@ pub enum Output {
         /// Addresses, in order.
         addresses: Vec<Vec<u8>>,
     },
+    /// A paired peer asks; answer with `Answer`.
+    Asked {
+        /// Rank that asks.
+        rank: u32,
+        /// Number of the question.
+        id: u64,
+        /// What it asks.
+        what: Question,
+    },
+    /// The end of an `Ask`.
+    Answered {
+        /// Rank that was asked.
+        rank: u32,
+        /// What it was asked.
+        what: Question,
+        /// What it said, at most [`MAX_ANSWER_BYTES`](crate::MAX_ANSWER_BYTES);
+        /// authentic, and yet no more trustworthy than the peer.
+        answer: Result<Vec<u8>, Unanswered>,
+    },
     /// A peer's state changed; log it.
     Changed {
         /// Rank.
@@ -136,6 +172,18 @@ impl std::fmt::Debug for Output {
                 .debug_struct("AddRails")
                 .field("rank", rank)
                 .field("addresses", addresses)
+                .finish(),
+            Self::Asked { rank, id, what } => f
+                .debug_struct("Asked")
+                .field("rank", rank)
+                .field("id", id)
+                .field("what", what)
+                .finish(),
+            Self::Answered { rank, what, answer } => f
+                .debug_struct("Answered")
+                .field("rank", rank)
+                .field("what", what)
+                .field("answer", &answer.as_ref().map(Vec::len))
                 .finish(),
             Self::Changed { rank, from, to, reason } => f
                 .debug_struct("Changed")

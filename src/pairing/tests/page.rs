@@ -24,7 +24,7 @@ fn page() -> String {
         writeln!(text, "| {:?} | {:?} | {} |", way.from, way.to, way.cause).unwrap();
     }
     text.push_str("\n| interval | |\n|---|---|\n");
-    let rows: [(&str, Duration); 11] = [
+    let rows: [(&str, Duration); 14] = [
         ("heartbeat", timing::HEARTBEAT_INTERVAL),
         ("silence after which a peer is lost", timing::LOST_AFTER),
         ("one that is heard but does not hear is lost after", timing::UNHEARD_AFTER),
@@ -39,6 +39,9 @@ fn page() -> String {
         ("longest wait between look-ups of tags, in a pair", timing::LOOK_UP_LONGEST),
         ("least time between look-ups that messages ask for, in a pair", timing::LOOK_UP_LEAST),
         ("each of the last three grows, to this for each node", timing::LOOK_UP_PER_NODE),
+        ("a question to a paired peer is asked again after", timing::ASK_AGAIN),
+        ("and given up after", timing::ANSWER_WITHIN),
+        ("of more than 10 questions in a row, one is taken each", timing::QUESTION_EVERY),
     ];
     for (what, time) in rows {
         writeln!(text, "| {what} | {time:?} |").unwrap();

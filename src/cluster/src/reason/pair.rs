@@ -35,6 +35,12 @@ reasons! {
     RELEASE_SKEW "pair.release_skew" Warning FixSetting
         "The peer runs another release of nixl-noded; the pair works all the same."
         "Launch all nodes from one image."
+    DRIVER_SKEW "pair.driver_skew" Warning FixSetting ["driver" "ours" "theirs"]
+        "The peer runs another version of a driver than this node."
+        "Launch all nodes from one image; a driver that was updated by hand counts after a reboot."
+    LIBFABRIC_SKEW "pair.libfabric_skew" Warning FixSetting ["ours" "theirs"]
+        "The peer uses another version of libfabric than this node."
+        "Launch all nodes from one image, or give `libfabric` in /etc/nixl/node.toml the same library on every node."
     RAILS_DIFFER "link.rails_differ" Warning FixSetting
         "The peer has another number of rails than this node."
         "Use one instance type and the same fabric interfaces on all nodes; look at /health of both for devices that are missing."

@@ -150,6 +150,18 @@ impl Board {
         changes
     }
 
+    /// Takes back the reading of this name that is about `id`; the others of the
+    /// name stay as they are.
+    pub fn forget(&self, name: &'static str, id: &str) {
+        let mut state = self.lock();
+        if let Some(held) = state.checks.get_mut(name) {
+            held.retain(|held| held.reading.id.as_deref() != Some(id));
+            if held.is_empty() {
+                state.checks.remove(name);
+            }
+        }
+    }
+
     /// Acknowledgements of an earlier run, and where later ones go.
     pub fn keep_acks_in(&self, path: PathBuf) {
         self.change().acks = Acks::kept_in(path);
@@ -431,6 +443,13 @@ mod tests {
         let board = Board::default();
         board.set_all(name::PEER, vec![Reading::good("paired").about("i-2")]);
         board.set_all(name::PEER, Vec::new());
+        assert!(!board.document().checks.contains_key(name::PEER));
+        let two = ["i-2", "i-3"].map(|id| Reading::good("paired").about(id));
+        board.set_all(name::PEER, two.to_vec());
+        board.forget(name::PEER, "i-2");
+        let left = &board.document().checks[name::PEER];
+        assert_eq!((left.len(), left[0].component_id.as_deref()), (1, Some("i-3")));
+        board.forget(name::PEER, "i-3");
         assert!(!board.document().checks.contains_key(name::PEER));
     }
 }

@@ -1,5 +1,8 @@
 //! One life of a worker: open, publish, pair, measure, until either ends.
 
+mod asking;
+
+use super::inquiry::Inquiry;
 use super::report::Reporter;
 use super::send_error::SendError;
 use super::{End, Engine, Machine, Timings};
@@ -50,6 +53,7 @@ struct Life<'a> {
     machine: Box<dyn Machine>,
     start: Instant,
     send_errors: BTreeMap<u32, SendError>,
+    inquiry: Inquiry,
     look_ups: JoinSet<Result<Vec<Member>, RegistryError>>,
     last_sign: Instant,
     last_tick: Instant,
@@ -102,6 +106,7 @@ impl Engine {
             machine: (self.machines)(local, Duration::ZERO),
             start: now,
             send_errors: BTreeMap::new(),
+            inquiry: Inquiry::default(),
             look_ups: JoinSet::new(),
             last_sign: now,
             last_tick: now,
@@ -279,6 +284,7 @@ impl Life<'_> {
                 }
                 // The time of the next measurement is another now.
                 () = self.engine.link.asked() => {}
+                () = self.engine.peers.asked() => self.requests(),
                 _ = interval.tick() => {
                     let silence = self.last_sign.elapsed();
                     if silence > self.engine.timings.silence {
@@ -286,6 +292,7 @@ impl Life<'_> {
                         return End::Died(Death::hung(format!("it gave no sign of life for {secs} s")));
                     }
                     self.tell();
+                    self.inquire();
                     for written in self.engine.link.to_write(false) {
                         tokio::task::spawn_blocking(move || Written::write(&written));
                     }
@@ -367,6 +374,8 @@ impl Life<'_> {
                 self.command(Command::AddRails { peer: rank, addresses });
             }
             Output::LookUp => self.look_up(),
+            Output::Asked { rank, id, what } => self.asked(rank, id, what),
+            Output::Answered { rank, what, answer } => self.answered(rank, what, answer),
             Output::Changed { rank, from, to, reason } => {
                 let peers = self.machine.peers();
                 let id = peers.iter().find(|peer| peer.rank == rank);
@@ -377,10 +386,14 @@ impl Life<'_> {
                 let commands = match id {
                     Some(id) if to == PeerState::Paired => {
                         self.send_errors.remove(&rank);
+                        self.inquiry.paired();
                         self.engine.link.paired(rank, id)
                     }
                     _ => self.engine.link.unpaired(rank),
                 };
+                if let Some(id) = id.filter(|_| from == PeerState::Paired) {
+                    self.pair_lost(rank, id);
+                }
                 self.commands(commands);
             }
         }

@@ -5,6 +5,7 @@
 //! tags and refresh them by epoch, so the whole identity is made anew.
 
 mod incarnation;
+mod inquiry;
 mod machine;
 mod report;
 mod send_error;
@@ -12,6 +13,7 @@ mod skews;
 #[cfg(test)]
 mod tests;
 
+pub use inquiry::name;
 pub use machine::{Machine, MachineMaker, pairing};
 
 use crate::backoff::Backoff;
@@ -20,8 +22,10 @@ use crate::board::Board;
 use crate::boot::Instance;
 use crate::efa;
 use crate::link::{Monitor, Written};
+use crate::peers::Peers;
 use crate::publisher::Publisher;
 use crate::registry::Registry;
+use crate::versions;
 use crate::worker::{Death, Spawner};
 use nixl_cluster::NodeSettings;
 use nixl_efa::Tree;
@@ -44,6 +48,10 @@ pub struct Timings {
     pub probe_interval: Duration,
     /// From paired to the first measurement: the peer has to be armed too.
     pub probe_delay: Duration,
+    /// Between two rounds of looking at the peers' clocks and versions.
+    pub clock_interval: Duration,
+    /// The same where a peer is new or its clock is off.
+    pub clock_least: Duration,
     /// First wait before a new worker.
     pub restart_first: Duration,
     /// Last wait before a new worker.
@@ -62,6 +70,8 @@ impl Default for Timings {
             silence: Duration::from_secs(5),
             probe_interval: Duration::from_secs(10),
             probe_delay: Duration::from_millis(200),
+            clock_interval: Duration::from_secs(30),
+            clock_least: Duration::from_secs(5),
             restart_first: Duration::from_millis(200),
             restart_most: Duration::from_secs(10),
             gone: Duration::from_secs(2),
@@ -93,6 +103,10 @@ pub struct Engine {
     pub board: Board,
     /// The links, once there is a pair.
     pub link: Monitor,
+    /// Those who want to know how a peer is.
+    pub peers: Peers,
+    /// Versions that peers are told.
+    pub versions: versions::Source,
     /// This node's tags.
     pub publisher: Publisher,
     /// Proof of progress.

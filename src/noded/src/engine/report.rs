@@ -1,5 +1,6 @@
 //! What the engine knows, told to the board, the journal and the state tag.
 
+use super::inquiry;
 use super::send_error::SendError;
 use super::skews::Skews;
 use crate::board::{Board, Reading, name};
@@ -116,6 +117,9 @@ impl Reporter {
         self.board.set(name::ENDPOINT, endpoint);
         self.board.set_all(name::PEER, Vec::new());
         self.board.set_all(name::PEER_SKEW, Vec::new());
+        for name in inquiry::name::ALL {
+            self.board.set_all(name, Vec::new());
+        }
         self.board
             .set(name::PEERS, Reading::bad(&reason::INITIALIZING, "no endpoint is open").value(0));
         self.link.closed();

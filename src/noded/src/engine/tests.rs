@@ -1,6 +1,7 @@
 //! The engine with a scripted worker, registry and pairing.
 
 mod opening;
+mod peers;
 
 use super::*;
 use crate::beat::Beats;
@@ -57,12 +58,13 @@ impl Registry for FakeRegistry {
 }
 
 /// Pairs with rank 1 at its word: a look-up brings it to handshaking, the
-/// message `p` pairs it, `l` loses it.
+/// message `p` pairs it, `l` loses it; what it says of itself is `peers`' business.
 struct ScriptedMachine {
     /// This node's further rails, and so the peer's.
     rails: Vec<Vec<u8>>,
     state: PeerState,
     looked: bool,
+    told: peers::Told,
 }
 
 impl ScriptedMachine {
@@ -95,7 +97,7 @@ impl Machine for ScriptedMachine {
                 Output::RemovePeer { rank: 1 },
                 self.change(PeerState::Lost, Some("pair.peer_lost")),
             ],
-            _ => Vec::new(),
+            other => self.told.handle(other),
         }
     }
     fn bye(&mut self, _: Duration) -> Vec<Output> {
@@ -122,6 +124,7 @@ impl Machine for ScriptedMachine {
 struct Stage {
     board: Board,
     stop: CancellationToken,
+    peers: Peers,
     workers: mpsc::UnboundedReceiver<Hands>,
     tags: mpsc::UnboundedReceiver<Tags>,
     task: tokio::task::JoinHandle<()>,
@@ -143,13 +146,15 @@ fn stage_on(timings: Timings, provider: ProviderChoice, root: &Path) -> Stage {
     };
     let registry = Arc::new(FakeRegistry { tags: written, members: Mutex::new(Ok(vec![peer])) });
     let (board, beats, stop) = (Board::default(), Beats::default(), CancellationToken::new());
-    let last = CancellationToken::new();
+    let (last, peers) = (CancellationToken::new(), Peers::default());
+    let efa = efa::State::default();
     let (publisher, writer) =
         publisher::pair(registry.clone(), board.clone(), beats.task("publisher"), last.clone());
     let machine = |local: LocalNode| ScriptedMachine {
         rails: local.rails,
         state: PeerState::Unknown,
         looked: false,
+        told: peers::Told::default(),
     };
     let engine = Engine {
         settings: toml::from_str(&format!(
@@ -158,7 +163,7 @@ fn stage_on(timings: Timings, provider: ProviderChoice, root: &Path) -> Stage {
         ))
         .unwrap(),
         devices: Tree::below(root),
-        efa: efa::State::default(),
+        efa: efa.clone(),
         instance: Instance {
             id: "i-1".to_owned(),
             instance_type: "g6.12xlarge".to_owned(),
@@ -173,6 +178,8 @@ fn stage_on(timings: Timings, provider: ProviderChoice, root: &Path) -> Stage {
         machines: Arc::new(move |local, _| Box::new(machine(local))),
         board: board.clone(),
         link: Monitor::default(),
+        peers: peers.clone(),
+        versions: versions::source(efa),
         publisher,
         beat: beats.task("engine"),
         stop: stop.clone(),
@@ -184,12 +191,14 @@ fn stage_on(timings: Timings, provider: ProviderChoice, root: &Path) -> Stage {
         last.cancel();
         writer.await.unwrap();
     });
-    Stage { board, stop, workers, tags, task }
+    Stage { board, stop, peers, workers, tags, task }
 }
 
 fn quick() -> Timings {
     Timings {
         probe_delay: Duration::ZERO,
+        clock_interval: Duration::from_millis(50),
+        clock_least: Duration::from_millis(1),
         restart_first: Duration::from_millis(1),
         restart_most: Duration::from_millis(2),
         gone: Duration::from_millis(50),

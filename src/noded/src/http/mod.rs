@@ -12,6 +12,7 @@
 //! | `/link` | what is known of the links: `nixl_cluster::link::LinkDocument` |
 //! | `POST /link/run` | 202 and a full report begins, of `?peer=` or of all; 409 while one is being measured |
 //! | `POST /ack` | a person has seen the reason `?code=` (about `&id=`), with an optional `{"note": …}`; `DELETE` takes it back |
+//! | `/peer/health` | how a paired peer is, asked over the fabric: `nixl_cluster::PeerHealth`; `?peer=` names one of several |
 //! | `/mlflow` | 302 to an unspent presigned URL |
 
 mod ack;
@@ -26,6 +27,7 @@ mod listener;
 mod metrics;
 mod mlflow;
 mod page;
+mod peer;
 mod probes;
 
 pub use listener::Listening;
@@ -35,6 +37,7 @@ use crate::board::Board;
 use crate::history::History;
 use crate::link::Monitor;
 use crate::mlflow::Slot;
+use crate::peers::Peers;
 use crate::{efa, system};
 use axum::extract::{DefaultBodyLimit, FromRef};
 use axum::http::header::{CACHE_CONTROL, HeaderName};
@@ -56,6 +59,8 @@ pub struct Shared {
     pub beats: Beats,
     /// The links.
     pub link: Monitor,
+    /// How the peers are.
+    pub peers: Peers,
     /// Presigned URLs.
     pub mlflow: Slot,
     /// What happened.
@@ -105,6 +110,7 @@ pub fn router(shared: Shared) -> Router {
                 .layer(middleware::from_fn(guard::no_page)),
         )
         .route("/mlflow", get(mlflow::redirect))
+        .route("/peer/health", get(peer::health))
         .fallback(not_found)
         .method_not_allowed_fallback(not_allowed)
         .layer(middleware::from_fn(guard::local_host))

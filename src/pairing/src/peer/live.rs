@@ -97,7 +97,7 @@ impl Peer {
         }
     }
 
-    fn seal(&mut self, cx: &mut Context<'_>, payload: &Payload) {
+    pub(super) fn seal(&mut self, cx: &mut Context<'_>, payload: &Payload) {
         let Some(live) = &mut self.live else { return };
         // Fails when 2^64 messages are used up: silence, then a new session.
         if let Ok(body) = live.session.seal(payload) {
@@ -162,6 +162,10 @@ impl Peer {
                     live.introduction = Some(told);
                     self.beat(cx);
                 }
+            }
+            Payload::Ask { id, what } => self.asked(cx, id, what),
+            Payload::Answer { id, part, parts, bytes } => {
+                self.answer_heard(cx, id, part, parts, bytes);
             }
             Payload::ProbeToken(_) | Payload::Introduction(_) => cx.drop_message(),
             Payload::Bye => {

@@ -2,11 +2,13 @@
 
 mod handshake;
 mod live;
+mod questions;
 
 use crate::lifecycle::{Change, Forbidden, Lifecycle};
 use crate::look_up::LookUps;
 use crate::message::{self, Kind};
 use crate::noise::{Initiation, Session, Tags};
+use crate::question::Questions;
 use crate::timing::{
     Backoff, KNOCK_FIRST, KNOCK_LONGEST, PUT_BACK_AFTER, READMIT_AFTER, REFUSED_AFTER,
     REFUSED_SPAN, UNREACHABLE_AFTER,
@@ -82,6 +84,8 @@ pub(crate) struct Peer {
     /// Highest attempt of the peer under its present tags.
     heard_attempt: Option<u64>,
     live: Option<Live>,
+    /// Asked while the pair lasts.
+    questions: Questions,
     /// When a handshake last failed against the present tags.
     misfit_at: Option<Duration>,
     failures: u32,
@@ -115,6 +119,7 @@ impl Peer {
             candidate: None,
             heard_attempt: None,
             live: None,
+            questions: Questions::default(),
             misfit_at: None,
             failures: 0,
             failing_since: None,
@@ -285,6 +290,7 @@ impl Peer {
                 }
             }
         }
+        self.tick_questions(cx);
     }
 
     /// When `tick` has something to do.
@@ -300,7 +306,8 @@ impl Peer {
             }
             PeerState::Paired => {
                 let live = self.live.as_ref().map(Live::deadline);
-                live.into_iter().chain(knock.filter(|_| self.attempt.is_some())).min()
+                let knock = knock.filter(|_| self.attempt.is_some());
+                live.into_iter().chain(knock).chain(self.questions.deadline()).min()
             }
         }
     }

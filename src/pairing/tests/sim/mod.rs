@@ -5,7 +5,7 @@
 #![allow(dead_code)]
 
 use nixl_cluster::{EndpointRecord, IdentityRecord, Provider};
-use nixl_pairing::{Input, LocalNode, Member, Output, Pairing, PeerState};
+use nixl_pairing::{Input, LocalNode, Member, Output, Pairing, PeerState, Question, Unanswered};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,6 +41,9 @@ impl Weather {
     }
 }
 
+/// What came of a question: rank, what it was asked, what it said.
+pub type Answered = (u32, Question, Result<Vec<u8>, Unanswered>);
+
 pub struct Node {
     pub pairing: Pairing,
     pub local: LocalNode,
@@ -52,6 +55,12 @@ pub struct Node {
     /// Peers whose rails are in the table.
     railed: BTreeSet<u32>,
     pub changes: Vec<(u32, PeerState, PeerState, Option<&'static str>)>,
+    /// What it says to every question.
+    pub answer: Vec<u8>,
+    /// Questions of peers.
+    pub asked: Vec<(u32, Question)>,
+    /// What came of its own.
+    pub answered: Vec<Answered>,
     pub look_ups: u64,
     /// Look-ups that were begun with every peer paired.
     pub needless_look_ups: u64,
@@ -167,6 +176,9 @@ impl World {
             rails: Vec::new(),
             railed: BTreeSet::new(),
             changes: Vec::new(),
+            answer: b"fine".to_vec(),
+            asked: Vec::new(),
+            answered: Vec::new(),
             look_ups: 0,
             needless_look_ups: 0,
         };
@@ -235,6 +247,14 @@ impl World {
                     assert!(node.table.contains_key(&peer), "rails of {peer} without the peer");
                     assert!(node.railed.insert(peer), "rails of {peer} are inserted already");
                     node.rails.push((peer, addresses));
+                }
+                Output::Asked { rank: peer, id, what } => {
+                    node.asked.push((peer, what));
+                    let bytes = node.answer.clone();
+                    self.input(rank, Input::Answer { rank: peer, id, bytes });
+                }
+                Output::Answered { rank: peer, what, answer } => {
+                    node.answered.push((peer, what, answer));
                 }
                 Output::Changed { rank: peer, from, to, reason } => {
                     node.changes.push((peer, from, to, reason));

@@ -9,6 +9,7 @@ mod link;
 mod metrics;
 mod mlflow;
 mod page;
+mod peer;
 mod probes;
 
 use super::*;
@@ -35,7 +36,8 @@ fn serve_with(link: Monitor) -> Served {
     let board = Board::default();
     let (mlflow, history) = (Slot::default(), History::default());
     let (efa, system) = (efa::State::default(), system::State::default());
-    let shared = Shared { board, beats, link, mlflow, history, efa, system };
+    let shared =
+        Shared { board, beats, link, peers: Peers::default(), mlflow, history, efa, system };
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let _inside = runtime.enter();
