@@ -74,6 +74,17 @@ fn journald() -> Journald {
     journald
 }
 
+/// The catalog as it is installed on a node, in place of this computer's.
+fn catalog() {
+    for folder in ["/usr/lib/systemd/catalog", "/var/lib/systemd/catalog"] {
+        mount(&["-t", "tmpfs", "tmpfs", folder]);
+    }
+    let ours = "../../systemd/usr/lib/systemd/catalog/nixl.catalog";
+    let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join(ours);
+    std::fs::copy(ours, "/usr/lib/systemd/catalog/nixl.catalog").unwrap();
+    Command::new("journalctl").arg("--update-catalog").assert().success();
+}
+
 fn noded(args: &[&str]) -> String {
     let output = Command::new(assert_cmd::cargo::cargo_bin!("nixl-noded"))
         .args(args)
@@ -90,22 +101,20 @@ fn events(args: &[&str]) -> Vec<Value> {
     told.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// Entries of the daemon `pid` about the pair, as journalctl finds them.
-fn entries(pid: u32) -> Vec<Value> {
-    let found = Command::new("journalctl")
-        .args([
-            "-t",
-            "nixl-noded",
-            "-o",
-            "json",
-            &format!("_PID={pid}"),
-            &format!("PAIR_ID={PAIR}"),
-        ])
+fn journalctl(args: &[&str]) -> String {
+    let output = Command::new("journalctl")
+        .args(["--no-pager", "-t", "nixl-noded"])
+        .args(args)
         .assert()
         .success()
         .get_output()
         .clone();
-    let found = String::from_utf8(found.stdout).unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Entries of the daemon `pid` about the pair, as journalctl finds them.
+fn entries(pid: u32) -> Vec<Value> {
+    let found = journalctl(&["-o", "json", &format!("_PID={pid}"), &format!("PAIR_ID={PAIR}")]);
     found.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
@@ -113,6 +122,7 @@ fn entries(pid: u32) -> Vec<Value> {
 #[ignore = "run by the other, in a namespace of its own"]
 fn inside() {
     let _journald = journald();
+    catalog();
     let cloud = Cloud::default();
     let mut nodes = [0, 1].map(|rank| Node::start_with(&cloud, rank, "tcp", "", "", ENV));
     paired_since(&nodes, Instant::now());
@@ -151,6 +161,8 @@ fn inside() {
     let text = noded(&["events", "-x", "--pair", PAIR]);
     let explained = text.contains("    Lost i-1\n") && text.contains(&format!("PAIR_ID={PAIR}\n"));
     assert!(explained, "{text}");
+    let text = journalctl(&["-x", "-b", "-p", "warning"]);
+    assert!(text.contains(" Subject: Lost i-1\n"), "{text}");
     assert_eq!(events(&["--pair", "nixl/i-0+i-9"]), Vec::<Value>::new());
     assert_eq!(events(&["--since", "+1h"]), Vec::<Value>::new());
 }
