@@ -30,7 +30,8 @@ pub struct Device {
 pub struct Verbs {
     /// E.g. `rdmap79s0`, or `efa_0` without rdma-core's naming.
     pub name: String,
-    /// Changes when the device is replaced.
+    /// Changes when the device is replaced; `None` of drivers that do not tell,
+    /// which write zeros.
     pub node_guid: Fact<String>,
     /// Version of its firmware.
     pub firmware: Fact<String>,
@@ -110,7 +111,7 @@ impl Verbs {
         let folder = tree.at(CLASS).join(name);
         Self {
             name: name.to_owned(),
-            node_guid: fact::text(&folder.join("node_guid")),
+            node_guid: fact::text(&folder.join("node_guid")).map(|guid| guid.filter(|g| is_set(g))),
             firmware: fact::text(&folder.join("fw_ver")),
             rate_gbps: fact::parsed(&folder.join("ports/1/rate"), gbps),
             gid: fact::text(&folder.join("ports/1/gids/0")),
@@ -118,6 +119,10 @@ impl Verbs {
             counters: Counters::read(&folder),
         }
     }
+}
+
+fn is_set(guid: &str) -> bool {
+    guid.chars().any(|c| !matches!(c, '0' | ':'))
 }
 
 /// `100 Gb/sec (4X EDR)`

@@ -117,3 +117,98 @@ impl Count {
         (secs > 0.0).then(|| self.grown as f64 / secs)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const NAME: &str = "rx_drops";
+
+    fn values(value: u64) -> BTreeMap<&'static str, u64> {
+        BTreeMap::from([(NAME, value)])
+    }
+
+    /// Takes these values, one a second.
+    fn taken(samples: &[u64]) -> Tally {
+        let (start, mut tally) = (Instant::now(), Tally::default());
+        for (second, value) in samples.iter().enumerate() {
+            let now = start + Duration::from_secs(second as u64);
+            tally.take(&values(*value), Some("a"), None, now);
+        }
+        tally
+    }
+
+    #[test]
+    fn the_first_sample_is_no_news() {
+        let tally = taken(&[1_000_000]);
+        let count = tally.count(NAME).unwrap();
+        assert_eq!((count.value, count.total, count.per_sec()), (1_000_000, 0, None));
+        assert_eq!(tally.count("tx_bytes"), None, "a counter that is absent is no zero");
+        let tally = taken(&[1_000_000, 1_000_007]);
+        let count = tally.count(NAME).unwrap();
+        assert_eq!((count.total, count.grown, tally.per_sec(NAME)), (7, 7, Some(7.0)));
+    }
+
+    #[test]
+    fn a_reset_begins_anew_and_loses_nothing_before_it() {
+        let tally = taken(&[100, 150, 3, 10]);
+        let count = tally.count(NAME).unwrap();
+        assert_eq!((count.total, count.grown, tally.resets()), (57, 7, 1));
+        assert_eq!(taken(&[100, 150, 3]).per_sec(NAME), None);
+    }
+
+    #[test]
+    fn another_device_in_its_place_is_no_growth() {
+        let (start, mut tally) = (Instant::now(), Tally::default());
+        let mut take = |value, guid, second| {
+            tally.take(&values(value), guid, None, start + Duration::from_secs(second));
+            (tally.count(NAME).unwrap().total, tally.replaced())
+        };
+        take(5, Some("a"), 0);
+        assert_eq!(take(9, None, 1), (4, 0), "an unknown guid changes nothing");
+        assert_eq!(take(90_000, Some("b"), 2), (0, 1));
+        assert_eq!(take(90_001, Some("b"), 3), (1, 1));
+    }
+
+    #[test]
+    fn samples_within_the_lifespan_are_repetitions() {
+        let (start, mut tally) = (Instant::now(), Tally::default());
+        let lifespan = Some(Duration::from_secs(60));
+        for (second, value) in [(0, 1), (10, 1), (59, 1), (60, 61)] {
+            let now = start + Duration::from_secs(second);
+            tally.take(&values(value), None, lifespan, now);
+        }
+        assert_eq!(tally.per_sec(NAME), Some(1.0));
+    }
+
+    #[test]
+    fn a_counter_that_was_not_told_for_a_while_has_a_longer_window() {
+        let (start, mut tally) = (Instant::now(), Tally::default());
+        tally.take(&values(10), None, None, start);
+        tally.take(&BTreeMap::new(), None, None, start + Duration::from_secs(10));
+        assert_eq!((tally.per_sec(NAME), tally.count(NAME).unwrap().value), (None, 10));
+        tally.take(&values(30), None, None, start + Duration::from_secs(20));
+        assert_eq!(tally.per_sec(NAME), Some(1.0));
+    }
+
+    proptest! {
+        #[test]
+        fn the_total_is_what_it_grew_by(samples in prop::collection::vec(any::<u32>(), 1..40)) {
+            let samples: Vec<u64> = samples.into_iter().map(u64::from).collect();
+            let tally = taken(&samples);
+            let pairs = samples.windows(2).map(|pair| (pair[0], pair[1]));
+            let grown: u64 = pairs.clone().map(|(a, b)| b.saturating_sub(a)).sum();
+            let resets = pairs.filter(|(a, b)| b < a).count() as u64;
+            let count = tally.count(NAME).unwrap();
+            prop_assert_eq!((count.total, tally.resets()), (grown, resets));
+            prop_assert_eq!(count.value, *samples.last().unwrap());
+        }
+
+        #[test]
+        fn no_value_is_too_large(samples in prop::collection::vec(any::<u64>(), 1..9)) {
+            let tally = taken(&samples);
+            prop_assert!(tally.per_sec(NAME).is_none_or(|rate| rate >= 0.0));
+        }
+    }
+}
