@@ -12,11 +12,16 @@ pub struct HugePages {
 }
 
 impl HugePages {
-    /// From the text of `/proc/meminfo`; `None` where it does not tell, as of a
-    /// kernel without them.
+    const NONE: Self = Self { total: 0, free: 0, size_bytes: 2 << 20 };
+
+    /// From the text of `/proc/meminfo`, which a kernel without them leaves out;
+    /// `None` where it is none.
     #[must_use]
     pub fn parse(meminfo: &str) -> Option<Self> {
         let line = |name: &str| meminfo.lines().find_map(|line| line.strip_prefix(name));
+        if line("HugePages_Total:").is_none() {
+            return line("MemTotal:").map(|_| Self::NONE);
+        }
         let count = |name: &str| line(name)?.trim().parse().ok();
         let kib: u64 = line("Hugepagesize:")?.trim().strip_suffix("kB")?.trim().parse().ok()?;
         Some(Self {
@@ -54,8 +59,10 @@ mod tests {
     }
 
     #[test]
-    fn a_kernel_without_them_says_nothing() {
-        assert_eq!(HugePages::parse("MemTotal: 1 kB\n"), None);
+    fn a_kernel_without_them_has_none() {
+        assert_eq!(HugePages::parse("MemTotal: 1 kB\n"), Some(HugePages::NONE));
+        assert_eq!(HugePages::parse(""), None);
+        assert_eq!(HugePages::parse("HugePages_Total: 1\n"), None);
         assert_eq!(HugePages::parse(&text(1, 1, u64::MAX)), None);
     }
 }

@@ -21,7 +21,7 @@ pub struct Inventory {
     pub driver_version: Fact<String>,
     /// Release of the kernel.
     pub kernel: Fact<String>,
-    /// Huge pages of the default size.
+    /// Huge pages of the default size; `None` where `/proc` does not tell.
     pub huge_pages: Fact<HugePages>,
     /// What could not be read and is no device's own.
     pub unreadable: Vec<Unreadable>,

@@ -11,32 +11,37 @@ mod needs;
 mod presence;
 mod rail;
 mod state;
+#[cfg(test)]
+mod tests;
 mod watch;
 
 pub use state::{Fabric, Snapshot, State};
 
 use crate::board::{Board, Reading, Settle};
 use nixl_cluster::{ProviderChoice, reason};
-use nixl_efa::Tree;
+use nixl_efa::{Inventory, Tree};
 use rustix::process::{Resource, getrlimit};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
 use watch::Watch;
 
+/// What a look costs a device with nothing to do is nothing that matters.
 const INTERVAL: Duration = Duration::from_secs(10);
 /// While devices may still come.
-const STARTING_INTERVAL: Duration = Duration::from_secs(2);
-/// A look is a few hundred small reads. The driver gives a device that does not
-/// answer 3 s a command (efa_com.c).
+const STARTING_INTERVAL: Duration = Duration::from_secs(1);
+/// A look is a few hundred small reads; a device that does not answer a command
+/// holds up its reader for 30 s (efa_com.c).
 const HANGS_AFTER: Duration = Duration::from_secs(20);
 
 /// A device that comes or goes is seen twice before it is told.
 const DEVICES_SETTLE: Settle = Settle { bad_after: 2, good_after: 2 };
-/// A rate stays over its limit for two looks, and a minute below it.
-const RATES_SETTLE: Settle = Settle { bad_after: 2, good_after: 6 };
-/// An error is told at once, and for five minutes.
-const ERRORS_SETTLE: Settle = Settle { bad_after: 1, good_after: 30 };
+/// A rate that was over its limit in two looks is told until it was below for
+/// so long.
+const RATES_HOLD: Duration = Duration::from_secs(60);
+/// An error is told at once, and until there was none for so long.
+const ERRORS_HOLD: Duration = Duration::from_secs(300);
 
 /// What this node is, as far as it matters here.
 #[derive(Debug)]
@@ -53,79 +58,75 @@ pub struct Node {
 pub async fn run(node: Node, state: State, board: Board, stop: CancellationToken) {
     let mut watch = Watch::new(node.provider, &node.instance_type, Instant::now());
     loop {
-        let tree = node.tree.clone();
-        // A device may hold up its reader, not the runtime.
-        let mut look = tokio::task::spawn_blocking(move || tree.look());
-        let inventory = tokio::select! {
+        let looked = tokio::select! {
             () = stop.cancelled() => return,
-            looked = async {
-                match tokio::time::timeout(HANGS_AFTER, &mut look).await {
-                    Ok(looked) => looked,
-                    Err(_) => {
-                        board.set_settled(name::DEVICES, vec![hangs()], Settle::AT_ONCE);
-                        look.await
-                    }
-                }
-            } => looked,
+            looked = look(node.tree.clone(), &board) => looked,
         };
         let now = Instant::now();
-        match inventory {
+        match looked {
             Ok(inventory) => {
-                let snapshot = Arc::new(watch.take(inventory, now));
-                state.put(snapshot.clone());
-                let fabric = state.fabric();
-                let limit = getrlimit(Resource::Memlock).current;
-                for (name, readings, settle) in
-                    readings(&watch, &snapshot, fabric.as_ref(), limit, now)
-                {
-                    board.set_settled(name, readings, settle);
-                }
+                let memlock_bytes = getrlimit(Resource::Memlock).current;
+                take(&mut watch, inventory, &state, memlock_bytes, now, &board);
             }
             Err(error) => tracing::error!(%error, "the look at the EFA devices failed"),
         }
-        let pause = if watch.starting(now) { STARTING_INTERVAL } else { INTERVAL };
         tokio::select! {
             () = stop.cancelled() => return,
-            () = tokio::time::sleep(pause) => {}
+            () = tokio::time::sleep(interval(&watch, now)) => {}
         }
     }
 }
 
-fn hangs() -> Reading {
-    let secs = HANGS_AFTER.as_secs();
-    let evidence = format!("a look at the EFA devices has not ended for {secs} s");
-    Reading::bad(&reason::EFA_HANGS, evidence)
+fn interval(watch: &Watch, now: Instant) -> Duration {
+    if watch.starting(now) { STARTING_INTERVAL } else { INTERVAL }
 }
 
-type Named = (&'static str, Vec<Reading>, Settle);
+/// A device may hold up its reader, not the runtime, and not without a word.
+async fn look(tree: Tree, board: &Board) -> Result<Inventory, JoinError> {
+    let mut look = tokio::task::spawn_blocking(move || tree.look());
+    if let Ok(looked) = tokio::time::timeout(HANGS_AFTER, &mut look).await {
+        return looked;
+    }
+    let secs = HANGS_AFTER.as_secs();
+    let evidence = format!("a look at the EFA devices has not ended for {secs} s");
+    let hangs = Reading::bad(&reason::EFA_HANGS, evidence);
+    board.set_settled(name::DEVICES, vec![hangs], Settle::AT_ONCE);
+    look.await
+}
 
-fn readings(
-    watch: &Watch,
-    snapshot: &Snapshot,
-    fabric: Option<&Fabric>,
+/// What was seen goes to all who want to know.
+fn take(
+    watch: &mut Watch,
+    inventory: Inventory,
+    state: &State,
     memlock_bytes: Option<u64>,
     now: Instant,
-) -> Vec<Named> {
+    board: &Board,
+) {
+    let snapshot = Arc::new(watch.take(inventory, now));
+    state.put(snapshot.clone());
     let there = snapshot.inventory.present().next().is_some();
     let one = |reading: Option<Reading>| reading.filter(|_| there).into_iter().collect();
-    let mut devices = presence::devices(watch, snapshot, now);
-    if devices.reason.is_none() && !snapshot.inventory.unreadable.is_empty() {
-        devices =
-            Reading { value: devices.value, ..rail::unreadable(&snapshot.inventory.unreadable) };
-    }
-    vec![
-        (name::DEVICES, vec![devices], DEVICES_SETTLE),
+    let hold = |bad_after, hold: Duration| {
+        let looks = hold.as_secs() / interval(watch, now).as_secs();
+        Settle { bad_after, good_after: u32::try_from(looks).unwrap_or(u32::MAX) }
+    };
+    let told: [(_, Vec<Reading>, _); 9] = [
+        (name::DEVICES, vec![presence::devices(watch, &snapshot, now)], DEVICES_SETTLE),
         (
             name::DRIVER,
-            presence::driver(watch, snapshot, now).into_iter().collect(),
+            presence::driver(watch, &snapshot, now).into_iter().collect(),
             DEVICES_SETTLE,
         ),
-        (name::RAIL, rail::rails(watch.wanted, snapshot), DEVICES_SETTLE),
-        (name::COUNTERS, counting::rates(snapshot), RATES_SETTLE),
-        (name::ERRORS, counting::errors(snapshot), ERRORS_SETTLE),
-        (name::LIBFABRIC, one(needs::libfabric(fabric)), Settle::AT_ONCE),
-        (name::GPU_DIRECT, one(needs::gpu_direct(snapshot)), DEVICES_SETTLE),
+        (name::RAIL, rail::rails(watch.wanted, &snapshot), DEVICES_SETTLE),
+        (name::COUNTERS, counting::rates(&snapshot), hold(2, RATES_HOLD)),
+        (name::ERRORS, counting::errors(&snapshot), hold(1, ERRORS_HOLD)),
+        (name::LIBFABRIC, one(needs::libfabric(state.fabric().as_ref())), Settle::AT_ONCE),
+        (name::GPU_DIRECT, one(needs::gpu_direct(&snapshot)), DEVICES_SETTLE),
         (name::MEMLOCK, one(Some(needs::memlock(memlock_bytes))), Settle::AT_ONCE),
-        (name::HUGE_PAGES, one(Some(needs::huge_pages(snapshot))), DEVICES_SETTLE),
-    ]
+        (name::HUGE_PAGES, one(needs::huge_pages(&snapshot)), DEVICES_SETTLE),
+    ];
+    for (name, readings, settle) in told {
+        board.set_settled(name, readings, settle);
+    }
 }

@@ -19,31 +19,32 @@ pub(super) fn memlock(limit_bytes: Option<u64>) -> Reading {
     }
 }
 
-/// Huge pages set aside for all devices, and free for one of them.
-pub(super) fn huge_pages(snapshot: &Snapshot) -> Reading {
+/// Huge pages set aside for all devices, and free for one of them, where the
+/// kernel tells.
+pub(super) fn huge_pages(snapshot: &Snapshot) -> Option<Reading> {
     let devices = snapshot.inventory.present().count() as u64;
     let HugePages { total, free, size_bytes } = match &snapshot.inventory.huge_pages {
-        Ok(Some(pages)) => *pages,
-        Ok(None) => HugePages { total: 0, free: 0, size_bytes: 2 << 20 },
-        Err(unreadable) => return rail::unreadable([unreadable]),
+        Ok(pages) => (*pages)?,
+        Err(unreadable) => return Some(rail::unreadable([unreadable])),
     };
     let pages = |bytes: u64| bytes.div_ceil(size_bytes.max(1));
     let (all, one) = (pages(devices * HUGE_BYTES_EACH), pages(HUGE_BYTES_EACH));
-    let reading = if total < all {
+    let evidence = if total < all {
         format!(
             "{total} huge pages of {size_bytes} bytes are set aside, {devices} devices take {all}"
         )
     } else if free < one {
         format!("{free} of {total} huge pages of {size_bytes} bytes are free, a device takes {one}")
     } else {
-        return Reading::good(free).unit("pages");
+        return Some(Reading::good(free).unit("pages"));
     };
-    Reading::bad(&reason::EFA_HUGE_PAGES, reading)
+    let reading = Reading::bad(&reason::EFA_HUGE_PAGES, evidence)
         .value(free)
         .unit("pages")
         .field("total", total)
         .field("free", free)
-        .field("wanted", if total < all { all } else { one })
+        .field("wanted", if total < all { all } else { one });
+    Some(reading)
 }
 
 /// Version of libfabric, where the fabric runs over EFA.

@@ -18,7 +18,11 @@ pub(super) fn devices(watch: &Watch, snapshot: &Snapshot, now: Instant) -> Readi
     };
     let expected = wished.max(present + gone.len());
     if present == expected {
-        return Reading::good(present).unit("devices");
+        return match &inventory.unreadable[..] {
+            [] => Reading::good(present),
+            unreadable => super::rail::unreadable(unreadable).value(present),
+        }
+        .unit("devices");
     }
     let count = format!("{present} of {expected} EFA devices");
     if gone.is_empty() && watch.starting(now) {

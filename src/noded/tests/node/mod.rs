@@ -12,6 +12,7 @@ pub use fake::Fake;
 use nixl_cluster::health::{CheckReason, HealthDocument};
 use nixl_noded::client;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
@@ -53,6 +54,7 @@ pub type Said = Arc<Mutex<Vec<(Instant, HealthDocument)>>>;
 /// A daemon and its fake library.
 pub struct Node {
     pub fake: Fake,
+    root: PathBuf,
     pub address: SocketAddr,
     cloud: SocketAddr,
     env: &'static [(&'static str, &'static str)],
@@ -68,8 +70,31 @@ impl Node {
         Self::start_with(cloud, rank, provider, script, "", &[])
     }
 
+    /// Starts a daemon that looks for its devices below this root.
+    pub fn start_below(
+        root: &Path,
+        cloud: &Cloud,
+        rank: u32,
+        provider: &str,
+        script: &str,
+    ) -> Self {
+        Self::launch(root, cloud, rank, provider, script, "", &[])
+    }
+
     /// Starts a daemon with further settings and variables.
     pub fn start_with(
+        cloud: &Cloud,
+        rank: u32,
+        provider: &str,
+        script: &str,
+        settings: &str,
+        env: &'static [(&'static str, &'static str)],
+    ) -> Self {
+        Self::launch(Path::new("/"), cloud, rank, provider, script, settings, env)
+    }
+
+    fn launch(
+        root: &Path,
         cloud: &Cloud,
         rank: u32,
         provider: &str,
@@ -86,9 +111,10 @@ impl Node {
         std::fs::write(fake.folder().join("node.toml"), settings).unwrap();
         let address = free_address();
         let cloud = cloud.serve(rank);
-        let child = run(&fake, address, cloud, env);
+        let child = run(&fake, root, address, cloud, env);
         let mut node = Self {
             fake,
+            root: root.to_owned(),
             address,
             cloud,
             env,
@@ -141,7 +167,7 @@ impl Node {
 
     /// Starts the daemon anew.
     pub fn again(&mut self) {
-        self.child = run(&self.fake, self.address, self.cloud, self.env);
+        self.child = run(&self.fake, &self.root, self.address, self.cloud, self.env);
         self.ask();
     }
 
@@ -213,12 +239,20 @@ impl Drop for Node {
     }
 }
 
-fn run(fake: &Fake, address: SocketAddr, cloud: SocketAddr, env: &[(&str, &str)]) -> Child {
+fn run(
+    fake: &Fake,
+    root: &Path,
+    address: SocketAddr,
+    cloud: SocketAddr,
+    env: &[(&str, &str)],
+) -> Child {
     let log = std::fs::File::create(fake.folder().join("log")).unwrap();
     let cloud = format!("http://{cloud}");
     Command::new(assert_cmd::cargo::cargo_bin!("nixl-noded"))
         .args(["run", "--listen", &address.to_string(), "--settings"])
         .arg(fake.folder().join("node.toml"))
+        .arg("--root")
+        .arg(root)
         .env_remove("NOTIFY_SOCKET")
         .env_remove("JOURNAL_STREAM")
         .env("AWS_EC2_METADATA_SERVICE_ENDPOINT", &cloud)
