@@ -133,3 +133,122 @@ async fn nobody_there_is_unreachable() {
 fn a_text_that_is_no_uri_is_refused() {
     assert_eq!(Client::with_endpoint("http://[").unwrap_err().kind, ErrorKind::Invalid);
 }
+
+#[tokio::test]
+async fn the_role_is_told_without_its_credentials() {
+    let server = serve(|path| {
+        let body = match path {
+            "/latest/meta-data/iam/security-credentials/" => "nixl-node\n",
+            "/latest/meta-data/iam/security-credentials/nixl-node" => {
+                r#"{"Code": "Success", "LastUpdated": "2026-11-28T10:00:00Z", "Type": "AWS-HMAC",
+                    "AccessKeyId": "ASIA1", "SecretAccessKey": "hush", "Token": "hush",
+                    "Expiration": "2026-11-28T16:30:00Z"}"#
+            }
+            _ => return (404, String::new()),
+        };
+        (200, body.to_owned())
+    });
+    let imds = Client::with_endpoint(&server.url).unwrap();
+    let role = imds.role().await.unwrap().unwrap();
+    assert_eq!((role.role.as_str(), role.code.as_str()), ("nixl-node", "Success"));
+    assert_eq!(role.expiration.as_deref(), Some("2026-11-28T16:30:00Z"));
+    assert_eq!(role.last_updated.as_deref(), Some("2026-11-28T10:00:00Z"));
+    assert!(!format!("{role:?}").contains("hush"));
+}
+
+#[tokio::test]
+async fn an_instance_without_a_role_or_notices_has_none() {
+    let server = serve(|_| (404, String::new()));
+    let imds = Client::with_endpoint(&server.url).unwrap();
+    assert_eq!(imds.role().await.unwrap(), None);
+    assert_eq!(imds.spot_action().await.unwrap(), None);
+    assert_eq!(imds.rebalance().await.unwrap(), None);
+    assert_eq!(imds.scheduled_events().await.unwrap(), []);
+    assert_eq!(imds.tag("nixl:expires-at").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_role_that_ec2_may_not_assume_says_so() {
+    let server = serve(|path| match path {
+        "/latest/meta-data/iam/security-credentials/" => (200, "r".to_owned()),
+        _ => (
+            200,
+            r#"{"Code": "AssumeRoleUnauthorizedAccess", "Message": "EC2 cannot assume the role r.",
+                "LastUpdated": "2026-11-28T10:00:00Z"}"#
+                .to_owned(),
+        ),
+    });
+    let role = Client::with_endpoint(&server.url).unwrap().role().await.unwrap().unwrap();
+    assert_eq!(role.code, "AssumeRoleUnauthorizedAccess");
+    assert_eq!((role.message.is_some(), role.expiration), (true, None));
+}
+
+#[tokio::test]
+async fn what_is_no_document_is_not_quoted() {
+    let server = serve(|path| match path {
+        "/latest/meta-data/iam/security-credentials/" => (200, "r".to_owned()),
+        _ => (200, r#"{"SecretAccessKey": "hush""#.to_owned()),
+    });
+    let error = Client::with_endpoint(&server.url).unwrap().role().await.unwrap_err();
+    assert!(error.message.contains("line 1") && !error.message.contains("hush"), "{error}");
+}
+
+#[tokio::test]
+async fn notices_are_read_as_ec2_writes_them() {
+    let server = serve(|path| {
+        let body = match path {
+            "/latest/meta-data/spot/instance-action" => {
+                r#"{"action": "stop", "time": "2017-09-18T08:22:00Z"}"#
+            }
+            "/latest/meta-data/events/recommendations/rebalance" => {
+                r#"{"noticeTime":"2020-10-27T08:22:00Z"}"#
+            }
+            "/latest/meta-data/events/maintenance/scheduled" => {
+                r#"[ { "NotBefore" : "21 Jan 2019 09:00:43 GMT", "Code" : "system-reboot",
+                     "Description" : "scheduled reboot", "EventId" : "instance-event-0d59937288b749b32",
+                     "NotAfter" : "21 Jan 2019 09:17:23 GMT", "State" : "active" } ]"#
+            }
+            "/latest/meta-data/tags/instance/nixl:expires-at" => "2026-11-28T20:00:00Z",
+            _ => return (404, String::new()),
+        };
+        (200, body.to_owned())
+    });
+    let imds = Client::with_endpoint(&server.url).unwrap();
+    let spot = imds.spot_action().await.unwrap().unwrap();
+    assert_eq!((spot.action.as_str(), spot.time.as_str()), ("stop", "2017-09-18T08:22:00Z"));
+    assert_eq!(imds.rebalance().await.unwrap().as_deref(), Some("2020-10-27T08:22:00Z"));
+    let events = imds.scheduled_events().await.unwrap();
+    assert_eq!((events.len(), events[0].code.as_str()), (1, "system-reboot"));
+    assert_eq!(events[0].not_after.as_deref(), Some("21 Jan 2019 09:17:23 GMT"));
+    let tag = imds.tag("nixl:expires-at").await.unwrap();
+    assert_eq!(tag.as_deref(), Some("2026-11-28T20:00:00Z"));
+}
+
+#[tokio::test]
+async fn the_older_notice_counts_when_it_is_a_time() {
+    for (text, counts) in [("2015-01-05T18:02:00Z", true), ("none", false)] {
+        let server = serve(move |path| match path {
+            "/latest/meta-data/spot/termination-time" => (200, text.to_owned()),
+            _ => (404, String::new()),
+        });
+        let imds = Client::with_endpoint(&server.url).unwrap();
+        let action = imds.spot_action().await.unwrap().map(|spot| spot.action);
+        assert_eq!(action.is_some_and(|action| action == "terminate"), counts);
+    }
+}
+
+#[tokio::test]
+async fn whether_a_token_is_needed_is_tried() {
+    let server = serve(|_| (200, String::new()));
+    assert!(Client::with_endpoint(&server.url).unwrap().tokens_required().await.unwrap());
+    let open = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", open.local_addr().unwrap());
+    thread::spawn(move || {
+        let (mut stream, _) = open.accept().unwrap();
+        stream.write_all(b"HTTP/1.1 200 OK\r\n\r\nami-id").unwrap();
+    });
+    assert!(!Client::with_endpoint(&url).unwrap().tokens_required().await.unwrap());
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let imds = Client::with_endpoint(&format!("http://{closed}")).unwrap();
+    assert_eq!(imds.tokens_required().await.unwrap_err().kind, ErrorKind::Unreachable);
+}
