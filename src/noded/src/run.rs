@@ -15,7 +15,7 @@ use crate::mlflow::{SageMakerMinter, Slot};
 use crate::peers::Peers;
 use crate::port::{self, PortError};
 use crate::registry::Ec2Registry;
-use crate::system::{self, System};
+use crate::system::{self, Folders, Pace, System};
 use crate::worker::ProcessSpawner;
 use crate::worker::sandbox::Cut;
 use crate::{boot, events, http, mlflow, notify, publisher, versions, wiring};
@@ -223,14 +223,15 @@ impl Node {
     }
 
     fn watch_system(&self) {
-        let state_directory = std::env::var_os("STATE_DIRECTORY");
-        let system = System::new(
-            Path::new("/"),
-            state_directory.as_deref(),
-            self.board.clone(),
-            self.system.clone(),
-            self.stop.clone(),
-        );
+        let system = System {
+            root: Path::new("/").to_owned(),
+            folders: Folders::from_env(),
+            imds: wiring::imds(),
+            board: self.board.clone(),
+            state: self.system.clone(),
+            pace: Pace::default(),
+            stop: self.stop.clone(),
+        };
         tokio::spawn(system.run());
     }
 

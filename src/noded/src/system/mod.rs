@@ -1,19 +1,27 @@
-//! The node around the daemon: clock, disks, memory, and in later files what
-//! AWS and its agents say.
+//! The node around the daemon: clock, disks, memory, cloud-init, and what AWS
+//! and its agents say.
 //!
 //! Each subject has a file with a thin reader (files below a root, the kernel,
-//! the metadata service) and a pure judge, which makes readings of what was
-//! read. [`System`] calls them, each at its own pace, and keeps what was read
-//! as [`Facts`] for whoever shows it.
+//! a program, the metadata service) and a pure judge, which makes readings of
+//! what was read. [`System`] calls them, each at its own pace, and keeps what
+//! was read as [`Facts`] for whoever shows it.
 
 mod ask;
 mod clock;
+mod cloud_init;
+mod credentials;
 mod disk;
 mod facts;
 mod host;
+mod imds;
+mod late;
+mod lifetime;
 mod memory;
 pub mod name;
+mod notices;
+mod ssm_agent;
+mod time;
 mod watch;
 
 pub use facts::*;
-pub use watch::System;
+pub use watch::{Folders, Pace, System};

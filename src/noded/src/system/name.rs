@@ -10,3 +10,19 @@ pub const STATE_FOLDER: &str = "system:stateFolder";
 pub const MEMORY: &str = "system:memory";
 /// Processes that the kernel has killed for memory.
 pub const OOM_KILLS: &str = "system:oomKills";
+/// Whether the metadata service insists on session tokens.
+pub const IMDS_TOKENS: &str = "system:imdsTokens";
+/// Credentials of the instance's role.
+pub const CREDENTIALS: &str = "system:credentials";
+/// The SSM agent.
+pub const SSM_AGENT: &str = "system:ssmAgent";
+/// How cloud-init fared.
+pub const CLOUD_INIT: &str = "system:cloudInit";
+/// That EC2 takes the Spot instance back.
+pub const SPOT: &str = "system:spot";
+/// That EC2 recommends to leave the Spot instance.
+pub const REBALANCE: &str = "system:rebalance";
+/// Scheduled events.
+pub const MAINTENANCE: &str = "system:maintenance";
+/// Time to live of the cluster.
+pub const LIFETIME: &str = "system:lifetime";

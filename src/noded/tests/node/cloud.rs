@@ -87,7 +87,11 @@ async fn token() -> ([(&'static str, &'static str); 1], &'static str) {
 async fn metadata(
     State(seat): State<Seat>,
     Path(category): Path<String>,
+    headers: HeaderMap,
 ) -> Result<String, StatusCode> {
+    if !headers.contains_key("x-aws-ec2-metadata-token") {
+        return Err(StatusCode::UNAUTHORIZED);
+    }
     Ok(match category.as_str() {
         "instance-id" => id(seat.rank),
         "instance-type" => "g6.12xlarge".to_owned(),
@@ -96,6 +100,10 @@ async fn metadata(
         "local-ipv4" => "127.0.0.1".to_owned(),
         "placement/availability-zone" => "us-east-1a".to_owned(),
         "placement/region" => "us-east-1".to_owned(),
+        "iam/security-credentials/" => "nixl-node".to_owned(),
+        "iam/security-credentials/nixl-node" => {
+            r#"{"Code": "Success", "Expiration": "2999-01-01T00:00:00Z"}"#.to_owned()
+        }
         _ => return Err(StatusCode::NOT_FOUND),
     })
 }

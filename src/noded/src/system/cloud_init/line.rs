@@ -1,0 +1,87 @@
+//! The line of cloud-init's logs that shows the first failure of this boot.
+//!
+//! A log may hold what no health page should: queries of URLs and what follows
+//! words like `password` are cut out.
+
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::path::Path;
+
+/// What the programs of user data print, between cloud-init's own lines.
+const OUTPUT: &str = "var/log/cloud-init-output.log";
+const LOG: &str = "var/log/cloud-init.log";
+/// A boot's part of a log is smaller.
+const TAIL_BYTES: u64 = 256 << 10;
+const MOST_CHARS: usize = 240;
+/// Every boot begins so in both logs.
+const BOOT: &str = "running 'init-local'";
+/// How cloud-init marks what went wrong, after the name of a file of its own.
+const MARKS: [&str; 3] = ["[WARNING]: ", "[ERROR]: ", "[CRITICAL]: "];
+const SECRETS: [&str; 6] = ["password", "passwd", "secret", "token", "credential", "key"];
+
+/// Looks for it; `None` if the logs cannot be read, or show nothing.
+pub fn failing(root: &Path) -> Option<String> {
+    let output = tail(&root.join(OUTPUT)).ok();
+    let found = output.as_deref().and_then(printed);
+    let found = found.or_else(|| marked(&tail(&root.join(LOG)).ok()?));
+    found.map(|line| fit(&line))
+}
+
+fn tail(path: &Path) -> io::Result<String> {
+    let mut file = File::open(path)?;
+    let len = file.metadata()?.len();
+    file.seek(SeekFrom::Start(len.saturating_sub(TAIL_BYTES)))?;
+    let mut bytes = Vec::new();
+    file.take(TAIL_BYTES).read_to_end(&mut bytes)?;
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    Ok(match text.rfind(BOOT) {
+        Some(at) => text[at..].to_owned(),
+        None => text,
+    })
+}
+
+/// What was printed last before cloud-init said that something failed, which
+/// are a program's own words; or else what cloud-init said.
+fn printed(text: &str) -> Option<String> {
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    let mark = lines.iter().position(|line| is_mark(line))?;
+    let own = |line: &&&str| !line.is_empty() && !line.starts_with("Cloud-init v. ");
+    let before = lines[..mark].iter().rev().take_while(|line| !line.contains(BOOT)).find(own);
+    Some((*before.unwrap_or(&lines[mark])).to_owned())
+}
+
+fn marked(text: &str) -> Option<String> {
+    text.lines().map(str::trim).find(|line| is_mark(line)).map(str::to_owned)
+}
+
+fn is_mark(line: &str) -> bool {
+    MARKS.iter().any(|mark| line.contains(mark))
+}
+
+/// Short, and without what may be secret.
+pub fn fit(line: &str) -> String {
+    let mut hide_next = false;
+    let words = line.split_whitespace().map(|word| {
+        let hide = std::mem::replace(&mut hide_next, false);
+        let lower = word.to_ascii_lowercase();
+        let url = word.find("://").and_then(|at| Some(at + word[at..].find('?')?));
+        let secret = SECRETS.iter().any(|name| lower.contains(name));
+        let value = word.find(['=', ':']).filter(|at| secret && at + 1 < word.len());
+        match (url, value) {
+            _ if hide => "…".to_owned(),
+            (Some(at), _) => format!("{}?…", &word[..at]),
+            (None, Some(at)) => format!("{}…", &word[..=at]),
+            (None, None) => {
+                // `--password X`, `token: X`, `Authorization: Bearer X`.
+                hide_next = (secret && (word.starts_with('-') || word.ends_with([':', '='])))
+                    || lower == "bearer";
+                word.to_owned()
+            }
+        }
+    });
+    let whole = words.collect::<Vec<_>>().join(" ");
+    match whole.char_indices().nth(MOST_CHARS) {
+        Some((at, _)) => format!("{}…", &whole[..at]),
+        None => whole,
+    }
+}

@@ -1,0 +1,154 @@
+//! What the metadata service tells, and the SSM agent, which depends on it.
+
+use super::{System, known, off_the_runtime};
+use crate::backoff::Backoff;
+use crate::board::{self, Settle};
+use crate::system::facts::{Credentials, SsmAgent};
+use crate::system::late::Late;
+use crate::system::ssm_agent::{self, Unit};
+use crate::system::time::{monotonic, rfc3339};
+use crate::system::{credentials, host, imds, lifetime, name, notices};
+use jiff::Timestamp;
+use nixl_aws::{AwsError, ErrorKind};
+use nixl_cluster::tag;
+use std::io;
+use std::time::{Duration, Instant};
+
+/// A lost answer is no fault of IMDS.
+const IMDS_SETTLE: Settle = Settle { bad_after: 3, good_after: 1 };
+/// EC2 counts such requests (CloudWatch, `MetadataNoToken`), so they are rare.
+const TOKENS_INTERVAL: Duration = Duration::from_secs(6 * 3600);
+const TOKENS_AGAIN: Duration = Duration::from_secs(60);
+/// An agent that restarts, as for an update, is not down.
+const AGENT_SETTLE: Settle = Settle { bad_after: 2, good_after: 1 };
+
+impl System {
+    pub(super) async fn watch_spot(&self) {
+        let mut unanswered = Backoff::new(self.pace.spot, self.pace.unanswered_most);
+        loop {
+            let told = self.imds.spot_action().await;
+            self.tell_imds(told.as_ref().err());
+            let wait = match told {
+                Err(_) => unanswered.step(),
+                Ok(told) => {
+                    unanswered.reset();
+                    let now = Timestamp::now();
+                    let notice = notices::spot(told, now);
+                    self.tell(name::SPOT, notices::judge_spot(notice.as_ref(), now));
+                    self.state.change(|facts| facts.notices.spot = notice);
+                    self.pace.spot
+                }
+            };
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    /// Whether the metadata service answers; until the node has booted, that is
+    /// told by who boots it.
+    fn tell_imds(&self, error: Option<&AwsError>) {
+        let Some(instance) = self.state.change(|facts| facts.instance.clone()) else { return };
+        // A document that is not understood was an answer.
+        let error = error.filter(|error| error.kind != ErrorKind::Ambiguous);
+        let reading = imds::judge(&instance.instance_type, error);
+        self.board.set_settled(board::name::IMDS, vec![reading], IMDS_SETTLE);
+    }
+
+    pub(super) async fn watch_notices(&self) {
+        loop {
+            let now = Timestamp::now();
+            if let Ok(told) = self.imds.rebalance().await {
+                let at = told.map(|at| rfc3339(&at).unwrap_or(now));
+                self.tell(name::REBALANCE, notices::judge_rebalance(at));
+                self.state.change(|facts| facts.notices.rebalance_at = at);
+            }
+            if let Ok(told) = self.imds.scheduled_events().await {
+                let events = notices::maintenance(told);
+                let readings = notices::judge_maintenance(&events, now);
+                self.board.set_settled(name::MAINTENANCE, readings, Settle::AT_ONCE);
+                self.state.change(|facts| facts.notices.maintenance = events);
+            }
+            if let Ok(value) = self.imds.tag(tag::EXPIRES_AT).await {
+                let (reading, expires_at) = lifetime::judge(value.as_deref(), now);
+                self.tell(name::LIFETIME, reading);
+                self.state.change(|facts| facts.expires_at = expires_at);
+            }
+            tokio::time::sleep(self.pace.notices).await;
+        }
+    }
+
+    pub(super) async fn watch_tokens(&self) {
+        loop {
+            let wait = match self.imds.tokens_required().await {
+                Err(_) => TOKENS_AGAIN,
+                Ok(required) => {
+                    self.tell(name::IMDS_TOKENS, imds::judge_tokens(required));
+                    self.state.change(|facts| facts.tokens_required = Some(required));
+                    // Who has just been told may be about to change it.
+                    if required { TOKENS_INTERVAL } else { TOKENS_AGAIN }
+                }
+            };
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    pub(super) async fn watch_role(&self) {
+        let begun = Instant::now();
+        let (root, folders) = (self.root.clone(), self.folders.clone());
+        let late = off_the_runtime(move || {
+            let boot_id = host::read(&root)?.boot_id;
+            Ok(Late::new(&boot_id, folders.state, folders.runtime))
+        });
+        let Some(mut late) = known("this boot", late.await) else { return };
+        loop {
+            let told = self.imds.role().await.ok().map(Credentials::of);
+            let there = told.as_ref().map(Credentials::there);
+            if let Some(told) = told {
+                self.state.change(|facts| facts.credentials = Some(told));
+            }
+            // Without an answer those that were known go on ageing.
+            if let Some(last) = self.state.change(|facts| facts.credentials.clone()) {
+                let reading = credentials::judge(&last, Timestamp::now(), begun.elapsed());
+                self.tell(name::CREDENTIALS, reading);
+            }
+            let agent = known("the SSM agent", ssm_agent::read(&self.root).await);
+            if let Some(there) = there {
+                let agent = agent.clone().flatten();
+                let done = off_the_runtime(move || Ok(weigh(late, there, agent.as_ref()))).await;
+                match known("late credentials", done) {
+                    Some(after) => late = after,
+                    None => return,
+                }
+            }
+            if let Some(agent) = agent {
+                self.tell_agent(agent.as_ref(), &late, begun.elapsed());
+            }
+            let interval = if there == Some(true) { self.pace.role } else { self.pace.no_role };
+            tokio::time::sleep(interval).await;
+        }
+    }
+
+    fn tell_agent(&self, agent: Option<&Unit>, late: &Late, up: Duration) {
+        let known = SsmAgent::of(agent, late.asked());
+        let reading = ssm_agent::judge(&known, late.asleep(agent, monotonic()), up);
+        self.board.set_settled(name::SSM_AGENT, vec![reading], AGENT_SETTLE);
+        self.state.change(|facts| facts.ssm_agent = Some(known));
+    }
+}
+
+/// Whether credentials came too late for the agent, which is done about at once.
+fn weigh(mut late: Late, there: bool, agent: Option<&Unit>) -> Late {
+    let now = monotonic();
+    if !there {
+        late.missed(now);
+        return late;
+    }
+    let asked: io::Result<bool> = late.seen(agent, now);
+    match asked {
+        Ok(false) => {}
+        Ok(true) => tracing::info!(
+            "the role's credentials came after the SSM agent had started; its restart is asked for"
+        ),
+        Err(error) => tracing::warn!(%error, "no restart of the SSM agent: {error}"),
+    }
+    late
+}
