@@ -63,3 +63,26 @@ pub const TABLE: &[InstanceType] = &[
 pub fn find(name: &str) -> Option<&'static InstanceType> {
     TABLE.iter().find(|t| t.name == name)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+
+    /// AWS's own figures, as the local region keeps them.
+    #[test]
+    fn the_table_agrees_with_what_ec2_says() {
+        let text = include_str!("../../local-region/src/data/instance_types.json");
+        let catalogue: Value = serde_json::from_str(text).unwrap();
+        let types = catalogue["types"].as_array().unwrap();
+        for row in TABLE {
+            let said = types.iter().find(|said| said["name"] == row.name);
+            let said = said.unwrap_or_else(|| panic!("{} is no type", row.name));
+            let gpus: u64 =
+                said["gpus"].as_array().unwrap().iter().filter_map(|gpu| gpu[2].as_u64()).sum();
+            let found = [said["vcpus"].as_u64(), Some(gpus), said["max_efa"].as_u64()];
+            let own = [row.vcpus, row.gpus, row.efa_interfaces].map(|own| Some(u64::from(own)));
+            assert_eq!(own, found, "{}", row.name);
+        }
+    }
+}
