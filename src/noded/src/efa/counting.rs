@@ -6,7 +6,6 @@
 //! errors only must not move at all.
 
 use super::Snapshot;
-use jiff::Timestamp;
 use nixl_cluster::Reading;
 use nixl_cluster::reason::{self, Reason};
 use nixl_efa::{Count, Tally, counters};
@@ -64,6 +63,7 @@ pub(super) fn rates(snapshot: &Snapshot) -> Vec<Reading> {
 
 /// Each device: errors since the daemon looks, and which are new.
 pub(super) fn errors(snapshot: &Snapshot) -> Vec<Reading> {
+    let seen = snapshot.at;
     of_each(snapshot, |tally| {
         let counts = STILL.iter().flat_map(|(names, reason)| {
             names.iter().filter_map(|name| Some((*name, tally.count(name)?, *reason)))
@@ -82,7 +82,7 @@ pub(super) fn errors(snapshot: &Snapshot) -> Vec<Reading> {
                     new.iter().map(|(name, count, _)| (*name, count.grown)).collect();
                 Reading::bad(reason, told.collect::<Vec<_>>().join(", "))
                     .field("new", serde_json::json!(grown))
-                    .happened(Timestamp::now())
+                    .happened(seen)
             }
         };
         reading.value(total).unit("errors")

@@ -60,7 +60,7 @@ pub async fn run(node: Node, state: State, board: Board, stop: CancellationToken
     loop {
         let looked = tokio::select! {
             () = stop.cancelled() => return,
-            looked = look(node.tree.clone(), &board) => looked,
+            looked = look(node.tree.clone(), HANGS_AFTER, &board) => looked,
         };
         let now = Instant::now();
         match looked {
@@ -82,12 +82,12 @@ fn interval(watch: &Watch, now: Instant) -> Duration {
 }
 
 /// A device may hold up its reader, not the runtime, and not without a word.
-async fn look(tree: Tree, board: &Board) -> Result<Inventory, JoinError> {
+async fn look(tree: Tree, patience: Duration, board: &Board) -> Result<Inventory, JoinError> {
     let mut look = tokio::task::spawn_blocking(move || tree.look());
-    if let Ok(looked) = tokio::time::timeout(HANGS_AFTER, &mut look).await {
+    if let Ok(looked) = tokio::time::timeout(patience, &mut look).await {
         return looked;
     }
-    let secs = HANGS_AFTER.as_secs();
+    let secs = patience.as_secs();
     let evidence = format!("a look at the EFA devices has not ended for {secs} s");
     let hangs = Reading::bad(&reason::EFA_HANGS, evidence);
     board.set_settled(name::DEVICES, vec![hangs], Settle::AT_ONCE);

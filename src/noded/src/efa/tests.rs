@@ -314,3 +314,24 @@ fn metrics_and_check_find_the_last_look() {
     let versions = stage.state.versions().unwrap();
     assert_eq!(versions.kernel.as_deref(), Some("6.8.0-1021-aws"));
 }
+
+#[tokio::test]
+async fn a_look_that_does_not_come_back_is_told_until_it_does() {
+    let root = unfold("p4d.24xlarge");
+    let rate = "sys/class/infiniband/rdmap16s27/ports/1/rate";
+    remove(root.path(), rate);
+    let rate = root.path().join(rate);
+    // Who reads it waits for a writer.
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mkfifoat(rustix::fs::CWD, &rate, mode).unwrap();
+    let board = Board::default();
+    let looking = tokio::spawn({
+        let (tree, board) = (Tree::below(root.path()), board.clone());
+        async move { look(tree, Duration::from_millis(1), &board).await.unwrap() }
+    });
+    while codes(&board.document()) != ["efa:devices efa.hangs"] {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    tokio::fs::write(rate, "100 Gb/sec (4X EDR)\n").await.unwrap();
+    assert_eq!(looking.await.unwrap().present().count(), 4);
+}
