@@ -145,6 +145,15 @@ fn inside() {
     });
     assert_eq!((&lost["level"], &lost["fields"]["PAIR_ID"]), (&"warning".into(), &PAIR.into()));
 
+    let listen = format!("--listen={}", nodes[0].address);
+    noded(&["ack", "pair.peer_lost", "--id", "i-1", "--note", "planned", &listen]);
+    let seen = wait_for("acknowledgement", || {
+        let told = events(&["--reason", "pair.peer_lost"]);
+        let seen = told.iter().find(|entry| entry["fields"]["NOTE"] == "planned");
+        seen.cloned().ok_or_else(|| format!("{told:?}"))
+    });
+    assert_eq!(seen["fields"]["CHECKS"], "peer:state i-1");
+
     let all = events(&[]);
     for stage in ["boot", "open", "register", "handshake", "paired", "stop"] {
         let told = |entry: &Value| entry["fields"]["STAGE"] == stage;

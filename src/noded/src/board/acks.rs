@@ -1,12 +1,13 @@
 //! What a person has acknowledged, kept over restarts of the daemon.
 
 use super::held::Held;
-use crate::events;
+use crate::events::{self, Stage};
 use jiff::Timestamp;
 use nixl_cluster::health::Acknowledgement;
 use serde::{Deserialize, Serialize};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 /// A person acknowledges a few; the oldest of more are forgotten.
 const MOST: usize = 256;
@@ -32,6 +33,8 @@ pub struct Ack {
 pub(super) struct Acks {
     path: Option<PathBuf>,
     list: Vec<Ack>,
+    /// Held while they are written, so that the newest are written last.
+    pub writing: Arc<Mutex<()>>,
 }
 
 impl Acks {
@@ -41,16 +44,16 @@ impl Acks {
         let list = match std::fs::read(&path) {
             Err(error) => {
                 if error.kind() != std::io::ErrorKind::NotFound {
-                    events::state_file(&path, "acknowledgements not read", &error);
+                    events::state_file(Stage::Boot, &path, "acknowledgements not read", &error);
                 }
                 Vec::new()
             }
             Ok(text) => serde_json::from_slice(&text).unwrap_or_else(|error| {
-                events::state_file(&path, "acknowledgements not understood", &error);
+                events::state_file(Stage::Boot, &path, "acknowledgements not understood", &error);
                 Vec::new()
             }),
         };
-        Self { path: Some(path), list }
+        Self { path: Some(path), list, writing: Arc::default() }
     }
 
     pub fn of(&self, check: &str, held: &Held) -> Option<Acknowledgement> {
@@ -76,16 +79,21 @@ impl Acks {
     }
 
     /// Everything is well with it: whatever comes next is something new.
-    pub fn is_good(&mut self, check: &str, id: Option<&str>) {
+    /// Whether that changed anything that is kept.
+    pub fn is_good(&mut self, check: &str, id: Option<&str>) -> bool {
         let before = self.list.len();
         self.list.retain(|ack| ack.check != check || ack.id.as_deref() != id);
-        if self.list.len() < before
-            && let (Err(error), Some(path)) = (self.save(), &self.path)
-        {
-            events::state_file(path, "acknowledgements not written", &error);
+        self.list.len() < before && self.path.is_some()
+    }
+
+    /// As [`save`](Self::save); a failure is told.
+    pub fn save_or_tell(&self, stage: Stage) {
+        if let (Err(error), Some(path)) = (self.save(), &self.path) {
+            events::state_file(stage, path, "acknowledgements not written", &error);
         }
     }
 
+    /// Waits for the disk, so nobody may hold the board meanwhile.
     pub fn save(&self) -> std::io::Result<()> {
         let Some(path) = &self.path else { return Ok(()) };
         let folder = path.parent().unwrap_or(Path::new("."));

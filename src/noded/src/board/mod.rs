@@ -5,23 +5,24 @@
 //! health document, the readiness answer, the worst reason of the state tag
 //! and the status line are all read from here, so they cannot disagree.
 
+mod acknowledge;
 mod acks;
 mod document;
 mod held;
 pub mod name;
 
+pub use acknowledge::AckError;
 pub use held::Settle;
 pub use nixl_cluster::Reading;
 
 use crate::events::{self, Check, Stage};
-use acks::{Ack, Acks};
+use acks::Acks;
 use held::{Change, Held};
 use jiff::Timestamp;
 use nixl_cluster::Phase;
 use nixl_cluster::health::{HealthDocument, NodeSummary};
 use nixl_cluster::reason::{self, Reason, Severity};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -29,11 +30,13 @@ use std::time::{Duration, Instant};
 /// the reason: an `initializing` without an end helps nobody.
 pub const UNPAIRED_DEADLINE: Duration = Duration::from_secs(120);
 
+type Checks = BTreeMap<&'static str, Vec<Held>>;
+
 #[derive(Debug)]
 struct State {
     service_id: String,
     node: NodeSummary,
-    checks: BTreeMap<&'static str, Vec<Held>>,
+    checks: Checks,
     acks: Acks,
     /// `None` while every peer is paired.
     unpaired_since: Option<Instant>,
@@ -133,6 +136,7 @@ impl Board {
         let mut state = self.change();
         let mut before = state.checks.remove(name).unwrap_or_default();
         let mut changes = Vec::with_capacity(readings.len());
+        let mut forgotten = false;
         for reading in readings {
             let old = before.iter().position(|old| old.reading.id == reading.id);
             let (held, change) = match old.map(|at| before.swap_remove(at)) {
@@ -140,12 +144,18 @@ impl Board {
                 None => (Held::first(reading, now), Change::Changed { from: None }),
             };
             if held.reading.reason.is_none() {
-                state.acks.is_good(name, held.reading.id.as_deref());
+                forgotten |= state.acks.is_good(name, held.reading.id.as_deref());
             }
             changes.push((held, change));
         }
         if !changes.is_empty() {
             state.checks.insert(name, changes.iter().map(|(held, _)| held.clone()).collect());
+        }
+        drop(state);
+        if forgotten {
+            let board = self.clone();
+            // Whoever tells a reading must not wait for the disk.
+            std::thread::spawn(move || board.write_acks());
         }
         changes
     }
@@ -160,67 +170,6 @@ impl Board {
                 state.checks.remove(name);
             }
         }
-    }
-
-    /// Acknowledgements of an earlier run, and where later ones go.
-    pub fn keep_acks_in(&self, path: PathBuf) {
-        self.change().acks = Acks::kept_in(path);
-    }
-
-    /// A person has seen every reason of this code, about `id` if given: what
-    /// that was, as `check` or `check id`.
-    ///
-    /// # Errors
-    /// If nothing is held of it, or the file cannot be written.
-    pub fn acknowledge(
-        &self,
-        code: &str,
-        id: Option<&str>,
-        note: Option<&str>,
-    ) -> Result<Vec<String>, AckError> {
-        let at = Timestamp::now();
-        let mut state = self.change();
-        let held =
-            state.checks.iter().flat_map(|(name, held)| held.iter().map(move |h| (*name, h)));
-        let meant: Vec<Ack> = held
-            .filter(|(_, held)| held.reason().is_some_and(|(reason, _)| reason.code == code))
-            .filter(|(_, held)| id.is_none() || held.reading.id.as_deref() == id)
-            .map(|(check, held)| Ack {
-                check: check.to_owned(),
-                id: held.reading.id.clone(),
-                code: code.to_owned(),
-                at,
-                note: note.map(str::to_owned),
-            })
-            .collect();
-        if meant.is_empty() {
-            return Err(AckError::NotHeld { code: code.to_owned(), id: id.map(str::to_owned) });
-        }
-        let told = meant.iter().map(Ack::told).collect();
-        let mut acks = state.acks.clone();
-        meant.into_iter().for_each(|ack| acks.add(ack));
-        // Nothing is acknowledged that would be forgotten with the next restart.
-        acks.save()?;
-        state.acks = acks;
-        Ok(told)
-    }
-
-    /// Takes acknowledgements of this code back, about `id` if given: which,
-    /// as `check` or `check id`.
-    ///
-    /// # Errors
-    /// If there is none, or the file cannot be written.
-    pub fn take_back(&self, code: &str, id: Option<&str>) -> Result<Vec<String>, AckError> {
-        let mut state = self.change();
-        let mut acks = state.acks.clone();
-        let removed = acks.remove(code, id);
-        if removed.is_empty() {
-            let id = id.map(str::to_owned);
-            return Err(AckError::NotAcknowledged { code: code.to_owned(), id });
-        }
-        acks.save()?;
-        state.acks = acks;
-        Ok(removed.iter().map(Ack::told).collect())
     }
 
     /// Changes who this node is.
@@ -296,30 +245,6 @@ impl Board {
     }
 }
 
-/// Why nothing was acknowledged.
-#[derive(Debug, thiserror::Error)]
-pub enum AckError {
-    /// No check has this reason now.
-    #[error("no check has the reason {code} now{}", .id.as_ref().map(|id| format!(" about {id}")).unwrap_or_default())]
-    NotHeld {
-        /// Code asked for.
-        code: String,
-        /// What it should be about.
-        id: Option<String>,
-    },
-    /// Nobody has acknowledged this reason.
-    #[error("no acknowledgement of {code} is kept{}", .id.as_ref().map(|id| format!(" about {id}")).unwrap_or_default())]
-    NotAcknowledged {
-        /// Code asked for.
-        code: String,
-        /// What it should be about.
-        id: Option<String>,
-    },
-    /// It would be forgotten with the next restart.
-    #[error("the acknowledgement could not be written: {0}")]
-    NotKept(#[from] std::io::Error),
-}
-
 fn is_instance(id: &str) -> bool {
     id.starts_with("i-")
 }
@@ -357,59 +282,6 @@ mod tests {
         board.set(name::ENDPOINT, Reading::bad(&reason::FABRIC_LIBRARY_MISSING, "no"));
         assert_eq!(board.worst().unwrap().code, "fabric.library_missing");
         assert!(board.has_error(&[name::ENDPOINT]) && !board.has_error(&[name::WORKER]));
-    }
-
-    #[test]
-    fn what_is_acknowledged_stays_in_sight_and_does_not_count() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("acks.json");
-        let board = Board::default();
-        board.keep_acks_in(path.clone());
-        board.set(name::PEERS, Reading::good(1));
-        let happened = |secs| Timestamp::now() + jiff::SignedDuration::from_secs(secs);
-        let bad = |at| Reading::bad(&reason::FABRIC_LIBRARY_MISSING, "no").about("a").happened(at);
-        board.set(name::ENDPOINT, bad(happened(-9)));
-        let code = reason::FABRIC_LIBRARY_MISSING.code;
-        let error = board.acknowledge(code, Some("b"), None).unwrap_err();
-        assert_eq!(error.to_string(), "no check has the reason fabric.library_missing now about b");
-        assert_eq!(
-            board.acknowledge(code, Some("a"), Some("on it")).unwrap(),
-            ["fabric:endpoint a"]
-        );
-        assert_eq!((board.worst(), board.document().status.http()), (None, 200));
-
-        let again = Board::default();
-        again.keep_acks_in(path);
-        again.set(name::PEERS, Reading::good(1));
-        again.set(name::ENDPOINT, bad(happened(-9)));
-        let document = again.document();
-        let told = document.checks[name::ENDPOINT][0].reason.as_ref().unwrap();
-        assert_eq!(told.acknowledged.as_ref().unwrap().note.as_deref(), Some("on it"));
-        assert_eq!(document.status, nixl_cluster::Status::Pass, "{document:?}");
-
-        assert_eq!(again.take_back(code, Some("a")).unwrap(), ["fabric:endpoint a"]);
-        assert_eq!(again.worst().unwrap().code, code, "it was taken back");
-        let error = again.take_back(code, None).unwrap_err().to_string();
-        assert_eq!(error, "no acknowledgement of fabric.library_missing is kept");
-        again.acknowledge(code, None, None).unwrap();
-
-        again.set(name::ENDPOINT, bad(happened(9)));
-        assert_eq!(again.worst().unwrap().code, code, "it happened again");
-        again.set(name::ENDPOINT, bad(happened(-9)));
-        assert_eq!(again.worst(), None);
-        again.set(name::ENDPOINT, Reading::good("tcp").about("a"));
-        again.set(name::ENDPOINT, bad(happened(-9)));
-        assert_eq!(again.worst().unwrap().code, code, "it was good between");
-    }
-
-    #[test]
-    fn what_cannot_be_kept_is_not_acknowledged() {
-        let board = Board::default();
-        board.keep_acks_in(PathBuf::from("/nonexistent/acks.json"));
-        board.set(name::ENDPOINT, Reading::bad(&reason::FABRIC_LIBRARY_MISSING, "no"));
-        let code = reason::FABRIC_LIBRARY_MISSING.code;
-        assert!(matches!(board.acknowledge(code, None, None), Err(AckError::NotKept(_))));
-        assert_eq!(board.worst().unwrap().code, code);
     }
 
     #[test]

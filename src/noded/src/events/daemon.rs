@@ -103,9 +103,9 @@ pub fn stuck(stage: Stage, tasks: &[&str]) {
 }
 
 /// See [`STATE_FILE`].
-pub fn state_file(path: &Path, what: &str, why: &dyn std::fmt::Display) {
-    let path = path.display().to_string();
-    tracing::warn!(message_id = STATE_FILE.id, path, "{what}: {path}: {why}");
+pub fn state_file(stage: Stage, path: &Path, what: &str, why: &dyn std::fmt::Display) {
+    let (stage, path) = (stage.as_str(), path.display().to_string());
+    tracing::warn!(message_id = STATE_FILE.id, stage, path, "{what}: {path}: {why}");
 }
 
 /// See [`STOPPING`].

@@ -4,7 +4,7 @@
 use super::baseline::Own;
 use super::histogram::Histogram;
 use super::history::History;
-use crate::events;
+use crate::events::{self, Stage};
 use nixl_cluster::link::Report;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -62,7 +62,12 @@ impl Store {
             if age.is_some_and(|age| begun || age > FORGET) {
                 let path = file.path();
                 if let Err(error) = fs::remove_file(&path) {
-                    events::state_file(&path, "a link's history cannot be removed", &error);
+                    events::state_file(
+                        Stage::Boot,
+                        &path,
+                        "a link's history cannot be removed",
+                        &error,
+                    );
                 }
             }
         }
@@ -127,11 +132,11 @@ fn set_aside(path: &Path, why: &str) {
     match fs::rename(path, &aside) {
         Ok(()) => {
             let what = format!("a link's history cannot be used and is now {}", aside.display());
-            events::state_file(path, &what, &why);
+            events::state_file(Stage::Paired, path, &what, &why);
         }
         Err(error) => {
             let what = format!("a link's history cannot be used nor renamed ({error})");
-            events::state_file(path, &what, &why);
+            events::state_file(Stage::Paired, path, &what, &why);
         }
     }
 }
@@ -147,7 +152,12 @@ impl Written {
     /// Replaces the file as a whole. A failure is told and costs the history.
     pub fn write(&self) {
         if let Err(error) = self.replace() {
-            events::state_file(&self.path, "a link's history could not be written", &error);
+            events::state_file(
+                Stage::Measure,
+                &self.path,
+                "a link's history could not be written",
+                &error,
+            );
         }
     }
 
