@@ -69,7 +69,7 @@ fn a_daemon_without_settings_says_so_and_stops_in_time() {
     let folder = tempfile::tempdir().unwrap();
     let mut daemon = Daemon::start(folder.path());
     let (address, listen) = (daemon.address, daemon.listen());
-    let body = daemon.health(503);
+    let body = daemon.health(503, "node.settings_missing");
     assert!(body.contains("node.settings_missing"), "{body}");
     assert_eq!(get(address, "/livez").unwrap().0, 200);
     std::fs::write(folder.path().join("node.toml"), "cluster = \"nixl\"\nsise = 2\n").unwrap();

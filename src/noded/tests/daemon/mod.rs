@@ -56,11 +56,11 @@ impl Daemon {
         format!("--listen={}", self.address)
     }
 
-    /// What `/health` says once its status is this.
-    pub fn health(&self, wanted: u16) -> String {
-        wait_for("such health", || {
+    /// What `/health` says once its status is this and these words are in it.
+    pub fn health(&self, wanted: u16, words: &str) -> String {
+        wait_for(words, || {
             let (status, body) = get(self.address, "/health").ok()?;
-            (status == wanted).then_some(body)
+            (status == wanted && body.contains(words)).then_some(body)
         })
     }
 

@@ -103,7 +103,7 @@ fn it_says_what_to_do_first_and_shows_everything() {
         "i-0a1b2c3d4e5f60718",
         "<code>systemctl restart nixl-environment.service</code>",
         "link.latency_degraded</code>",
-        "Seen 0 s ago: asked for it",
+        " s ago: asked for it",
         "2 of 2",
         "Link to i-0f3c2b1a09e8d7c65",
         "class=\"p50\"",
