@@ -90,3 +90,16 @@ build() {
   say "building (the first time takes about 5 minutes on 2 cores)"
   (cd "$ROOT" && as_person cargo build --locked --workspace)
 }
+
+# Unpacks a package of the distribution and prints where: installed, it would start a service on this computer.
+unpacked() { # PACKAGE
+  local folder=$ROOT/target/unpacked/$1
+  if [ ! -e "$folder/.whole" ]; then
+    rm -rf "$folder"
+    mkdir -p "$folder"
+    # The sandbox of apt's downloads cannot write into a folder of ours.
+    (cd "$folder" && apt-get -o APT::Sandbox::User=root download -q "$1" && dpkg -x ./*.deb . && rm ./*.deb && touch .whole) >&2 ||
+      die "apt-get could not download $1 (above)"
+  fi
+  printf '%s\n' "$folder"
+}

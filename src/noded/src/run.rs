@@ -18,7 +18,7 @@ use crate::registry::Ec2Registry;
 use crate::system::{self, Folders, Pace, System};
 use crate::worker::ProcessSpawner;
 use crate::worker::sandbox::Cut;
-use crate::{boot, events, http, mlflow, notify, publisher, versions, wiring};
+use crate::{boot, events, gpu, http, mlflow, notify, publisher, versions, wiring};
 use anyhow::Context as _;
 use nixl_cluster::{NodeSettings, reason};
 use nixl_efa::Tree;
@@ -75,7 +75,8 @@ async fn serve(
     let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let address = listener.local_addr()?;
     let (board, beats, slot) = (Board::default(), Beats::default(), Slot::default());
-    let (efa, system) = (efa::State::default(), system::State::default());
+    let (gpu, efa, system) =
+        (gpu::State::default(), efa::State::default(), system::State::default());
     let stop = CancellationToken::new();
 
     let listening = Listening::new(listener, beats.task("http"))?;
@@ -94,6 +95,7 @@ async fn serve(
         peers: peers.clone(),
         mlflow: slot.clone(),
         history,
+        gpu: gpu.clone(),
         efa: efa.clone(),
         system: system.clone(),
     };

@@ -192,6 +192,12 @@ impl Board {
         }
     }
 
+    /// Instance ids of the peers this node is paired with.
+    #[must_use]
+    pub fn paired_with(&self) -> Vec<String> {
+        self.lock().node.peers.clone()
+    }
+
     /// Whether every peer is paired now.
     #[must_use]
     pub fn all_paired(&self) -> bool {

@@ -34,7 +34,7 @@ pub(super) async fn index(
 ) -> Response {
     let mut accept = headers.get_all(ACCEPT).iter().filter_map(|accept| accept.to_str().ok());
     let mut response = if accept.any(|accept| accept.contains("text/html")) {
-        page::page(&shared, wanted.part.as_deref() == Some("main"))
+        page::page(&shared, wanted.part.as_deref() == Some("main")).await
     } else {
         ([NO_STORE], INDEX).into_response()
     };

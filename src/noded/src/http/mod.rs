@@ -38,7 +38,7 @@ use crate::history::History;
 use crate::link::Monitor;
 use crate::mlflow::Slot;
 use crate::peers::Peers;
-use crate::{efa, system};
+use crate::{efa, gpu, system};
 use axum::extract::{DefaultBodyLimit, FromRef};
 use axum::http::header::{CACHE_CONTROL, HeaderName};
 use axum::http::{HeaderValue, StatusCode};
@@ -65,6 +65,8 @@ pub struct Shared {
     pub mlflow: Slot,
     /// What happened.
     pub history: History,
+    /// The GPUs.
+    pub gpu: gpu::State,
     /// The EFA devices.
     pub efa: efa::State,
     /// The node around the daemon.

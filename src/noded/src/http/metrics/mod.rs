@@ -7,6 +7,7 @@
 
 mod efa;
 mod families;
+mod gpu;
 mod link;
 mod node;
 mod processes;
@@ -69,13 +70,14 @@ pub(super) type Texts = Cache<(u64, u128, Format), Result<Bytes, fmt::Error>>;
 
 /// Everything told, of one moment.
 #[derive(Debug)]
-pub(super) struct Snapshot {
+struct Snapshot {
     pub document: HealthDocument,
     pub ready: bool,
     pub links: LinkFigures,
     pub mlflow: Option<KeeperStatus>,
     pub processes: Vec<Usage>,
     pub events: Vec<(Told, u64)>,
+    pub gpu: gpu::Told,
     pub efa: Option<Arc<crate::efa::Snapshot>>,
     pub system: Facts,
 }
@@ -89,6 +91,7 @@ impl Snapshot {
             mlflow: shared.mlflow.get().and_then(Option::as_ref).map(|keeper| keeper.status()),
             processes: crate::processes::usage(),
             events: shared.history.counts(),
+            gpu: gpu::Told::by(&shared.gpu),
             efa: shared.efa.snapshot(),
             system: shared.system.facts(),
         }
@@ -100,6 +103,7 @@ impl Collector for Snapshot {
         let mut families = Families::new(encoder);
         node::write(self, &mut families)?;
         link::write(&self.links, &mut families)?;
+        gpu::write(&self.gpu, &mut families)?;
         efa::write(self.efa.as_deref(), &mut families)?;
         system::write(&self.system, &mut families)?;
         processes::write(&self.processes, &mut families)?;

@@ -2,6 +2,7 @@
 //! it fetched anew every few seconds. It asks nobody else for anything.
 
 mod facts;
+mod gpus;
 mod link;
 mod plot;
 mod rails;
@@ -16,13 +17,20 @@ use axum::response::{IntoResponse, Response};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior, Value, context};
+use nixl_cluster::PeerHealth;
 use std::sync::LazyLock;
+use std::time::Duration;
+use tokio::task::JoinSet;
 use view::View;
 
 const SHELL: &str = include_str!("shell.html");
 const MAIN: &str = include_str!("main.html");
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
+
+/// Peers that are asked, and how long the page waits for them.
+const MOST_PEERS: usize = 8;
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Names that end with `.html` have every value escaped.
 static TEMPLATES: LazyLock<Result<Environment<'static>, minijinja::Error>> = LazyLock::new(|| {
@@ -35,8 +43,8 @@ static TEMPLATES: LazyLock<Result<Environment<'static>, minijinja::Error>> = Laz
 });
 
 /// The whole page, or what the page's own script asks for: what stands in it.
-pub(super) fn page(shared: &Shared, only_main: bool) -> Response {
-    let view = View::of(shared);
+pub(super) async fn page(shared: &Shared, only_main: bool) -> Response {
+    let view = View::of(shared, &peers(shared).await);
     let nonce = format!("{:032x}", rand::random::<u128>());
     match text(&view, &nonce, only_main) {
         Ok(text) => {
@@ -54,6 +62,24 @@ pub(super) fn page(shared: &Shared, only_main: bool) -> Response {
         }
         Err(fault) => error(StatusCode::INTERNAL_SERVER_ERROR, "internal", &fault.to_string()),
     }
+}
+
+/// What the peers say of themselves, of those that answer at once.
+async fn peers(shared: &Shared) -> Vec<PeerHealth> {
+    let paired = shared.board.paired_with().into_iter().take(MOST_PEERS);
+    let mut asked: JoinSet<_> = paired
+        .map(|peer| {
+            let peers = shared.peers.clone();
+            async move { tokio::time::timeout(PATIENCE, peers.health(Some(peer))).await }
+        })
+        .collect();
+    let mut told = Vec::new();
+    while let Some(answer) = asked.join_next().await {
+        if let Ok(Ok(Ok(health))) = answer {
+            told.push(health);
+        }
+    }
+    told
 }
 
 fn text(view: &View, nonce: &str, only_main: bool) -> Result<String, minijinja::Error> {

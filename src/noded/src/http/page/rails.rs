@@ -13,15 +13,15 @@ use nixl_efa::{Device, Tally, Verbs};
 const HEADS: [&str; 11] = [
     "Device",
     "State",
-    "PCI address",
-    "NUMA",
-    "Speed",
     "Out",
     "In",
     "Dropped",
     "Sent again",
     "Timeouts",
     "Errors",
+    "Speed",
+    "NUMA",
+    "PCI address",
 ];
 const BYTES_PER_GBPS: f64 = 1e9 / 8.0;
 
@@ -61,14 +61,14 @@ fn row(
     vec![
         Cell::plain(device.name()),
         super::view::worst(document, "efa:", device.name()),
-        Cell::plain(device.pci_address.as_str()),
-        Cell::maybe(numa.map(|node| node.to_string())),
-        Cell::maybe(speed.map(words::gbps)),
         gbps(TX_BYTES),
         gbps(RX_BYTES),
         count(since(RX_DROPS)),
         Cell::maybe(rate(RETRANS_BYTES).map(|bytes| words::gbps(bytes / BYTES_PER_GBPS))),
         count(since(RETRANS_TIMEOUT_EVENTS)),
         count(errors.filter_map(since).reduce(|sum, count| sum + count)),
+        Cell::maybe(speed.map(words::gbps)),
+        Cell::maybe(numa.map(|node| node.to_string())),
+        Cell::plain(device.pci_address.as_str()),
     ]
 }

@@ -2,11 +2,12 @@
 
 use super::link::{self, Link};
 use super::table::{Cell, Fact, Table};
-use super::{facts, rails, words};
+use super::{facts, gpus, rails, words};
 use crate::board::name;
 use crate::history::Entry;
 use crate::http::Shared;
 use jiff::Timestamp;
+use nixl_cluster::PeerHealth;
 use nixl_cluster::health::{Check, CheckReason, HealthDocument, Status};
 use nixl_cluster::link::LinkDocument;
 use nixl_cluster::reason::{Action, Severity};
@@ -92,7 +93,7 @@ pub(super) struct Event {
 }
 
 impl View {
-    pub fn of(shared: &Shared) -> Self {
+    pub fn of(shared: &Shared, peers: &[PeerHealth]) -> Self {
         let (document, links) = (shared.board.document(), shared.link.document());
         let now = Timestamp::now();
         let events = shared.history.after(None, EVENTS).events;
@@ -103,10 +104,10 @@ impl View {
             output: document.output.clone(),
             release: document.release_id.clone(),
             made: now.strftime("%Y-%m-%d %H:%M:%S").to_string(),
-            nodes: nodes(&document, &links, shared.board.ready()),
+            nodes: nodes(&document, &links, peers, shared.board.ready()),
             reasons: reasons(&document, now),
             links: link::links(&links),
-            gpus: None,
+            gpus: gpus::table(&shared.gpu, &document, now),
             rails: rails::table(shared.efa.snapshot().as_deref(), &document),
             facts: facts::list(&shared.system.facts(), now),
             checks: all(&document).map(|(name, check)| row(name, check)).collect(),
@@ -154,7 +155,12 @@ fn value(check: &Check) -> String {
     format!("{value} {unit}").trim_end().to_owned()
 }
 
-fn nodes(document: &HealthDocument, links: &LinkDocument, ready: bool) -> Vec<Node> {
+fn nodes(
+    document: &HealthDocument,
+    links: &LinkDocument,
+    peers: &[PeerHealth],
+    ready: bool,
+) -> Vec<Node> {
     let node = &document.node;
     let fact = |name, text: Option<String>| Some(Fact { name, text: text? });
     let own = Node {
@@ -168,29 +174,50 @@ fn nodes(document: &HealthDocument, links: &LinkDocument, ready: bool) -> Vec<No
             fact("Rank", node.rank.map(|rank| rank.to_string())),
             fact("Role", node.role.clone()),
             fact("Provider", node.provider.clone()),
-            fact("Paired with", peers(document)),
+            fact("Paired with", paired_with(document)),
         ]
         .into_iter()
         .flatten()
         .collect(),
     };
     let told = document.checks.get(name::PEER).map(Vec::as_slice).unwrap_or_default();
-    let peer = |check: &Check| Node {
-        id: check.component_id.clone().unwrap_or_default(),
-        own: false,
-        state: value(check),
-        mood: word(check.status),
-        facts: peer_facts(document, links, check),
+    let peer = |check: &Check| {
+        let is = |id: &str| check.component_id.as_deref() == Some(id);
+        let says =
+            peers.iter().find(|peer| is(&peer.instance_id)).map(|peer| &peer.answer.document);
+        let mood = says.map_or(check.status, |says| check.status.max(says.status));
+        let mut facts: Vec<Fact> = says.into_iter().flat_map(said).collect();
+        facts.extend(peer_facts(document, links, check));
+        Node {
+            id: check.component_id.clone().unwrap_or_default(),
+            own: false,
+            state: value(check),
+            mood: word(mood),
+            facts,
+        }
     };
     std::iter::once(own).chain(told.iter().map(peer)).collect()
 }
 
-fn peers(document: &HealthDocument) -> Option<String> {
+fn paired_with(document: &HealthDocument) -> Option<String> {
     let paired = document.node.peers.len();
     Some(match document.node.peers_expected? {
         1 if paired == 1 => "its peer".to_owned(),
         expected => format!("{paired} of {expected}"),
     })
+}
+
+/// What a peer says of itself.
+fn said(document: &HealthDocument) -> Vec<Fact> {
+    let fact = |name, text: &str| Fact { name, text: text.to_owned() };
+    let mut facts = vec![fact("It says", &document.output)];
+    let first = all(document)
+        .filter_map(|(_, check)| check.reason.as_ref().map(|reason| (check.counts(), reason)))
+        .filter(|(counts, _)| *counts != Status::Pass)
+        .max_by_key(|(counts, _)| *counts);
+    facts.extend(first.map(|(_, reason)| fact("To do there", &reason.advice)));
+    facts.extend(document.node.role.as_ref().map(|role| fact("Role", role)));
+    facts
 }
 
 /// What is known of a peer beside its state.

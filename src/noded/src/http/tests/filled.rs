@@ -19,6 +19,7 @@ pub(super) fn serve_filled() -> (Served, TempDir) {
     let link = crate::link::fake::lived(folder.path(), 2, &[peer, NASTY]);
     let served = serve_with(link);
     board(&served.shared.board, peer);
+    gpu(&served.shared);
     efa(&served.shared, &folder.path().join("tree"));
     system(&served.shared);
     events(&served.shared);
@@ -51,6 +52,43 @@ fn board(board: &Board, peer: &str) {
     board.acknowledge(reason::MLFLOW_DENIED.code, None, Some("asked for it")).unwrap();
     let stale = "the tracking ARN is not in /etc/environment";
     board.set(name::ENVIRONMENT, Reading::bad(&reason::ENVIRONMENT_STALE, stale));
+}
+
+fn gpu(shared: &Shared) {
+    use nixl_gpu::snapshot::{Ecc, Gpu, Memory, NvLink, RemappedRows, Snapshot};
+    use nixl_gpu::xid::{Counters, Fault};
+    let gpu = |index: u32| Gpu {
+        index,
+        uuid: Some(format!("GPU-{index:08x}-0000-4000-8000-000000000000")),
+        name: Some("NVIDIA H100 80GB HBM3".to_owned()),
+        pci_address: format!("0000:{:02x}:00.0", 0x53 + index),
+        ecc: Some(Ecc {
+            volatile_corrected: Some(2),
+            volatile_uncorrected: Some(u64::from(index == 5)),
+            aggregate_corrected: Some(2),
+            aggregate_uncorrected: Some(0),
+        }),
+        remapped_rows: Some(RemappedRows { corrected: 1, ..RemappedRows::default() }),
+        nvlink: Some(NvLink { links: 18, ..NvLink::default() }),
+        throttle_reasons: Some(Vec::new()),
+        persistence_mode: Some(true),
+        temperature_celsius: Some(41 + index),
+        power_watts: Some(301.5),
+        power_limit_watts: Some(700.0),
+        memory: Some(Memory { used_bytes: 61 << 30, total_bytes: 80 << 30 }),
+        processes: Some(1),
+        utilization_percent: Some(87),
+        ..Gpu::default()
+    };
+    let gpus = (0..8).map(gpu).collect();
+    let driver_version = Some("580.95.05".to_owned());
+    shared.gpu.expect(Some(8));
+    shared.gpu.saw(Snapshot { driver_version, gpus, ..Snapshot::default() });
+    let mut faults = Counters::default();
+    for fault in [Fault::Xid(13), Fault::Xid(13), Fault::SXid(12028), Fault::OffBus] {
+        faults.add("0000:58:00.0", fault, jiff::Timestamp::now(), "a fault");
+    }
+    shared.gpu.count(faults);
 }
 
 /// The files that nixl-efa reads of 32 devices, as on a p5.48xlarge.

@@ -1,4 +1,8 @@
+use super::filled::serve_filled;
 use super::*;
+
+#[path = "../../../tests/promtool/mod.rs"]
+mod promtool;
 
 fn value<'a>(text: &'a str, sample: &str) -> Option<&'a str> {
     text.lines().find_map(|line| line.strip_prefix(sample)?.strip_prefix(' '))
@@ -68,4 +72,19 @@ fn a_family_without_end_is_cut_and_said_to_be() {
     let (_, text) = accepting(served.address, "/metrics", "*/*");
     assert_eq!(text.matches("\nnixl_check_status{").count(), 2048);
     assert_eq!(value(&text, "nixl_samples_left_out"), Some("953.0"), "3001 checks");
+}
+
+#[test]
+fn promtool_has_no_complaint_about_any_family() {
+    let Some(tool) = promtool::promtool() else { return };
+    let (served, _folder) = serve_filled();
+    let of = |accept| accepting(served.address, "/metrics", accept).1;
+    promtool::judge(&tool, &of("text/plain"), &of("application/openmetrics-text"));
+}
+
+#[test]
+fn no_url_is_told() {
+    let (served, _folder) = serve_filled();
+    let text = accepting(served.address, "/metrics", "text/plain").1;
+    assert!(!text.contains("://"), "{text}");
 }

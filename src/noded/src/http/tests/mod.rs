@@ -1,6 +1,7 @@
 //! The routes over a real socket, asked by the client of `nixl-noded health`.
 
 mod ack;
+mod dashboard;
 mod events;
 mod filled;
 mod guard;
@@ -35,9 +36,10 @@ fn serve_with(link: Monitor) -> Served {
     let beats = Beats::default();
     let board = Board::default();
     let (mlflow, history) = (Slot::default(), History::default());
-    let (efa, system) = (efa::State::default(), system::State::default());
-    let shared =
-        Shared { board, beats, link, peers: Peers::default(), mlflow, history, efa, system };
+    let (gpu, efa, system) =
+        (gpu::State::default(), efa::State::default(), system::State::default());
+    let peers = Peers::default();
+    let shared = Shared { board, beats, link, peers, mlflow, history, gpu, efa, system };
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let _inside = runtime.enter();

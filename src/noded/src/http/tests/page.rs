@@ -107,6 +107,8 @@ fn it_says_what_to_do_first_and_shows_everything() {
         "2 of 2",
         "Link to i-0f3c2b1a09e8d7c65",
         "class=\"p50\"",
+        "8 of 8, driver 580.95.05",
+        "Xid 13 ×2",
         "32 of 32 devices",
         "rdmap79s0",
         "p5.48xlarge in us-east-1a",
