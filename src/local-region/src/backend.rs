@@ -73,6 +73,8 @@ pub struct InstanceView {
     pub launch_time: String,
     /// Instance profile ARN and id, and the role's name.
     pub profile: Option<ProfileView>,
+    /// What EC2 announces to it.
+    pub notices: crate::notices::Notices,
 }
 
 /// The instance profile as IMDS shows it.

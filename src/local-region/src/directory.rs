@@ -6,6 +6,7 @@ use crate::lifecycle;
 use crate::rules::iam as rules;
 use crate::server::Region;
 use crate::state::ec2::InstanceState;
+use crate::windows::ROLE_IN_METADATA;
 
 impl Directory for Region {
     fn instance(&self, instance_id: &str) -> Option<InstanceView> {
@@ -17,7 +18,12 @@ impl Directory for Region {
             return None;
         }
         let primary = instance.interfaces.first()?;
-        let profile = instance.profile.as_ref().and_then(|name| state.iam.profiles.get(name));
+        let window = self.inner.windows.of(&ROLE_IN_METADATA);
+        // Starts and metadata go by the computer's clock.
+        let seen = |started: jiff::Timestamp| started + window <= jiff::Timestamp::now();
+        let late = !instance.started.parse().is_ok_and(seen);
+        let profile = instance.profile.as_ref().filter(|_| !late);
+        let profile = profile.and_then(|name| state.iam.profiles.get(name));
         let groups = primary.group_ids.iter().filter_map(|id| state.ec2.groups.get(id));
         Some(InstanceView {
             instance_id: instance.id.clone(),
@@ -46,6 +52,7 @@ impl Directory for Region {
                     role_name: profile.role.clone()?,
                 })
             }),
+            notices: instance.notices.clone(),
         })
     }
 

@@ -21,6 +21,7 @@ mod lifecycle;
 pub mod machine;
 pub mod mlflow;
 pub mod net;
+pub mod notices;
 pub mod process;
 mod recorder;
 pub mod rules;

@@ -49,6 +49,13 @@ pub static POLICY_VISIBLE: Window = Window {
     default: SignedDuration::ZERO,
 };
 
+/// What an agent meets that boots before IAM has caught up; none by default.
+pub static ROLE_IN_METADATA: Window = Window {
+    name: "imds.role_visible",
+    says: "The role of an instance and its credentials are not in its metadata this long after a start.",
+    default: SignedDuration::ZERO,
+};
+
 /// AWS users report 2 to 5 minutes; here a machine's boot is the wait.
 pub static AGENT_REGISTRATION: Window = Window {
     name: "ssm.agent_registration",
@@ -120,6 +127,7 @@ pub static ALL: &[&Window] = &[
     &TERMINATED_VISIBLE,
     &PROFILE_VISIBLE,
     &POLICY_VISIBLE,
+    &ROLE_IN_METADATA,
     &AGENT_REGISTRATION,
     &AGENT_SLEEP,
     &INVOCATION_UNSEEN,

@@ -11,6 +11,7 @@ mod link_routes;
 mod logs;
 mod machine;
 mod machine_routes;
+mod notice;
 pub mod port_owner;
 pub mod prerequisites;
 mod rules;
@@ -88,6 +89,13 @@ enum Command {
     /// Makes calls fail, come late or lose their answer, and instances die on arrival.
     #[command(subcommand)]
     Fault(fault::Command),
+    /// Announces to an instance what EC2 would: an interruption, a rebalance, a scheduled event.
+    Notice {
+        /// Name tag or instance id.
+        machine: String,
+        #[command(subcommand)]
+        notice: crate::notices::Notice,
+    },
     /// Sets windows of eventual consistency, capacity, clock, rules and throttling.
     #[command(subcommand)]
     Set(crate::settings::Setting),
@@ -168,6 +176,7 @@ impl Cli {
             Command::Machine(command) => machine::run(&layout, &command),
             Command::Link(command) => link::run(&layout, &command),
             Command::Fault(command) => fault::run(&layout, command),
+            Command::Notice { machine, notice } => notice::run(&layout, &machine, &notice),
             Command::Set(setting) => set::set(&layout, &setting),
             Command::Get { output } => set::get(&layout, output),
             Command::Calls(options) => calls::run(&layout, options),

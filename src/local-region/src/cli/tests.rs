@@ -3,9 +3,10 @@
 
 use super::Cli;
 use super::state::Credentials;
+use crate::backend::Directory as _;
 use crate::layout::Layout;
 use crate::process::{ProcessRef, write_atomic};
-use crate::testing::{Bench, signed_call};
+use crate::testing::{Bench, element, signed_call};
 use clap::Parser;
 use std::process::ExitCode;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -164,4 +165,31 @@ fn the_command_line_refuses_what_makes_no_sense() {
         assert_eq!(error.exit_code(), 2, "{line}");
     }
     <Cli as clap::CommandFactory>::command().debug_assert();
+}
+
+#[tokio::test]
+async fn notices_are_given_by_name() {
+    let served = Served::new().await;
+    let ami = served.bench.region.inner.state().ec2.images.keys().next().unwrap().clone();
+    let launch = format!(
+        "Action=RunInstances&ImageId={ami}&InstanceType=g5.12xlarge&MinCount=1&MaxCount=1\
+         &TagSpecification.1.ResourceType=instance&TagSpecification.1.Tag.1.Key=Name\
+         &TagSpecification.1.Tag.1.Value=a%20node"
+    );
+    let (_, text) = served.bench.query("ec2", &launch).await;
+    let id = element(&text, "instanceId");
+    for line in [
+        "notice {} spot terminate --in 90s",
+        "notice {} rebalance",
+        "notice {} maintenance instance-retirement --in 48h --for 1h",
+    ] {
+        served.runs(&line.replace("{}", id)).await;
+    }
+    let announced = || served.bench.region.instance(id).unwrap().notices.metadata().len();
+    assert_eq!(announced(), 5);
+    served.runs(&format!("notice {id} clear")).await;
+    assert_eq!(announced(), 2);
+    let told = served.run("notice nobody rebalance").await.unwrap_err();
+    assert_eq!(told, "no instance nobody");
+    assert!(served.run(&format!("notice {id}")).await.is_err(), "of what?");
 }

@@ -4,10 +4,12 @@
 //! - `GET /_region/status`: what is there
 //! - `GET /_region/calls`: the log of calls
 //! - `GET`, `POST`, `DELETE /_region/faults` and `DELETE /_region/faults/{id}`: faults
+//! - `POST /_region/notices/{instance}`: what EC2 announces to an instance
 //! - `GET`, `POST /_region/settings`: windows, capacity, clock, rules, throttling
 
 mod calls;
 mod faults;
+mod notices;
 mod settings;
 
 pub use calls::Selection;
@@ -16,7 +18,7 @@ use crate::server::Inner;
 use axum::extract::{Request, State as Shared};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
-use axum::routing::{delete, get};
+use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
@@ -35,6 +37,7 @@ pub fn router(region: &Arc<Inner>) -> Router<Arc<Inner>> {
         .route("/_region/calls", get(calls::list))
         .route("/_region/faults", get(faults::list).post(faults::add).delete(faults::clear))
         .route("/_region/faults/{id}", delete(faults::remove))
+        .route("/_region/notices/{instance}", post(notices::add))
         .route("/_region/settings", get(settings::show).post(settings::change))
         .route_layer(from_fn_with_state(region.clone(), guard))
 }

@@ -3,6 +3,7 @@ use hyper_util::service::TowerToHyperService;
 
 use super::*;
 use crate::backend::{InstanceView, ProfileView, SessionCredentials};
+use crate::notices::{Notice, Notices, SpotAction};
 
 struct One(bool);
 
@@ -33,6 +34,7 @@ impl Directory for One {
                 id: "AIPA1".into(),
                 role_name: "nixl-node".into(),
             }),
+            notices: notices(),
         })
     }
     fn credentials(&self, _: &str) -> Option<SessionCredentials> {
@@ -50,6 +52,15 @@ impl Directory for One {
     fn mlflow_port(&self, _: &str) -> Option<u16> {
         None
     }
+}
+
+/// That EC2 stops it, and no more.
+fn notices() -> Notices {
+    let mut notices = Notices::default();
+    let after = jiff::SignedDuration::from_mins(2);
+    let stop = Notice::Spot { action: SpotAction::Stop, after };
+    notices.add(&stop, jiff::Timestamp::UNIX_EPOCH);
+    notices
 }
 
 struct Client(Router);
@@ -132,9 +143,14 @@ async fn the_tree_lists_directories_with_a_slash() {
     assert_eq!(client.get("/latest/meta-data/tags/instance/nixl:cluster").await.1, "nixl");
     assert_eq!(client.get("/2021-03-23/meta-data/placement/group-name").await.1, "nixl");
     assert_eq!(client.get("/latest/meta-data/iam/security-credentials/").await.1, "nixl-node");
+    let (_, action) = client.get("/latest/meta-data/spot/instance-action").await;
+    assert_eq!(action, r#"{"action": "stop", "time": "1970-01-01T00:02:00Z"}"#);
+    assert_eq!(client.get("/latest/meta-data/events/").await.1, "maintenance/");
+    assert_eq!(client.get("/latest/meta-data/events/maintenance/scheduled").await.1, "[]");
     assert_eq!(client.get("/latest/user-data").await.1, "#cloud-config\n");
     for missing in [
-        "/latest/meta-data/spot/instance-action",
+        "/latest/meta-data/spot/termination-time",
+        "/latest/meta-data/events/recommendations/rebalance",
         "/1999-01-01/meta-data/",
         "/latest/meta-data/public-ipv4",
     ] {

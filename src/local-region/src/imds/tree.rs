@@ -116,6 +116,9 @@ fn leaves(view: &InstanceView) -> Vec<(String, Leaf)> {
     if let Some(public) = view.public_ip {
         nic("public-ipv4s", &public.to_string());
     }
+    for (path, text) in view.notices.metadata() {
+        meta(path, &text);
+    }
     if let Some(profile) = &view.profile {
         let info = json!({
             "Code": "Success",

@@ -6,6 +6,7 @@ super::rules! {
         "ec2": "The source/destination check is kept and told, but has no effect on traffic.",
         "ec2": "Metadata options are applied at once, also where AWS's answer says pending.",
         "ec2": "The code of a launch of protected Spot instances is not verified, nor are the messages of refused states.",
+        "ec2": "`nixl-region notice` announces to Spot and other instances alike, in IMDS only: nothing happens at the time announced, and DescribeInstanceStatus and EventBridge do not know of it. The descriptions of scheduled events are not verified.",
         "ec2": "Force and SkipOsShutdown of TerminateInstances have no effect: the disk of what is ended is gone anyway.",
     ]
     ID_FORM = "ec2.instance.id-form" {

@@ -119,6 +119,8 @@ pub struct Instance {
     pub reason: Option<(String, String)>,
     /// `StateTransitionReason`.
     pub transition: String,
+    /// What EC2 announces to it.
+    pub notices: crate::notices::Notices,
     /// Client token.
     pub client_token: String,
     /// A power-off terminates instead of stopping.

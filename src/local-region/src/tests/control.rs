@@ -2,6 +2,8 @@
 //! instances, settings.
 
 use super::rules::launch::launch;
+use super::rules::managed_nodes;
+use crate::backend::Directory as _;
 use crate::state::ec2::InstanceState;
 use crate::testing::{Bench, element, error_code};
 use axum::body::Body;
@@ -228,4 +230,48 @@ async fn settings_are_set_and_shown_and_a_wrong_name_is_told() {
         answer.as_str().unwrap().ends_with("did you mean `ec2.terminated_visible`?"),
         "{answer}"
     );
+}
+
+const NAMED: &str = "&TagSpecification.1.ResourceType=instance&TagSpecification.1.Tag.1.Key=Name\
+    &TagSpecification.1.Tag.1.Value=n";
+
+#[tokio::test]
+async fn notices_are_in_the_metadata_of_the_instance_that_is_named() {
+    let bench = Bench::new();
+    let (_, text) = launch(&bench, NAMED).await;
+    let id = element(&text, "instanceId").to_owned();
+    let leaves = |id: &str| bench.region.instance(id).unwrap().notices.metadata();
+    assert_eq!(leaves(&id).len(), 2);
+    let spot = json!({"spot": {"action": "terminate", "after": "90s"}});
+    let (status, answer) = control(&bench, Method::POST, "/_region/notices/n", spot).await;
+    assert_eq!((status, &answer["instance_id"]), (StatusCode::OK, &json!(id)));
+    let told = leaves(&id);
+    assert!(told.iter().any(|(path, _)| *path == "spot/instance-action"), "{told:?}");
+    let path = format!("/_region/notices/{id}");
+    assert_eq!(control(&bench, Method::POST, &path, json!("clear")).await.0, StatusCode::OK);
+    assert_eq!(leaves(&id).len(), 2);
+    let (status, told) =
+        control(&bench, Method::POST, "/_region/notices/nobody", json!("rebalance")).await;
+    assert_eq!((status, told), (StatusCode::NOT_FOUND, json!("no instance nobody")));
+    let wrong = json!({"spot": {"action": "explode", "after": "90s"}});
+    assert_eq!(
+        control(&bench, Method::POST, &path, wrong).await.0,
+        StatusCode::UNPROCESSABLE_ENTITY
+    );
+}
+
+#[tokio::test]
+async fn a_role_may_come_late_to_the_metadata() {
+    let bench = Bench::new();
+    managed_nodes::role(&bench, "node", &["ssm:*"]).await;
+    let (_, text) = launch(&bench, "&IamInstanceProfile.Name=node").await;
+    let id = element(&text, "instanceId");
+    let role = || bench.region.instance(id).unwrap().profile.map(|profile| profile.role_name);
+    assert_eq!(role().as_deref(), Some("node"));
+    let window = |length: &str| json!({"window": {"name": "imds.role_visible", "length": length}});
+    let settings = "/_region/settings";
+    assert_eq!(control(&bench, Method::POST, settings, window("1h")).await.0, StatusCode::OK);
+    assert_eq!(role(), None);
+    assert_eq!(control(&bench, Method::POST, settings, window("0s")).await.0, StatusCode::OK);
+    assert_eq!(role().as_deref(), Some("node"));
 }

@@ -51,6 +51,7 @@ impl Directory for Fake {
             metadata_tags: true,
             tokens_required: true,
             launch_time: "2026-11-23T00:00:00Z".into(),
+            notices: Default::default(),
             profile: None,
         })
     }

@@ -149,6 +149,7 @@ fn new_instance(state: &mut State, plan: &Plan, options: &LaunchOptions) -> Inst
         state: InstanceState::Pending,
         reason: None,
         transition: String::new(),
+        notices: Default::default(),
         client_token: String::new(),
         terminate_on_shutdown: options.terminate_on_shutdown,
         attributes: options.attributes,

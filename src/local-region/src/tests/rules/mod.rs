@@ -9,7 +9,7 @@ mod imagebuilder;
 mod instances;
 mod interfaces;
 pub(crate) mod launch;
-mod managed_nodes;
+pub(crate) mod managed_nodes;
 mod mlflow_apps;
 mod mlflow_urls;
 mod pagination;
