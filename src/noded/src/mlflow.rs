@@ -53,16 +53,22 @@ fn failed(error: &AwsError) -> MintError {
 pub async fn run(keeper: Arc<UrlKeeper>, board: Board, stop: CancellationToken) {
     let watch = async {
         let mut interval = tokio::time::interval(INTERVAL);
-        let mut denied_before = false;
+        let mut told = None;
         loop {
             interval.tick().await;
             let reading = reading(&keeper);
-            let denied =
-                matches!(&reading.reason, Some((reason, _)) if reason.code == "mlflow.denied");
-            if let (true, false, Some((_, evidence))) = (denied, denied_before, &reading.reason) {
-                events::mlflow_denied(board.stage(), evidence);
+            let code = reading.code().filter(|code| *code != reason::INITIALIZING.code);
+            match &reading.reason {
+                Some((reason, evidence)) if code.is_some() && code != told => {
+                    if *reason == &reason::MLFLOW_DENIED {
+                        events::mlflow_denied(board.stage(), evidence);
+                    } else {
+                        events::reason(board.stage(), reason, evidence);
+                    }
+                }
+                _ => {}
             }
-            denied_before = denied;
+            told = code;
             board.set(name::MLFLOW, reading);
         }
     };

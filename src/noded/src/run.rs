@@ -3,7 +3,7 @@
 //! HTTP comes first and goes last, so that there is always somebody to ask.
 
 use crate::beat::{Beat, Beats};
-use crate::board::{Board, Reading, name};
+use crate::board::{Board, Reading, Settle, name};
 use crate::cli::RunArgs;
 use crate::efa;
 use crate::engine::{self, Engine, Timings};
@@ -121,7 +121,7 @@ async fn serve(
     events::stopping(name);
     stop.cancel();
     if tokio::time::timeout(STOP_TIMEOUT, node).await.is_err() {
-        tracing::warn!("not everything ended in time");
+        events::slow_stop("not everything ended in time");
     }
     Ok(())
 }
@@ -271,6 +271,6 @@ async fn watch_environment(
             let evidence = format!("the tracking ARN is not in {}", paths.join(" and "));
             Reading::bad(&reason::ENVIRONMENT_STALE, evidence)
         };
-        board.set(name::ENVIRONMENT, reading);
+        board.set_settled(name::ENVIRONMENT, vec![reading], Settle::AT_ONCE);
     }
 }

@@ -439,7 +439,7 @@ impl Life<'_> {
             }
         };
         if tokio::time::timeout(self.engine.timings.shutdown, ended).await.is_err() {
-            tracing::warn!("the fabric worker did not end in time and is killed");
+            events::slow_stop("the fabric worker did not end in time and is killed");
         }
     }
 }

@@ -8,7 +8,7 @@
 mod file;
 mod text;
 
-use crate::settings;
+use crate::{events, settings};
 use anyhow::Context as _;
 use std::path::{Path, PathBuf};
 
@@ -100,7 +100,7 @@ pub fn run(settings_path: &Path, root: &Path) -> anyhow::Result<()> {
         tracing::info!("every file already says so");
     }
     for path in changed {
-        tracing::info!(path = %path.display(), "wrote {}", path.display());
+        events::environment_written(&path);
     }
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! Entries about the daemon and its node.
 
 use super::kind::{
-    CONFINED, KNOWN, MLFLOW_DENIED, PHASE, PORT_TAKEN, RAIL_OPEN, REGISTERED, STARTED, STATE_FILE,
-    STOPPING, STUCK, WORKER_DIED,
+    CONFINED, ENVIRONMENT_WRITTEN, KNOWN, MLFLOW_DENIED, PHASE, PORT_TAKEN, RAIL_OPEN, REGISTERED,
+    SLOW_STOP, SSM_RESTART, STARTED, STATE_FILE, STOPPING, STUCK, WORKER_DIED,
 };
 use super::{Stage, at, reason_id};
 use crate::boot::Instance;
@@ -112,6 +112,27 @@ pub fn state_file(stage: Stage, path: &Path, what: &str, why: &dyn std::fmt::Dis
 pub fn stopping(signal: &str) {
     let stage = Stage::Stop.as_str();
     tracing::info!(message_id = STOPPING.id, stage, signal, "stopping on {signal}");
+}
+
+/// See [`SLOW_STOP`].
+pub fn slow_stop(what: &str) {
+    tracing::warn!(message_id = SLOW_STOP.id, stage = Stage::Stop.as_str(), "{what}");
+}
+
+/// See [`ENVIRONMENT_WRITTEN`].
+pub fn environment_written(path: &Path) {
+    let (stage, path) = (Stage::Boot.as_str(), path.display().to_string());
+    tracing::info!(message_id = ENVIRONMENT_WRITTEN.id, stage, path, "wrote {path}");
+}
+
+/// See [`SSM_RESTART`].
+pub fn ssm_restart(stage: Stage) {
+    let stage = stage.as_str();
+    tracing::info!(
+        message_id = SSM_RESTART.id,
+        stage,
+        "the role's credentials came after the SSM agent had started; its restart is asked for"
+    );
 }
 
 /// A reason holds that is about no peer.

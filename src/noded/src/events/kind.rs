@@ -107,6 +107,24 @@ pub const MLFLOW_DENIED: Kind = Kind {
     subject: "The node may not create presigned MLflow URLs",
     text: "The node's role must allow sagemaker:CreatePresignedMlflowTrackingServerUrl (or CreatePresignedMlflowAppUrl) on the ARN in /etc/nixl/node.toml. Pairing is not affected.",
 };
+/// Environment files were written.
+pub const ENVIRONMENT_WRITTEN: Kind = Kind {
+    id: "6e4b9f07a1c84d2fb5308c9e7f12d6a3",
+    subject: "@PATH@ names the MLflow tracking ARN of this node",
+    text: "nixl-environment.service has written what belongs to it; what others have written there is as it was. Shells that are open keep what they had.",
+};
+/// The SSM agent is to start anew.
+pub const SSM_RESTART: Kind = Kind {
+    id: "2b7c51e8f03d4a96813fd0a4c6e95b78",
+    subject: "The SSM agent is restarted",
+    text: "The role's credentials came after the agent had started, and it would sleep for about 25 minutes before it looks again. nixl-restart-ssm-agent.service does it, once in a boot.",
+};
+/// The daemon does not stop in time.
+pub const SLOW_STOP: Kind = Kind {
+    id: "d15a8c3e6b9f47208e74b1f0c23a9d65",
+    subject: "The nixl node daemon does not stop in time",
+    text: "The entry says what it does not wait for any more. A fabric worker that hangs in the driver is the usual cause: look at `journalctl -k`.",
+};
 /// The daemon stops.
 pub const STOPPING: Kind = Kind {
     id: "1fa81202c7be4e4988fa8eb0b677d2fd",
@@ -155,9 +173,12 @@ pub const KINDS: &[Kind] = &[
     STATE_FILE,
     MLFLOW_DENIED,
     CHECK_GOOD,
+    ENVIRONMENT_WRITTEN,
+    SSM_RESTART,
     ACKNOWLEDGED,
     TAKEN_BACK,
     STOPPING,
+    SLOW_STOP,
 ];
 
 /// Message id of a reason: FNV-1a over its code, so that a new row of the

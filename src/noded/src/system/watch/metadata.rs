@@ -3,6 +3,7 @@
 use super::{System, known, off_the_runtime};
 use crate::backoff::Backoff;
 use crate::board::{self, Settle};
+use crate::events::{self, Stage};
 use crate::system::facts::{Credentials, SsmAgent};
 use crate::system::late::Late;
 use crate::system::ssm_agent::{self, Unit};
@@ -113,7 +114,9 @@ impl System {
             let agent = known("the SSM agent", ssm_agent::read(&self.root).await);
             if let Some(there) = there {
                 let agent = agent.clone().flatten();
-                let done = off_the_runtime(move || Ok(weigh(late, there, agent.as_ref()))).await;
+                let stage = self.board.stage();
+                let weighed = move || Ok(weigh(late, there, agent.as_ref(), stage));
+                let done = off_the_runtime(weighed).await;
                 match known("late credentials", done) {
                     Some(after) => late = after,
                     None => return,
@@ -136,7 +139,7 @@ impl System {
 }
 
 /// Whether credentials came too late for the agent, which is done about at once.
-fn weigh(mut late: Late, there: bool, agent: Option<&Unit>) -> Late {
+fn weigh(mut late: Late, there: bool, agent: Option<&Unit>, stage: Stage) -> Late {
     let now = monotonic();
     if !there {
         late.missed(now);
@@ -145,9 +148,7 @@ fn weigh(mut late: Late, there: bool, agent: Option<&Unit>) -> Late {
     let asked: io::Result<bool> = late.seen(agent, now);
     match asked {
         Ok(false) => {}
-        Ok(true) => tracing::info!(
-            "the role's credentials came after the SSM agent had started; its restart is asked for"
-        ),
+        Ok(true) => events::ssm_restart(stage),
         Err(error) => tracing::warn!(%error, "no restart of the SSM agent: {error}"),
     }
     late
