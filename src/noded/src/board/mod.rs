@@ -23,6 +23,7 @@ use nixl_cluster::Phase;
 use nixl_cluster::health::{HealthDocument, NodeSummary};
 use nixl_cluster::reason::{self, Reason, Severity};
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -65,13 +66,14 @@ impl Default for Board {
 }
 
 impl Board {
-    fn lock(&self) -> MutexGuard<'_, State> {
+    /// The state, to be read.
+    fn lock(&self) -> impl Deref<Target = State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The state, to be changed.
     fn change(&self) -> MutexGuard<'_, State> {
-        let mut state = self.lock();
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         state.version += 1;
         state
     }
@@ -163,7 +165,7 @@ impl Board {
     /// Takes back the reading of this name that is about `id`; the others of the
     /// name stay as they are.
     pub fn forget(&self, name: &'static str, id: &str) {
-        let mut state = self.lock();
+        let mut state = self.change();
         if let Some(held) = state.checks.get_mut(name) {
             held.retain(|held| held.reading.id.as_deref() != Some(id));
             if held.is_empty() {
