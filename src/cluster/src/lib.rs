@@ -5,6 +5,7 @@
 //! and what to expect of an instance type are data that `nixl-bake`,
 //! `nixl-launch`, `nixl-noded` and their tests share.
 
+pub mod check;
 pub mod health;
 pub mod instance_type;
 pub mod link;

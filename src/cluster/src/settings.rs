@@ -28,6 +28,10 @@ pub struct NodeSettings {
     /// in /opt/amazon/efa/lib64 or lib, or else the loader's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub libfabric: Option<PathBuf>,
+    /// Python that runs vLLM and NIXL, an absolute path; `nixl-noded check` looks
+    /// into it, without it into /opt/nixl/venv/bin/python3 or `python3`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub python: Option<PathBuf>,
     /// ARN of the MLflow tracking server or App, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mlflow_tracking_arn: Option<String>,

@@ -4,7 +4,7 @@ use crate::history::History;
 use crate::link::show;
 use crate::worker::child;
 use crate::worker::sandbox::Cut;
-use crate::{ack, environment, explain, health, journal, log, port, run};
+use crate::{ack, check, environment, explain, health, journal, log, port, run};
 use clap::{Parser, Subcommand};
 use nixl_cluster::ProviderChoice;
 use nixl_cluster::name::HEALTH_PORT;
@@ -61,6 +61,8 @@ enum Command {
     Ack(ack::Args),
     /// Shows what the daemon told the journal, newest last.
     Events(journal::Args),
+    /// Looks at everything a node needs and says what to do; exit code 1 if anything fails.
+    Check(check::Args),
     /// Shows how fast the link to each peer is, as tables and drawn; exit code 1 without a pair.
     Link(show::Args),
 }
@@ -112,6 +114,10 @@ impl Cli {
             Command::Ack(args) => print!("{}", ack::run(&args)?),
             Command::Health { listen } => {
                 let usable = health::run(listen)?;
+                return Ok(if usable { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+            }
+            Command::Check(args) => {
+                let usable = check::run(&args)?;
                 return Ok(if usable { ExitCode::SUCCESS } else { ExitCode::FAILURE });
             }
             Command::Link(args) => show::run(&args)?,

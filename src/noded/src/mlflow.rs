@@ -13,6 +13,9 @@ use tokio_util::sync::CancellationToken;
 /// The keeper once the settings are known; `None` inside if no ARN is set.
 pub type Slot = Arc<OnceLock<Option<Arc<UrlKeeper>>>>;
 
+/// What the reading says where there is no tracking server.
+pub const NOT_CONFIGURED: &str = "not configured";
+
 /// Mints for one tracking resource.
 pub struct SageMakerMinter {
     sagemaker: Arc<dyn SageMaker>,

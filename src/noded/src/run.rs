@@ -242,7 +242,7 @@ impl Node {
             Some(keeper) => {
                 tokio::spawn(mlflow::run(keeper.clone(), self.board.clone(), self.stop.clone()));
             }
-            None => self.board.set(name::MLFLOW, Reading::good("not configured")),
+            None => self.board.set(name::MLFLOW, Reading::good(mlflow::NOT_CONFIGURED)),
         }
         // Only this function fills the slot, and it runs once.
         let _ = self.slot.set(keeper);

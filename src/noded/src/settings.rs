@@ -92,9 +92,10 @@ fn parse(path: &Path, text: &str) -> Result<NodeSettings, SettingsError> {
         let why = format!("is {}, SageMaker takes 1800 to 43200", settings.mlflow_session_secs);
         return Err(bad("mlflow_session_secs", why));
     }
-    if let Some(library) = settings.libfabric.as_ref().filter(|library| !library.is_absolute()) {
-        let why = format!("is {}, it must be an absolute path", library.display());
-        return Err(bad("libfabric", why));
+    for (key, path) in [("libfabric", &settings.libfabric), ("python", &settings.python)] {
+        if let Some(path) = path.as_ref().filter(|path| !path.is_absolute()) {
+            return Err(bad(key, format!("is {}, it must be an absolute path", path.display())));
+        }
     }
     if let Some(arn) = &settings.mlflow_tracking_arn {
         arn.parse::<TrackingResource>()
@@ -137,6 +138,8 @@ mod tests {
         assert!(prefill.contains("prefill is 2; of 2 nodes"), "{prefill}");
         let library = error(&format!("{rest}size = 2\nlibfabric = \"libfabric.so.1\"\n"));
         assert!(library.contains("libfabric is libfabric.so.1"), "{library}");
+        let python = error(&format!("{rest}size = 2\npython = \"python3\"\n"));
+        assert!(python.contains("python is python3"), "{python}");
         let session = error(&format!("{rest}size = 2\nmlflow_session_secs = 60\n"));
         assert!(session.contains("mlflow_session_secs is 60"), "{session}");
         let arn = error(&format!("{rest}size = 2\nmlflow_tracking_arn = \"x\\nLD_PRELOAD=y\"\n"));

@@ -1,6 +1,7 @@
 //! The one table of reasons: health texts, `nixl-noded explain`, the journal
 //! catalog and docs/reasons.md are made from it. One file a component.
 
+mod check;
 mod efa;
 mod fabric;
 mod gpu;
@@ -9,6 +10,7 @@ mod node;
 mod pair;
 mod system;
 
+pub use check::*;
 pub use efa::*;
 pub use fabric::*;
 pub use gpu::*;
@@ -88,8 +90,16 @@ macro_rules! reasons {
 }
 use reasons;
 
-const TABLE: &[&[Reason]] =
-    &[node::ROWS, fabric::ROWS, pair::ROWS, gpu::ROWS, efa::ROWS, system::ROWS, mlflow::ROWS];
+const TABLE: &[&[Reason]] = &[
+    node::ROWS,
+    fabric::ROWS,
+    pair::ROWS,
+    gpu::ROWS,
+    efa::ROWS,
+    system::ROWS,
+    mlflow::ROWS,
+    check::ROWS,
+];
 
 /// Every reason, in the order of the table.
 pub fn all() -> impl Iterator<Item = &'static Reason> {

@@ -124,12 +124,16 @@ async fn the_peers_health_is_asked_once_for_all_who_wait() {
     let first = soon(stage.peers.health(None)).await.unwrap();
     assert_eq!((first.instance_id.as_str(), first.rank), ("i-2", 1));
     worker.hear(b"h").await;
-    let second = soon(stage.peers.health(Some("i-2".to_owned()))).await.unwrap();
-    assert!(second.age_secs >= first.age_secs && second.answer == first.answer, "the same, older");
+    // What it said is told again, older, until it is to be asked anew.
     soon(async {
+        let mut last = first;
         loop {
             match stage.peers.health(Some("1".to_owned())).await {
-                Ok(known) => assert!(known.age_secs < 1.0, "{}", known.age_secs),
+                Ok(known) => {
+                    // It may be asked once more before it hushes.
+                    assert!(known.age_secs < last.age_secs || known.answer == last.answer);
+                    last = known;
+                }
                 Err(why) => break assert_eq!(why.code(), "peer.silent"),
             }
             tokio::time::sleep(Duration::from_millis(20)).await;

@@ -1,10 +1,7 @@
 //! Bars and sparklines, as wide and as colourful as the terminal allows.
 
-use std::env::var;
-use std::io::IsTerminal as _;
+use crate::terminal::Terminal;
 
-/// Width where nobody says one.
-const COLUMNS: usize = 80;
 /// Narrower than this nothing fits, wider is hard to read across.
 const WIDTHS: (usize, usize) = (60, 160);
 
@@ -28,19 +25,8 @@ pub(super) enum Ink {
 impl Style {
     /// For this process's standard output.
     pub fn of_stdout() -> Self {
-        let stdout = std::io::stdout();
-        let terminal = stdout.is_terminal();
-        let window = rustix::termios::tcgetwinsize(&stdout).ok().map(|size| size.ws_col.into());
-        let columns = var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
-        let width = window.filter(|width| *width > 0).or(columns).unwrap_or(COLUMNS);
-        // POSIX: the first of these that is set and not empty decides.
-        let set = |name| var(name).ok().filter(|value| !value.is_empty());
-        let locale = set("LC_ALL").or_else(|| set("LC_CTYPE")).or_else(|| set("LANG"));
-        Self {
-            width: width.clamp(WIDTHS.0, WIDTHS.1),
-            unicode: locale.is_some_and(|locale| is_utf8(&locale)),
-            colour: terminal && set("NO_COLOR").is_none(),
-        }
+        let Terminal { columns, unicode, colour } = Terminal::of_stdout();
+        Self { width: columns.clamp(WIDTHS.0, WIDTHS.1), unicode, colour }
     }
 
     pub fn ink(self, ink: Ink, text: &str) -> String {
@@ -89,11 +75,6 @@ impl Style {
     }
 }
 
-fn is_utf8(locale: &str) -> bool {
-    let locale = locale.to_ascii_lowercase();
-    locale.ends_with("utf-8") || locale.ends_with("utf8")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -122,11 +103,5 @@ mod tests {
         let coloured = Style { colour: true, ..UNICODE };
         assert_eq!(coloured.bar(1.0, 1.0, 1), "\x1b[36m█\x1b[0m");
         assert_eq!(coloured.bar(0.0, 1.0, 1), "");
-    }
-
-    #[test]
-    fn locales_are_told_apart() {
-        assert!(is_utf8("en_US.UTF-8") && is_utf8("C.utf8"));
-        assert!(!is_utf8("C") && !is_utf8("POSIX") && !is_utf8("de_DE.ISO-8859-1"));
     }
 }

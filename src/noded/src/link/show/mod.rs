@@ -45,7 +45,7 @@ const LOOK: Duration = Duration::from_millis(100);
 const STUCK: Duration = Duration::from_secs(90);
 
 /// So that it can stand in a path.
-fn peer(text: &str) -> Result<String, String> {
+pub(crate) fn peer(text: &str) -> Result<String, String> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     if !text.is_empty() && text.bytes().all(plain) {
         Ok(text.to_owned())
