@@ -4,8 +4,10 @@
 mod facts;
 mod gpus;
 mod link;
+mod nodes;
 mod plot;
 mod rails;
+mod reasons;
 mod table;
 mod view;
 mod words;

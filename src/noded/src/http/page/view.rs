@@ -1,16 +1,15 @@
 //! What the page shows, as its template wants it.
 
 use super::link::{self, Link};
+use super::nodes::{Node, nodes};
+use super::reasons::{Reason, reasons};
 use super::table::{Cell, Fact, Table};
 use super::{facts, gpus, rails, words};
-use crate::board::name;
 use crate::history::Entry;
 use crate::http::Shared;
 use jiff::Timestamp;
 use nixl_cluster::PeerHealth;
-use nixl_cluster::health::{Check, CheckReason, HealthDocument, Status};
-use nixl_cluster::link::LinkDocument;
-use nixl_cluster::reason::{Action, Severity};
+use nixl_cluster::health::{Check, HealthDocument, Status};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -35,40 +34,6 @@ pub(super) struct View {
     pub facts: Vec<Fact>,
     pub checks: Vec<Row>,
     pub events: Vec<Event>,
-}
-
-/// This node or a peer.
-#[derive(Debug, PartialEq, Serialize)]
-pub(super) struct Node {
-    pub id: String,
-    pub own: bool,
-    pub state: String,
-    pub mood: &'static str,
-    pub facts: Vec<Fact>,
-}
-
-/// What is not as it should be, what to do first.
-#[derive(Debug, PartialEq, Serialize)]
-pub(super) struct Reason {
-    pub code: String,
-    /// Name of the check and what it is about.
-    pub about: String,
-    pub mood: &'static str,
-    pub severity: &'static str,
-    pub action: &'static str,
-    pub advice: Vec<Piece>,
-    pub meaning: String,
-    pub evidence: String,
-    pub since: String,
-    pub age: String,
-    pub acknowledged: Option<String>,
-}
-
-/// A part of a text: words, or what was between backticks.
-#[derive(Debug, PartialEq, Serialize)]
-pub(super) struct Piece {
-    pub text: String,
-    pub code: bool,
 }
 
 /// One check.
@@ -116,7 +81,7 @@ impl View {
     }
 }
 
-fn word(status: Status) -> &'static str {
+pub(super) fn word(status: Status) -> &'static str {
     match status {
         Status::Pass => "pass",
         Status::Warn => "warn",
@@ -124,7 +89,7 @@ fn word(status: Status) -> &'static str {
     }
 }
 
-fn all(document: &HealthDocument) -> impl Iterator<Item = (&str, &Check)> {
+pub(super) fn all(document: &HealthDocument) -> impl Iterator<Item = (&str, &Check)> {
     let checks = document.checks.iter();
     checks.flat_map(|(name, checks)| checks.iter().map(move |check| (name.as_str(), check)))
 }
@@ -149,146 +114,10 @@ fn text(value: &Value) -> String {
     }
 }
 
-fn value(check: &Check) -> String {
+pub(super) fn value(check: &Check) -> String {
     let value = check.observed_value.as_ref().map(text).unwrap_or_default();
     let unit = check.observed_unit.as_deref().unwrap_or_default();
     format!("{value} {unit}").trim_end().to_owned()
-}
-
-fn nodes(
-    document: &HealthDocument,
-    links: &LinkDocument,
-    peers: &[PeerHealth],
-    ready: bool,
-) -> Vec<Node> {
-    let node = &document.node;
-    let fact = |name, text: Option<String>| Some(Fact { name, text: text? });
-    let own = Node {
-        id: document.service_id.clone(),
-        own: true,
-        state: node.phase.clone(),
-        mood: word(document.status),
-        facts: [
-            fact("Can be used", Some(if ready { "yes" } else { "no" }.to_owned())),
-            fact("Cluster", node.cluster.clone()),
-            fact("Rank", node.rank.map(|rank| rank.to_string())),
-            fact("Role", node.role.clone()),
-            fact("Provider", node.provider.clone()),
-            fact("Paired with", paired_with(document)),
-        ]
-        .into_iter()
-        .flatten()
-        .collect(),
-    };
-    let told = document.checks.get(name::PEER).map(Vec::as_slice).unwrap_or_default();
-    let peer = |check: &Check| {
-        let is = |id: &str| check.component_id.as_deref() == Some(id);
-        let says =
-            peers.iter().find(|peer| is(&peer.instance_id)).map(|peer| &peer.answer.document);
-        let mood = says.map_or(check.status, |says| check.status.max(says.status));
-        let mut facts: Vec<Fact> = says.into_iter().flat_map(said).collect();
-        facts.extend(peer_facts(document, links, check));
-        Node {
-            id: check.component_id.clone().unwrap_or_default(),
-            own: false,
-            state: value(check),
-            mood: word(mood),
-            facts,
-        }
-    };
-    std::iter::once(own).chain(told.iter().map(peer)).collect()
-}
-
-fn paired_with(document: &HealthDocument) -> Option<String> {
-    let paired = document.node.peers.len();
-    Some(match document.node.peers_expected? {
-        1 if paired == 1 => "its peer".to_owned(),
-        expected => format!("{paired} of {expected}"),
-    })
-}
-
-/// What a peer says of itself.
-fn said(document: &HealthDocument) -> Vec<Fact> {
-    let fact = |name, text: &str| Fact { name, text: text.to_owned() };
-    let mut facts = vec![fact("It says", &document.output)];
-    let first = all(document)
-        .filter_map(|(_, check)| check.reason.as_ref().map(|reason| (check.counts(), reason)))
-        .filter(|(counts, _)| *counts != Status::Pass)
-        .max_by_key(|(counts, _)| *counts);
-    facts.extend(first.map(|(_, reason)| fact("To do there", &reason.advice)));
-    facts.extend(document.node.role.as_ref().map(|role| fact("Role", role)));
-    facts
-}
-
-/// What is known of a peer beside its state.
-fn peer_facts(document: &HealthDocument, links: &LinkDocument, peer: &Check) -> Vec<Fact> {
-    let link =
-        links.peers.iter().find(|link| Some(&link.instance_id) == peer.component_id.as_ref());
-    let rank = link.map(|link| Fact { name: "Rank", text: link.rank.to_string() });
-    let why = peer
-        .reason
-        .as_ref()
-        .map(|reason| Fact { name: "Why", text: format!("{}: {}", reason.code, reason.evidence) });
-    let skews = document.checks.get(name::PEER_SKEW).map(Vec::as_slice).unwrap_or_default();
-    let same = skews.iter().filter(|skew| skew.component_id == peer.component_id);
-    let told = same.filter_map(|skew| {
-        Some(Fact { name: "Differs", text: skew.reason.as_ref()?.evidence.clone() })
-    });
-    rank.into_iter().chain(why).chain(told).collect()
-}
-
-/// The worst first, the oldest of equals first, those seen by somebody last.
-fn reasons(document: &HealthDocument, now: Timestamp) -> Vec<Reason> {
-    let mut held: Vec<(&str, &Check, &CheckReason)> = all(document)
-        .filter_map(|(name, check)| Some((name, check, check.reason.as_ref()?)))
-        .collect();
-    held.sort_by_key(|(_, _, reason)| {
-        let seen = reason.acknowledged.is_some();
-        (seen, std::cmp::Reverse(reason.severity), reason.since.clone())
-    });
-    held.into_iter().map(|(name, check, told)| reason(name, check, told, now)).collect()
-}
-
-fn reason(name: &str, check: &Check, told: &CheckReason, now: Timestamp) -> Reason {
-    let (mood, severity) = match told.severity {
-        Severity::Info => ("info", "starting"),
-        Severity::Warning => ("warn", "warning"),
-        Severity::Error => ("fail", "error"),
-    };
-    let action = match told.action {
-        Action::Watch => "Watch",
-        Action::FixSetting => "Change a setting",
-        Action::ResetGpu => "Reset the GPU",
-        Action::Reboot => "Restart",
-        Action::Replace => "Replace the instance",
-    };
-    let acknowledged = told.acknowledged.as_ref().map(|seen| match &seen.note {
-        Some(note) => format!("Seen {} ago: {note}", words::ago(&seen.at, now)),
-        None => format!("Seen {} ago.", words::ago(&seen.at, now)),
-    });
-    let about = check.component_id.as_ref().map(|id| format!("{name} {id}"));
-    Reason {
-        code: told.code.clone(),
-        about: about.unwrap_or_else(|| name.to_owned()),
-        mood,
-        severity,
-        action,
-        advice: pieces(&told.advice),
-        meaning: told.meaning.clone(),
-        evidence: told.evidence.clone(),
-        since: told.since.clone(),
-        age: words::ago(&told.since, now),
-        acknowledged,
-    }
-}
-
-/// Backticks come in pairs, or the last one is a character like any other.
-fn pieces(text: &str) -> Vec<Piece> {
-    let even = text.matches('`').count().is_multiple_of(2);
-    let parts: Vec<&str> = if even { text.split('`').collect() } else { vec![text] };
-    let piece =
-        |(index, text): (usize, &&str)| Piece { text: (*text).to_owned(), code: index % 2 == 1 };
-    parts.iter().enumerate().map(piece).filter(|piece| !piece.text.is_empty()).collect()
 }
 
 fn row(name: &str, check: &Check) -> Row {
@@ -313,22 +142,5 @@ fn event(entry: &Entry, now: Timestamp) -> Event {
         },
         level: entry.level,
         message: entry.message.clone(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_between_backticks_is_code() {
-        let told = |text| pieces(text).iter().map(|p| (p.text.clone(), p.code)).collect::<Vec<_>>();
-        let piece = |text: &str, code| (text.to_owned(), code);
-        assert_eq!(
-            told("Run `a b`."),
-            [piece("Run ", false), piece("a b", true), piece(".", false)]
-        );
-        assert_eq!(told("`a`"), [piece("a", true)]);
-        assert_eq!(told("it`s"), [piece("it`s", false)]);
     }
 }
