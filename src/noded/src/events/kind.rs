@@ -93,7 +93,7 @@ pub const STATE_FILE: Kind = Kind {
 pub const LINK_GOOD: Kind = Kind {
     id: "a7e1905cb3d2461f8c7f64d0925be3a8",
     subject: "The link to @PEER_ID@ is as expected again",
-    text: "Five measurements in a row were good.",
+    text: "The reason named does not hold any more: five measurements in a row were good, or one could be made again.",
 };
 /// The HTTP port is taken.
 pub const PORT_TAKEN: Kind = Kind {

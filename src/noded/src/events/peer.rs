@@ -2,7 +2,6 @@
 
 use super::kind::{LINK_GOOD, PAIRED, PEER_LOST, PEER_STATE, TAG_UNUSABLE};
 use super::{Stage, at, reason_id};
-use nixl_cluster::link::Measure;
 use nixl_cluster::reason::{Reason, Severity};
 use nixl_pairing::PeerState;
 
@@ -84,7 +83,7 @@ fn told(peer: Peer<'_>, stage: Stage, rail: Option<u16>, reason: &Reason, eviden
 }
 
 /// See [`LINK_GOOD`].
-pub fn link_good(peer: Peer<'_>, measure: Measure, was: &Reason) {
+pub fn link_good(peer: Peer<'_>, was: &Reason) {
     tracing::info!(
         message_id = LINK_GOOD.id,
         stage = Stage::Measure.as_str(),
@@ -93,8 +92,9 @@ pub fn link_good(peer: Peer<'_>, measure: Measure, was: &Reason) {
         peer_rank = peer.rank,
         pair_id = peer.pair_id,
         rail = RAIL,
-        "{measure:?} of the link to {} is as expected again",
-        peer.name()
+        "{}: {} is over",
+        peer.name(),
+        was.code
     );
 }
 

@@ -64,6 +64,8 @@ pub(super) struct Known {
     since: Instant,
     /// Rounds in a row whose first measurement failed, and why the last did.
     failed: (u32, String),
+    /// Whether the journal was told that nothing is known.
+    blind_told: bool,
     /// With the time of the last value judged.
     judges: BTreeMap<(Measure, Option<Source>), (Judge, Timestamp)>,
     /// Whether the record has news since it was written, and when it may be.
@@ -100,6 +102,7 @@ impl Known {
             rate: None,
             since: now,
             failed: (0, String::new()),
+            blind_told: false,
             judges: BTreeMap::new(),
             changed: false,
             // Not all of many links in the same second.
@@ -115,6 +118,7 @@ impl Known {
         self.judges.clear();
         (self.sample, self.rate) = (None, None);
         self.failed.0 = 0;
+        self.blind_told = false;
     }
 
     /// 64-byte round trips on a rail; under others' traffic they are kept, but
@@ -175,14 +179,13 @@ impl Known {
         let new = || (Judge::new(measure, source), at);
         let (judge, judged) = self.judges.entry((measure, source)).or_insert_with(new);
         *judged = at;
-        let (id, pair_id) = (Some(self.instance_id.as_str()), self.pair_id.as_deref());
-        let peer = Peer { id, rank: self.rank, pair_id };
+        let peer = as_peer(&self.instance_id, self.rank, self.pair_id.as_deref());
         if !judge.take(held) {
             return;
         }
         match judge.reason() {
             Some((reason, evidence)) => events::link_bad(peer, reason, &evidence),
-            None => events::link_good(peer, measure, judge.about()),
+            None => events::link_good(peer, judge.about()),
         }
     }
 
@@ -216,6 +219,27 @@ impl Known {
         let seen = probe.map_or("paired", |_| "the last round trips");
         (age > (probe_interval * BLIND_ROUNDS).max(LEAST_BLIND))
             .then(|| format!("{} s since {seen}", age.as_secs()))
+    }
+
+    /// Tells the journal when nothing is known of this link any more, and when
+    /// something is again.
+    pub fn tell_blind(&mut self, now: Instant, probe_interval: Duration) {
+        let news = self.blind_news(now, probe_interval);
+        let peer = as_peer(&self.instance_id, self.rank, self.pair_id.as_deref());
+        match news {
+            Some(Some(evidence)) => events::link_bad(peer, &reason::LINK_NOT_MEASURED, &evidence),
+            Some(None) => events::link_good(peer, &reason::LINK_NOT_MEASURED),
+            None => {}
+        }
+    }
+
+    /// Why nothing is known, or that something is, if it is otherwise than when
+    /// last asked.
+    pub fn blind_news(&mut self, now: Instant, probe_interval: Duration) -> Option<Option<String>> {
+        let blind = self.blind(now, probe_interval);
+        let news = blind.is_some() != self.blind_told;
+        self.blind_told = blind.is_some();
+        news.then_some(blind)
     }
 
     /// What is known now, if a round begins so often.
@@ -298,6 +322,10 @@ impl Known {
         }
         due
     }
+}
+
+fn as_peer<'a>(id: &'a str, rank: u32, pair_id: Option<&'a str>) -> Peer<'a> {
+    Peer { id: Some(id), rank, pair_id }
 }
 
 pub(super) fn rfc3339(at: Timestamp) -> String {

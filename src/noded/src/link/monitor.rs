@@ -238,11 +238,13 @@ impl Monitor {
     }
 
     pub(super) fn tell_at(&self, board: &Board, now: Instant) {
-        let state = self.lock();
+        let mut state = self.lock();
         let interval = state.open.as_ref().map(|open| open.probe_interval).unwrap_or_default();
-        let paired = state.known.values().filter(|known| known.paired);
+        let paired = state.known.values_mut().filter(|known| known.paired);
         let (mut p50, mut p99, mut lost, mut bandwidth) = (vec![], vec![], vec![], vec![]);
-        for readings in paired.map(|known| known.readings(now, interval)) {
+        for known in paired {
+            known.tell_blind(now, interval);
+            let readings = known.readings(now, interval);
             p50.extend(readings.p50);
             p99.extend(readings.p99);
             lost.extend(readings.lost);

@@ -154,6 +154,19 @@ fn a_link_that_cannot_be_measured_has_no_number() {
 }
 
 #[test]
+fn what_is_not_known_is_told_once_and_so_is_its_end() {
+    let clock = Instant::now();
+    let mut known = Known::new("i-2", 1, Record::default(), None, clock);
+    known.paired(1, None, clock);
+    let mut news = |secs| known.blind_news(clock + Duration::from_secs(secs), Duration::ZERO);
+    assert_eq!(news(60), None);
+    assert_eq!(news(61), Some(Some("61 s since paired".to_owned())));
+    assert_eq!(news(62), None);
+    assert_eq!(news(59), Some(None));
+    assert_eq!(news(58), None);
+}
+
+#[test]
 fn a_reading_says_when_it_was_seen_and_leaves_when_it_is_old() {
     let node = Node::paired(None, Provider::Tcp, "g6.12xlarge");
     node.report();
