@@ -98,7 +98,8 @@ unpacked() { # PACKAGE
     rm -rf "$folder"
     mkdir -p "$folder"
     # The sandbox of apt's downloads cannot write into a folder of ours.
-    (cd "$folder" && apt-get -o APT::Sandbox::User=root download -q "$1" && dpkg -x ./*.deb . && rm ./*.deb && touch .whole) >&2 ||
+    (cd "$folder" && { apt-get -o APT::Sandbox::User=root download -qq "$1" || { apt-get update -qq && apt-get -o APT::Sandbox::User=root download -qq "$1"; }; } &&
+      dpkg -x ./*.deb . && rm ./*.deb && touch .whole) >&2 ||
       die "apt-get could not download $1 (above)"
   fi
   printf '%s\n' "$folder"

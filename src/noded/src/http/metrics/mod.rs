@@ -3,7 +3,7 @@
 //! `text/plain`.
 //!
 //! Everything comes from memory but what the kernel counts of our processes,
-//! and an answer is given out again for a quarter of a second.
+//! and an answer is given out again until the next second or the next reading.
 
 mod efa;
 mod families;
@@ -34,8 +34,6 @@ use std::fmt;
 use std::sync::Arc;
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-/// So many times a second an answer is made anew at most.
-const FRESH_A_SECOND: u32 = 4;
 
 /// How numbers are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,8 +63,8 @@ impl Format {
     }
 }
 
-/// The text as sent, for a version of the board and a part of a second.
-pub(super) type Texts = Cache<(u64, u128, Format), Result<Bytes, fmt::Error>>;
+/// The text as sent, for a version of the board and a second.
+pub(super) type Texts = Cache<(u64, u64, Format), Result<Bytes, fmt::Error>>;
 
 /// Everything told, of one moment.
 #[derive(Debug)]
@@ -113,8 +111,7 @@ impl Collector for Snapshot {
 
 pub(super) async fn metrics(State(app): State<App>, headers: HeaderMap) -> Response {
     let format = Format::wanted(&headers);
-    let part = app.begun.elapsed().as_millis() * u128::from(FRESH_A_SECOND) / 1000;
-    let key = (app.shared.board.version(), part, format);
+    let key = (app.shared.board.version(), app.begun.elapsed().as_secs(), format);
     match app.texts.get(key, || write(Snapshot::of(&app.shared), format)) {
         Ok(text) => ([(CONTENT_TYPE, format.content_type()), NO_STORE], text).into_response(),
         Err(fault) => error(StatusCode::INTERNAL_SERVER_ERROR, "internal", &fault.to_string()),
