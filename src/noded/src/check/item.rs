@@ -8,6 +8,9 @@ use nixl_cluster::check::{Item, Section, Verdict};
 use nixl_cluster::health::{Check, CheckReason, HealthDocument, Status};
 use nixl_cluster::reason::Severity;
 
+/// What the monitor of the GPUs says of a type without.
+const NO_GPU: &str = "none expected";
+
 /// Where a check of this name belongs.
 pub(super) fn section(name: &str) -> Section {
     match name.split(':').next().unwrap_or(name) {
@@ -101,7 +104,9 @@ fn nothing_there(name: &str, check: &Check) -> Option<&'static str> {
     let is_zero = value.as_u64() == Some(0);
     match name {
         "efa:devices" if is_zero => Some("no EFA device is there, and none is expected"),
-        "gpu:devices" if is_zero => Some("no GPU is there, and none is expected"),
+        "gpu:driver" | "gpu:present" if value.as_str() == Some(NO_GPU) => {
+            Some("no GPU is there, and none is expected")
+        }
         name::MLFLOW if value.as_str() == Some(NOT_CONFIGURED) => {
             Some("no mlflow_tracking_arn is set in /etc/nixl/node.toml")
         }
@@ -158,6 +163,8 @@ mod tests {
         board.set(name::MLFLOW, Reading::good(NOT_CONFIGURED));
         assert!(of(&board, "efa:devices").skipped.unwrap().contains("none is expected"));
         assert_eq!(of(&board, name::MLFLOW).verdict, Verdict::Skip);
+        board.set("gpu:present", Reading::good(NO_GPU));
+        assert_eq!(of(&board, "gpu:present").verdict, Verdict::Skip);
         board.set("efa:devices", Reading::bad(&reason::EFA_MISSING, "0 of 1").value(0));
         assert_eq!(of(&board, "efa:devices").verdict, Verdict::Fail);
     }

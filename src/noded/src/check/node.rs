@@ -42,7 +42,7 @@ pub(super) fn own(
         Err(error) => {
             let bad = Reading::bad(&reason::CHECK_DAEMON_SILENT, format!("{error:#}"));
             items.push(somewhere(item::of_reading("check:daemon", bad), wanted));
-            for name in ["efa:devices", "gpu:devices", "mlflow:url"] {
+            for name in ["efa:devices", "gpu:present", "mlflow:url"] {
                 items.push(item::skipped(name, "the daemon, which looks at it, does not answer"));
             }
             NodeChecks { instance_id: host_name(), ..nobody() }
@@ -149,7 +149,7 @@ fn of_health(document: &HealthDocument) -> Vec<(Section, Item)> {
     let known = type_name.and_then(instance_type::find);
     for (section, name, what, has) in [
         (Section::Efa, "efa:devices", "EFA", known.map(|known| known.efa_interfaces)),
-        (Section::Gpu, "gpu:devices", "GPU", known.map(|known| known.gpus)),
+        (Section::Gpu, "gpu:present", "GPU", known.map(|known| known.gpus)),
     ] {
         if items.iter().any(|(of, _)| *of == section) {
             continue;

@@ -145,4 +145,20 @@ proptest! {
             prop_assert!(questions.deadline().is_none_or(|at| at > now));
         }
     }
+
+    #[test]
+    fn an_answer_in_however_many_parts_is_bounded(
+        parts in prop_oneof![any::<u8>(), 14_u8..19],
+        len in prop_oneof![0_usize..4096, 3990_usize..4096],
+    ) {
+        let mut questions = Questions::default();
+        let id = id_of(&questions.ask(NOW, Question::Health).unwrap());
+        for part in 0..parts {
+            let heard = questions.heard(id, part, parts, vec![1; len]);
+            prop_assert!(held(&questions) <= MAX_ANSWER_BYTES);
+            if let Heard::Whole(_, bytes) = heard {
+                prop_assert!(bytes.len() <= MAX_ANSWER_BYTES);
+            }
+        }
+    }
 }
