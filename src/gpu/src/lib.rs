@@ -3,7 +3,15 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod judge;
+pub mod kernel_log;
+pub mod look;
+pub mod name;
+pub mod nvml;
+pub mod pci;
 pub mod snapshot;
 pub mod xid;
 
+pub use look::Look;
+pub use nvml::Driver;
 pub use snapshot::{Gpu, Snapshot};

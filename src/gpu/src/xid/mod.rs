@@ -4,9 +4,14 @@
 //! They happen and do not last, so they are counted, each with the time of its
 //! last one. A gauge of "the last Xid" would hide all but one of a burst.
 
+pub mod catalogue;
 mod counters;
+mod judge;
+mod line;
 
 pub use counters::{Count, Counters};
+pub use judge::{meaning, readings};
+pub use line::{Told, parse};
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
