@@ -28,6 +28,9 @@ pub struct NodeSettings {
     /// in /opt/amazon/efa/lib64 or lib, or else the loader's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub libfabric: Option<PathBuf>,
+    /// `libnvidia-ml.so.1` to use, an absolute path; without it the loader's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nvml: Option<PathBuf>,
     /// Python that runs vLLM and NIXL, an absolute path; `nixl-noded check` looks
     /// into it, without it into /opt/nixl/venv/bin/python3 or `python3`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

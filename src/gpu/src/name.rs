@@ -3,7 +3,7 @@
 /// The driver's version, or why it does not answer.
 pub const DRIVER: &str = "gpu:driver";
 /// How many GPUs there are.
-pub const PRESENT: &str = "gpu:present";
+pub const DEVICES: &str = "gpu:devices";
 /// Those that NVML counts and cannot use.
 pub const LOST: &str = "gpu:lost";
 /// Errors of their memories.

@@ -4,7 +4,7 @@ use crate::history::History;
 use crate::link::show;
 use crate::worker::child;
 use crate::worker::sandbox::Cut;
-use crate::{ack, check, environment, explain, health, journal, log, port, run};
+use crate::{ack, check, environment, explain, gpu, health, journal, log, port, run};
 use clap::{Parser, Subcommand};
 use nixl_cluster::ProviderChoice;
 use nixl_cluster::name::HEALTH_PORT;
@@ -45,6 +45,13 @@ enum Command {
         #[arg(long)]
         provider: ProviderChoice,
         /// libfabric that will be opened, if it is not in the usual places.
+        #[arg(long, value_name = "FILE")]
+        library: Option<PathBuf>,
+    },
+    /// Asks the NVIDIA driver for the daemon, which speaks to it on descriptor 3.
+    #[command(hide = true)]
+    GpuWorker {
+        /// libnvidia-ml.so.1 to open, if it is not the loader's.
         #[arg(long, value_name = "FILE")]
         library: Option<PathBuf>,
     },
@@ -108,7 +115,10 @@ impl Cli {
                 log::install(filter, None);
                 environment::run(&settings, &root)?;
             }
-            Command::FabricWorker { provider, library } => child::run(&Cut { provider, library })?,
+            Command::FabricWorker { provider, library } => {
+                child::run(&Cut::Fabric { provider, library })?;
+            }
+            Command::GpuWorker { library } => gpu::child::run(library)?,
             Command::Explain(args) => print!("{}", explain::run(&args)?),
             Command::Events(args) => journal::run(&args)?,
             Command::Ack(args) => print!("{}", ack::run(&args)?),

@@ -17,14 +17,13 @@ use crate::port::{self, PortError};
 use crate::registry::Ec2Registry;
 use crate::system::{self, Folders, Pace, System};
 use crate::worker::ProcessSpawner;
-use crate::worker::sandbox::Cut;
 use crate::{boot, events, gpu, http, mlflow, notify, publisher, versions, wiring};
 use anyhow::Context as _;
-use nixl_cluster::{NodeSettings, reason};
+use nixl_cluster::{NodeSettings, instance_type, reason};
 use nixl_efa::Tree;
 use nixl_mlflow::{TrackingResource, UrlKeeper};
 use sd_notify::NotifyState;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
@@ -81,9 +80,7 @@ async fn serve(
 
     let listening = Listening::new(listener, beats.task("http"))?;
     let state = std::env::var_os("STATE_DIRECTORY");
-    // The first of them; without it nothing outlives the daemon.
-    let folder = state.as_deref().and_then(|paths| std::env::split_paths(paths).next());
-    if let Some(folder) = folder.filter(|folder| folder.is_absolute()) {
+    if let Some(folder) = state_folder() {
         board.keep_acks_in(folder.join("acks.json"));
     }
     let link = Monitor::new(state.as_deref(), &args.root);
@@ -104,7 +101,7 @@ async fn serve(
     events::started(address);
     tokio::spawn(notify::run(board.clone(), beats.clone(), stop.clone()));
 
-    let node = Node { board, beats, link, peers, efa, slot, system, stop: stop.clone() };
+    let node = Node { board, beats, link, peers, efa, gpu, slot, system, stop: stop.clone() };
     let mut node = tokio::spawn(node.live(args));
     let name = tokio::select! {
         _ = term.recv() => "SIGTERM",
@@ -126,11 +123,18 @@ async fn serve(
     Ok(())
 }
 
+/// The first of systemd's; without it nothing outlives the daemon.
+fn state_folder() -> Option<PathBuf> {
+    let paths = std::env::var_os("STATE_DIRECTORY")?;
+    std::env::split_paths(&paths).next().filter(|folder| folder.is_absolute())
+}
+
 struct Node {
     board: Board,
     beats: Beats,
     link: Monitor,
     efa: efa::State,
+    gpu: gpu::State,
     peers: Peers,
     slot: Slot,
     system: system::State,
@@ -175,6 +179,7 @@ impl Node {
             instance_type: instance.instance_type.clone(),
         };
         tokio::spawn(efa::run(node, self.efa.clone(), self.board.clone(), self.stop.clone()));
+        self.watch_gpus(&args.root, &instance.instance_type, settings.nvml.as_deref());
 
         let registry = Arc::new(Ec2Registry::new(
             services.ec2,
@@ -191,15 +196,16 @@ impl Node {
             last.clone(),
         );
         let writer = tokio::spawn(writer.run());
-        let cut = Cut { provider: settings.provider, library: settings.libfabric.clone() };
-        let versions = versions::source(self.efa.clone());
+        let workers =
+            ProcessSpawner::workers(OWN_PROGRAM, settings.provider, settings.libfabric.as_deref());
+        let versions = versions::source(self.efa.clone(), self.gpu.clone());
         let engine = Engine {
             settings,
             instance,
             devices,
             efa: self.efa,
             registry,
-            spawner: Arc::new(ProcessSpawner::workers(OWN_PROGRAM, &cut)),
+            spawner: Arc::new(workers),
             machines: engine::pairing(),
             board: self.board,
             link: self.link,
@@ -235,6 +241,21 @@ impl Node {
             stop: self.stop.clone(),
         };
         tokio::spawn(system.run());
+    }
+
+    fn watch_gpus(&self, root: &Path, type_name: &str, library: Option<&Path>) {
+        let monitor = gpu::Monitor {
+            expected: instance_type::find(type_name).map(|known| known.gpus),
+            workers: gpu::workers(OWN_PROGRAM, library),
+            kernel_log: Arc::new(gpu::Journalctl::default()),
+            state_folder: state_folder(),
+            root: root.to_owned(),
+            board: self.board.clone(),
+            state: self.gpu.clone(),
+            stop: self.stop.clone(),
+            timings: gpu::Timings::default(),
+        };
+        tokio::spawn(monitor.run());
     }
 
     fn keep_url(&self, keeper: Option<Arc<UrlKeeper>>) {

@@ -92,7 +92,12 @@ fn parse(path: &Path, text: &str) -> Result<NodeSettings, SettingsError> {
         let why = format!("is {}, SageMaker takes 1800 to 43200", settings.mlflow_session_secs);
         return Err(bad("mlflow_session_secs", why));
     }
-    for (key, path) in [("libfabric", &settings.libfabric), ("python", &settings.python)] {
+    let paths = [
+        ("libfabric", &settings.libfabric),
+        ("nvml", &settings.nvml),
+        ("python", &settings.python),
+    ];
+    for (key, path) in paths {
         if let Some(path) = path.as_ref().filter(|path| !path.is_absolute()) {
             return Err(bad(key, format!("is {}, it must be an absolute path", path.display())));
         }
@@ -138,6 +143,8 @@ mod tests {
         assert!(prefill.contains("prefill is 2; of 2 nodes"), "{prefill}");
         let library = error(&format!("{rest}size = 2\nlibfabric = \"libfabric.so.1\"\n"));
         assert!(library.contains("libfabric is libfabric.so.1"), "{library}");
+        let library = error(&format!("{rest}size = 2\nnvml = \"libnvidia-ml.so.1\"\n"));
+        assert!(library.contains("nvml is libnvidia-ml.so.1"), "{library}");
         let python = error(&format!("{rest}size = 2\npython = \"python3\"\n"));
         assert!(python.contains("python is python3"), "{python}");
         let session = error(&format!("{rest}size = 2\nmlflow_session_secs = 60\n"));

@@ -10,13 +10,13 @@ use nixl_noded::board::{Board, name};
 use nixl_noded::boot::Instance;
 use nixl_noded::efa;
 use nixl_noded::engine::{self, Engine, Timings};
+use nixl_noded::gpu;
 use nixl_noded::link::Monitor;
 use nixl_noded::peers::Peers;
 use nixl_noded::publisher;
 use nixl_noded::registry::{Registry, RegistryError};
 use nixl_noded::versions;
 use nixl_noded::worker::ProcessSpawner;
-use nixl_noded::worker::sandbox::Cut;
 use nixl_pairing::Member;
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -76,7 +76,6 @@ fn start(cloud: &Cloud, rank: u32, state: &Path) -> Node {
     let (publisher, writer) =
         publisher::pair(registry.clone(), board.clone(), beats.task("publisher"), last.clone());
     let program = assert_cmd::cargo::cargo_bin!("nixl-noded").to_str().unwrap();
-    let cut = Cut { provider: Provider::Tcp.into(), library: None };
     let engine = Engine {
         devices: Tree::below(Path::new("/nonexistent")),
         efa: efa.clone(),
@@ -91,12 +90,12 @@ fn start(cloud: &Cloud, rank: u32, state: &Path) -> Node {
             region: "us-east-1".to_owned(),
         },
         registry,
-        spawner: Arc::new(ProcessSpawner::workers(program, &cut)),
+        spawner: Arc::new(ProcessSpawner::workers(program, Provider::Tcp.into(), None)),
         machines: engine::pairing(),
         board: board.clone(),
         link: link.clone(),
         peers: peers.clone(),
-        versions: versions::source(efa),
+        versions: versions::source(efa, gpu::State::default()),
         publisher,
         beat: beats.task("engine"),
         stop: stop.clone(),

@@ -30,6 +30,7 @@ reasons! {
     GPU_ECC_UNCORRECTED "gpu.ecc_uncorrected" Error ResetGpu ["volatile" "aggregate"]
         "A GPU has had memory errors that could not be corrected since its driver was loaded."
         "Results of that time may be wrong: run them again. Reset the GPU with nothing running on it; replace the instance if errors come again."
+        => "When the driver is loaded anew, as by a reset or a reboot."
     GPU_ROWS_PENDING "gpu.rows_pending" Warning ResetGpu ["corrected" "uncorrected"]
         "A row of a GPU's memory waits to be replaced by a spare one."
         "Reset the GPU when nothing runs on it; the reset replaces the row."
@@ -63,34 +64,44 @@ reasons! {
     GPU_XID_APPLICATION "gpu.xid_application" Warning Watch ["gpu" "xid" "count" "last"]
         "The driver stopped a program on a GPU, most likely for an error of the program itself."
         "Look at the program of that time; if several programs meet it on one GPU alone, replace the instance."
+        => "An hour after the last one; the counter stays until the node boots."
     GPU_XID_WATCH "gpu.xid_watch" Warning Watch ["gpu" "xid" "count" "last"]
         "The driver reported an error of a GPU that does not call for anything by itself."
         "Watch whether it comes again; acknowledge it with `nixl-noded ack` when it has been seen."
+        => "An hour after the last one; the counter stays until the node boots."
     GPU_XID_UNKNOWN "gpu.xid_unknown" Warning Watch ["gpu" "xid" "count" "last"]
         "The driver reported an Xid that the catalogue does not know."
         "Look it up in NVIDIA's Xid documentation; `nixl-noded ack` when it has been seen."
+        => "An hour after the last one; the counter stays until the node boots."
     GPU_XID_RESET "gpu.xid_reset" Error ResetGpu ["gpu" "xid" "count" "last"]
         "The driver reported an error of a GPU after which it must be reset."
         "Reset the GPU with nothing running on it, then `nixl-noded ack`; replace the instance if it comes again."
+        => "With the next boot; until then it counts unless it is acknowledged."
     GPU_XID_REBOOT "gpu.xid_reboot" Error Reboot ["gpu" "xid" "count" "last"]
         "The driver reported an error of a GPU after which the node must be rebooted."
         "Drain the node and reboot it; replace the instance if it comes again."
+        => "With the next boot; until then it counts unless it is acknowledged."
     GPU_XID_REPLACE "gpu.xid_replace" Error Replace ["gpu" "xid" "count" "last"]
         "The driver reported that a GPU is broken."
         "Replace the instance."
+        => "With the next boot; until then it counts unless it is acknowledged."
     GPU_SXID "gpu.sxid" Warning Watch ["gpu" "xid" "count" "last"]
         "An NVSwitch reported an error that it recovered from."
         "Watch whether it comes again; `nixl-noded ack` when it has been seen."
+        => "An hour after the last one; the counter stays until the node boots."
     GPU_SXID_FATAL "gpu.sxid_fatal" Error Reboot ["gpu" "xid" "count" "last"]
         "An NVSwitch reported a fatal error: GPUs cannot reach each other."
         "Drain the node and reboot it; replace the instance if it comes again."
+        => "With the next boot; until then it counts unless it is acknowledged."
     GPU_KERNEL_LOG "gpu.kernel_log" Warning FixSetting
         "The kernel log cannot be read, so Xids of the GPUs go unseen."
         "The user nixl-noded must be in the group systemd-journal, and journalctl must be installed."
     GPU_WORKER_DIED "gpu.worker_died" Warning Watch ["deaths"]
         "The process that asks the NVIDIA driver ended and was started again."
         "See the evidence for its last words; repeated deaths mean a fault of the driver's library."
+        => "A minute after the last time."
     GPU_WORKER_HUNG "gpu.worker_hung" Error Reboot ["deaths"]
         "The NVIDIA driver does not return from a question; the process that asked was killed and starts again."
         "`nvidia-smi` will hang as well. Look at `journalctl -k` for Xids; reboot the node, and replace the instance if it comes again."
+        => "A minute after the last time."
 }

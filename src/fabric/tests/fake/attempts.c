@@ -146,7 +146,7 @@ static long make(const char *what, const char *path)
 	if (!strcmp(what, "io-uring"))
 		/* Without parameters: EFAULT where it is allowed. */
 		return syscall(SYS_io_uring_setup, 1, NULL);
-	fprintf(stderr, "fake libfabric: no attempt is called %s\n", what);
+	fprintf(stderr, "fake " FAKE ": no attempt is called %s\n", what);
 	_exit(99);
 }
 

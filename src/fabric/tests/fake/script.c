@@ -92,11 +92,11 @@ int script_act(const struct line *line)
 	if (!line)
 		return 0;
 	if (!strcmp(line->what, "abort")) {
-		fprintf(stderr, "fake libfabric: %s aborts\n", line->call);
+		fprintf(stderr, "fake " FAKE ": %s aborts\n", line->call);
 		abort();
 	}
 	if (!strcmp(line->what, "hang")) {
-		fprintf(stderr, "fake libfabric: %s hangs\n", line->call);
+		fprintf(stderr, "fake " FAKE ": %s hangs\n", line->call);
 		for (;;)
 			pause();
 	}

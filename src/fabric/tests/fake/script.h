@@ -1,4 +1,4 @@
-/* What the fake library is told to do: the lines of the file `script` beside it,
+/* What a fake library is told to do: the lines of the file `script` beside it,
  * read again whenever it has changed.
  *
  *     CALL WHAT [ARGUMENTS]      every time
@@ -16,9 +16,15 @@
  *     fails ERR PROV_ERRNO       send, cq_read, eq_read: an error entry comes of it
  *     data [NUMBER]              send: with this immediate data, as fi_senddata
  *     as efa                     getinfo: udp;ofi_rxd under the name of efa
+ *     is NUMBER                  answers this, for libraries that ask for it
  */
 #ifndef SCRIPT_H
 #define SCRIPT_H
+
+/* What the library says it is. */
+#ifndef FAKE
+#define FAKE "libfabric"
+#endif
 
 struct line {
 	char call[24];

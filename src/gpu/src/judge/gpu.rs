@@ -108,7 +108,8 @@ pub(super) fn pcie(gpu: &Gpu) -> Option<Reading> {
     let below = |now: Option<u32>, most: Option<u32>| now.zip(most).is_some_and(|(n, m)| n < m);
     let loaded = gpu.utilization_percent.is_some_and(|percent| percent >= LOADED_PERCENT);
     let value = width?;
-    if !below(width, max_width) && !(loaded && below(generation, max_generation)) {
+    let slow = loaded && below(generation, max_generation);
+    if !slow && !below(width, max_width) {
         return Some(Reading::good(value).unit("lanes"));
     }
     let told = |value: Option<u32>| value.map_or("?".to_owned(), |value| value.to_string());

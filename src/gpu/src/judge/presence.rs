@@ -11,13 +11,13 @@ pub(super) fn judge(expected: Option<u32>, known: &Known, look: &Look) -> Verdic
     match look {
         Look::Absent(absent) => vec![
             (name::DRIVER, vec![driver(expected, known, absent)]),
-            (name::PRESENT, none_present(expected)),
+            (name::DEVICES, none_present(expected)),
             (name::LOST, Vec::new()),
         ],
         Look::Seen(snapshot) => vec![
             (name::DRIVER, vec![version(snapshot)]),
-            (name::PRESENT, vec![present(expected, known, snapshot)]),
-            (name::LOST, snapshot.lost.iter().map(lost).collect()),
+            (name::DEVICES, vec![present(expected, known, snapshot)]),
+            (name::LOST, all_lost(known, snapshot)),
         ],
     }
 }
@@ -55,12 +55,11 @@ fn version(snapshot: &Snapshot) -> Reading {
 
 fn present(expected: Option<u32>, known: &Known, snapshot: &Snapshot) -> Reading {
     let present = snapshot.gpus.len();
-    let listed = |address: &&String| {
-        snapshot.gpus.iter().any(|gpu| gpu.pci_address == **address)
-            || snapshot.lost.iter().any(|lost| lost.pci_address.as_ref() == Some(*address))
-    };
-    let gone: Vec<&str> =
-        known.addresses.iter().filter(|address| !listed(address)).map(String::as_str).collect();
+    let mut gone = gone(known, snapshot);
+    // A GPU that was lost before this process asked has no address any more.
+    if gone.len() <= snapshot.lost.iter().filter(|lost| lost.pci_address.is_none()).count() {
+        gone.clear();
+    }
     let wanted = expected.map_or(known.addresses.len(), |gpus| gpus as usize);
     if gone.is_empty() && present + snapshot.lost.len() >= wanted {
         return Reading::good(present);
@@ -80,9 +79,29 @@ fn present(expected: Option<u32>, known: &Known, snapshot: &Snapshot) -> Reading
         .field("gone", gone)
 }
 
-fn lost(lost: &Lost) -> Reading {
+/// Addresses that once answered, and that NVML does not count any more.
+fn gone<'a>(known: &'a Known, snapshot: &Snapshot) -> Vec<&'a str> {
+    let listed = |address: &&str| {
+        snapshot.gpus.iter().any(|gpu| gpu.pci_address == *address)
+            || snapshot.lost.iter().any(|lost| lost.pci_address.as_deref() == Some(*address))
+    };
+    known.addresses.iter().map(String::as_str).filter(|address| !listed(address)).collect()
+}
+
+/// Where one address is gone and one GPU has none, it is its own.
+fn all_lost(known: &Known, snapshot: &Snapshot) -> Vec<Reading> {
+    let unnamed = snapshot.lost.iter().filter(|lost| lost.pci_address.is_none()).count();
+    let only = match gone(known, snapshot)[..] {
+        [address] if unnamed == 1 => Some(address),
+        _ => None,
+    };
+    snapshot.lost.iter().map(|one| lost(one, only)).collect()
+}
+
+fn lost(lost: &Lost, only: Option<&str>) -> Reading {
     let Lost { index, pci_address, needs_reset, error } = lost;
-    let id = pci_address.clone().unwrap_or_else(|| format!("GPU {index}"));
+    let address = pci_address.as_deref().or(only);
+    let id = address.map_or_else(|| format!("GPU {index}"), str::to_owned);
     let evidence = format!("GPU {index} at {id}: {error}");
     let reading = if *needs_reset {
         Reading::bad(&reason::GPU_NEEDS_RESET, evidence).field("asked", "reset")

@@ -156,14 +156,18 @@ fn recovery(number: u32) -> RecoveryAction {
 }
 
 fn ecc(r: &mut Reader, device: &Device<'_>) -> Option<Ecc> {
-    r.get("ECC mode", device.is_ecc_enabled()).filter(|mode| mode.currently_enabled)?;
+    let mode = r.get("ECC mode", device.is_ecc_enabled());
+    if mode.is_some_and(|mode| !mode.currently_enabled) {
+        return None;
+    }
     let mut total = |kind, since| r.get("ECC errors", device.total_ecc_errors(kind, since));
-    Some(Ecc {
+    let ecc = Ecc {
         volatile_corrected: total(MemoryError::Corrected, EccCounter::Volatile),
         volatile_uncorrected: total(MemoryError::Uncorrected, EccCounter::Volatile),
         aggregate_corrected: total(MemoryError::Corrected, EccCounter::Aggregate),
         aggregate_uncorrected: total(MemoryError::Uncorrected, EccCounter::Aggregate),
-    })
+    };
+    (ecc != Ecc::default()).then_some(ecc)
 }
 
 /// What has no link answers that it is not supported, or no valid argument.

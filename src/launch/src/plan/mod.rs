@@ -101,6 +101,7 @@ pub fn plan(wish: &Wish, facts: &Facts) -> Result<Plan, Findings> {
         prefill: wish.prefill,
         provider: wish.provider,
         libfabric: None,
+        nvml: None,
         python: None,
         mlflow_tracking_arn: tracking.arn().map(str::to_owned),
         link_budget_bytes_per_sec: None,

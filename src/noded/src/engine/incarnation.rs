@@ -116,7 +116,7 @@ impl Engine {
     }
 
     /// Two workers must not have one device: the next one waits for this.
-    async fn put_down(&self, worker: Worker, end: End) -> End {
+    async fn put_down(&self, mut worker: Worker, end: End) -> End {
         if matches!(end, End::Stopped) {
             return end;
         }

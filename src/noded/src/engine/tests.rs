@@ -37,7 +37,7 @@ impl Spawner for ScriptedSpawner {
         let killed = CancellationToken::new();
         let hands = Hands { commands: from_engine, events, killed: killed.clone() };
         self.0.send(hands).map_err(|_| io::Error::other("the test is over"))?;
-        Ok(Worker { commands, events: to_engine, guard: killed.drop_guard() })
+        Ok(Worker { commands, events: to_engine, guard: Some(killed.drop_guard()) })
     }
 }
 
@@ -179,7 +179,7 @@ fn stage_on(timings: Timings, provider: ProviderChoice, root: &Path) -> Stage {
         board: board.clone(),
         link: Monitor::default(),
         peers: peers.clone(),
-        versions: versions::source(efa),
+        versions: versions::source(efa, crate::gpu::State::default()),
         publisher,
         beat: beats.task("engine"),
         stop: stop.clone(),

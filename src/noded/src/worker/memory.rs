@@ -14,7 +14,7 @@ pub const MOST_RAILS: usize = 32;
 /// Enough for so many rails: far above what libfabric's pools take for them
 /// (some 100 MB each on EFA) and a measurement's regions (256 MiB in all), far
 /// below what a node would miss.
-pub fn limit_bytes(rails: usize) -> u64 {
+pub const fn limit_bytes(rails: usize) -> u64 {
     const UP_TO_EIGHT: u64 = 2 << 30;
     const EACH_MORE: u64 = 192 << 20;
     UP_TO_EIGHT + EACH_MORE * rails.saturating_sub(8) as u64
@@ -31,13 +31,13 @@ pub fn watch(process: Option<u32>) -> io::Result<File> {
 
 /// Waits until the process holds more than `limit_bytes` and tells how much;
 /// never ends when it cannot be looked at, which is said once.
-pub async fn exceeded(statm: io::Result<File>, limit_bytes: &AtomicU64) -> u64 {
+pub async fn exceeded(owns: &str, statm: io::Result<File>, limit_bytes: &AtomicU64) -> u64 {
     let statm = match statm {
         Ok(statm) => statm,
         Err(error) => {
             tracing::warn!(
                 %error,
-                "the memory of the fabric worker cannot be watched, a leak will go on: {error}"
+                "the memory of the {owns} worker cannot be watched, a leak will go on: {error}"
             );
             return pending().await;
         }
@@ -90,7 +90,7 @@ mod tests {
 
     #[tokio::test]
     async fn this_process_holds_something() {
-        assert!(exceeded(watch(Some(std::process::id())), &AtomicU64::new(1)).await > 1);
+        assert!(exceeded("test", watch(Some(std::process::id())), &AtomicU64::new(1)).await > 1);
     }
 
     #[derive(Clone, Default)]
@@ -112,7 +112,7 @@ mod tests {
         let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
         let _guard = tracing::subscriber::set_default(subscriber);
         let limit = AtomicU64::new(1);
-        let mut watching = pin!(exceeded(watch(Some(u32::MAX)), &limit));
+        let mut watching = pin!(exceeded("test", watch(Some(u32::MAX)), &limit));
         let mut context = Context::from_waker(Waker::noop());
         for _ in 0..2 {
             assert!(watching.as_mut().poll(&mut context).is_pending());

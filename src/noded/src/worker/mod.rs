@@ -1,7 +1,6 @@
-//! The daemon's side of the process that owns the fabric.
-//!
-//! libfabric may abort or hang; so it lives in a child, and the child's end is
-//! an event here, with its last words.
+//! The daemon's side of the processes that call what may abort or hang:
+//! libfabric, and NVIDIA's library. Each lives in a child, and the child's end
+//! is an event here, with its last words.
 
 pub mod child;
 mod death;
@@ -11,7 +10,7 @@ mod process;
 pub mod sandbox;
 
 pub use death::{Death, Deaths, Kind};
-pub use process::ProcessSpawner;
+pub use process::{ProcessSpawner, Upkeep, passes_to_all};
 
 use nixl_fabric::protocol::{Command, Event};
 use std::io;
@@ -21,22 +20,23 @@ use tokio_util::sync::DropGuard;
 
 /// What comes from a worker; `Died` is the last.
 #[derive(Debug, PartialEq)]
-pub enum FromWorker {
+pub enum FromWorker<E = Event> {
     /// It said this.
-    Event(Event),
+    Event(E),
     /// It ended.
     Died(Death),
 }
 
-/// A running worker; dropping it kills it.
-pub struct Worker {
+/// A running worker that takes `C` and says `E`, the fabric's unless named;
+/// dropping it kills it.
+pub struct Worker<C = Command, E = Event> {
     /// Not bounded: a worker that does not read is killed within seconds, and
     /// no more than heartbeats can pile up until then.
-    pub commands: mpsc::UnboundedSender<Command>,
+    pub commands: mpsc::UnboundedSender<C>,
     /// What it says.
-    pub events: mpsc::Receiver<FromWorker>,
+    pub events: mpsc::Receiver<FromWorker<E>>,
     /// Kills it when dropped.
-    pub guard: DropGuard,
+    pub guard: Option<DropGuard>,
 }
 
 /// The kernel keeps it: a driver it called does not come back.
@@ -44,17 +44,16 @@ pub struct Worker {
 #[error("it cannot be killed, the kernel still holds it")]
 pub struct NotGone;
 
-impl Worker {
+impl<C, E> Worker<C, E> {
     /// Kills it unless it has ended, and waits until nothing of it is left: how
     /// it ended, unless that was told before.
     ///
     /// # Errors
     /// If it is still there after `patience`.
-    pub async fn end(self, patience: Duration) -> Result<Option<Death>, NotGone> {
-        let Self { commands: _commands, mut events, guard } = self;
-        drop(guard);
+    pub async fn end(&mut self, patience: Duration) -> Result<Option<Death>, NotGone> {
+        self.guard = None;
         let gone = async {
-            while let Some(said) = events.recv().await {
+            while let Some(said) = self.events.recv().await {
                 if let FromWorker::Died(death) = said {
                     return Some(death);
                 }
@@ -66,10 +65,10 @@ impl Worker {
 }
 
 /// Starts workers.
-pub trait Spawner: Send + Sync {
+pub trait Spawner<C = Command, E = Event>: Send + Sync {
     /// Starts one.
     ///
     /// # Errors
     /// If no process can be made.
-    fn spawn(&self) -> io::Result<Worker>;
+    fn spawn(&self) -> io::Result<Worker<C, E>>;
 }

@@ -1,14 +1,18 @@
-//! The worker as a child process: this binary's `fabric-worker`, with one end
-//! of a socketpair as file descriptor 3.
+//! A worker as a child process: this binary again, with one end of a socketpair
+//! as file descriptor 3.
 
-use super::sandbox::Cut;
 use super::{Death, FromWorker, Kind, Spawner, Worker, frame, memory};
+use nixl_cluster::ProviderChoice;
 use nixl_fabric::protocol::{Command, Event};
 use nixl_fabric::worker::{WORKER_ENV, WORKER_ENV_REMOVED};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io;
+use std::marker::PhantomData;
 use std::os::fd::AsRawFd as _;
+use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -29,39 +33,83 @@ const MAX_WORDS_CHARS: usize = 400;
 /// Events waiting for the engine; the worker waits when there are more.
 const EVENTS: usize = 1024;
 
+/// What a kind of worker is given.
+pub struct Upkeep<E> {
+    /// What it owns, by which it is known: `fabric`.
+    pub owns: &'static str,
+    /// Environment of its own.
+    pub environment: &'static [(&'static str, &'static str)],
+    /// What of the daemon's environment it sees: never credentials, nor sockets
+    /// of the service manager.
+    pub passes: fn(&str) -> bool,
+    /// Memory it may hold.
+    pub memory_bytes: u64,
+    /// Memory it may hold once it has said this, if that is another.
+    pub memory_bytes_after: fn(&E) -> Option<u64>,
+}
+
+// Derived ones would ask the same of the events.
+impl<E> Clone for Upkeep<E> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<E> Copy for Upkeep<E> {}
+
 /// Starts `program` with `args`.
-pub struct ProcessSpawner {
+pub struct ProcessSpawner<C = Command, E = Event> {
     program: OsString,
     args: Vec<OsString>,
-    /// By the number of rails.
-    limit_bytes: fn(usize) -> u64,
+    upkeep: Upkeep<E>,
+    takes: PhantomData<fn(C)>,
 }
 
 impl ProcessSpawner {
-    /// Starts `program`, a `nixl-noded`, as workers in this sandbox.
+    /// Starts `program`, a `nixl-noded`, as owner of the fabric, in a sandbox cut for this.
     #[must_use]
-    pub fn workers(program: &str, cut: &Cut) -> Self {
-        let mut spawner = Self::new(program, &["fabric-worker", "--provider"]);
-        spawner.args.push(cut.provider.as_str().into());
-        if let Some(library) = &cut.library {
-            spawner.args.extend(["--library".into(), library.into()]);
+    pub fn workers(program: &str, provider: ProviderChoice, library: Option<&Path>) -> Self {
+        let mut args = vec!["fabric-worker".into(), "--provider".into()];
+        args.push(provider.as_str().into());
+        if let Some(library) = library {
+            args.extend(["--library".into(), library.into()]);
         }
-        spawner
-    }
-
-    /// A spawner of any program, for tests.
-    #[must_use]
-    pub fn new(program: &str, args: &[&str]) -> Self {
-        Self {
-            program: program.into(),
-            args: args.iter().map(OsString::from).collect(),
-            limit_bytes: memory::limit_bytes,
-        }
+        Self::new(program, args, FABRIC)
     }
 }
 
-impl Spawner for ProcessSpawner {
-    fn spawn(&self) -> io::Result<Worker> {
+const FABRIC: Upkeep<Event> = Upkeep {
+    owns: "fabric",
+    environment: WORKER_ENV,
+    passes: |key| {
+        (key.starts_with("FI_") && !WORKER_ENV_REMOVED.contains(&key)) || passes_to_all(key)
+    },
+    memory_bytes: memory::limit_bytes(memory::MOST_RAILS),
+    memory_bytes_after: |event| match event {
+        Event::Opened { rails, .. } => Some(memory::limit_bytes(rails.len())),
+        _ => None,
+    },
+};
+
+/// What a program and its libraries need to be found and to tell of a panic.
+pub fn passes_to_all(key: &str) -> bool {
+    matches!(key, "PATH" | "LD_LIBRARY_PATH" | "RUST_BACKTRACE")
+}
+
+impl<C, E> ProcessSpawner<C, E> {
+    /// Starts `program`.
+    #[must_use]
+    pub fn new(program: &str, args: Vec<OsString>, upkeep: Upkeep<E>) -> Self {
+        Self { program: program.into(), args, upkeep, takes: PhantomData }
+    }
+}
+
+impl<C, E> Spawner<C, E> for ProcessSpawner<C, E>
+where
+    C: Serialize + Send + 'static,
+    E: DeserializeOwned + Send + 'static,
+{
+    fn spawn(&self) -> io::Result<Worker<C, E>> {
+        let upkeep = self.upkeep;
         let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
         ours.set_nonblocking(true)?;
         let mut command = tokio::process::Command::new(&self.program);
@@ -70,8 +118,8 @@ impl Spawner for ProcessSpawner {
             .arg0("nixl-noded")
             .args(&self.args)
             .env_clear()
-            .envs(std::env::vars_os().filter(|(key, _)| passes(&key.to_string_lossy())))
-            .envs(WORKER_ENV.iter().copied())
+            .envs(std::env::vars_os().filter(|(key, _)| (upkeep.passes)(&key.to_string_lossy())))
+            .envs(upkeep.environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -98,29 +146,25 @@ impl Spawner for ProcessSpawner {
         let words = Arc::new(Mutex::new(String::new()));
         let kill = CancellationToken::new();
         if let Some(stderr) = child.stderr.take() {
-            tokio::spawn(listen(stderr, words.clone()));
+            tokio::spawn(listen(upkeep.owns, stderr, words.clone()));
         }
-        tokio::spawn(send(write, from_engine));
+        tokio::spawn(send(upkeep.owns, write, from_engine));
         let statm = memory::watch(child.id());
-        if let Err(error) = crate::processes::started("fabric", child.id()) {
-            tracing::debug!(%error, "what the fabric worker costs is not told");
+        if let Err(error) = crate::processes::started(upkeep.owns, child.id()) {
+            tracing::debug!(%error, "what the {} worker costs is not told", upkeep.owns);
         }
-        let limit_bytes = self.limit_bytes;
-        tokio::spawn(supervise(child, read, to_engine, words, kill.clone(), statm, limit_bytes));
-        Ok(Worker { commands, events, guard: kill.drop_guard() })
+        tokio::spawn(supervise(upkeep, child, read, to_engine, words, kill.clone(), statm));
+        Ok(Worker { commands, events, guard: Some(kill.drop_guard()) })
     }
-}
-
-/// What of the daemon's environment the worker sees: no credentials, no
-/// sockets of the service manager.
-fn passes(key: &str) -> bool {
-    (key.starts_with("FI_") && !WORKER_ENV_REMOVED.contains(&key))
-        || matches!(key, "PATH" | "LD_LIBRARY_PATH" | "RUST_BACKTRACE")
 }
 
 /// Passes commands on; the worker sees the end of the stream when the engine
 /// lets go.
-async fn send(mut write: OwnedWriteHalf, mut commands: mpsc::UnboundedReceiver<Command>) {
+async fn send<C: Serialize>(
+    owns: &'static str,
+    mut write: OwnedWriteHalf,
+    mut commands: mpsc::UnboundedReceiver<C>,
+) {
     while let Some(command) = commands.recv().await {
         match frame::encode(&command) {
             Ok(frame) => {
@@ -128,17 +172,17 @@ async fn send(mut write: OwnedWriteHalf, mut commands: mpsc::UnboundedReceiver<C
                     return;
                 }
             }
-            Err(error) => tracing::error!(%error, "a command to the fabric worker was dropped"),
+            Err(error) => tracing::error!(%error, "a command to the {owns} worker was dropped"),
         }
     }
 }
 
-async fn listen(stderr: ChildStderr, words: Arc<Mutex<String>>) {
+async fn listen(owns: &'static str, stderr: ChildStderr, words: Arc<Mutex<String>>) {
     let mut lines = BufReader::new(stderr).lines();
     while let Ok(Some(line)) = lines.next_line().await {
         let line: String = line.trim().chars().take(MAX_WORDS_CHARS).collect();
         if !line.is_empty() {
-            tracing::info!(worker_says = %line, "fabric worker: {line}");
+            tracing::info!(worker_says = %line, "{owns} worker: {line}");
             *words.lock().unwrap_or_else(PoisonError::into_inner) = line;
         }
     }
@@ -155,21 +199,25 @@ enum EndOf {
 }
 
 /// Tells what it says, and its end once it is gone.
-async fn supervise(
+async fn supervise<E: DeserializeOwned>(
+    upkeep: Upkeep<E>,
     mut child: Child,
     mut read: OwnedReadHalf,
-    events: mpsc::Sender<FromWorker>,
+    events: mpsc::Sender<FromWorker<E>>,
     words: Arc<Mutex<String>>,
     kill: CancellationToken,
     statm: io::Result<File>,
-    limit_bytes: fn(usize) -> u64,
 ) {
-    let limit = AtomicU64::new(limit_bytes(memory::MOST_RAILS));
-    let opened = |rails| limit.store(limit_bytes(rails), Ordering::Relaxed);
+    let limit = AtomicU64::new(upkeep.memory_bytes);
+    let said = |event: &E| {
+        if let Some(bytes) = (upkeep.memory_bytes_after)(event) {
+            limit.store(bytes, Ordering::Relaxed);
+        }
+    };
     let end = tokio::select! {
         () = kill.cancelled() => EndOf::Engine,
-        fault = pass_events(&mut read, &events, opened) => EndOf::Stream(fault),
-        bytes = memory::exceeded(statm, &limit) => EndOf::Memory(bytes),
+        fault = pass_events(&mut read, &events, said) => EndOf::Stream(fault),
+        bytes = memory::exceeded(upkeep.owns, statm, &limit) => EndOf::Memory(bytes),
     };
     let grace = if matches!(end, EndOf::Stream(_)) { EXIT_GRACE } else { Duration::ZERO };
     let (kind, status) = match tokio::time::timeout(grace, child.wait()).await {
@@ -193,17 +241,15 @@ async fn supervise(
     let _ = events.send(FromWorker::Died(death)).await;
 }
 
-async fn pass_events(
+async fn pass_events<E: DeserializeOwned>(
     read: &mut OwnedReadHalf,
-    events: &mpsc::Sender<FromWorker>,
-    opened: impl Fn(usize),
+    events: &mpsc::Sender<FromWorker<E>>,
+    said: impl Fn(&E),
 ) -> Option<io::Error> {
     loop {
         match frame::read(read).await {
             Ok(Some(event)) => {
-                if let Event::Opened { rails, .. } = &event {
-                    opened(rails.len());
-                }
+                said(&event);
                 if events.send(FromWorker::Event(event)).await.is_err() {
                     return None;
                 }
@@ -234,8 +280,12 @@ fn obituary(status: io::Result<ExitStatus>, fault: Option<io::Error>) -> String 
 mod tests {
     use super::*;
 
+    fn spawner(script: &str) -> ProcessSpawner {
+        ProcessSpawner::new("/bin/sh", vec!["-c".into(), script.into()], FABRIC)
+    }
+
     fn shell(script: &str) -> Worker {
-        ProcessSpawner::new("/bin/sh", &["-c", script]).spawn().unwrap()
+        spawner(script).spawn().unwrap()
     }
 
     #[tokio::test]
@@ -280,8 +330,8 @@ mod tests {
     async fn one_that_takes_too_much_memory_is_killed() {
         // The shell holds what it reads: 32 MB.
         let script = "echo filling >&2; x=$(head -c 32000000 /dev/zero | tr '\\0' x); sleep 60";
-        let mut spawner = ProcessSpawner::new("/bin/sh", &["-c", script]);
-        spawner.limit_bytes = |_| 16_000_000;
+        let mut spawner = spawner(script);
+        spawner.upkeep.memory_bytes = 16_000_000;
         let mut worker = spawner.spawn().unwrap();
         let Some(FromWorker::Died(told)) = worker.events.recv().await else { panic!() };
         assert_eq!(told.kind, Kind::Leaked);
@@ -309,6 +359,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_environment_is_cut_down() {
+        let passes = FABRIC.passes;
         assert!(passes("FI_LOG_LEVEL") && !passes("AWS_SECRET_ACCESS_KEY"));
         assert!(!passes("FI_PROVIDER") && !passes("NOTIFY_SOCKET") && !passes("LISTEN_FDS"));
         let mut worker = shell("echo \"[$NOTIFY_SOCKET$HOME]\" >&2; exit 3");

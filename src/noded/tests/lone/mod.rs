@@ -1,4 +1,5 @@
 //! A worker without a daemon: in its sandbox, or for comparison without one.
+#![allow(dead_code)]
 
 use crate::node::Fake;
 use nixl_fabric::codec;
@@ -9,7 +10,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
-use std::process::{Child, Stdio};
+use std::process::{Child, ChildStderr, Stdio};
 use std::time::Duration;
 
 /// Where a worker finds its socket.
@@ -58,8 +59,7 @@ pub struct Lone {
 impl Lone {
     /// Starts one; its sandbox is cut for this provider.
     pub fn start(fake: &Fake, provider: &str, confined: bool) -> Self {
-        let (ours, theirs) = UnixStream::pair().unwrap();
-        let mut command = if confined {
+        let command = if confined {
             let program = assert_cmd::cargo::cargo_bin!("nixl-noded");
             let mut command = std::process::Command::new(program);
             command.args(["fabric-worker", "--provider", provider, "--library"]);
@@ -70,6 +70,12 @@ impl Lone {
             command.args(["--ignored", "--exact", "worker_process", "--nocapture"]);
             command
         };
+        Self::spawn(command)
+    }
+
+    /// Any worker.
+    pub fn spawn(mut command: std::process::Command) -> Self {
+        let (ours, theirs) = UnixStream::pair().unwrap();
         let passed = theirs.as_raw_fd();
         // SAFETY: dup2 and fcntl are async-signal-safe.
         unsafe {
@@ -90,6 +96,11 @@ impl Lone {
             .unwrap();
         ours.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         Self { child, socket: ours }
+    }
+
+    /// The socket, and what it writes to stderr.
+    pub fn streams(&mut self) -> (&mut UnixStream, ChildStderr) {
+        (&mut self.socket, self.child.stderr.take().expect("taken once"))
     }
 
     pub fn send(&mut self, command: &Command) {

@@ -171,11 +171,18 @@ impl Node {
         self.ask();
     }
 
+    /// Kills the daemon as nothing else does.
+    pub fn kill(&mut self) {
+        self.hush();
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// Its worker, as the kernel knows it.
+    /// Its fabric worker, as the kernel knows it.
     pub fn worker(&self) -> Result<u32, String> {
         let daemon = self.child.id();
         let children = format!("/proc/{daemon}/task/*/children");
@@ -185,6 +192,11 @@ impl Node {
             let text = std::fs::read_to_string(path).unwrap_or_default();
             found.extend(text.split_whitespace().filter_map(|pid| pid.parse::<u32>().ok()));
         }
+        let owns_fabric = |pid: &u32| {
+            let command = std::fs::read_to_string(format!("/proc/{pid}/cmdline"));
+            command.is_ok_and(|command| command.contains("fabric-worker"))
+        };
+        found.retain(owns_fabric);
         match found[..] {
             [worker] => Ok(worker),
             _ => Err(format!("{children}: {found:?}")),

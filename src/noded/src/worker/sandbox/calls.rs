@@ -11,8 +11,8 @@ macro_rules! calls {
 
 /// Whoever calls one of these has taken the worker over: it ends the process.
 pub(super) const HOSTILE: &[Call] = calls! {
-    // other programs and processes
-    SYS_execve SYS_execveat SYS_ptrace SYS_pidfd_getfd
+    // other processes
+    SYS_ptrace SYS_pidfd_getfd
     // other namespaces, roots and mounts
     SYS_unshare SYS_setns SYS_chroot SYS_pivot_root SYS_mount SYS_umount2 SYS_move_mount
     SYS_open_tree SYS_fsopen SYS_fsmount SYS_fsconfig SYS_fspick SYS_mount_setattr
@@ -23,6 +23,9 @@ pub(super) const HOSTILE: &[Call] = calls! {
     // keys
     SYS_add_key SYS_request_key SYS_keyctl
 };
+
+/// Other programs; they end the process, too, unless its library tries them.
+pub(super) const PROGRAMS: &[Call] = calls! { SYS_execve SYS_execveat };
 
 /// Where there is a call for it alone; elsewhere it is a flag of `clone`.
 #[cfg(target_arch = "x86_64")]
@@ -63,7 +66,7 @@ pub(super) const REFUSED_OLD: &[Call] = &[];
 
 /// Name of a call that ends the process.
 pub(super) fn name(number: c_long) -> &'static str {
-    let known = HOSTILE.iter().chain(FORKS).find(|(known, _)| *known == number);
+    let known = HOSTILE.iter().chain(PROGRAMS).chain(FORKS).find(|(known, _)| *known == number);
     // All of a fork that has no call of its own.
     known.map_or("SYS_clone", |(_, name)| name).trim_start_matches("SYS_")
 }
@@ -74,7 +77,7 @@ mod tests {
 
     #[test]
     fn a_call_is_in_one_list() {
-        let lists = [HOSTILE, FORKS, REFUSED, REFUSED_NEW, REFUSED_OLD].concat();
+        let lists = [HOSTILE, PROGRAMS, FORKS, REFUSED, REFUSED_NEW, REFUSED_OLD].concat();
         let mut all: Vec<c_long> = lists.iter().map(|(number, _)| *number).collect();
         let count = all.len();
         all.sort_unstable();

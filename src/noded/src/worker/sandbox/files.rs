@@ -14,21 +14,14 @@ use std::path::{Path, PathBuf};
 /// cover files (1), device calls (5), TCP (4) and signals (6).
 const ABI_WANTED: ABI = ABI::V6;
 
-/// What the loader, providers and libibverbs read. Paths that are not there
-/// are no matter.
+/// What the loader and the C library read. Paths that are not there are no matter.
 const READABLE: &[&str] = &[
     "/usr",
     "/lib",
     "/lib64",
-    "/opt/amazon/efa",
     "/etc/ld.so.cache",
     "/etc/ld.so.conf",
     "/etc/ld.so.conf.d",
-    "/etc/libibverbs.d",
-    "/etc/libnl",
-    "/etc/nsswitch.conf",
-    "/etc/host.conf",
-    "/etc/hosts",
     "/sys",
     "/proc/self",
     "/proc/sys",
@@ -39,6 +32,23 @@ const READABLE: &[&str] = &[
     "/dev/random",
 ];
 
+/// What providers and libibverbs read besides.
+const FABRIC_READABLE: &[&str] = &[
+    "/opt/amazon/efa",
+    "/etc/libibverbs.d",
+    "/etc/libnl",
+    "/etc/nsswitch.conf",
+    "/etc/host.conf",
+    "/etc/hosts",
+];
+
+/// What NVML reads besides.
+const GPU_READABLE: &[&str] = &["/proc/driver/nvidia", "/proc/devices", "/proc/modules"];
+
+/// Names in /dev that are NVML's, but for the one for unified memory, which is CUDA's.
+const GPU_DEVICES: &str = "nvidia";
+const GPU_MEMORY: &str = "nvidia-uvm";
+
 /// Folders that a setting of the person who runs the daemon adds.
 const FOLDER_VARIABLES: &[&str] = &["LD_LIBRARY_PATH", "FI_PROVIDER_PATH"];
 
@@ -47,9 +57,8 @@ const FOLDER_VARIABLES: &[&str] = &["LD_LIBRARY_PATH", "FI_PROVIDER_PATH"];
 pub(super) fn limit(cut: &Cut) -> Result<Option<String>, SandboxError> {
     let mut rules = ruleset(cut)?
         .add_rules(path_beneath_rules(readable(cut), AccessFs::ReadFile | AccessFs::ReadDir))?;
-    for provider in cut.provider.providers() {
-        let (path, access) = writable(provider);
-        rules = rules.add_rules(path_beneath_rules(["/dev/null", path], access))?;
+    for (path, access) in writable(cut) {
+        rules = rules.add_rules(path_beneath_rules([path], access))?;
     }
     let status = rules.restrict_self()?;
     Ok(match (status.ruleset, status.landlock) {
@@ -69,8 +78,8 @@ fn ruleset(cut: &Cut) -> Result<RulesetCreated, SandboxError> {
     let all = Ruleset::default()
         .handle_access(AccessFs::from_all(ABI_WANTED))?
         .scope(BitFlags::<Scope>::all())?;
-    if !cut.provider.providers().contains(&Provider::Tcp) {
-        // The others speak over a device or memory.
+    if !cut.providers().contains(&Provider::Tcp) {
+        // All others speak over a device or memory.
         return Ok(all.handle_access(AccessNet::from_all(ABI_WANTED))?.create()?);
     }
     // Peers listen on any port; the kernel chooses ours, unless a person does.
@@ -82,9 +91,13 @@ fn ruleset(cut: &Cut) -> Result<RulesetCreated, SandboxError> {
 }
 
 fn readable(cut: &Cut) -> Vec<PathBuf> {
-    let mut paths: Vec<PathBuf> = READABLE.iter().map(PathBuf::from).collect();
+    let own = match cut {
+        Cut::Fabric { .. } => FABRIC_READABLE,
+        Cut::Gpu { .. } => GPU_READABLE,
+    };
+    let mut paths: Vec<PathBuf> = READABLE.iter().chain(own).map(PathBuf::from).collect();
     // With what lies beside it: it may bring libraries of its own.
-    paths.extend(cut.library.iter().filter_map(|library| library.parent()).map(Path::to_owned));
+    paths.extend(cut.library().and_then(Path::parent).map(Path::to_owned));
     for variable in FOLDER_VARIABLES {
         let folders = std::env::var_os(variable).unwrap_or_default();
         paths.extend(std::env::split_paths(&folders).filter(|folder| folder.is_absolute()));
@@ -92,8 +105,35 @@ fn readable(cut: &Cut) -> Vec<PathBuf> {
     paths
 }
 
-/// What a provider writes to, and what it may do there.
-fn writable(provider: Provider) -> (&'static str, BitFlags<AccessFs>) {
+/// What may be written to, and what may be done there.
+fn writable(cut: &Cut) -> Vec<(PathBuf, BitFlags<AccessFs>)> {
+    let mut paths = vec![("/dev/null".into(), AccessFs::ReadFile | AccessFs::WriteFile)];
+    match cut {
+        Cut::Fabric { provider, .. } => {
+            let of = |provider| {
+                let (path, access) = of_provider(provider);
+                (path.into(), access)
+            };
+            paths.extend(provider.providers().into_iter().map(of));
+        }
+        Cut::Gpu { .. } => paths.extend(gpu_devices()),
+    }
+    paths
+}
+
+/// Those that are there: whoever wants later ones starts another worker.
+fn gpu_devices() -> impl Iterator<Item = (PathBuf, BitFlags<AccessFs>)> {
+    let access = AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::ReadDir | AccessFs::IoctlDev;
+    let entries = std::fs::read_dir("/dev").into_iter().flatten().flatten();
+    let own = entries.filter(|entry| {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        name.starts_with(GPU_DEVICES) && !name.starts_with(GPU_MEMORY)
+    });
+    own.map(move |entry| (entry.path(), access))
+}
+
+fn of_provider(provider: Provider) -> (&'static str, BitFlags<AccessFs>) {
     let file = AccessFs::ReadFile | AccessFs::WriteFile;
     match provider {
         Provider::Efa => ("/dev/infiniband", file | AccessFs::ReadDir | AccessFs::IoctlDev),

@@ -20,7 +20,7 @@ type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 /// what could not be had.
 pub(super) fn install(cut: &Cut) -> Result<Option<String>, SandboxError> {
     let filters = [
-        (hostile()?, SeccompAction::Trap),
+        (hostile(cut)?, SeccompAction::Trap),
         (refused(cut)?, SeccompAction::Errno(Errno::PERM.raw_os_error().unsigned_abs())),
         (unknown(), SeccompAction::Errno(Errno::NOSYS.raw_os_error().unsigned_abs())),
     ];
@@ -62,9 +62,23 @@ fn always<'a>(calls: impl IntoIterator<Item = &'a Call>) -> Rules {
     calls.into_iter().map(|(number, _)| (*number, Vec::new())).collect()
 }
 
-fn hostile() -> Result<Rules, SandboxError> {
-    let mut rules = always(calls::HOSTILE.iter().chain(calls::FORKS));
-    // Threads are welcome.
+fn hostile(cut: &Cut) -> Result<Rules, SandboxError> {
+    let mut rules = always(calls::HOSTILE);
+    if !starts_programs(cut) {
+        rules.extend(programs()?);
+    }
+    Ok(rules)
+}
+
+/// NVML tries to start nvidia-modprobe where a device is missing, and can do
+/// without: that is no sign of a worker that was taken over.
+fn starts_programs(cut: &Cut) -> bool {
+    matches!(cut, Cut::Gpu { .. })
+}
+
+/// Other programs and processes; threads are welcome.
+fn programs() -> Result<Rules, SandboxError> {
+    let mut rules = always(calls::PROGRAMS.iter().chain(calls::FORKS));
     let thread = libc::CLONE_THREAD.unsigned_abs().into();
     rules.insert(libc::SYS_clone, vec![when(&[(0, MaskedEq(thread), 0)])?]);
     Ok(rules)
@@ -78,7 +92,10 @@ fn unknown() -> Rules {
 fn refused(cut: &Cut) -> Result<Rules, SandboxError> {
     let calls = [calls::REFUSED, calls::REFUSED_NEW, calls::REFUSED_OLD];
     let mut rules = always(calls.into_iter().flatten());
-    rules.insert(libc::SYS_socket, sockets(&cut.provider.providers())?);
+    rules.insert(libc::SYS_socket, sockets(&cut.providers())?);
+    if starts_programs(cut) {
+        rules.extend(programs()?);
+    }
 
     let own = std::process::id().into();
     // Signal 0 asks whether a process lives.
@@ -112,6 +129,8 @@ fn refused(cut: &Cut) -> Result<Rules, SandboxError> {
 fn sockets(providers: &[Provider]) -> Result<Vec<SeccompRule>, SandboxError> {
     // Interfaces and RDMA devices are asked for over netlink.
     let families: &[i32] = match providers {
+        // NVML speaks to nobody.
+        [] => return Ok(Vec::new()),
         [Provider::Shm] => &[libc::AF_NETLINK],
         _ => &[libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK],
     };

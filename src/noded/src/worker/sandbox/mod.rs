@@ -1,29 +1,53 @@
-//! What a worker may do besides libfabric's own work: nothing.
+//! What a worker may do besides its library's own work: nothing.
 //!
-//! libfabric parses what peers send, so the worker gives up every right that a
-//! provider does not need, before there is a second thread and before any call
-//! of libfabric: it has no privileges and gets none, sees only the files that
-//! the loader and providers read, and cannot start programs, reach into other
-//! processes or open other sockets. Part of it depends on the kernel; what is
-//! missing is told, see [`enter`].
+//! libfabric parses what peers send, and NVML is a large closed library; so a
+//! worker gives up every right that its library does not need, before there is
+//! a second thread and before any call of it: it has no privileges and gets
+//! none, sees only the files that the loader and the library read, and cannot
+//! start programs, reach into other processes or open other sockets. Part of it
+//! depends on the kernel; what is missing is told, see [`enter`].
 
 mod calls;
 mod files;
 mod filter;
 mod own;
 
-use nixl_cluster::ProviderChoice;
+use nixl_cluster::{Provider, ProviderChoice};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What the sandbox is cut for.
 #[derive(Debug, Clone)]
-pub struct Cut {
-    /// The provider that will be opened; each needs other devices and sockets,
-    /// and where it is open which, the sandbox is as wide as all of them need.
-    pub provider: ProviderChoice,
-    /// The libfabric that will be opened, if it is not in the usual places.
-    pub library: Option<PathBuf>,
+pub enum Cut {
+    /// libfabric.
+    Fabric {
+        /// The provider that will be opened; each needs other devices and sockets,
+        /// and where it is open which, the sandbox is as wide as all of them need.
+        provider: ProviderChoice,
+        /// The libfabric that will be opened, if it is not in the usual places.
+        library: Option<PathBuf>,
+    },
+    /// NVML.
+    Gpu {
+        /// The library that will be opened, if it is not the loader's.
+        library: Option<PathBuf>,
+    },
+}
+
+impl Cut {
+    /// Providers that may be opened.
+    fn providers(&self) -> Vec<Provider> {
+        match self {
+            Self::Fabric { provider, .. } => provider.providers(),
+            Self::Gpu { .. } => Vec::new(),
+        }
+    }
+
+    /// The library that will be opened, if it is not in the usual places.
+    fn library(&self) -> Option<&Path> {
+        let (Self::Fabric { library, .. } | Self::Gpu { library }) = self;
+        library.as_deref()
+    }
 }
 
 /// Why a sandbox could not be set up; the worker must not go on.
