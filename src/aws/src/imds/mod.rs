@@ -244,7 +244,8 @@ impl Imds for Client {
     }
 
     async fn tokens_required(&self) -> Result<bool> {
-        let asked = tokenless::status(&self.endpoint, CATEGORIES);
+        let path = format!("{CATEGORIES}instance-id");
+        let asked = tokenless::status(&self.endpoint, &path);
         let unanswered = |message: String| AwsError {
             service: "imds",
             operation: "request without a token",
@@ -253,7 +254,11 @@ impl Imds for Client {
         };
         let told = tokio::time::timeout(TIMEOUT, asked).await;
         match told.map_err(|_| unanswered("no answer in time".to_owned()))? {
-            Ok(status) => Ok(status == 401),
+            Ok(401) => Ok(true),
+            Ok(200..=299) => Ok(false),
+            Ok(status) => {
+                Err(unanswered(format!("the metadata service answered with HTTP {status}")))
+            }
             Err(error) => Err(unanswered(error.to_string())),
         }
     }

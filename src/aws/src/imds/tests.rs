@@ -237,17 +237,25 @@ async fn the_older_notice_counts_when_it_is_a_time() {
     }
 }
 
+/// Answers one request with this status, whoever asks.
+fn serve_tokenless(status: u16) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        write!(stream, "HTTP/1.1 {status} X\r\n\r\ni-1").unwrap();
+    });
+    url
+}
+
 #[tokio::test]
 async fn whether_a_token_is_needed_is_tried() {
     let server = serve(|_| (200, String::new()));
     assert!(Client::with_endpoint(&server.url).unwrap().tokens_required().await.unwrap());
-    let open = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", open.local_addr().unwrap());
-    thread::spawn(move || {
-        let (mut stream, _) = open.accept().unwrap();
-        stream.write_all(b"HTTP/1.1 200 OK\r\n\r\nami-id").unwrap();
-    });
-    assert!(!Client::with_endpoint(&url).unwrap().tokens_required().await.unwrap());
+    let open = serve_tokenless(200);
+    assert!(!Client::with_endpoint(&open).unwrap().tokens_required().await.unwrap());
+    let broken = serve_tokenless(503);
+    assert!(Client::with_endpoint(&broken).unwrap().tokens_required().await.is_err());
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let imds = Client::with_endpoint(&format!("http://{closed}")).unwrap();
     assert_eq!(imds.tokens_required().await.unwrap_err().kind, ErrorKind::Unreachable);

@@ -41,14 +41,20 @@ pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
 pub struct Daemon {
     child: Child,
     folder: PathBuf,
+    imds: Option<SocketAddr>,
     pub address: SocketAddr,
 }
 
 impl Daemon {
     pub fn start(folder: &Path) -> Self {
+        Self::start_on(folder, None)
+    }
+
+    /// On an instance with this metadata service.
+    pub fn start_on(folder: &Path, imds: Option<SocketAddr>) -> Self {
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let child = run(folder, address);
-        Self { child, folder: folder.to_owned(), address }
+        let child = run(folder, address, imds);
+        Self { child, folder: folder.to_owned(), imds, address }
     }
 
     /// The options with which a command asks this one.
@@ -75,7 +81,7 @@ impl Daemon {
     pub fn again(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-        self.child = run(&self.folder, self.address);
+        self.child = run(&self.folder, self.address, self.imds);
     }
 }
 
@@ -86,8 +92,12 @@ impl Drop for Daemon {
     }
 }
 
-fn run(folder: &Path, address: SocketAddr) -> Child {
-    std::process::Command::new(assert_cmd::cargo::cargo_bin!("nixl-noded"))
+fn run(folder: &Path, address: SocketAddr, imds: Option<SocketAddr>) -> Child {
+    let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin!("nixl-noded"));
+    if let Some(imds) = imds {
+        command.env("AWS_EC2_METADATA_SERVICE_ENDPOINT", format!("http://{imds}"));
+    }
+    command
         .args(["run", "--listen", &address.to_string(), "--settings"])
         .arg(folder.join("node.toml"))
         .env("STATE_DIRECTORY", folder)

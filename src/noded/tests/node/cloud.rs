@@ -19,9 +19,9 @@ pub const PRESIGNED: &str = "authToken-of-a-presigned-url";
 
 type Tags = BTreeMap<String, String>;
 
-/// Tags by instance id.
+/// Tags by instance id, and what the metadata says otherwise than usual.
 #[derive(Clone, Default)]
-pub struct Cloud(Arc<Mutex<BTreeMap<String, Tags>>>);
+pub struct Cloud(Arc<Mutex<BTreeMap<String, Tags>>>, Arc<Mutex<Tags>>);
 
 /// Metadata and EC2 of one instance.
 #[derive(Clone)]
@@ -58,6 +58,12 @@ impl Cloud {
         address
     }
 
+    /// What a category of everybody's metadata says from now on; an empty text
+    /// is 404.
+    pub fn say(&self, category: &str, text: &str) {
+        self.1.lock().unwrap().insert(category.to_owned(), text.to_owned());
+    }
+
     fn reservation(&self) -> String {
         let mut xml = String::new();
         for (id, tags) in self.0.lock().unwrap().iter() {
@@ -91,6 +97,9 @@ async fn metadata(
 ) -> Result<String, StatusCode> {
     if !headers.contains_key("x-aws-ec2-metadata-token") {
         return Err(StatusCode::UNAUTHORIZED);
+    }
+    if let Some(text) = seat.cloud.1.lock().unwrap().get(&category) {
+        return if text.is_empty() { Err(StatusCode::NOT_FOUND) } else { Ok(text.clone()) };
     }
     Ok(match category.as_str() {
         "instance-id" => id(seat.rank),
