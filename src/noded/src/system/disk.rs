@@ -84,6 +84,11 @@ fn read_only(mountinfo: &str, device: u64) -> bool {
     })
 }
 
+/// Whether one is worth a look at what fills it.
+pub fn low(disk: &Disk) -> bool {
+    LOW.passed(disk)
+}
+
 /// What is left on one; `filler` is what takes most of it, if that was found.
 pub fn judge(disk: &Disk, filler: Option<&str>) -> Reading {
     let about = disk.paths.first().cloned().unwrap_or_default();

@@ -12,6 +12,7 @@ mod cloud_init;
 mod credentials;
 mod disk;
 mod facts;
+mod filler;
 mod host;
 mod imds;
 mod late;

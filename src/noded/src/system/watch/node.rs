@@ -2,6 +2,7 @@
 
 use super::{SETTLE, System, known, off_the_runtime};
 use crate::system::facts::{CloudInit, Disk, Host, Memory};
+use crate::system::filler::Fillers;
 use crate::system::{clock, cloud_init, disk, host, memory, name};
 use jiff::Timestamp;
 use std::io;
@@ -21,31 +22,33 @@ const LOG_FOLDER: &str = "/var/log";
 
 impl System {
     pub(super) async fn watch_host(&self) {
-        let mut kills = memory::Kills::default();
+        let (mut kills, mut fillers) = (memory::Kills::default(), Fillers::default());
         loop {
             let (root, folder) = (self.root.clone(), self.folders.state.clone());
-            let seen = off_the_runtime(move || Ok(Seen::look(&root, folder.as_deref()))).await;
-            if let Some(seen) = known("the host", seen) {
-                self.tell_host(seen, &mut kills);
-            }
+            let seen = move || Ok(Seen::look(&root, folder.as_deref(), fillers));
+            fillers = match known("the host", off_the_runtime(seen).await) {
+                Some(seen) => self.tell_host(seen, &mut kills),
+                None => Fillers::default(),
+            };
             tokio::time::sleep(HOST_INTERVAL).await;
         }
     }
 
-    fn tell_host(&self, seen: Seen, kills: &mut memory::Kills) {
+    fn tell_host(&self, seen: Seen, kills: &mut memory::Kills) -> Fillers {
         if let Some(told) = known("memory", seen.memory) {
             self.board.set_settled(name::MEMORY, vec![memory::judge(&told)], SETTLE);
             self.tell(name::OOM_KILLS, kills.judge(told.oom_kills, Timestamp::now()));
             self.state.change(|facts| facts.memory = Some(told));
         }
         if let Some(told) = known("disks", seen.disks) {
-            let readings = told.iter().map(|disk| disk::judge(disk, None)).collect();
-            self.board.set_settled(name::DISK, readings, SETTLE);
+            let judge = |disk| disk::judge(disk, seen.fillers.of(disk));
+            self.board.set_settled(name::DISK, told.iter().map(judge).collect(), SETTLE);
             self.state.change(|facts| facts.disks = told);
         }
         if let Some(told) = known("host", seen.host) {
             self.state.change(|facts| facts.host = Some(told));
         }
+        seen.fillers
     }
 
     pub(super) async fn watch_clock(&self) {
@@ -94,17 +97,18 @@ struct Seen {
     host: io::Result<Host>,
     memory: io::Result<Memory>,
     disks: io::Result<Vec<Disk>>,
+    fillers: Fillers,
 }
 
 impl Seen {
-    fn look(root: &Path, state_folder: Option<&Path>) -> Self {
+    fn look(root: &Path, state_folder: Option<&Path>, mut fillers: Fillers) -> Self {
         let mut folders = vec![Path::new("/")];
         folders.extend(state_folder);
         folders.push(Path::new(LOG_FOLDER));
-        Self {
-            host: host::read(root),
-            memory: memory::read(root),
-            disks: disk::read(root, &folders),
+        let disks = disk::read(root, &folders);
+        for disk in disks.iter().flatten().filter(|disk| disk::low(disk)) {
+            fillers.look(root, disk);
         }
+        Self { host: host::read(root), memory: memory::read(root), disks, fillers }
     }
 }
