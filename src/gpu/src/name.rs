@@ -3,7 +3,7 @@
 /// The driver's version, or why it does not answer.
 pub const DRIVER: &str = "gpu:driver";
 /// How many GPUs there are.
-pub const DEVICES: &str = "gpu:devices";
+pub const PRESENT: &str = "gpu:present";
 /// Those that NVML counts and cannot use.
 pub const LOST: &str = "gpu:lost";
 /// Errors of their memories.

@@ -11,12 +11,12 @@ pub(super) fn judge(expected: Option<u32>, known: &Known, look: &Look) -> Verdic
     match look {
         Look::Absent(absent) => vec![
             (name::DRIVER, vec![driver(expected, known, absent)]),
-            (name::DEVICES, none_present(expected)),
+            (name::PRESENT, none_present(expected)),
             (name::LOST, Vec::new()),
         ],
         Look::Seen(snapshot) => vec![
             (name::DRIVER, vec![version(snapshot)]),
-            (name::DEVICES, vec![present(expected, known, snapshot)]),
+            (name::PRESENT, vec![present(expected, known, snapshot)]),
             (name::LOST, all_lost(known, snapshot)),
         ],
     }
@@ -26,7 +26,7 @@ fn driver(expected: Option<u32>, known: &Known, absent: &Absent) -> Reading {
     let Absent { what, error } = absent;
     let wanted = expected.unwrap_or(0);
     if wanted == 0 && known.addresses.is_empty() {
-        return Reading::good(if expected.is_some() { "none expected" } else { "none found" });
+        return Reading::good(nothing(expected));
     }
     let told = format!("{error}; the instance type has {wanted} GPUs");
     let reason: &Reason = match what {
@@ -44,7 +44,11 @@ fn driver(expected: Option<u32>, known: &Known, absent: &Absent) -> Reading {
 
 /// Where GPUs are expected, the driver's reason says why there are none.
 fn none_present(expected: Option<u32>) -> Vec<Reading> {
-    if expected.unwrap_or(0) == 0 { vec![Reading::good(0)] } else { Vec::new() }
+    if expected.unwrap_or(0) == 0 { vec![Reading::good(nothing(expected))] } else { Vec::new() }
+}
+
+fn nothing(expected: Option<u32>) -> &'static str {
+    if expected.is_some() { "none expected" } else { "none found" }
 }
 
 fn version(snapshot: &Snapshot) -> Reading {

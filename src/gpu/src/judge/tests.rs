@@ -118,8 +118,8 @@ fn what_has_not_worked_yet_is_initializing() {
         bad(Some(8), &first, &absent(Missing::Permission)),
         [(name::DRIVER, "gpu.permission_denied")]
     );
-    assert_eq!(bad(Some(8), &first, &Look::Seen(node(0))), [(name::DEVICES, "node.initializing")]);
-    assert_eq!(bad(Some(8), &first, &Look::Seen(node(7))), [(name::DEVICES, "node.initializing")]);
+    assert_eq!(bad(Some(8), &first, &Look::Seen(node(0))), [(name::PRESENT, "node.initializing")]);
+    assert_eq!(bad(Some(8), &first, &Look::Seen(node(7))), [(name::PRESENT, "node.initializing")]);
 }
 
 #[test]
@@ -130,7 +130,7 @@ fn one_that_is_gone_is_named() {
     for expected in [Some(8), None] {
         let verdict = judge(expected, &complete(8), &look);
         let (name, readings) = &verdict[1];
-        assert_eq!((*name, readings[0].code()), (name::DEVICES, Some("gpu.missing")));
+        assert_eq!((*name, readings[0].code()), (name::PRESENT, Some("gpu.missing")));
         let (_, evidence) = readings[0].reason.as_ref().unwrap();
         assert_eq!(evidence, "7 of 8 GPUs answer; gone: 0000:53:00.0");
     }

@@ -99,7 +99,7 @@ impl Monitor {
         self.board.set(name::WORKER, Reading::good(0));
         if self.expected.is_some_and(|gpus| gpus > 0) {
             let first = Reading::bad(&reason::INITIALIZING, "the GPUs have not been looked at yet");
-            self.board.set(name::DEVICES, first);
+            self.board.set(name::PRESENT, first);
         }
         let asker = Asker::new(self.workers.clone());
         let backoff = Backoff::new(self.timings.restart_first, self.timings.restart_most);
@@ -304,7 +304,7 @@ fn settle(name: &str) -> Settle {
         name::NVLINK | name::PCIE | name::THROTTLE | name::TEMPERATURE | name::UNREAD => {
             Settle { bad_after: 3, good_after: 3 }
         }
-        name::DEVICES | name::DRIVER => Settle { bad_after: 2, good_after: 1 },
+        name::PRESENT | name::DRIVER => Settle { bad_after: 2, good_after: 1 },
         _ => Settle::AT_ONCE,
     }
 }

@@ -12,7 +12,7 @@ pub const KERNEL_LOG: &str = "gpu:kernelLog";
 /// What a look at the GPUs tells; without one there is nothing under these.
 pub const MEASURED: &[&str] = &[
     DRIVER,
-    DEVICES,
+    PRESENT,
     LOST,
     ECC,
     ROWS,

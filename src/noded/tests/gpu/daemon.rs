@@ -138,7 +138,7 @@ fn a_burst_of_xids_is_counted_exactly_also_over_a_restart() {
 fn health_answers_while_the_driver_does_not() {
     let mut gpus = Gpus::start();
     gpus.until("GPUs", |document| {
-        let present = check(document, name::DEVICES, None)?;
+        let present = check(document, name::PRESENT, None)?;
         (present.observed_value == Some(4.into()) && present.reason.is_none()).then_some(())
     });
     gpus.nvml.script("count is 4\ngpu.2 hang");

@@ -111,21 +111,21 @@ fn gpus_that_come_late_are_waited_for_and_missed_when_they_go() {
     let told = watched.until(name::DRIVER, None, "node.initializing");
     assert_eq!(told, "NVIDIA driver is not loaded; the instance type has 8 GPUs");
     watched.fake.script("count is 0");
-    assert_eq!(watched.until(name::DEVICES, None, "node.initializing"), "0 of 8 GPUs answer");
+    assert_eq!(watched.until(name::PRESENT, None, "node.initializing"), "0 of 8 GPUs answer");
     watched.fake.script("count is 5");
     wait_for("5", || {
-        let told = watched.until(name::DEVICES, None, "node.initializing");
+        let told = watched.until(name::PRESENT, None, "node.initializing");
         if told.starts_with("5 of 8") { Ok(()) } else { Err(told) }
     });
     watched.fake.script("");
-    watched.until(name::DEVICES, None, "");
+    watched.until(name::PRESENT, None, "");
     assert_eq!(watched.state.snapshot().unwrap().snapshot.gpus.len(), 8);
     assert_eq!((watched.state.expected(), watched.state.worker_deaths()), (Some(8), 0));
 
     watched.fake.script("gpu.3 error 15");
     let told = watched.until(name::LOST, GPU_3, "gpu.lost");
     assert!(told.starts_with("GPU 3 at 0000:53:00.0: device fell off the bus"), "{told}");
-    watched.until(name::DEVICES, None, "");
+    watched.until(name::PRESENT, None, "");
     watched.fake.script("");
     wait_for("its return", || {
         let document = watched.board.document();
@@ -145,7 +145,7 @@ fn a_gpu_that_waits_for_its_reset_is_not_held_open() {
     watched.until(name::PCIE, Some("0000:54:00.0"), "gpu.pcie_degraded");
     // A library that is opened anew counts anew.
     watched.fake.script("field144.3 is 1\ncount is 7");
-    let told = watched.until(name::DEVICES, None, "gpu.missing");
+    let told = watched.until(name::PRESENT, None, "gpu.missing");
     assert_eq!(told, "7 of 8 GPUs answer; gone: 0000:57:00.0");
     assert_eq!(watched.state.worker_deaths(), 0, "ending it is no death");
 }
@@ -153,7 +153,7 @@ fn a_gpu_that_waits_for_its_reset_is_not_held_open() {
 #[test]
 fn a_driver_that_does_not_return_is_told_and_started_anew() {
     let watched = Watched::start(Some(8), "");
-    watched.until(name::DEVICES, None, "");
+    watched.until(name::PRESENT, None, "");
     watched.fake.script("temperature.2 hang");
     let told = watched.until(name::WORKER, None, "gpu.worker_hung");
     assert!(told.contains("hung once") && told.contains("has not answered for 3 s"), "{told}");
@@ -164,23 +164,23 @@ fn a_driver_that_does_not_return_is_told_and_started_anew() {
     });
     watched.fake.script("");
     watched.until(name::WORKER, None, "");
-    watched.until(name::DEVICES, None, "");
+    watched.until(name::PRESENT, None, "");
 }
 
 #[test]
 fn a_library_that_aborts_does_not_take_the_daemon_along() {
     let watched = Watched::start(Some(8), "");
-    watched.until(name::DEVICES, None, "");
+    watched.until(name::PRESENT, None, "");
     watched.fake.script("power abort");
     let told = watched.until(name::WORKER, None, "gpu.worker_died");
     assert!(told.contains("aborted") && told.contains("SIGABRT"), "{told}");
     assert!(told.contains("last words: fake nvml: power aborts"), "{told}");
     wait_for("what is old to leave", || {
         let document = watched.board.document();
-        if document.checks.contains_key(name::DEVICES) { Err(document.output) } else { Ok(()) }
+        if document.checks.contains_key(name::PRESENT) { Err(document.output) } else { Ok(()) }
     });
     watched.fake.script("");
-    watched.until(name::DEVICES, None, "");
+    watched.until(name::PRESENT, None, "");
     watched.until(name::WORKER, None, "");
     assert!(watched.state.worker_deaths() >= 1);
 }
@@ -191,7 +191,7 @@ fn a_node_without_gpus_is_looked_at_once_and_left_alone() {
     let watched = Watched::of(fake, "/nonexistent/libnvidia-ml.so.1".into(), Some(0));
     let told = watched.until(name::DRIVER, None, "");
     assert!(told.contains("none expected"), "{told}");
-    watched.until(name::DEVICES, None, "");
+    watched.until(name::PRESENT, None, "");
     std::thread::sleep(Duration::from_millis(200));
     assert_eq!(watched.log.0.load(Ordering::Relaxed), 0, "the kernel log is not followed");
     assert!(watched.state.snapshot().is_none());
