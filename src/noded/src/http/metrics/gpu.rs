@@ -13,11 +13,18 @@ pub(super) struct Told {
     expected: Option<u32>,
     seen: Option<Arc<Seen>>,
     faults: Vec<Count>,
+    /// Ends of the process that asks NVML.
+    pub worker_deaths: u64,
 }
 
 impl Told {
     pub fn by(state: &State) -> Self {
-        Self { expected: state.expected(), seen: state.snapshot(), faults: state.xids() }
+        Self {
+            expected: state.expected(),
+            seen: state.snapshot(),
+            faults: state.xids(),
+            worker_deaths: state.worker_deaths(),
+        }
     }
 }
 

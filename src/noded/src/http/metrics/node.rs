@@ -4,7 +4,7 @@ use super::Snapshot;
 use super::families::{Families, Labels, alone, truth};
 use crate::events::kind::WORKER_DIED;
 use nixl_cluster::health::{Check, Status};
-use nixl_cluster::reason::Severity;
+use nixl_cluster::reason::{self, Severity};
 use std::fmt;
 
 pub(super) fn write(told: &Snapshot, families: &mut Families<'_>) -> fmt::Result {
@@ -87,12 +87,18 @@ fn events(told: &Snapshot, families: &mut Families<'_>) -> fmt::Result {
     let samples =
         reasons.iter().map(|(code, count)| (vec![("code", (*code).to_owned())], *count as f64));
     families.counter("nixl_reason_events", help, samples)?;
-    // `fabric.worker_aborted` is how the fabric worker ended.
-    let deaths = told.events.iter().filter(|(told, _)| told.message_id == WORKER_DIED.id);
-    let samples = deaths.filter_map(|(told, count)| {
-        let (worker, kind) = told.reason.split_once(".worker_")?;
-        let labels = vec![("worker", worker.to_owned()), ("kind", kind.to_owned())];
-        Some((labels, *count as f64))
+    // `fabric.worker_aborted` is how the fabric worker ended; each is told from
+    // the start, or a first one would be no increase.
+    let kinds = reason::all().filter_map(|row| row.code.strip_prefix("fabric.worker_"));
+    let fabric = kinds.map(|kind| {
+        let deaths = told.events.iter().filter(|(told, _)| told.message_id == WORKER_DIED.id);
+        let of_kind =
+            deaths.filter(|(told, _)| told.reason.strip_prefix("fabric.worker_") == Some(kind));
+        ("fabric", kind, of_kind.map(|(_, count)| count).sum())
+    });
+    let all = fabric.chain([("gpu", "any", told.gpu.worker_deaths)]);
+    let samples = all.map(|(worker, kind, count): (_, _, u64)| {
+        (vec![("worker", worker.to_owned()), ("kind", kind.to_owned())], count as f64)
     });
     let help = "Ends of worker processes since the daemon started, by how they ended.";
     families.counter("nixl_worker_deaths", help, samples)

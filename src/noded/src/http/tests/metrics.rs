@@ -88,3 +88,16 @@ fn no_url_is_told() {
     let text = accepting(served.address, "/metrics", "text/plain").1;
     assert!(!text.contains("://"), "{text}");
 }
+
+#[test]
+fn every_end_of_a_worker_is_counted_from_the_start() {
+    let of = |served: &Served, kind: &str| {
+        let text = accepting(served.address, "/metrics", "*/*").1;
+        let sample = format!("nixl_worker_deaths_total{{worker=\"fabric\",kind=\"{kind}\"}}");
+        value(&text, &sample).map(str::to_owned)
+    };
+    let (filled, _folder) = serve_filled();
+    assert_eq!(of(&filled, "aborted").as_deref(), Some("1.0"));
+    assert_eq!(of(&filled, "hung").as_deref(), Some("0.0"));
+    assert_eq!(of(&serve(), "leaked").as_deref(), Some("0.0"));
+}
