@@ -28,7 +28,7 @@ fn promtool_has_no_complaint_about_a_pair() {
     });
     let text = metrics(address, "text/plain");
     for told in [
-        "\nnixl_ready 1.0\n",
+        "\nnixl_gpus_expected 4.0\n",
         "\nnixl_peers_paired 1.0\n",
         "\nnixl_peers_expected 1.0\n",
         "\nnixl_process_resident_memory_bytes{process=\"daemon\"} ",
