@@ -255,6 +255,7 @@ fn render_user_data(cluster: &ClusterName, flags: &RenderUserData) -> anyhow::Re
         prefill: flags.nodes.prefill,
         provider: flags.provider.into(),
         libfabric: None,
+        nvml: None,
         python: None,
         mlflow_tracking_arn: flags.tracking_arn.clone(),
         link_budget_bytes_per_sec: None,
