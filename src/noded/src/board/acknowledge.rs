@@ -59,6 +59,7 @@ impl Board {
                     code: code.to_owned(),
                     at,
                     note: note.map(str::to_owned),
+                    unheld_since: None,
                 })
                 .collect();
             if meant.is_empty() {
@@ -122,6 +123,7 @@ impl Board {
 
 #[cfg(test)]
 mod tests {
+    use super::super::acks::OVER_AFTER;
     use super::super::name;
     use super::*;
     use nixl_cluster::{Reading, reason};
@@ -167,6 +169,37 @@ mod tests {
         again.set(name::ENDPOINT, Reading::good("tcp").about("a"));
         again.set(name::ENDPOINT, bad(happened(-9)));
         assert_eq!(again.worst().unwrap().code, code, "it was good between");
+    }
+
+    #[test]
+    fn it_ends_with_its_reason_also_where_that_just_goes_and_not_with_a_restart() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("acks.json");
+        let bad = || Reading::bad(&reason::FABRIC_DEVICE_ERROR, "dead");
+        let board = Board::default();
+        board.keep_acks_in(path.clone());
+        board.set(name::PEERS, Reading::good(1));
+        board.set(name::FAULTS, bad());
+        board.acknowledge(reason::FABRIC_DEVICE_ERROR.code, None, None).unwrap();
+        // As long as a worker takes to come back.
+        board.set_all(name::FAULTS, Vec::new());
+        board.set(name::FAULTS, bad());
+        assert_eq!(board.worst(), None);
+        // Longer than that.
+        board.set_all(name::FAULTS, Vec::new());
+        board.change().acks.age(OVER_AFTER);
+        board.set_all(name::FAULTS, Vec::new());
+        board.set(name::FAULTS, bad());
+        assert!(board.worst().is_some(), "it is another fault");
+
+        board.acknowledge(reason::FABRIC_DEVICE_ERROR.code, None, None).unwrap();
+        let again = Board::default();
+        again.keep_acks_in(path);
+        again.set(name::PEERS, Reading::good(1));
+        // Good, because it has not been judged yet.
+        again.set(name::FAULTS, Reading::good(0));
+        again.set(name::FAULTS, bad());
+        assert_eq!(again.worst(), None);
     }
 
     #[test]

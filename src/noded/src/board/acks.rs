@@ -8,6 +8,11 @@ use serde::{Deserialize, Serialize};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// A reason that is not held for so long is over, however it went: a daemon that
+/// has just started, or a peer that comes back, has not judged everything yet.
+pub(super) const OVER_AFTER: Duration = Duration::from_secs(600);
 
 /// A person acknowledges a few; the oldest of more are forgotten.
 const MOST: usize = 256;
@@ -27,6 +32,9 @@ pub struct Ack {
     /// What the person wrote.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// Since when no check holds it.
+    #[serde(skip)]
+    pub(super) unheld_since: Option<Instant>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -41,7 +49,7 @@ impl Acks {
     /// Those of the file, which gets all later ones. What is in a file that is
     /// none of ours is lost with the next acknowledgement.
     pub fn kept_in(path: PathBuf) -> Self {
-        let list = match std::fs::read(&path) {
+        let mut list: Vec<Ack> = match std::fs::read(&path) {
             Err(error) => {
                 if error.kind() != std::io::ErrorKind::NotFound {
                     events::state_file(Stage::Boot, &path, "acknowledgements not read", &error);
@@ -53,6 +61,9 @@ impl Acks {
                 Vec::new()
             }),
         };
+        for ack in &mut list {
+            ack.unheld_since = Some(Instant::now());
+        }
         Self { path: Some(path), list, writing: Arc::default() }
     }
 
@@ -78,12 +89,34 @@ impl Acks {
         self.list.extract_if(.., meant).collect()
     }
 
-    /// Everything is well with it: whatever comes next is something new.
-    /// Whether that changed anything that is kept.
-    pub fn is_good(&mut self, check: &str, id: Option<&str>) -> bool {
+    /// A check holds these now, and those of `over` have turned good: whatever
+    /// comes next of them is something new. Whether that changed anything that
+    /// is kept.
+    pub fn look(&mut self, check: &str, held: &[Held], over: &[(Option<&str>, &str)]) -> bool {
         let before = self.list.len();
-        self.list.retain(|ack| ack.check != check || ack.id.as_deref() != id);
+        self.list.retain_mut(|ack| {
+            if ack.check == check {
+                let holds = |held: &Held| {
+                    held.reason().is_some_and(|(reason, _)| ack.matches(check, held, reason.code))
+                };
+                if held.iter().any(holds) {
+                    ack.unheld_since = None;
+                } else if over.contains(&(ack.id.as_deref(), ack.code.as_str())) {
+                    return false;
+                } else {
+                    ack.unheld_since.get_or_insert_with(Instant::now);
+                }
+            }
+            ack.unheld_since.is_none_or(|since| since.elapsed() < OVER_AFTER)
+        });
         self.list.len() < before && self.path.is_some()
+    }
+
+    #[cfg(test)]
+    pub fn age(&mut self, by: Duration) {
+        for since in self.list.iter_mut().filter_map(|ack| ack.unheld_since.as_mut()) {
+            *since = since.checked_sub(by).unwrap();
+        }
     }
 
     /// As [`save`](Self::save); a failure is told.

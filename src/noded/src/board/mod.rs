@@ -97,12 +97,17 @@ impl Board {
     /// As [`set_all`](Self::set_all), but a check changes only after several
     /// readings in a row, and the journal is told when it does.
     pub fn set_settled(&self, name: &'static str, readings: Vec<Reading>, settle: Settle) {
-        for (held, change) in self.put(name, readings, settle) {
-            let Change::Changed { from } = change else { continue };
+        let (now, gone) = self.put(name, readings, settle);
+        let changed = now.iter().filter_map(|(held, change)| match change {
+            Change::Same => None,
+            Change::Changed { from } => Some((held, held.reason(), *from)),
+        });
+        let gone = gone.iter().filter_map(|held| Some((held, None, Some(held.reason()?.0))));
+        for (held, reason, from) in changed.chain(gone) {
             let about = held.reading.id.as_deref();
             let pair_id = about.and_then(|id| self.pair_id(id));
             let check = Check { name, about, stage: self.stage(), pair_id: pair_id.as_deref() };
-            match (held.reason(), from) {
+            match (reason, from) {
                 (Some((reason, evidence)), _) => events::check_bad(&check, reason, &evidence),
                 (None, Some(from)) => events::check_good(&check, from),
                 (None, None) => {}
@@ -128,38 +133,42 @@ impl Board {
         is_instance(peer).then(|| nixl_cluster::pair_id(&cluster, own, peer))
     }
 
+    /// What is held now, with what that changed, and what is held no more.
     fn put(
         &self,
         name: &'static str,
         readings: Vec<Reading>,
         settle: Settle,
-    ) -> Vec<(Held, Change)> {
+    ) -> (Vec<(Held, Change)>, Vec<Held>) {
         let now = Timestamp::now();
         let mut state = self.change();
         let mut before = state.checks.remove(name).unwrap_or_default();
         let mut changes = Vec::with_capacity(readings.len());
-        let mut forgotten = false;
         for reading in readings {
             let old = before.iter().position(|old| old.reading.id == reading.id);
             let (held, change) = match old.map(|at| before.swap_remove(at)) {
                 Some(old) => old.next(reading, now, settle),
                 None => (Held::first(reading, now), Change::Changed { from: None }),
             };
-            if held.reading.reason.is_none() {
-                forgotten |= state.acks.is_good(name, held.reading.id.as_deref());
-            }
             changes.push((held, change));
         }
-        if !changes.is_empty() {
-            state.checks.insert(name, changes.iter().map(|(held, _)| held.clone()).collect());
+        let held: Vec<Held> = changes.iter().map(|(held, _)| held.clone()).collect();
+        let over = changes.iter().filter_map(|(held, change)| match change {
+            Change::Changed { from: Some(from) } => Some((held.reading.id.as_deref(), from.code)),
+            _ => None,
+        });
+        let forgotten = state.acks.look(name, &held, &over.collect::<Vec<_>>());
+        if !held.is_empty() {
+            state.checks.insert(name, held);
         }
         drop(state);
         if forgotten {
             let board = self.clone();
-            // Whoever tells a reading must not wait for the disk.
-            std::thread::spawn(move || board.write_acks());
+            // Whoever tells a reading must not wait for the disk; without a
+            // thread the file is as it was until the next acknowledgement.
+            let _ = std::thread::Builder::new().spawn(move || board.write_acks());
         }
-        changes
+        (changes, before)
     }
 
     /// Takes back the reading of this name that is about `id`; the others of the

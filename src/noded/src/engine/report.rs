@@ -8,6 +8,7 @@ use crate::events::{self, Stage};
 use crate::link::Monitor;
 use crate::publisher::Publisher;
 use crate::worker::{Death, Deaths};
+use jiff::Timestamp;
 use nixl_cluster::reason::{self, Reason};
 use nixl_cluster::{Phase, StateRecord, tag};
 use nixl_pairing::{PROTOCOL_VERSION, PeerState, PeerView};
@@ -135,7 +136,7 @@ impl Reporter {
         let reason = reason::find(code).unwrap_or(&reason::FABRIC_ERROR);
         self.last_fault = Some(Instant::now());
         events::reason(Stage::of(self.phase), reason, message);
-        self.board.set(name::FAULTS, Reading::bad(reason, message));
+        self.board.set(name::FAULTS, Reading::bad(reason, message).happened(Timestamp::now()));
         self.settle();
     }
 
