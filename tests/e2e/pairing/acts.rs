@@ -35,7 +35,8 @@ fn daemon(region: &Region, rank: usize) -> Result<String> {
 }
 
 fn worker(region: &Region, rank: usize) -> Result<String> {
-    let pid = sh(region, rank, "pgrep -P $(systemctl show -P MainPID nixl-noded)")?;
+    let pid =
+        sh(region, rank, "pgrep -P $(systemctl show -P MainPID nixl-noded) -f fabric-worker")?;
     ensure!(pid.lines().count() == 1, "one worker: {pid}");
     Ok(pid)
 }

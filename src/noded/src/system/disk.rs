@@ -9,8 +9,8 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 /// A share of a large disk is room enough, so the share ends at a size.
-const LOW: Bound = Bound { percent: 10, least_bytes: 1 << 30, most_bytes: 20 << 30 };
-const FULL: Bound = Bound { percent: 2, least_bytes: 100 << 20, most_bytes: 2 << 30 };
+const LOW: Bound = Bound { percent: 10, least_bytes: 1 << 30, most_bytes: 5 << 30 };
+const FULL: Bound = Bound { percent: 2, least_bytes: 100 << 20, most_bytes: 1 << 30 };
 
 struct Bound {
     percent: u64,
@@ -169,10 +169,10 @@ mod tests {
     fn low_and_full_are_shares_within_bounds() {
         let code = |size, available| judge(&disk(size, available), None).code();
         let (low, full) = (Some("system.disk_low"), Some("system.disk_full"));
-        assert_eq!(code(100_000, 11_000), None);
-        assert_eq!(code(100_000, 9_000), low);
-        assert_eq!(code(100_000, 1_900), full);
-        assert_eq!((code(8_000_000, 30_000), code(8_000_000, 1_900)), (None, full));
+        assert_eq!(code(40_000, 4_100), None);
+        assert_eq!(code(40_000, 3_900), low);
+        assert_eq!(code(40_000, 790), full);
+        assert_eq!((code(8_000_000, 5_200), code(8_000_000, 1_000)), (None, full));
         assert_eq!((code(4_000, 1_100), code(4_000, 900), code(4_000, 90)), (None, low, full));
         assert_eq!(code(8, 5), None, "a small one has its half");
     }

@@ -229,6 +229,44 @@ unsafe extern "C" fn nvmlDeviceGetMemoryInfo(device: Device, into: *mut Memory) 
     unsafe { answer(device, into, tell) }
 }
 
+/// `nvmlMemory_v2_t`; the caller has written its version.
+#[repr(C)]
+struct MemoryV2 {
+    version: c_uint,
+    total: c_ulonglong,
+    reserved: c_ulonglong,
+    free: c_ulonglong,
+    used: c_ulonglong,
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn nvmlDeviceGetMemoryInfo_v2(device: Device, into: *mut MemoryV2) -> Return {
+    let mut memory = Memory { total: 0, free: 0, used: 0 };
+    // SAFETY: ours.
+    let code = unsafe { nvmlDeviceGetMemoryInfo(device, &mut memory) };
+    if code == SUCCESS {
+        let Memory { total, free, used } = memory;
+        // SAFETY: the caller's.
+        unsafe { into.write(MemoryV2 { version: (*into).version, total, reserved: 0, free, used }) };
+    }
+    code
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn nvmlDeviceGetEccMode(
+    device: Device,
+    current: *mut c_uint,
+    pending: *mut c_uint,
+) -> Return {
+    // SAFETY: the caller's.
+    unsafe {
+        match answer(device, current, |_, _| 1) {
+            SUCCESS => answer(device, pending, |_, _| 1),
+            code => code,
+        }
+    }
+}
+
 #[unsafe(no_mangle)]
 unsafe extern "C" fn nvmlDeviceGetTemperature(
     device: Device,
