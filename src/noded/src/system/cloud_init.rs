@@ -3,6 +3,7 @@
 //! group adm may read.
 
 mod line;
+mod secret;
 
 use super::facts::CloudInit;
 use super::time::left;

@@ -1,8 +1,8 @@
 //! The line of cloud-init's logs that shows the first failure of this boot.
 //!
-//! A log may hold what no health page should: queries of URLs and what follows
-//! words like `password` are cut out.
+//! A log may hold what no health page should: see [`secret`].
 
+use super::secret;
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::Path;
@@ -17,7 +17,6 @@ const MOST_CHARS: usize = 240;
 const BOOT: &str = "running 'init-local'";
 /// How cloud-init marks what went wrong, after the name of a file of its own.
 const MARKS: [&str; 3] = ["[WARNING]: ", "[ERROR]: ", "[CRITICAL]: "];
-const SECRETS: [&str; 6] = ["password", "passwd", "secret", "token", "credential", "key"];
 
 /// Looks for it; `None` if the logs cannot be read, or show nothing.
 pub fn failing(root: &Path) -> Option<String> {
@@ -60,26 +59,7 @@ fn is_mark(line: &str) -> bool {
 
 /// Short, and without what may be secret.
 pub fn fit(line: &str) -> String {
-    let mut hide_next = false;
-    let words = line.split_whitespace().map(|word| {
-        let hide = std::mem::replace(&mut hide_next, false);
-        let lower = word.to_ascii_lowercase();
-        let url = word.find("://").and_then(|at| Some(at + word[at..].find('?')?));
-        let secret = SECRETS.iter().any(|name| lower.contains(name));
-        let value = word.find(['=', ':']).filter(|at| secret && at + 1 < word.len());
-        match (url, value) {
-            _ if hide => "…".to_owned(),
-            (Some(at), _) => format!("{}?…", &word[..at]),
-            (None, Some(at)) => format!("{}…", &word[..=at]),
-            (None, None) => {
-                // `--password X`, `token: X`, `Authorization: Bearer X`.
-                hide_next = (secret && (word.starts_with('-') || word.ends_with([':', '='])))
-                    || lower == "bearer";
-                word.to_owned()
-            }
-        }
-    });
-    let whole = words.collect::<Vec<_>>().join(" ");
+    let whole = secret::hide(line);
     match whole.char_indices().nth(MOST_CHARS) {
         Some((at, _)) => format!("{}…", &whole[..at]),
         None => whole,
