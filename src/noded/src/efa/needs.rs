@@ -19,31 +19,27 @@ pub(super) fn memlock(limit_bytes: Option<u64>) -> Reading {
     }
 }
 
-/// Huge pages set aside for all devices, and free for one of them, where the
-/// kernel tells.
+/// Huge pages set aside for all devices, where the kernel tells. Those that are
+/// in use may be in ours, so what is free is told and not judged.
 pub(super) fn huge_pages(snapshot: &Snapshot) -> Option<Reading> {
     let devices = snapshot.inventory.present().count() as u64;
     let HugePages { total, free, size_bytes } = match &snapshot.inventory.huge_pages {
         Ok(pages) => (*pages)?,
         Err(unreadable) => return Some(rail::unreadable([unreadable])),
     };
-    let pages = |bytes: u64| bytes.div_ceil(size_bytes.max(1));
-    let (all, one) = (pages(devices * HUGE_BYTES_EACH), pages(HUGE_BYTES_EACH));
-    let evidence = if total < all {
-        format!(
-            "{total} huge pages of {size_bytes} bytes are set aside, {devices} devices take {all}"
-        )
-    } else if free < one {
-        format!("{free} of {total} huge pages of {size_bytes} bytes are free, a device takes {one}")
-    } else {
+    let wanted = (devices * HUGE_BYTES_EACH).div_ceil(size_bytes.max(1));
+    if total >= wanted {
         return Some(Reading::good(free).unit("pages"));
-    };
+    }
+    let evidence = format!(
+        "{total} huge pages of {size_bytes} bytes are set aside, {devices} devices take {wanted}"
+    );
     let reading = Reading::bad(&reason::EFA_HUGE_PAGES, evidence)
         .value(free)
         .unit("pages")
         .field("total", total)
         .field("free", free)
-        .field("wanted", if total < all { all } else { one });
+        .field("wanted", wanted);
     Some(reading)
 }
 

@@ -280,7 +280,7 @@ fn what_the_node_lacks_for_efa_is_told() {
     for address in Tree::below(stage.root()).efa_addresses() {
         write(stage.root(), &format!("sys/bus/pci/devices/{address}/p2p"), "");
     }
-    let pages = "HugePages_Total: 5128\nHugePages_Free: 100\nHugepagesize: 2048 kB";
+    let pages = "HugePages_Total: 100\nHugePages_Free: 90\nHugepagesize: 2048 kB";
     write(stage.root(), "proc/meminfo", pages);
     stage.state.opened(Provider::Efa, "1.17");
     let document = stage.looks(2);
@@ -295,12 +295,16 @@ fn what_the_node_lacks_for_efa_is_told() {
     );
     assert_eq!(
         evidence(&document, name::HUGE_PAGES, None),
-        "100 of 5128 huge pages of 2097152 bytes are free, a device takes 160"
+        "100 huge pages of 2097152 bytes are set aside, 4 devices take 640"
     );
     assert_eq!(
         evidence(&document, name::LIBFABRIC, None),
         "libfabric 1.17 is in use, NIXL needs 1.21"
     );
+    // Those in use may be in ours.
+    let pages = "HugePages_Total: 640\nHugePages_Free: 0\nHugepagesize: 2048 kB";
+    write(stage.root(), "proc/meminfo", pages);
+    assert!(stage.looks(2).checks[name::HUGE_PAGES][0].reason.is_none());
     stage.state.opened(Provider::Tcp, "1.17");
     assert!(!stage.look(10).checks.contains_key(name::LIBFABRIC), "it is not EFA's");
 }
