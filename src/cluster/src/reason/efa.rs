@@ -17,7 +17,7 @@ reasons! {
         "Run `modprobe efa` and read `journalctl -k`; Debian's kernels have no EFA driver, the EFA installer brings one."
     EFA_NOT_OPENABLE "efa.not_openable" Error FixSetting
         "Programs cannot open the EFA device."
-        "Its node /dev/infiniband/uverbsN must be there, readable and writable: load ib_uverbs and install rdma-core, whose udev rules make it so."
+        "Its node /dev/infiniband/uverbsN must be there, readable and writable: load ib_uverbs and install rdma-core, whose udev rules make it so; then restart nixl-noded."
     EFA_HANGS "efa.hangs" Error Reboot
         "The kernel does not come back from reading the EFA devices."
         "Read `journalctl -k` for the efa driver's words, then reboot the node; replace the instance if it comes again."
