@@ -48,12 +48,15 @@ pub enum Section {
 pub struct Counts {
     /// Pass.
     pub pass: usize,
-    /// Warn.
+    /// Warn, with those acknowledged.
     pub warn: usize,
     /// Fail.
     pub fail: usize,
     /// Skip.
     pub skip: usize,
+    /// Those of warn that would warn or fail, and that a person has acknowledged.
+    #[serde(default)]
+    pub acknowledged: usize,
 }
 
 /// The whole.
@@ -119,7 +122,7 @@ pub struct Item {
     /// What was looked at, e.g. a device or a peer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub about: Option<String>,
-    /// Result; what was acknowledged counts as good.
+    /// Result; what was acknowledged is a warning, whatever it was.
     pub verdict: Verdict,
     /// Value seen.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -184,8 +187,10 @@ impl FromStr for Section {
 }
 
 impl Counts {
-    fn add(&mut self, verdict: Verdict) {
-        match verdict {
+    fn add(&mut self, item: &Item) {
+        let seen = item.reason.as_ref().is_some_and(|reason| reason.acknowledged.is_some());
+        self.acknowledged += usize::from(seen);
+        match item.verdict {
             Verdict::Pass => self.pass += 1,
             Verdict::Warn => self.warn += 1,
             Verdict::Fail => self.fail += 1,
@@ -238,7 +243,7 @@ impl NodeChecks {
 
 fn count<'a>(sections: impl Iterator<Item = &'a SectionChecks>) -> Counts {
     let mut counts = Counts::default();
-    sections.flat_map(|section| &section.items).for_each(|item| counts.add(item.verdict));
+    sections.flat_map(|section| &section.items).for_each(|item| counts.add(item));
     counts
 }
 
@@ -284,7 +289,7 @@ mod tests {
             (Section::Gpu, item("gpu:x", Verdict::Fail)),
         ];
         let some = node.clone().with(items.clone(), &[Section::System, Section::Efa]);
-        assert_eq!(some.counts, Counts { pass: 1, warn: 1, fail: 0, skip: 1 });
+        assert_eq!(some.counts, Counts { pass: 1, warn: 1, skip: 1, ..Counts::default() });
         assert_eq!(some.sections[0].section, Section::Efa, "in the order of all");
         assert_eq!(CheckDocument::new(vec![some.clone()]).verdict, Verdict::Warn);
         let all = node.with(items, &Section::ALL);

@@ -30,6 +30,18 @@ reasons! {
     CHECK_NIXL_PLUGIN_MISSING "check.nixl_plugin_missing" Warning FixSetting ["missing" "present"]
         "NIXL does not find a plugin that moves data between nodes."
         "Over EFA it needs LIBFABRIC, else UCX; set NIXL_PLUGIN_DIR where they are not beside the package, and see that libfabric 1.21 or newer loads."
+    CHECK_NIXL_LIBFABRIC_MISSING "check.nixl_libfabric_missing" Error FixSetting ["missing" "present"]
+        "This node's provider is EFA, and NIXL does not find the plugin that uses it."
+        "NIXL moves data over EFA by LIBFABRIC alone; set NIXL_PLUGIN_DIR where it is not beside the package, and see that libfabric 1.21 or newer loads."
+    CHECK_SETTINGS_UNREAD "check.settings_unread" Warning FixSetting
+        "The settings could not be read, so that the Python they may name is not known."
+        "Correct the file named in the evidence, or run the check as a user who may read it."
+    CHECK_DEVICES_UNSEEN "check.devices_unseen" Warning Watch ["expected"]
+        "The instance type has devices of which the daemon says nothing."
+        "Just after its start, wait and run the check again; else `journalctl -u nixl-noded` says why it does not look."
+    CHECK_LOOK_FAILED "check.look_failed" Error Watch
+        "The check itself failed before it had looked."
+        "The evidence says why; run it again, and look at the limits of this shell (`ulimit -a`)."
     CHECK_MTU_SMALL "check.mtu_small" Warning FixSetting ["mtu_bytes"]
         "A network interface does not use jumbo frames."
         "EC2 carries 9001 bytes within a VPC: `ip link set dev NAME mtu 9001`, and in netplan or systemd-networkd to keep it."

@@ -1,6 +1,8 @@
 //! Items, made of what the health document holds and of what was looked at here.
 
 use crate::board::name;
+use crate::efa::name as efa;
+use crate::gpu::name as gpu;
 use crate::mlflow::NOT_CONFIGURED;
 use jiff::Timestamp;
 use nixl_cluster::Reading;
@@ -8,8 +10,8 @@ use nixl_cluster::check::{Item, Section, Verdict};
 use nixl_cluster::health::{Check, CheckReason, HealthDocument, Status};
 use nixl_cluster::reason::Severity;
 
-/// What the monitor of the GPUs says of a type without.
-const NO_GPU: &str = "none expected";
+/// What the monitor of the GPUs says of a type without, and of an unknown one.
+const NO_GPU: [&str; 2] = ["none expected", "none found"];
 
 /// Where a check of this name belongs.
 pub(super) fn section(name: &str) -> Section {
@@ -81,7 +83,9 @@ fn of_check(name: &str, check: &Check) -> (Section, Item) {
     if let Some(why) = nothing_there(name, check) {
         return skipped(name, why);
     }
-    let verdict = match check.counts() {
+    let acknowledged = check.reason.as_ref().is_some_and(|reason| reason.acknowledged.is_some());
+    let verdict = match check.status {
+        Status::Fail if acknowledged => Verdict::Warn,
         Status::Pass => Verdict::Pass,
         Status::Warn => Verdict::Warn,
         Status::Fail => Verdict::Fail,
@@ -103,8 +107,8 @@ fn nothing_there(name: &str, check: &Check) -> Option<&'static str> {
     let value = check.observed_value.as_ref().filter(|_| check.reason.is_none())?;
     let is_zero = value.as_u64() == Some(0);
     match name {
-        "efa:devices" if is_zero => Some("no EFA device is there, and none is expected"),
-        "gpu:driver" | "gpu:present" if value.as_str() == Some(NO_GPU) => {
+        efa::DEVICES if is_zero => Some("no EFA device is there, and none is expected"),
+        gpu::DRIVER | gpu::PRESENT if value.as_str().is_some_and(|it| NO_GPU.contains(&it)) => {
             Some("no GPU is there, and none is expected")
         }
         name::MLFLOW if value.as_str() == Some(NOT_CONFIGURED) => {
@@ -147,12 +151,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_acknowledged_passes_with_its_reason_in_sight() {
+    fn what_is_acknowledged_warns_with_its_reason_in_sight() {
         let board = Board::default();
         board.set(name::ENDPOINT, Reading::bad(&reason::FABRIC_LIBRARY_MISSING, "no"));
         board.acknowledge(reason::FABRIC_LIBRARY_MISSING.code, None, None).unwrap();
         let item = of(&board, name::ENDPOINT);
-        assert_eq!(item.verdict, Verdict::Pass);
+        assert_eq!(item.verdict, Verdict::Warn);
         assert!(item.reason.unwrap().acknowledged.is_some());
     }
 
@@ -163,8 +167,10 @@ mod tests {
         board.set(name::MLFLOW, Reading::good(NOT_CONFIGURED));
         assert!(of(&board, "efa:devices").skipped.unwrap().contains("none is expected"));
         assert_eq!(of(&board, name::MLFLOW).verdict, Verdict::Skip);
-        board.set("gpu:present", Reading::good(NO_GPU));
-        assert_eq!(of(&board, "gpu:present").verdict, Verdict::Skip);
+        for none in NO_GPU {
+            board.set("gpu:present", Reading::good(none));
+            assert_eq!(of(&board, "gpu:present").verdict, Verdict::Skip);
+        }
         board.set("efa:devices", Reading::bad(&reason::EFA_MISSING, "0 of 1").value(0));
         assert_eq!(of(&board, "efa:devices").verdict, Verdict::Fail);
     }

@@ -84,8 +84,7 @@ fn document(args: &Args) -> CheckDocument {
     let asked = node::ask(|path| client::get(args.listen, path), "/health");
     let plan = look::Plan {
         root: &args.root,
-        // What is wrong with the file, the daemon tells.
-        python: settings::load(&args.settings).ok().and_then(|settings| settings.python),
+        settings: &settings::load(&args.settings),
         python_timeout: Duration::from_secs(args.python_timeout),
         wanted: &wanted,
     };

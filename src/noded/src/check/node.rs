@@ -1,9 +1,13 @@
 //! Each node's part: what its daemon says, and that it says nothing.
 
 use super::item;
+use crate::board::name;
+use crate::efa::name as efa;
+use crate::gpu::name as gpu;
 use nixl_cluster::check::{Counts, Item, NodeChecks, Section, Verdict};
 use nixl_cluster::health::HealthDocument;
-use nixl_cluster::{PeerHealth, Reading, instance_type, reason};
+use nixl_cluster::instance_type::{self, InstanceType};
+use nixl_cluster::{PeerHealth, Reading, reason};
 use serde::de::DeserializeOwned;
 
 /// What only a node itself looks at.
@@ -36,13 +40,13 @@ pub(super) fn own(
         Ok(document) => {
             let answers = Reading::good(format!("release {}", document.release_id));
             items.push(item::of_reading("check:daemon", answers));
-            items.extend(of_health(document));
+            items.extend(of_health(document, 0));
             of(document, false)
         }
         Err(error) => {
             let bad = Reading::bad(&reason::CHECK_DAEMON_SILENT, format!("{error:#}"));
             items.push(somewhere(item::of_reading("check:daemon", bad), wanted));
-            for name in ["efa:devices", "gpu:present", "mlflow:url"] {
+            for name in [efa::DEVICES, gpu::PRESENT, name::MLFLOW] {
                 items.push(item::skipped(name, "the daemon, which looks at it, does not answer"));
             }
             NodeChecks { instance_id: host_name(), ..nobody() }
@@ -83,13 +87,13 @@ pub(super) fn peers(
 }
 
 fn known_peers(document: &HealthDocument) -> Vec<String> {
-    let states = document.checks.get(crate::board::name::PEER).into_iter().flatten();
+    let states = document.checks.get(name::PEER).into_iter().flatten();
     states.filter_map(|check| check.component_id.clone()).collect()
 }
 
 fn of_peer(health: &PeerHealth, wanted: &[Section]) -> NodeChecks {
     let PeerHealth { instance_id, rank, age_secs, answer } = health;
-    let mut items = of_health(&answer.document);
+    let mut items = of_health(&answer.document, answer.left_out);
     for section in OWN_ONLY {
         let name = format!("{}:import", section.as_str());
         items
@@ -142,32 +146,91 @@ fn nobody() -> NodeChecks {
     }
 }
 
-/// The document's checks; where it has none of the devices, why.
-fn of_health(document: &HealthDocument) -> Vec<(Section, Item)> {
+/// Devices that an instance type may have.
+struct Devices {
+    section: Section,
+    /// Under one of these is told how many there are, or why there are none.
+    told: &'static [&'static str],
+    /// What is shown where nothing is told.
+    name: &'static str,
+    what: &'static str,
+    of_type: fn(&InstanceType) -> u32,
+}
+
+const DEVICES: [Devices; 2] = [
+    Devices {
+        section: Section::Efa,
+        told: &[efa::DEVICES],
+        name: efa::DEVICES,
+        what: "EFA devices",
+        of_type: |known| known.efa_interfaces,
+    },
+    Devices {
+        section: Section::Gpu,
+        told: &[gpu::DRIVER, gpu::PRESENT],
+        name: gpu::PRESENT,
+        what: "GPUs",
+        of_type: |known| known.gpus,
+    },
+];
+
+/// The document's checks; where it has none of the devices, why. So many of its
+/// good ones may have had no room.
+fn of_health(document: &HealthDocument, left_out: usize) -> Vec<(Section, Item)> {
     let mut items = item::of_document(document);
-    let type_name = instance_type_of(document);
-    let known = type_name.and_then(instance_type::find);
-    for (section, name, what, has) in [
-        (Section::Efa, "efa:devices", "EFA", known.map(|known| known.efa_interfaces)),
-        (Section::Gpu, "gpu:present", "GPU", known.map(|known| known.gpus)),
-    ] {
-        if items.iter().any(|(of, _)| *of == section) {
-            continue;
-        }
-        let why = match (type_name, has) {
-            (Some(name), Some(0)) => format!("none expected: {name} has no {what}"),
-            _ => "the daemon has said nothing of it so far".to_owned(),
-        };
-        items.push(item::skipped(name, why));
+    for devices in &DEVICES {
+        look_for(devices, document, left_out, &mut items);
     }
     if !items.iter().any(|(of, _)| *of == Section::Mlflow) {
-        items.push(item::skipped("mlflow:url", "the daemon has said nothing of it so far"));
+        items.push(item::skipped(name::MLFLOW, "the daemon has said nothing of it so far"));
     }
     items
 }
 
+fn look_for(
+    devices: &Devices,
+    document: &HealthDocument,
+    left_out: usize,
+    items: &mut Vec<(Section, Item)>,
+) {
+    let Devices { section, told, name, what, of_type } = devices;
+    let type_name = instance_type_of(document);
+    let expected = type_name.and_then(instance_type::find).map(of_type);
+    let mut told = items.iter().filter(|(_, item)| told.contains(&item.name.as_str())).peekable();
+    let missing = told.peek().is_none();
+    if told.any(|(_, item)| item.verdict != Verdict::Skip) {
+        return;
+    }
+    // A worker that lives and a library that loads are nothing to pass by
+    // where no device was seen.
+    let good = items.iter_mut().filter(|(of, item)| of == section && item.verdict == Verdict::Pass);
+    for (_, item) in good {
+        item.verdict = Verdict::Skip;
+        item.skipped = Some(format!("no {what} were seen that it could serve"));
+    }
+    if !missing {
+        return;
+    }
+    let silent = "the daemon has said nothing of it so far";
+    items.push(match (type_name, expected) {
+        (Some(type_name), Some(0)) => {
+            item::skipped(name, format!("none expected: {type_name} has no {what}"))
+        }
+        // They are the best ones.
+        (Some(_), Some(_)) if left_out > 0 => {
+            item::skipped(name, "the peer's answer had no room for it")
+        }
+        (Some(type_name), Some(expected)) => {
+            let evidence = format!("{type_name} can have {expected} {what}; {silent}");
+            let unseen = Reading::bad(&reason::CHECK_DEVICES_UNSEEN, evidence);
+            item::of_reading(name, unseen.field("expected", expected))
+        }
+        _ => item::skipped(name, silent),
+    });
+}
+
 fn instance_type_of(document: &HealthDocument) -> Option<&str> {
-    document.checks.get(crate::board::name::IMDS)?.first()?.observed_value.as_ref()?.as_str()
+    document.checks.get(name::IMDS)?.first()?.observed_value.as_ref()?.as_str()
 }
 
 fn host_name() -> String {
@@ -177,7 +240,7 @@ fn host_name() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::board::{Board, name};
+    use crate::board::Board;
     use nixl_cluster::PeerAnswer;
 
     fn section(node: &NodeChecks, wanted: Section) -> &[Item] {
@@ -196,16 +259,54 @@ mod tests {
         }
     }
 
+    fn of_devices(board: &Board, wanted: Section) -> NodeChecks {
+        own(&Ok(board.document()), Vec::new(), &[wanted])
+    }
+
     #[test]
-    fn devices_that_are_not_told_of_are_skipped_with_why() {
+    fn devices_that_are_expected_and_not_told_of_are_a_warning() {
         let board = Board::default();
-        let told = |board: &Board| {
-            let node = own(&Ok(board.document()), Vec::new(), &Section::ALL);
-            section(&node, Section::Gpu)[0].skipped.clone().unwrap()
-        };
-        assert!(told(&board).contains("nothing of it so far"));
+        // It is on every node.
+        board.set(gpu::WORKER, Reading::good(0));
+        board.set(efa::LIBFABRIC, Reading::good("2.4"));
+        let silent = |section| of_devices(&board, section).verdict;
+        assert_eq!([silent(Section::Gpu), silent(Section::Efa)], [Verdict::Skip; 2]);
         board.set(name::IMDS, Reading::good("g6.12xlarge"));
-        assert!(told(&board).contains("nothing of it so far"));
+        assert_eq!([silent(Section::Gpu), silent(Section::Efa)], [Verdict::Warn; 2]);
+        let node = of_devices(&board, Section::Gpu);
+        let reason = section(&node, Section::Gpu).iter().find_map(|item| item.reason.as_ref());
+        let evidence = &reason.unwrap().evidence;
+        assert!(evidence.starts_with("g6.12xlarge can have 4 GPUs; "), "{evidence}");
+        let bad = Reading::bad(&reason::GPU_WORKER_HUNG, "for 10 s");
+        board.set(gpu::WORKER, bad);
+        assert_eq!(of_devices(&board, Section::Gpu).verdict, Verdict::Fail);
+    }
+
+    #[test]
+    fn devices_that_are_told_of_speak_for_themselves() {
+        let board = Board::default();
+        board.set(name::IMDS, Reading::good("g6.12xlarge"));
+        board.set(gpu::WORKER, Reading::good(0));
+        board.set(gpu::PRESENT, Reading::good(4));
+        let node = of_devices(&board, Section::Gpu);
+        assert_eq!((node.verdict, node.counts.pass), (Verdict::Pass, 2));
+        board.set_all(gpu::PRESENT, Vec::new());
+        board.set(gpu::DRIVER, Reading::bad(&reason::GPU_LIBRARY_MISSING, "no"));
+        let node = of_devices(&board, Section::Gpu);
+        assert_eq!((node.verdict, node.counts.warn), (Verdict::Fail, 0));
+        board.set(gpu::DRIVER, Reading::good("none found"));
+        board.set(gpu::PRESENT, Reading::good("none found"));
+        let node = of_devices(&board, Section::Gpu);
+        assert_eq!((node.verdict, node.counts.skip), (Verdict::Skip, 3), "{node:#?}");
+    }
+
+    #[test]
+    fn of_a_peer_whose_answer_was_cut_nothing_is_made_up() {
+        let board = Board::default();
+        board.set(name::IMDS, Reading::good("g6.12xlarge"));
+        let items = of_health(&board.document(), 7);
+        let mut devices = items.iter().filter(|(of, _)| [Section::Efa, Section::Gpu].contains(of));
+        assert!(devices.all(|(_, item)| item.verdict == Verdict::Skip), "{items:#?}");
     }
 
     fn peer_answer() -> String {

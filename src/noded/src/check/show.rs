@@ -46,14 +46,32 @@ pub(super) fn text(document: &CheckDocument, paper: Paper) -> String {
         self::node(&mut text, node, paper);
     }
     // Writing to a String cannot fail, here and below.
+    let unchecked = unchecked(&document.nodes);
+    if !unchecked.is_empty() {
+        let _ = write!(text, "{}  ", paper.verdict(Verdict::Skip));
+        let told = format!("nothing was checked of {}", unchecked.join(", "));
+        hanging(&mut text, &told, INDENT - 2, paper.width);
+    }
     let _ = write!(text, "{}  ", paper.verdict(document.verdict));
     hanging(&mut text, &counts(&document.counts), INDENT - 2, paper.width);
     text
 }
 
 fn counts(counts: &Counts) -> String {
-    let Counts { pass, warn, fail, skip } = counts;
-    format!("{pass} passed, {warn} warned, {fail} failed, {skip} skipped")
+    let Counts { pass, warn, fail, skip, acknowledged } = counts;
+    let seen = match acknowledged {
+        0 => String::new(),
+        seen => format!(" ({seen} of them acknowledged)"),
+    };
+    format!("{pass} passed, {warn} warned{seen}, {fail} failed, {skip} skipped")
+}
+
+/// Sections of this node of which nothing could be checked: the exit code says
+/// nothing of them.
+fn unchecked(nodes: &[NodeChecks]) -> Vec<String> {
+    let own = nodes.iter().filter(|node| !node.peer).flat_map(|node| &node.sections);
+    let skipped = own.filter(|section| section.verdict == Verdict::Skip);
+    skipped.map(|section| section.section.to_string()).collect()
 }
 
 fn node(text: &mut String, node: &NodeChecks, paper: Paper) {
@@ -190,6 +208,7 @@ mod tests {
                 .value(65_536)
                 .unit("B"),
         );
+        board.set("efa:devices", Reading::good(32));
         let rails = (0..32).map(|rail| Reading::good("up").about(format!("rdmap{rail}s0")));
         board.set_all("efa:rail", rails.collect());
         board
@@ -200,7 +219,7 @@ mod tests {
         let text = shown(&board(), 80, false);
         assert!(text.starts_with("i-1\n  release "), "{text}");
         let expected = format!(
-            "EFA\n  FAIL  efa:memlock 65536 B\n        fabric.memlock: 64 KiB of [2J memory may be locked\n        \
+            "EFA\n  PASS  efa:devices 32\n  FAIL  efa:memlock 65536 B\n        fabric.memlock: 64 KiB of [2J memory may be locked\n        \
              fix: {}\n  PASS  efa:rail  all 32\n",
             reason::FABRIC_MEMLOCK.advice
         );
@@ -208,6 +227,28 @@ mod tests {
         let last = text.lines().last().unwrap();
         assert!(last.starts_with("FAIL  ") && last.contains(" 1 failed, "), "{last}");
         assert!(!text.contains('\x1b'), "no colours, and none of others");
+    }
+
+    #[test]
+    fn the_summary_names_what_was_acknowledged_and_what_was_not_checked() {
+        let board = board();
+        board.acknowledge(reason::FABRIC_MEMLOCK.code, None, Some("known")).unwrap();
+        let text = shown(&board, 110, false);
+        assert!(text.contains("  WARN  efa:memlock 65536 B\n"), "{text}");
+        assert!(text.contains("acknowledged 20"), "{text}");
+        let last = text.lines().last().unwrap();
+        assert!(last.starts_with("WARN  ") && last.contains("(1 of them acknowledged)"), "{last}");
+        assert!(text.contains("\nSKIP  nothing was checked of GPU, "), "{text}");
+        let told = |section| {
+            let node = node::own(&Ok(Board::default().document()), Vec::new(), &[section]);
+            super::text(&CheckDocument::new(vec![node]), Paper { width: 110, colour: false })
+        };
+        let skipped = told(Section::Gpu);
+        assert!(
+            skipped.contains("\nSKIP  nothing was checked of GPU\nSKIP  0 passed"),
+            "{skipped}"
+        );
+        assert!(!told(Section::System).contains("nothing was checked"));
     }
 
     #[test]

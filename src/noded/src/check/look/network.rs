@@ -3,8 +3,10 @@
 use super::Looked;
 use crate::wiring;
 use nixl_cluster::{Reading, reason};
+use std::io;
 use std::path::Path;
 use std::time::Duration;
+use tokio::runtime::Runtime;
 
 /// What EC2 carries within a VPC (EC2 User Guide, network MTU).
 const JUMBO_BYTES: u64 = 9001;
@@ -17,7 +19,20 @@ pub(super) fn look(root: &Path, ec2_answers: bool) -> Vec<(&'static str, Looked)
     let mut looked: Vec<_> =
         interfaces(root).into_iter().map(|looked| ("network:mtu", looked)).collect();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let Ok(runtime) = runtime else { return looked };
+    looked.extend(asked(runtime, ec2_answers));
+    looked
+}
+
+/// What must be asked for over the network.
+fn asked(runtime: io::Result<Runtime>, ec2_answers: bool) -> [(&'static str, Looked); 2] {
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            let failed = ["network:imds", "network:dns"];
+            let bad = || Reading::bad(&reason::CHECK_LOOK_FAILED, error.to_string());
+            return failed.map(|name| (name, Looked::Told(bad())));
+        }
+    };
     let (imds, dns) = runtime.block_on(async {
         let (imds, region) = imds().await;
         let host = endpoint_host(region.as_deref(), |name| std::env::var(name).ok());
@@ -25,9 +40,7 @@ pub(super) fn look(root: &Path, ec2_answers: bool) -> Vec<(&'static str, Looked)
     });
     // A resolver that hangs must not hold up the end.
     runtime.shutdown_background();
-    looked.push(("network:imds", imds));
-    looked.push(("network:dns", dns));
-    looked
+    [("network:imds", imds), ("network:dns", dns)]
 }
 
 /// Every interface with a device behind it that is up; others carry no traffic
@@ -162,6 +175,16 @@ mod tests {
         let given =
             |name: &str| (name == "AWS_ENDPOINT_URL").then(|| "http://127.0.0.1:4577/x".to_owned());
         assert_eq!(endpoint_host(None, given).unwrap(), "127.0.0.1");
+    }
+
+    #[test]
+    fn what_cannot_be_asked_for_is_told() {
+        let told = asked(Err(io::Error::other("Too many open files")), true);
+        for (name, looked) in &told {
+            let Looked::Told(reading) = looked else { panic!("{name}") };
+            let (reason, evidence) = reading.reason.clone().unwrap();
+            assert_eq!((reason.code, &*evidence), ("check.look_failed", "Too many open files"));
+        }
     }
 
     #[tokio::test]

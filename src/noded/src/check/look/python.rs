@@ -18,7 +18,8 @@ const PREFIX: &str = "nixl-check ";
 /// Where an image has them.
 const IMAGE_PYTHON: &str = "opt/nixl/venv/bin/python3";
 /// The plugins that move data between nodes (NIXL, src/plugins).
-const PLUGINS: [&str; 2] = ["LIBFABRIC", "UCX"];
+const PLUGINS: [&str; 2] = [FOR_EFA, "UCX"];
+const FOR_EFA: &str = "LIBFABRIC";
 
 /// A Python, and whether it is there for vLLM and NIXL.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,10 +62,12 @@ enum State {
     Failed,
 }
 
-/// Imports these packages, `nixl` or `vllm`, and tells how that went.
+/// Imports these packages, `nixl` or `vllm`, and tells how that went; NIXL is to
+/// move data `over_efa`, or over another provider.
 pub(super) fn readings(
     interpreter: &Interpreter,
     packages: &[&str],
+    over_efa: bool,
     within: Duration,
 ) -> Vec<(&'static str, Looked)> {
     let mut command = Command::new(&interpreter.path);
@@ -86,7 +89,7 @@ pub(super) fn readings(
         let good = matches!(&looked, Looked::Told(reading) if reading.reason.is_none());
         readings.push((name, looked));
         if let (Ok(run), true, "nixl") = (&run, good, *package) {
-            readings.push(("nixl:plugins", plugins(run, within)));
+            readings.push(("nixl:plugins", plugins(run, over_efa, within)));
         }
     }
     readings
@@ -166,7 +169,7 @@ fn imported(
     }
 }
 
-fn plugins(run: &Run, within: Duration) -> Looked {
+fn plugins(run: &Run, over_efa: bool, within: Duration) -> Looked {
     let bad = |why: String| {
         Looked::Told(Reading::bad(
             &reason::CHECK_NIXL_BROKEN,
@@ -186,7 +189,11 @@ fn plugins(run: &Run, within: Duration) -> Looked {
             } else {
                 let found = if there.is_empty() { "none" } else { &there };
                 let evidence = format!("{} is missing; NIXL finds {found}", missing.join(" and "));
-                Reading::bad(&reason::CHECK_NIXL_PLUGIN_MISSING, evidence)
+                let reason = match over_efa && missing.contains(&FOR_EFA) {
+                    true => &reason::CHECK_NIXL_LIBFABRIC_MISSING,
+                    false => &reason::CHECK_NIXL_PLUGIN_MISSING,
+                };
+                Reading::bad(reason, evidence)
                     .field("missing", missing)
                     .field("present", plugins.clone())
             };

@@ -17,7 +17,10 @@ fn scripted(script: &str) -> (TempDir, Interpreter) {
 
 /// `name: code evidence`, `name: pass value` or `name: skip why`.
 fn told(interpreter: &Interpreter, packages: &[&str], within: Duration) -> Vec<String> {
-    let readings = readings(interpreter, packages, within);
+    lines(readings(interpreter, packages, false, within))
+}
+
+fn lines(readings: Vec<(&'static str, Looked)>) -> Vec<String> {
     let line = |(name, looked): (&str, Looked)| match looked {
         Looked::Skipped(why) => format!("{name}: skip {why}"),
         Looked::Told(Reading { reason: Some((reason, evidence)), .. }) => {
@@ -66,6 +69,9 @@ fn a_plugin_that_is_not_there_is_named() {
         lines[1],
         "nixl:plugins: check.nixl_plugin_missing LIBFABRIC is missing; NIXL finds UCX"
     );
+    let over_efa = super::readings(&python, &["nixl"], true, SOON);
+    let line = &self::lines(over_efa)[1];
+    assert!(line.starts_with("nixl:plugins: check.nixl_libfabric_missing LIBFABRIC"), "{line}");
     let failed = r#"{"what":"plugins","state":"failed","why":"RuntimeError: No plugins"}"#;
     let (_folder, python) = scripted(&says(&[PYTHON, imported, failed]));
     assert!(told(&python, &["nixl"], SOON)[1].contains("check.nixl_broken"));
