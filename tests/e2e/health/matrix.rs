@@ -63,7 +63,7 @@ pub const ROWS: &[Row] = &[
     row(
         "a row of a GPU's memory has failed",
         (1, "gpu.rows_pending"),
-        true,
+        false,
         &[&["gpu", "nixl-node2", "1", "ecc"]],
         WELL,
     ),

@@ -176,21 +176,31 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("acks.json");
         let bad = || Reading::bad(&reason::FABRIC_DEVICE_ERROR, "dead");
+        let peer = || Reading::bad(&reason::LINK_LATENCY_DEGRADED, "slow").about("i-2");
         let board = Board::default();
         board.keep_acks_in(path.clone());
         board.set(name::PEERS, Reading::good(1));
         board.set(name::FAULTS, bad());
         board.acknowledge(reason::FABRIC_DEVICE_ERROR.code, None, None).unwrap();
-        // As long as a worker takes to come back.
-        board.set_all(name::FAULTS, Vec::new());
-        board.set(name::FAULTS, bad());
         assert_eq!(board.worst(), None);
-        // Longer than that.
-        board.set_all(name::FAULTS, Vec::new());
-        board.change().acks.age(OVER_AFTER);
         board.set_all(name::FAULTS, Vec::new());
         board.set(name::FAULTS, bad());
         assert!(board.worst().is_some(), "it is another fault");
+
+        board.acknowledge(reason::FABRIC_DEVICE_ERROR.code, None, None).unwrap();
+        board.set(name::LINK_P50, peer());
+        board.acknowledge(reason::LINK_LATENCY_DEGRADED.code, None, None).unwrap();
+        // As long as a peer takes to come back.
+        board.set_all(name::LINK_P50, Vec::new());
+        board.set(name::LINK_P50, peer());
+        assert_eq!(board.worst(), None);
+        // Longer than that.
+        board.set_all(name::LINK_P50, Vec::new());
+        board.change().acks.age(OVER_AFTER);
+        board.set_all(name::LINK_P50, Vec::new());
+        board.set(name::LINK_P50, peer());
+        assert_eq!(board.worst(), Some(&reason::LINK_LATENCY_DEGRADED));
+        board.set_all(name::LINK_P50, Vec::new());
 
         board.acknowledge(reason::FABRIC_DEVICE_ERROR.code, None, None).unwrap();
         let again = Board::default();

@@ -89,8 +89,8 @@ impl Acks {
         self.list.extract_if(.., meant).collect()
     }
 
-    /// A check holds these now, and those of `over` have turned good: whatever
-    /// comes next of them is something new. Whether that changed anything that
+    /// A check holds these now, and those of `over` are over: whatever comes next
+    /// of them is something new. Whether that changed anything that
     /// is kept.
     pub fn look(&mut self, check: &str, held: &[Held], over: &[(Option<&str>, &str)]) -> bool {
         let before = self.list.len();

@@ -157,7 +157,13 @@ impl Board {
             Change::Changed { from: Some(from) } => Some((held.reading.id.as_deref(), from.code)),
             _ => None,
         });
-        let forgotten = state.acks.look(name, &held, &over.collect::<Vec<_>>());
+        // What told only of a fault goes with it; of a peer that is not there
+        // nothing is known.
+        let told =
+            before.iter().filter(|held| !held.reading.id.as_deref().is_some_and(is_instance));
+        let gone =
+            told.filter_map(|held| Some((held.reading.id.as_deref(), held.reason()?.0.code)));
+        let forgotten = state.acks.look(name, &held, &over.chain(gone).collect::<Vec<_>>());
         if !held.is_empty() {
             state.checks.insert(name, held);
         }
