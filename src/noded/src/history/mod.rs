@@ -131,7 +131,7 @@ impl History {
         };
         // A number that was never given out is that of a run before the clock
         // was set back.
-        let lost = since + 1 < oldest || since > kept.last;
+        let lost = since.saturating_add(1) < oldest || since > kept.last;
         let from = if since > kept.last { kept.begin } else { since };
         let after = kept.entries.iter().filter(|entry| entry.seq > from);
         let events: Vec<Entry> = after.take(limit).cloned().collect();

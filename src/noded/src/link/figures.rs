@@ -23,6 +23,8 @@ pub struct PeerFigures {
     pub rank: u32,
     /// Round trips of 64 bytes by rail, since the history begins.
     pub histograms: Vec<(u16, Counts)>,
+    /// Whether there is a pair now; without one, nothing that was seen last is told.
+    pub paired: bool,
     /// The last round trips on each rail.
     pub probes: Vec<Latency>,
     /// Round trips lost by rail, since the daemon started.

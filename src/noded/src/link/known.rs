@@ -296,20 +296,29 @@ impl Known {
         }
     }
 
-    /// The same in numbers.
-    pub fn figures(&self, skipped: Skipped) -> PeerFigures {
+    /// The same in numbers, if a round begins so often. What was seen last is told
+    /// as long as [`Known::readings`] tells it.
+    pub fn figures(&self, skipped: Skipped, now: Instant, probe_interval: Duration) -> PeerFigures {
+        let known = self.paired && self.blind(now, probe_interval).is_none();
+        // Beside rail 0, each rail is probed in turn.
+        let rounds = BLIND_ROUNDS.saturating_mul(self.probes.len().try_into().unwrap_or(u32::MAX));
+        let old = probe_interval.saturating_mul(rounds).max(LEAST_BLIND);
+        let probes = self.probes.values().filter(|(at, _)| known && at.age(now) <= old);
+        let rate = self.rate.filter(|(at, _)| known && at.age(now) <= OLD_RATE);
+        let judges = self.judges.values().filter(|_| known);
         let histograms = self.record.histograms.iter();
         let report = self.record.report.as_ref();
         PeerFigures {
             instance_id: self.instance_id.clone(),
             rank: self.rank,
             histograms: histograms.map(|(rail, counts)| (*rail, counts.counts())).collect(),
-            probes: self.probes.values().map(|(_, latency)| *latency).collect(),
+            paired: self.paired,
+            probes: probes.map(|(_, latency)| *latency).collect(),
             lost: self.lost.iter().map(|(rail, count)| (*rail, *count)).collect(),
-            rate: self.rate.map(|(_, rate)| rate),
+            rate: rate.map(|(_, rate)| rate),
             report: report.map(|report| report.bandwidths.clone()).unwrap_or_default(),
             baselines: self.baselines(),
-            judgements: self.judges.values().map(|(judge, _)| judge.state()).collect(),
+            judgements: judges.map(|(judge, _)| judge.state()).collect(),
             skipped,
         }
     }

@@ -271,10 +271,16 @@ impl Monitor {
     /// The same in numbers.
     #[must_use]
     pub fn figures(&self) -> LinkFigures {
+        self.figures_at(Instant::now())
+    }
+
+    pub(super) fn figures_at(&self, now: Instant) -> LinkFigures {
         let state = self.lock();
         let open = state.open.as_ref();
         let skipped = |rank| open.map(|open| open.schedule.skipped(rank)).unwrap_or_default();
-        let peers = state.known.values().map(|known| known.figures(skipped(known.rank)));
+        let interval = open.map(|open| open.probe_interval).unwrap_or_default();
+        let figures = |known: &Known| known.figures(skipped(known.rank), now, interval);
+        let peers = state.known.values().map(figures);
         let mut peers: Vec<_> = peers.collect();
         peers.sort_by_key(|peer| peer.rank);
         LinkFigures {

@@ -197,6 +197,29 @@ fn a_reading_says_when_it_was_seen_and_leaves_when_it_is_old() {
 }
 
 #[test]
+fn numbers_of_a_link_that_is_gone_or_silent_are_not_told_as_if_they_were_new() {
+    let node = Node::paired(None, Provider::Tcp, "g6.12xlarge");
+    node.report();
+    node.measure(40);
+    let after = |secs| {
+        let told = node.monitor.figures_at(Instant::now() + Duration::from_secs(secs));
+        told.peers[0].clone()
+    };
+    let nothing = |told: &PeerFigures| {
+        told.probes.is_empty() && told.rate.is_none() && told.judgements.is_empty()
+    };
+    let now = after(0);
+    assert!(now.paired && now.probes.len() == 1 && now.rate.is_some(), "{now:?}");
+    assert!(!now.judgements.is_empty(), "{now:?}");
+    let silent = after(70);
+    assert!(silent.paired && nothing(&silent), "{silent:?}");
+    node.monitor.unpaired(1);
+    let gone = after(0);
+    assert!(!gone.paired && nothing(&gone), "{gone:?}");
+    assert_eq!((&gone.histograms, &gone.lost), (&now.histograms, &now.lost));
+}
+
+#[test]
 fn a_rate_that_is_old_leaves_and_a_judgement_says_its_time() {
     let (clock, wall) = (Instant::now(), Timestamp::now());
     let at = |secs| {

@@ -12,6 +12,10 @@ const NANOS: f64 = 1e9;
 
 pub(super) fn write(told: &LinkFigures, families: &mut Families<'_>) -> fmt::Result {
     rails(&told.rails, families)?;
+    let help =
+        "Whether there is a pair over the link; without one nothing that was seen last is told.";
+    let paired = told.peers.iter().map(|of| (vec![peer(of)], truth(of.paired)));
+    families.gauge("nixl_link_paired", help, paired)?;
     round_trips(&told.peers, families)?;
     bandwidths(&told.peers, families)?;
     faults(&told.peers, families)?;

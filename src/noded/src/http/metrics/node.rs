@@ -2,10 +2,14 @@
 
 use super::Snapshot;
 use super::families::{Families, Labels, alone, truth};
-use crate::events::kind::WORKER_DIED;
+use crate::events::kind::{ACKNOWLEDGED, CHECK_GOOD, LINK_GOOD, TAKEN_BACK, WORKER_DIED};
 use nixl_cluster::health::{Check, Status};
 use nixl_cluster::reason::{self, Severity};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+
+/// Entries that name a reason which does not begin with them.
+const NO_OCCURRENCE: [&str; 4] = [CHECK_GOOD.id, LINK_GOOD.id, ACKNOWLEDGED.id, TAKEN_BACK.id];
 
 pub(super) fn write(told: &Snapshot, families: &mut Families<'_>) -> fmt::Result {
     node(told, families)?;
@@ -55,7 +59,13 @@ fn checks(told: &Snapshot, families: &mut Families<'_>) -> fmt::Result {
         vec![("check", name.to_owned()), ("id", id)]
     };
     let help = "Status of each check of /health: 0 pass, 1 warn, 2 fail.";
-    let samples = all.iter().map(|(name, check)| (of(name, check), number(check.status)));
+    // A peer may have two checks of one name, and no series may be told twice.
+    let mut worst = BTreeMap::<Labels, f64>::new();
+    for (name, check) in &all {
+        let told = worst.entry(of(name, check)).or_default();
+        *told = told.max(number(check.status));
+    }
+    let samples = worst;
     families.gauge("nixl_check_status", help, samples)?;
     let help = "1 for each reason that holds; `nixl-noded explain CODE` says what to do.";
     let reasons = all.iter().filter_map(|(name, check)| {
@@ -64,9 +74,10 @@ fn checks(told: &Snapshot, families: &mut Families<'_>) -> fmt::Result {
         labels.extend(of(name, check));
         labels.push(("severity", severity(reason.severity).to_owned()));
         labels.push(("acknowledged", reason.acknowledged.is_some().to_string()));
-        Some((labels, 1.0))
+        Some(labels)
     });
-    families.gauge("nixl_reason", help, reasons)
+    let reasons: BTreeSet<Labels> = reasons.collect();
+    families.gauge("nixl_reason", help, reasons.into_iter().map(|labels| (labels, 1.0)))
 }
 
 fn severity(severity: Severity) -> &'static str {
@@ -78,12 +89,14 @@ fn severity(severity: Severity) -> &'static str {
 }
 
 fn events(told: &Snapshot, families: &mut Families<'_>) -> fmt::Result {
-    let named = told.events.iter().filter(|(told, _)| !told.reason.is_empty());
-    let mut reasons = std::collections::BTreeMap::<&str, u64>::new();
-    for (told, count) in named {
+    let occurred = told.events.iter().filter(|(told, _)| {
+        !told.reason.is_empty() && !NO_OCCURRENCE.contains(&told.message_id.as_str())
+    });
+    let mut reasons = BTreeMap::<&str, u64>::new();
+    for (told, count) in occurred {
         *reasons.entry(&told.reason).or_default() += count;
     }
-    let help = "Journal entries with each reason since the daemon started.";
+    let help = "How often each reason was told anew since the daemon started.";
     let samples =
         reasons.iter().map(|(code, count)| (vec![("code", (*code).to_owned())], *count as f64));
     families.counter("nixl_reason_events", help, samples)?;

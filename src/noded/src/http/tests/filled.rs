@@ -45,6 +45,12 @@ fn board(board: &Board, peer: &str) {
     let peers = [Reading::good("paired").about(peer), Reading::good("paired").about(NASTY)];
     board.set_all(name::PEER, peers.to_vec());
     board.set_all_paired(true);
+    let skews = [
+        Reading::bad(&reason::RAILS_DIFFER, "it has 3 rails, this node 4"),
+        Reading::bad(&reason::RELEASE_SKEW, "its daemon is release 1.1.0"),
+        Reading::bad(&reason::RELEASE_SKEW, "its daemon is release 1.1.0, again"),
+    ];
+    board.set_all(name::PEER_SKEW, skews.map(|skew| skew.about(peer)).to_vec());
     let slow = "median round trip 41.2 us, expected 18.9 us, limit 28.4 us, 3 times in a row";
     let slow = Reading::bad(&reason::LINK_LATENCY_DEGRADED, slow).value(41.2).unit("us");
     board.set(name::LINK_P50, slow.about(peer));
@@ -194,6 +200,11 @@ fn events(shared: &Shared) {
         crate::events::registered();
         let lost = &reason::FABRIC_WORKER_ABORTED;
         crate::events::worker_died(Stage::Paired, 1, lost, "SIGABRT; last words: provider aborts");
-        crate::events::reason(Stage::Measure, &reason::LINK_LATENCY_DEGRADED, NASTY);
+        let peer = crate::events::Peer { id: Some("i-2"), rank: 1, pair_id: None };
+        crate::events::link_bad(peer, &reason::LINK_LATENCY_DEGRADED, NASTY);
+        crate::events::link_good(peer, &reason::LINK_LATENCY_DEGRADED);
+        let checks = ["link:roundTripP50".to_owned()];
+        crate::events::acknowledged(Stage::Paired, "link.latency_degraded", &checks, None);
+        crate::events::taken_back(Stage::Paired, "link.latency_degraded", &checks);
     });
 }

@@ -101,3 +101,22 @@ fn every_end_of_a_worker_is_counted_from_the_start() {
     assert_eq!(of(&filled, "hung").as_deref(), Some("0.0"));
     assert_eq!(of(&serve(), "leaked").as_deref(), Some("0.0"));
 }
+
+#[test]
+fn no_series_is_told_twice_and_only_what_begins_counts_as_an_event() {
+    let (served, _folder) = serve_filled();
+    for accept in ["text/plain", "application/openmetrics-text"] {
+        let text = accepting(served.address, "/metrics", accept).1;
+        let samples = text.lines().filter(|line| !line.starts_with('#'));
+        let mut seen = std::collections::BTreeSet::new();
+        for (series, _) in samples.filter_map(|line| line.rsplit_once(' ')) {
+            assert!(seen.insert(series), "{series} is told twice");
+        }
+        let skew = "nixl_check_status{check=\"peer:skew\",id=\"i-0f3c2b1a09e8d7c65\"}";
+        assert_eq!(value(&text, skew), Some("1.0"), "the worst of three");
+        let slow = "nixl_reason_events_total{code=\"link.latency_degraded\"}";
+        assert_eq!(value(&text, slow), Some("1.0"), "neither its end nor who has seen it");
+        let paired = "nixl_link_paired{peer_id=\"i-0f3c2b1a09e8d7c65\"}";
+        assert_eq!(value(&text, paired), Some("1.0"));
+    }
+}
