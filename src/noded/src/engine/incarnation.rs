@@ -53,6 +53,9 @@ struct Life<'a> {
     machine: Box<dyn Machine>,
     start: Instant,
     send_errors: BTreeMap<u32, SendError>,
+    /// Who is paired, by rank: when a pair is lost because the peer was replaced,
+    /// the machine names the new one already.
+    paired: BTreeMap<u32, String>,
     inquiry: Inquiry,
     look_ups: JoinSet<Result<Vec<Member>, RegistryError>>,
     last_sign: Instant,
@@ -106,6 +109,7 @@ impl Engine {
             machine: (self.machines)(local, Duration::ZERO),
             start: now,
             send_errors: BTreeMap::new(),
+            paired: BTreeMap::new(),
             inquiry: Inquiry::default(),
             look_ups: JoinSet::new(),
             last_sign: now,
@@ -378,21 +382,24 @@ impl Life<'_> {
             Output::Answered { rank, what, answer } => self.answered(rank, what, answer),
             Output::Changed { rank, from, to, reason } => {
                 let peers = self.machine.peers();
-                let id = peers.iter().find(|peer| peer.rank == rank);
-                let id = id.and_then(|peer| peer.instance_id.as_deref());
+                let named = peers.iter().find(|peer| peer.rank == rank);
+                let named = named.and_then(|peer| peer.instance_id.as_deref());
+                let before = self.paired.remove(&rank).filter(|_| from == PeerState::Paired);
+                let id = if to == PeerState::Paired { named } else { before.as_deref().or(named) };
                 let pair_id = id.and_then(|id| self.engine.board.pair_id(id));
                 let peer = Peer { id, rank, pair_id: pair_id.as_deref() };
                 events::peer_changed(peer, from, to, reason);
                 let commands = match id {
                     Some(id) if to == PeerState::Paired => {
+                        self.paired.insert(rank, id.to_owned());
                         self.send_errors.remove(&rank);
                         self.inquiry.paired();
                         self.engine.link.paired(rank, id)
                     }
                     _ => self.engine.link.unpaired(rank),
                 };
-                if let Some(id) = id.filter(|_| from == PeerState::Paired) {
-                    self.pair_lost(rank, id);
+                if let Some(before) = &before {
+                    self.pair_lost(rank, before);
                 }
                 self.commands(commands);
             }

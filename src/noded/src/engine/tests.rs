@@ -58,10 +58,11 @@ impl Registry for FakeRegistry {
 }
 
 /// Pairs with rank 1 at its word: a look-up brings it to handshaking, the
-/// message `p` pairs it, `l` loses it; what it says of itself is `peers`' business.
+/// message `p` pairs it, `l` loses it, `r` loses it to another instance; what it says of itself is `peers`' business.
 struct ScriptedMachine {
     /// This node's further rails, and so the peer's.
     rails: Vec<Vec<u8>>,
+    id: &'static str,
     state: PeerState,
     looked: bool,
     told: peers::Told,
@@ -97,6 +98,10 @@ impl Machine for ScriptedMachine {
                 Output::RemovePeer { rank: 1 },
                 self.change(PeerState::Lost, Some("pair.peer_lost")),
             ],
+            Input::Received(bytes) if bytes == b"r" => {
+                self.id = "i-3";
+                vec![Output::RemovePeer { rank: 1 }, self.change(PeerState::Lost, None)]
+            }
             other => self.told.handle(other),
         }
     }
@@ -110,7 +115,7 @@ impl Machine for ScriptedMachine {
         let reason = (self.state == PeerState::Lost).then_some("pair.peer_lost");
         vec![PeerView {
             rank: 1,
-            instance_id: Some("i-2".to_owned()),
+            instance_id: Some(self.id.to_owned()),
             state: self.state,
             reason,
             ..PeerView::default()
@@ -152,6 +157,7 @@ fn stage_on(timings: Timings, provider: ProviderChoice, root: &Path) -> Stage {
         publisher::pair(registry.clone(), board.clone(), beats.task("publisher"), last.clone());
     let machine = |local: LocalNode| ScriptedMachine {
         rails: local.rails,
+        id: "i-2",
         state: PeerState::Unknown,
         looked: false,
         told: peers::Told::default(),

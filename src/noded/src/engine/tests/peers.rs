@@ -68,7 +68,11 @@ fn clock_secs(board: &Board) -> Option<f64> {
 }
 
 async fn paired() -> (Stage, Hands) {
-    let mut stage = stage(quick());
+    paired_with(quick()).await
+}
+
+async fn paired_with(timings: Timings) -> (Stage, Hands) {
+    let mut stage = stage(timings);
     let mut worker = stage.opened().await;
     worker.commanded(|c| matches!(c, Command::AddPeer { .. })).await;
     worker.hear(b"p").await;
@@ -93,6 +97,20 @@ async fn a_clock_that_jumps_is_told_after_a_second_look_and_so_is_its_end() {
     stage.until(|board| clock_secs(board).is_none()).await;
     let checks = stage.board.document().checks;
     assert!(name::ALL.iter().all(|name| !checks.contains_key(*name)), "{:?}", checks.keys());
+}
+
+#[tokio::test]
+async fn what_was_known_of_a_peer_that_is_replaced_is_forgotten() {
+    let once = Timings { clock_interval: Duration::from_secs(3600), ..quick() };
+    let (stage, worker) = paired_with(once).await;
+    let about = |board: &Board| {
+        let checks = board.document().checks;
+        checks.get(name::CLOCK).and_then(|checks| checks[0].component_id.clone())
+    };
+    stage.until(|board| about(board).as_deref() == Some("i-2")).await;
+    worker.hear(b"r").await;
+    stage.until(|board| !board.ready()).await;
+    assert_eq!(about(&stage.board), None);
 }
 
 #[tokio::test]
