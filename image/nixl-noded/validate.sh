@@ -10,9 +10,14 @@ for unit in nixl-noded.socket nixl-noded.service nixl-environment.service; do
     state=$(systemctl is-enabled "$unit" || true)
     [[ $state == enabled ]] || die "$unit is ${state:-not there}"
 done
-systemd-analyze verify --man=no \
-    "$units/nixl-noded.socket" "$units/nixl-noded.service" "$units/nixl-environment.service" \
+systemd-analyze verify --man=no "$units"/nixl-*.socket "$units"/nixl-*.path "$units"/nixl-*.service \
     || die "systemd finds fault with the units"
+
+# A unit with a group that is not there does not start.
+groups=$(sed -n 's/^SupplementaryGroups=//p' "$units"/nixl-*.service)
+for group in $groups; do
+    getent group "$group" >/dev/null || die "group $group does not exist"
+done
 
 # Every user the package declares, not only those this script would think of.
 users=$(awk '$1 ~ /^u/ { print $2 }' /usr/lib/sysusers.d/nixl.conf)
