@@ -27,6 +27,7 @@ pub mod link;
 pub mod log;
 pub mod mlflow;
 pub mod notify;
+pub mod parts;
 pub mod peers;
 pub mod port;
 pub mod processes;

@@ -12,6 +12,7 @@ use crate::history::History;
 use crate::http::{Listening, Shared};
 use crate::link::Monitor;
 use crate::mlflow::{SageMakerMinter, Slot};
+use crate::parts::Parts;
 use crate::peers::Peers;
 use crate::port::{self, PortError};
 use crate::registry::Ec2Registry;
@@ -144,7 +145,8 @@ struct Node {
 impl Node {
     async fn live(self, args: RunArgs) {
         let beat = self.beats.task("engine");
-        self.watch_system();
+        let parts = Parts::new(self.board.clone(), self.stop.clone());
+        self.watch_system(&parts);
         let booted = tokio::select! {
             () = self.stop.cancelled() => return,
             booted = self.boot(&args.settings, &beat) => booted,
@@ -163,14 +165,10 @@ impl Node {
             let minter = Arc::new(SageMakerMinter::new(sagemaker, resource));
             UrlKeeper::new(minter, settings.mlflow_session_secs)
         });
-        self.keep_url(keeper);
+        self.keep_url(keeper, &parts);
         let files = Files::below(&args.root);
-        tokio::spawn(watch_environment(
-            files,
-            settings.clone(),
-            self.board.clone(),
-            self.stop.clone(),
-        ));
+        let (board, stop) = (self.board.clone(), self.stop.clone());
+        parts.watch("environment", watch_environment(files, settings.clone(), board, stop));
 
         let devices = Tree::below(&args.root);
         let node = efa::Node {
@@ -178,8 +176,9 @@ impl Node {
             provider: settings.provider,
             instance_type: instance.instance_type.clone(),
         };
-        tokio::spawn(efa::run(node, self.efa.clone(), self.board.clone(), self.stop.clone()));
-        self.watch_gpus(&args.root, &instance.instance_type, settings.nvml.as_deref());
+        let efa = efa::run(node, self.efa.clone(), self.board.clone(), self.stop.clone());
+        parts.watch("efa", efa);
+        self.watch_gpus(&parts, &args.root, &instance.instance_type, settings.nvml.as_deref());
 
         let registry = Arc::new(Ec2Registry::new(
             services.ec2,
@@ -230,7 +229,7 @@ impl Node {
         (settings, instance)
     }
 
-    fn watch_system(&self) {
+    fn watch_system(&self, parts: &Parts) {
         let system = System {
             root: Path::new("/").to_owned(),
             folders: Folders::from_env(),
@@ -240,10 +239,10 @@ impl Node {
             pace: Pace::default(),
             stop: self.stop.clone(),
         };
-        tokio::spawn(system.run());
+        parts.watch("system", system.run());
     }
 
-    fn watch_gpus(&self, root: &Path, type_name: &str, library: Option<&Path>) {
+    fn watch_gpus(&self, parts: &Parts, root: &Path, type_name: &str, library: Option<&Path>) {
         let monitor = gpu::Monitor {
             expected: instance_type::find(type_name).map(|known| known.gpus),
             workers: gpu::workers(OWN_PROGRAM, library),
@@ -255,13 +254,14 @@ impl Node {
             stop: self.stop.clone(),
             timings: gpu::Timings::default(),
         };
-        tokio::spawn(monitor.run());
+        parts.watch("gpu", monitor.run());
     }
 
-    fn keep_url(&self, keeper: Option<Arc<UrlKeeper>>) {
+    fn keep_url(&self, keeper: Option<Arc<UrlKeeper>>, parts: &Parts) {
         match &keeper {
             Some(keeper) => {
-                tokio::spawn(mlflow::run(keeper.clone(), self.board.clone(), self.stop.clone()));
+                let run = mlflow::run(keeper.clone(), self.board.clone(), self.stop.clone());
+                parts.watch("mlflow", run);
             }
             None => self.board.set(name::MLFLOW, Reading::good(mlflow::NOT_CONFIGURED)),
         }

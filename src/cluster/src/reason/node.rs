@@ -27,6 +27,10 @@ reasons! {
     EC2_UNREACHABLE "node.ec2_unreachable" Warning Watch
         "The EC2 API does not answer or throttles."
         "Check the route to the EC2 endpoint; the daemon goes on trying, an existing pair keeps working."
+    PART_FAILED "node.part_failed" Error Reboot ["part"]
+        "A part of the daemon has ended by itself, so what it told last may not hold any more."
+        "Restart the daemon (`systemctl restart nixl-noded`) and report what `journalctl -u nixl-noded` says before that."
+        => "When the daemon was restarted."
     ENVIRONMENT_STALE "node.environment_stale" Warning FixSetting
         "The environment files of this node do not name its MLflow tracking ARN."
         "Run `systemctl restart nixl-environment.service` and read its journal."

@@ -18,6 +18,10 @@ reasons! {
     DISK_READ_ONLY "system.disk_read_only" Error Reboot
         "A filesystem of this node takes no writes any more."
         "The kernel does that after an error of the disk: see `journalctl -k`; reboot the node, and replace the instance if it comes again."
+    DISK_HANGS "system.disk_hangs" Error Reboot
+        "A disk of this node does not answer."
+        "Read `journalctl -k` for the disk's words and look at the volume's status in EC2; then reboot the node, and replace the instance if it comes again."
+        => "When what waits for the disk comes back."
     STATE_UNWRITABLE "system.state_unwritable" Warning FixSetting
         "The daemon cannot write its state folder, so it will not remember anything over a restart."
         "Look at the room on its filesystem, and at the folder itself: it belongs to the user nixl-noded."

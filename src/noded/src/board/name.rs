@@ -4,6 +4,8 @@
 pub const SETTINGS: &str = "settings:file";
 /// The instance metadata service.
 pub const IMDS: &str = "imds:metadata";
+/// Parts of the daemon that have ended by themselves.
+pub const PARTS: &str = "daemon:parts";
 /// This node's tags.
 pub const REGISTRATION: &str = "registration:tags";
 /// Looking for the other members.

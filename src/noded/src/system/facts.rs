@@ -173,12 +173,15 @@ pub struct Notices {
     pub maintenance: Vec<Maintenance>,
 }
 
+/// Action of a notice that is not understood.
+pub const NOT_UNDERSTOOD: &str = "unknown";
+
 /// A Spot instance will be taken back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SpotNotice {
-    /// `terminate`, `stop` or `hibernate`.
+    /// `terminate`, `stop` or `hibernate`; or [`NOT_UNDERSTOOD`].
     pub action: String,
-    /// When, about.
+    /// When, about; of one that is not understood since when it is there.
     pub at: Timestamp,
 }
 

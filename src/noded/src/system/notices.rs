@@ -1,7 +1,7 @@
 //! What AWS announces: that a Spot instance is taken back or should be left,
 //! and scheduled events.
 
-use super::facts::{Maintenance, SpotNotice};
+use super::facts::{Maintenance, NOT_UNDERSTOOD, SpotNotice};
 use super::time::{left, rfc2822, rfc3339};
 use crate::board::Reading;
 use jiff::Timestamp;
@@ -14,6 +14,11 @@ pub fn spot(told: Option<SpotAction>, now: Timestamp) -> Option<SpotNotice> {
     told.map(|told| SpotNotice { at: rfc3339(&told.time).unwrap_or(now), action: told.action })
 }
 
+/// A notice that is there since then and is not understood.
+pub fn odd_spot(since: Timestamp) -> SpotNotice {
+    SpotNotice { action: NOT_UNDERSTOOD.to_owned(), at: since }
+}
+
 /// What it means.
 pub fn judge_spot(notice: Option<&SpotNotice>, now: Timestamp) -> Reading {
     let Some(SpotNotice { action, at }) = notice else { return Reading::good("none") };
@@ -22,6 +27,12 @@ pub fn judge_spot(notice: Option<&SpotNotice>, now: Timestamp) -> Reading {
         1.. => format!("in {}", left(left_secs)),
         _ => "at any moment".to_owned(),
     };
+    if action == NOT_UNDERSTOOD {
+        let evidence = format!("there is a notice that is not understood, since {at:.0}");
+        return Reading::bad(&reason::SPOT_INTERRUPTION, evidence)
+            .field("action", action.as_str())
+            .value(action.as_str());
+    }
     let done = match action.as_str() {
         "stop" => "stopped",
         "hibernate" => "hibernated",
@@ -113,6 +124,12 @@ mod tests {
         let unreadable = SpotAction { action: "hibernate".to_owned(), time: "now".to_owned() };
         let (_, evidence) = judge_spot(spot(Some(unreadable), now).as_ref(), now).reason.unwrap();
         assert!(evidence.starts_with("this instance is hibernated at any moment"), "{evidence}");
+        let odd = judge_spot(Some(&odd_spot(now)), now);
+        assert_eq!(odd.code(), Some("system.spot_interruption"));
+        assert_eq!(
+            odd.reason.unwrap().1,
+            "there is a notice that is not understood, since 2017-09-18T08:20:02Z"
+        );
         assert_eq!(judge_spot(None, now).code(), None);
     }
 

@@ -2,7 +2,7 @@
 
 use super::table::Fact;
 use super::words::{self, bytes};
-use crate::system::{CloudInit, Facts};
+use crate::system::{CloudInit, Facts, NOT_UNDERSTOOD};
 use jiff::Timestamp;
 
 pub(super) fn list(facts: &Facts, now: Timestamp) -> Vec<Fact> {
@@ -44,7 +44,13 @@ pub(super) fn list(facts: &Facts, now: Timestamp) -> Vec<Fact> {
     }
     let notices = &facts.notices;
     if let Some(spot) = &notices.spot {
-        tell("Spot", format!("{} in {}", spot.action, left(spot.at, now)));
+        tell(
+            "Spot",
+            match spot.action.as_str() {
+                NOT_UNDERSTOOD => "a notice that is not understood".to_owned(),
+                action => format!("{action} in {}", left(spot.at, now)),
+            },
+        );
     }
     if let Some(at) = notices.rebalance_at {
         tell(

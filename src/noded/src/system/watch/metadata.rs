@@ -26,15 +26,26 @@ const AGENT_SETTLE: Settle = Settle { bad_after: 2, good_after: 1 };
 impl System {
     pub(super) async fn watch_spot(&self) {
         let mut unanswered = Backoff::new(self.pace.spot, self.pace.unanswered_most);
+        let mut odd_since = None;
         loop {
             let told = self.imds.spot_action().await;
             self.tell_imds(told.as_ref().err());
-            let wait = match told {
-                Err(_) => unanswered.step(),
+            let now = Timestamp::now();
+            let notice = match told {
                 Ok(told) => {
+                    odd_since = None;
+                    Some(notices::spot(told, now))
+                }
+                // There is one, and nobody knows what it says.
+                Err(error) if error.kind == ErrorKind::Ambiguous => {
+                    Some(Some(notices::odd_spot(*odd_since.get_or_insert(now))))
+                }
+                Err(_) => None,
+            };
+            let wait = match notice {
+                None => unanswered.step(),
+                Some(notice) => {
                     unanswered.reset();
-                    let now = Timestamp::now();
-                    let notice = notices::spot(told, now);
                     self.tell(name::SPOT, notices::judge_spot(notice.as_ref(), now));
                     self.state.change(|facts| facts.notices.spot = notice);
                     self.pace.spot
@@ -94,12 +105,7 @@ impl System {
 
     pub(super) async fn watch_role(&self) {
         let begun = Instant::now();
-        let (root, folders) = (self.root.clone(), self.folders.clone());
-        let late = off_the_runtime(move || {
-            let boot_id = host::read(&root)?.boot_id;
-            Ok(Late::new(&boot_id, folders.state, folders.runtime))
-        });
-        let Some(mut late) = known("this boot", late.await) else { return };
+        let mut late = self.late().await;
         loop {
             let told = self.imds.role().await.ok().map(Credentials::of);
             let there = told.as_ref().map(Credentials::there);
@@ -117,16 +123,31 @@ impl System {
                 let stage = self.board.stage();
                 let weighed = move || Ok(weigh(late, there, agent.as_ref(), stage));
                 let done = off_the_runtime(weighed).await;
-                match known("late credentials", done) {
-                    Some(after) => late = after,
-                    None => return,
-                }
+                late = match known("late credentials", done) {
+                    Some(after) => after,
+                    None => self.late().await,
+                };
             }
             if let Some(agent) = agent {
                 self.tell_agent(agent.as_ref(), &late, begun.elapsed());
             }
             let interval = if there == Some(true) { self.pace.role } else { self.pace.no_role };
             tokio::time::sleep(interval).await;
+        }
+    }
+
+    /// What is kept of this boot, once the boot is known.
+    async fn late(&self) -> Late {
+        loop {
+            let (root, folders) = (self.root.clone(), self.folders.clone());
+            let late = off_the_runtime(move || {
+                let boot_id = host::read(&root)?.boot_id;
+                Ok(Late::new(&boot_id, folders.state, folders.runtime))
+            });
+            if let Some(late) = known("this boot", late.await) {
+                return late;
+            }
+            tokio::time::sleep(self.pace.no_role).await;
         }
     }
 

@@ -8,6 +8,7 @@ mod tests;
 use super::facts::State;
 use crate::board::{Board, Reading, Settle};
 use nixl_aws::imds::Imds;
+use nixl_cluster::reason;
 use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
@@ -17,6 +18,9 @@ use tokio_util::sync::CancellationToken;
 
 /// Against what flaps; the first reading counts at once.
 const SETTLE: Settle = Settle { bad_after: 3, good_after: 3 };
+
+/// A look takes milliseconds, but on a disk that is busy.
+const HANGS_AFTER: Duration = Duration::from_secs(20);
 
 /// What there is to watch, and who is told.
 pub struct System {
@@ -117,6 +121,22 @@ impl System {
 /// What was read; what could not be keeps its last reading, whose time tells.
 fn known<T, E: std::fmt::Display>(what: &str, read: Result<T, E>) -> Option<T> {
     read.inspect_err(|error| tracing::warn!(%error, "{what} not seen: {error}")).ok()
+}
+
+/// A look that has not ended for so long is told, and waited for: another one
+/// would hang as well.
+async fn patient<T>(
+    patience: Duration,
+    look: impl Future<Output = T>,
+    tell: impl FnOnce(Reading),
+) -> T {
+    let mut look = std::pin::pin!(look);
+    if let Ok(done) = tokio::time::timeout(patience, &mut look).await {
+        return done;
+    }
+    let evidence = format!("no answer from the filesystem for {} s", patience.as_secs());
+    tell(Reading::bad(&reason::DISK_HANGS, evidence));
+    look.await
 }
 
 /// A disk that hangs must hold up nobody but who asked it.

@@ -1,6 +1,6 @@
 //! What the node itself tells.
 
-use super::{SETTLE, System, known, off_the_runtime};
+use super::{HANGS_AFTER, SETTLE, System, known, off_the_runtime, patient};
 use crate::system::facts::{CloudInit, Disk, Host, Memory};
 use crate::system::filler::Fillers;
 use crate::system::{clock, cloud_init, disk, host, memory, name};
@@ -11,8 +11,11 @@ use std::time::{Duration, Instant};
 
 /// Memory and disks: a person who cleans up wants to see it soon.
 const HOST_INTERVAL: Duration = Duration::from_secs(10);
-/// To look may start a service for a moment, and clocks drift slowly.
+/// While nothing keeps the clock.
 const CLOCK_INTERVAL: Duration = Duration::from_secs(60);
+/// While something does: clocks drift slowly, and each look may start timedated,
+/// whose start and end are lines in the journal.
+const CLOCK_KEPT_INTERVAL: Duration = Duration::from_secs(1800);
 /// Every look at the state folder writes to its disk.
 const FOLDER_INTERVAL: Duration = Duration::from_secs(60);
 /// While it runs; afterwards it changes no more in this boot.
@@ -26,7 +29,9 @@ impl System {
         loop {
             let (root, folder) = (self.root.clone(), self.folders.state.clone());
             let seen = move || Ok(Seen::look(&root, folder.as_deref(), fillers));
-            fillers = match known("the host", off_the_runtime(seen).await) {
+            let hangs = |reading| self.tell(name::DISK, reading);
+            let looked = patient(HANGS_AFTER, off_the_runtime(seen), hangs).await;
+            fillers = match known("the host", looked) {
                 Some(seen) => self.tell_host(seen, &mut kills),
                 None => Fillers::default(),
             };
@@ -52,14 +57,16 @@ impl System {
     }
 
     pub(super) async fn watch_clock(&self) {
-        let begun = Instant::now();
+        let (begun, mut kept_looks) = (Instant::now(), 0);
         loop {
             if let Some(told) = known("clock", clock::read(&self.root).await) {
                 let reading = clock::judge(told.as_ref(), begun.elapsed());
                 self.board.set_settled(name::CLOCK, reading.into_iter().collect(), SETTLE);
+                let kept = told.as_ref().is_some_and(|clock| clock.synchronised);
+                kept_looks = if kept { kept_looks + 1 } else { 0 };
                 self.state.change(|facts| facts.clock = told);
             }
-            tokio::time::sleep(CLOCK_INTERVAL).await;
+            tokio::time::sleep(clock_interval(kept_looks)).await;
         }
     }
 
@@ -68,8 +75,10 @@ impl System {
         loop {
             let tried = {
                 let folder = folder.clone();
-                off_the_runtime(move || disk::try_folder(&folder)).await
+                off_the_runtime(move || disk::try_folder(&folder))
             };
+            let hangs = |reading| self.tell(name::STATE_FOLDER, reading);
+            let tried = patient(HANGS_AFTER, tried, hangs).await;
             self.tell(name::STATE_FOLDER, disk::judge_folder(folder, &tried));
             tokio::time::sleep(FOLDER_INTERVAL).await;
         }
@@ -92,6 +101,12 @@ impl System {
     }
 }
 
+/// After so many looks in a row that saw the clock kept: until then the reading
+/// may not be settled.
+fn clock_interval(kept_looks: u32) -> Duration {
+    if kept_looks < SETTLE.good_after { CLOCK_INTERVAL } else { CLOCK_KEPT_INTERVAL }
+}
+
 /// One look at the host.
 struct Seen {
     host: io::Result<Host>,
@@ -110,5 +125,18 @@ impl Seen {
             fillers.look(root, disk);
         }
         Self { host: host::read(root), memory: memory::read(root), disks, fillers }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_kept_is_looked_at_rarely() {
+        assert_eq!(clock_interval(0), Duration::from_secs(60));
+        assert_eq!(clock_interval(SETTLE.good_after - 1), Duration::from_secs(60));
+        assert_eq!(clock_interval(SETTLE.good_after), Duration::from_secs(1800));
+        assert_eq!(clock_interval(u32::MAX), Duration::from_secs(1800));
     }
 }

@@ -1,6 +1,6 @@
 //! The whole of it against a metadata service in memory and files in a folder.
 
-use super::{Folders, Pace, System};
+use super::{Folders, Pace, System, off_the_runtime, patient};
 use crate::board::{self, Board, name as board_name};
 use crate::system::{Instance, State, name};
 use nixl_aws::imds::{Imds, RoleCredentials, ScheduledEvent, SpotAction};
@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 #[derive(Default)]
 struct Said {
     silent: bool,
+    odd: bool,
     spot: Option<SpotAction>,
     rebalance: Option<String>,
     events: Vec<ScheduledEvent>,
@@ -73,7 +74,16 @@ impl Imds for Scripted {
         self.ask(|said| said.role.clone())
     }
     async fn spot_action(&self) -> Result<Option<SpotAction>> {
-        self.ask(|said| said.spot.clone())
+        self.ask(|said| {
+            let kind = ErrorKind::Ambiguous;
+            let error = |message: &str| AwsError {
+                service: "imds",
+                operation: "spot/instance-action",
+                kind,
+                message: message.to_owned(),
+            };
+            if said.odd { Err(error("not the document")) } else { Ok(said.spot.clone()) }
+        })?
     }
     async fn rebalance(&self) -> Result<Option<String>> {
         self.ask(|said| said.rebalance.clone())
@@ -100,6 +110,11 @@ struct Node {
 
 impl Node {
     fn start(said: Said) -> Self {
+        Self::start_on(said, Path::new("/"))
+    }
+
+    /// With the kernel's files below `root`.
+    fn start_on(said: Said, root: &Path) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let imds = Scripted(Arc::new(Mutex::new(said)));
         let (board, state, stop) = (Board::default(), State::default(), CancellationToken::new());
@@ -107,7 +122,7 @@ impl Node {
         let quick =
             Pace { spot: soon, unanswered_most: soon, notices: soon, role: soon, no_role: soon };
         let system = System {
-            root: Path::new("/").to_owned(),
+            root: root.to_owned(),
             folders: Folders { state: Some(folder.path().to_owned()), runtime: None },
             imds: Arc::new(imds.clone()),
             board: board.clone(),
@@ -209,6 +224,38 @@ async fn a_quiet_node_is_good_and_its_facts_are_kept() {
     assert!(facts.host.unwrap().uptime_secs() > 0);
     // Who boots the node tells of IMDS until then.
     assert!(!node.board.document().checks.contains_key(board_name::IMDS));
+}
+
+#[tokio::test]
+async fn a_spot_notice_that_is_not_understood_is_told_until_it_is() {
+    let node = Node::start(Said { odd: true, ..Said::default() });
+    let odd = node.until(name::SPOT, Some("system.spot_interruption")).await;
+    assert!(odd.reason.unwrap().evidence.contains("not understood"));
+    node.imds.say(|said| said.odd = false);
+    node.until(name::SPOT, None).await;
+}
+
+#[tokio::test]
+async fn credentials_are_watched_though_the_boot_is_known_late() {
+    let root = tempfile::tempdir().unwrap();
+    let node = Node::start_on(Said::default(), root.path());
+    node.until(name::SPOT, None).await;
+    assert!(!node.board.document().checks.contains_key(name::CREDENTIALS));
+    std::os::unix::fs::symlink("/proc", root.path().join("proc")).unwrap();
+    node.until(name::CREDENTIALS, Some("node.initializing")).await;
+}
+
+#[tokio::test]
+async fn a_look_that_hangs_is_told_and_waited_for() {
+    let (answer, wait) = std::sync::mpsc::channel();
+    let (told, mut hangs) = tokio::sync::mpsc::unbounded_channel();
+    let looking = tokio::spawn(async move {
+        let look = off_the_runtime(move || wait.recv().map_err(std::io::Error::other));
+        patient(Duration::from_millis(1), look, |reading| told.send(reading).unwrap()).await
+    });
+    assert_eq!(hangs.recv().await.unwrap().code(), Some("system.disk_hangs"));
+    answer.send(7).unwrap();
+    assert_eq!(looking.await.unwrap().unwrap(), 7);
 }
 
 #[tokio::test]
