@@ -1,6 +1,7 @@
 //! `nixl-noded health`: asks the daemon and prints what it says, readable.
 
 use crate::client::get;
+use crate::terminal::plain;
 use anyhow::Context as _;
 use jiff::Timestamp;
 use nixl_cluster::health::{Check, CheckReason, HealthDocument, Status};
@@ -57,15 +58,18 @@ fn span(secs: u64) -> String {
 fn table(document: &HealthDocument, now: Timestamp) -> String {
     let role = document.node.role.as_ref().map(|role| format!(" ({role})")).unwrap_or_default();
     let (status, id) = (word(document.status), &document.service_id);
-    let mut text = format!("{status}  {id}{role}: {}\n\n", document.output);
-    let rows: Vec<(&str, &str, &Check)> = document
+    let title = plain(&format!("{status}  {id}{role}: {}", document.output));
+    let mut text = format!("{title}\n\n");
+    let rows: Vec<(String, String, &Check)> = document
         .checks
         .iter()
         .flat_map(|(name, checks)| checks.iter().map(move |check| (name.as_str(), check)))
-        .map(|(name, check)| (name, check.component_id.as_deref().unwrap_or("-"), check))
+        .map(|(name, check)| {
+            (plain(name), plain(check.component_id.as_deref().unwrap_or("-")), check)
+        })
         .collect();
     let width =
-        |column: fn(&(&str, &str, &Check)) -> usize| rows.iter().map(column).max().unwrap_or(0);
+        |column: fn(&(String, String, &Check)) -> usize| rows.iter().map(column).max().unwrap_or(0);
     let (names, ids) = (width(|row| row.0.len()), width(|row| row.1.len()));
     for (name, id, check) in &rows {
         let value = match &check.observed_value {
@@ -76,15 +80,15 @@ fn table(document: &HealthDocument, now: Timestamp) -> String {
         let unit = check.observed_unit.as_deref().unwrap_or_default();
         let line = format!("{}  {name:names$}  {id:ids$}  {value} {unit}", word(check.status));
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "{}", line.trim_end());
+        let _ = writeln!(text, "{}", plain(line.trim_end()));
         if let Some(reason) = &check.reason {
             let _ = writeln!(
                 text,
                 "      {}: {}\n      {}\n      {}",
-                reason.code,
-                reason.evidence,
-                reason.advice,
-                held(reason, now)
+                plain(&reason.code),
+                plain(&reason.evidence),
+                plain(&reason.advice),
+                plain(&held(reason, now))
             );
         }
     }
@@ -103,7 +107,7 @@ mod tests {
         board.set(name::LINK_P50, Reading::good(12.5).unit("us").about("i-2"));
         board.set(
             name::MLFLOW,
-            Reading::bad(&reason::MLFLOW_DENIED, "AccessDenied").value("no URL"),
+            Reading::bad(&reason::MLFLOW_DENIED, "Access\u{202e}Denied\u{1b}\n").value("no\rURL"),
         );
         board.identify("i-1");
         board.describe(|node| node.role = Some("decode".to_owned()));
@@ -111,8 +115,9 @@ mod tests {
         let text = table(&board.document(), Timestamp::now() + jiff::SignedDuration::from_mins(3));
         assert!(text.starts_with("warn  i-1 (decode): booting; "), "{text}");
         assert!(text.contains("pass  link:roundTripP50  i-2  12.5 us\n"), "{text}");
-        assert!(text.contains("      mlflow.denied: AccessDenied\n"), "{text}");
+        assert!(text.contains("      mlflow.denied: Access Denied  \n"), "{text}");
         assert!(text.contains(reason::MLFLOW_DENIED.advice), "{text}");
+        assert!(text.contains("no URL\n"), "{text}");
         let held = "      for 3 min; acknowledged 3 min ago: asked for it\n";
         assert!(text.contains(held), "{text}");
     }

@@ -35,6 +35,18 @@ impl Terminal {
     }
 }
 
+/// What others said, so that it moves no cursor, changes no colour and does not
+/// make text read in another order than it has (Unicode UAX #9).
+#[must_use]
+pub fn plain(text: &str) -> String {
+    let shown = |c: char| if c.is_control() || is_bidi(c) { ' ' } else { c };
+    text.chars().map(shown).collect()
+}
+
+fn is_bidi(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 fn is_utf8(locale: &str) -> bool {
     let locale = locale.to_ascii_lowercase();
     locale.ends_with("utf-8") || locale.ends_with("utf8")
@@ -43,6 +55,12 @@ fn is_utf8(locale: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_others_said_cannot_steer_a_terminal() {
+        assert_eq!(plain("a\u{1b}[2J\r\nb\u{9b}ü"), "a [2J  b ü");
+        assert_eq!(plain("\u{202e}txt\u{2066}.\u{200f}"), " txt . ");
+    }
 
     #[test]
     fn locales_are_told_apart() {

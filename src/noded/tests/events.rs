@@ -9,7 +9,7 @@ use daemon::{noded, stderr, stdout};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-const LOST: &str = r#"{"__REALTIME_TIMESTAMP":"60000000","PRIORITY":"4","MESSAGE_ID":"c885bd8c317746eb92536f7d45135b63","MESSAGE":"peer i-2: paired -> lost","PEER_ID":"i-2"}"#;
+const LOST: &str = r#"{"__REALTIME_TIMESTAMP":"60000000","_UID":"997","_SYSTEMD_UNIT":"nixl-noded.service","PRIORITY":"4","MESSAGE_ID":"c885bd8c317746eb92536f7d45135b63","MESSAGE":"peer i-2: paired -> lost","PEER_ID":"i-2"}"#;
 const LOG: &str = r#"{"__REALTIME_TIMESTAMP":"61000000","MESSAGE":"a line of the log"}"#;
 
 /// A journalctl that writes its arguments down and does this.
@@ -27,7 +27,8 @@ fn events(folder: &Path, script: &str, args: &[&str]) -> Command {
 #[test]
 fn events_are_shown_and_other_lines_of_the_log_are_not() {
     let folder = tempfile::tempdir().unwrap();
-    let script = format!("echo '{LOST}'; echo '{LOG}'; echo '-- No entries --'");
+    let forged = LOST.replace("nixl-noded.service", "user@1000.service");
+    let script = format!("echo '{LOST}'; echo '{forged}'; echo '{LOG}'; echo '-- No entries --'");
     let told = stdout(&mut events(folder.path(), &script, &[]), 0);
     assert_eq!(told, "1970-01-01T00:01:00.000Z  warning  peer i-2: paired -> lost\n");
     let told = stdout(&mut events(folder.path(), &script, &["-x", "--peer=--file=/etc/passwd"]), 0);
@@ -49,6 +50,10 @@ fn what_keeps_it_from_reading_is_told_with_what_to_do() {
     let hint =
         "echo 'Hint: You are currently not seeing messages from other users and the system.' >&2";
     assert!(stderr(&mut events(folder.path(), hint, &[]), 1).contains("systemd-journal"));
+    // One that follows would wait for ever.
+    let follows = hint.to_owned() + "; exec sleep 600";
+    let mut command = events(folder.path(), &follows, &["--follow"]);
+    assert!(stderr(&mut command, 1).contains("systemd-journal"));
     let told = stderr(
         &mut events(folder.path(), "echo 'Failed to parse timestamp: x' >&2; exit 1", &[]),
         1,

@@ -1,6 +1,6 @@
 //! The document for people.
 
-use crate::terminal::Terminal;
+use crate::terminal::{Terminal, plain};
 use nixl_cluster::check::{CheckDocument, Counts, Item, NodeChecks, SectionChecks, Verdict};
 use serde_json::Value;
 use std::fmt::Write as _;
@@ -179,11 +179,6 @@ fn hanging(text: &mut String, words: &str, indent: usize, width: usize) {
         column += long;
     }
     text.push('\n');
-}
-
-/// What a peer or a program said must not move the cursor.
-fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 #[cfg(test)]

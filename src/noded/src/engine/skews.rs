@@ -5,13 +5,17 @@ use super::report::id;
 use crate::board::{Board, Reading};
 use crate::events::{self, Peer};
 use nixl_pairing::PeerView;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What was told.
 #[derive(Default)]
 pub(super) struct Skews {
-    journaled: BTreeSet<String>,
+    /// By rank.
+    journaled: BTreeMap<u32, BTreeSet<String>>,
 }
+
+/// A peer that differs in more ways than this makes them up.
+const MOST: usize = 16;
 
 impl Skews {
     /// A reading for each of this moment.
@@ -31,7 +35,8 @@ impl Skews {
             let pair_id = id.and_then(|id| board.pair_id(id));
             let peer = Peer { id, rank: view.rank, pair_id: pair_id.as_deref() };
             for (reason, evidence) in readings.iter().filter_map(|told| told.reason.as_ref()) {
-                if self.journaled.insert(evidence.clone()) {
+                let told = self.journaled.entry(view.rank).or_default();
+                if told.len() < MOST && told.insert(evidence.clone()) {
                     events::peer_reason(peer, reason, evidence);
                 }
             }
@@ -45,6 +50,23 @@ impl Skews {
 mod tests {
     use super::*;
     use nixl_pairing::Skew;
+
+    #[test]
+    fn a_peer_that_makes_up_releases_fills_neither_memory_nor_journal() {
+        let mut skews = Skews::default();
+        let peer = |rank: u32, release: u32| {
+            let peer = release.to_string();
+            let release = Skew::Release { own: "1.0.0".to_owned(), peer };
+            PeerView { rank, skews: vec![release], ..PeerView::default() }
+        };
+        let board = Board::default();
+        for release in 0..100 {
+            assert_eq!(skews.readings(&[peer(1, release)], &board).len(), 1, "on the board");
+        }
+        assert_eq!(skews.readings(&[peer(2, 0)], &board).len(), 1);
+        let told: Vec<usize> = skews.journaled.values().map(BTreeSet::len).collect();
+        assert_eq!(told, [MOST, 1]);
+    }
 
     #[test]
     fn each_is_told_with_both_values() {

@@ -6,6 +6,7 @@
 
 use super::{NO_STORE, Shared, error};
 use crate::history::{KEPT, Page};
+use crate::terminal::plain;
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
@@ -64,8 +65,7 @@ fn text(page: &Page) -> String {
         text.push_str("(earlier entries are not kept any more)\n");
     }
     for entry in &page.events {
-        let message: String =
-            entry.message.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let message = plain(&entry.message);
         // Writing to a String cannot fail.
         let _ = writeln!(text, "{} {} {:<7} {message}", entry.seq, entry.time, entry.level);
     }

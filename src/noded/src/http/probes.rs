@@ -5,6 +5,7 @@
 
 use super::{NO_STORE, Shared, error};
 use crate::board::name;
+use crate::terminal::plain;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -89,10 +90,10 @@ fn devices(document: &HealthDocument) -> impl Iterator<Item = Gate> {
 
 fn told(check: &Check) -> String {
     let about = check.component_id.as_ref().map(|id| format!("{id}: ")).unwrap_or_default();
-    match &check.reason {
+    plain(&match &check.reason {
         Some(reason) => format!("{about}{}: {}", reason.code, reason.evidence),
         None => format!("{about}no reason told"),
-    }
+    })
 }
 
 fn is_meant(gate: &Gate, name: &str) -> bool {

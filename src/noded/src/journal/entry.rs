@@ -19,7 +19,14 @@ pub struct Entry {
     /// Every field but those with `_` in front, in the order told; bytes that
     /// are no UTF-8 are replaced.
     pub fields: BTreeMap<String, Vec<String>>,
+    /// Unit of the process that wrote it, which the journal itself saw.
+    unit: Option<String>,
+    /// User of that process, likewise.
+    uid: Option<u32>,
 }
+
+/// The daemon.
+const UNIT: &str = "nixl-noded.service";
 
 /// Why a line is no entry.
 #[derive(Debug, thiserror::Error)]
@@ -50,7 +57,9 @@ impl Entry {
             .filter(|(name, _)| !name.starts_with('_'))
             .map(|(name, value)| (name.clone(), values(value)))
             .collect();
-        let entry = Self { at, priority: INFORMATIONAL, fields };
+        let seen = |field| values(object.get(field)?).into_iter().next();
+        let (unit, uid) = (seen("_SYSTEMD_UNIT"), seen("_UID").and_then(|uid| uid.parse().ok()));
+        let entry = Self { at, priority: INFORMATIONAL, fields, unit, uid };
         let told = entry.get("PRIORITY").and_then(|told| told.parse().ok());
         Ok(Self { priority: told.filter(|told| *told <= 7).unwrap_or(INFORMATIONAL), ..entry })
     }
@@ -59,6 +68,13 @@ impl Entry {
     #[must_use]
     pub fn get(&self, field: &str) -> Option<&str> {
         self.fields.get(field)?.first().map(String::as_str)
+    }
+
+    /// Whether the daemon told it, or a service of ours that runs as root: anybody
+    /// may write entries with our identifier.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        self.uid == Some(0) || self.unit.as_deref() == Some(UNIT)
     }
 
     /// Which kind of entry it is.
@@ -105,6 +121,29 @@ mod tests {
         assert_eq!((entry.get("LIBRARY"), entry.get("_BOOT_ID")), (None, None));
         assert!(matches!(Entry::parse(b"{}"), Err(NotAnEntry::NoTime)));
         assert!(matches!(Entry::parse(b"-- No entries --"), Err(NotAnEntry::Json(_))));
+    }
+
+    #[test]
+    fn entries_of_other_users_are_not_ours() {
+        let of = |seen: &str| {
+            let line =
+                format!(r#"{{"__REALTIME_TIMESTAMP":"1","SYSLOG_IDENTIFIER":"nixl-noded"{seen}}}"#);
+            Entry::parse(line.as_bytes()).unwrap().is_ours()
+        };
+        assert!(of(r#","_UID":"997","_SYSTEMD_UNIT":"nixl-noded.service""#));
+        assert!(of(r#","_UID":"0","_SYSTEMD_UNIT":"nixl-environment.service""#));
+        assert!(
+            of(r#","_UID":"0""#),
+            "a short-lived process may be gone when its unit is looked for"
+        );
+        for forged in [
+            "",
+            r#","_UID":"1000""#,
+            r#","_UID":"1000","_SYSTEMD_UNIT":"user@1000.service","_SYSTEMD_USER_UNIT":"nixl-noded.service""#,
+            r#","_UID":"1000","SYSTEMD_UNIT":"nixl-noded.service""#,
+        ] {
+            assert!(!of(forged), "{forged}");
+        }
     }
 
     /// A value as journalctl would write it.

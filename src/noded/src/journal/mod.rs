@@ -10,12 +10,14 @@ mod text;
 pub use entry::{Entry, NotAnEntry};
 
 use crate::events::{KINDS, reason_id};
+use crate::terminal::plain;
 use anyhow::{Context as _, bail};
 use nixl_cluster::reason;
 use query::Query;
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, ErrorKind, Read, Write as _};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Options of `events`.
 #[derive(Debug, clap::Args)]
@@ -63,7 +65,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             continue;
         }
         let entry = Entry::parse(&line)?;
-        if !entry.message_id().is_some_and(|id| ours.contains(id)) {
+        if !entry.is_ours() || !entry.message_id().is_some_and(|id| ours.contains(id)) {
             continue;
         }
         count += 1;
@@ -91,7 +93,8 @@ fn ours() -> BTreeSet<String> {
 
 /// A journalctl at work; ends with this.
 struct Reading {
-    child: Child,
+    child: Arc<Mutex<Child>>,
+    stdout: Option<ChildStdout>,
     complaints: Option<std::thread::JoinHandle<String>>,
 }
 
@@ -111,26 +114,24 @@ impl Reading {
             ),
             Err(error) => return Err(error).context("journalctl cannot be started"),
         };
-        let complaints = child.stderr.take().map(|stderr| {
-            std::thread::spawn(move || {
-                let mut said = Vec::new();
-                // What cannot be read of it is not told.
-                let _ = stderr.take(MAX_COMPLAINT_BYTES).read_to_end(&mut said);
-                String::from_utf8_lossy(&said).into_owned()
-            })
+        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+        let child = Arc::new(Mutex::new(child));
+        let complaints = stderr.map(|stderr| {
+            let child = Arc::clone(&child);
+            std::thread::spawn(move || listen(stderr, &child))
         });
-        Ok(Self { child, complaints })
+        Ok(Self { child, stdout, complaints })
     }
 
-    fn lines(&mut self) -> anyhow::Result<BufReader<std::process::ChildStdout>> {
-        self.child.stdout.take().map(BufReader::new).context("journalctl has no output")
+    fn lines(&mut self) -> anyhow::Result<BufReader<ChildStdout>> {
+        self.stdout.take().map(BufReader::new).context("journalctl has no output")
     }
 
     /// Once it has said everything.
     fn end(mut self) -> anyhow::Result<()> {
-        let status = self.child.wait().context("journalctl was not seen to end")?;
+        let status = lock(&self.child).wait().context("journalctl was not seen to end")?;
         let said = self.complaints.take().and_then(|said| said.join().ok()).unwrap_or_default();
-        if NOT_PERMITTED.iter().any(|words| said.contains(words)) {
+        if is_denied(&said) {
             bail!(
                 "this user may not read the journal: try `sudo nixl-noded events`, or \
                  `sudo usermod -aG systemd-journal $USER` and log in again (members of adm may, too)"
@@ -138,7 +139,7 @@ impl Reading {
         }
         if !status.success() {
             let why = said.lines().last().unwrap_or("it said nothing");
-            bail!("journalctl failed ({status}): {}", text::plain(why));
+            bail!("journalctl failed ({status}): {}", plain(why));
         }
         Ok(())
     }
@@ -147,7 +148,31 @@ impl Reading {
 impl Drop for Reading {
     fn drop(&mut self) {
         // It has ended, unless nobody reads any more.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let mut child = lock(&self.child);
+        let _ = child.kill();
+        let _ = child.wait();
     }
+}
+
+fn lock(child: &Mutex<Child>) -> MutexGuard<'_, Child> {
+    child.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn is_denied(said: &str) -> bool {
+    NOT_PERMITTED.iter().any(|words| said.contains(words))
+}
+
+/// What it complains of. One that follows goes on where it may read nothing, so
+/// it is ended as soon as it says so.
+fn listen(stderr: impl Read, child: &Mutex<Child>) -> String {
+    let mut lines = BufReader::new(stderr.take(MAX_COMPLAINT_BYTES));
+    let mut said = Vec::new();
+    // What cannot be read of it is not told.
+    while matches!(lines.read_until(b'\n', &mut said), Ok(1..)) {
+        if is_denied(&String::from_utf8_lossy(&said)) {
+            // One that has ended already is as good.
+            let _ = lock(child).kill();
+        }
+    }
+    String::from_utf8_lossy(&said).into_owned()
 }

@@ -2,6 +2,7 @@
 
 use super::Entry;
 use crate::events::{KINDS, reason_id};
+use crate::terminal::plain;
 use nixl_cluster::reason;
 use serde_json::json;
 use std::fmt::Write as _;
@@ -86,16 +87,10 @@ fn level(priority: u8) -> &'static str {
     }
 }
 
-/// Last words of a process may hold what a terminal would obey.
-pub(super) fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::events::kind::{PAIRED, PEER_LOST};
-    use jiff::Timestamp;
 
     fn lost() -> Entry {
         let fields = [
@@ -105,11 +100,10 @@ mod tests {
             ("PEER_ID", "i-2"),
         ];
         let field = |(name, value): (&str, &str)| (name.to_owned(), vec![value.to_owned()]);
-        Entry {
-            at: Timestamp::from_second(60).unwrap(),
-            priority: 4,
-            fields: fields.into_iter().map(field).collect(),
-        }
+        let mut entry =
+            Entry::parse(br#"{"__REALTIME_TIMESTAMP":"60000000","PRIORITY":"4"}"#).unwrap();
+        entry.fields = fields.into_iter().map(field).collect();
+        entry
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! as file descriptor 3.
 
 use super::{Death, FromWorker, Kind, Spawner, Worker, frame, memory};
+use crate::terminal::plain;
 use nixl_cluster::ProviderChoice;
 use nixl_fabric::protocol::{Command, Event};
 use nixl_fabric::worker::{WORKER_ENV, WORKER_ENV_REMOVED};
@@ -180,7 +181,7 @@ async fn send<C: Serialize>(
 async fn listen(owns: &'static str, stderr: ChildStderr, words: Arc<Mutex<String>>) {
     let mut lines = BufReader::new(stderr).lines();
     while let Ok(Some(line)) = lines.next_line().await {
-        let line: String = line.trim().chars().take(MAX_WORDS_CHARS).collect();
+        let line: String = plain(&line).trim().chars().take(MAX_WORDS_CHARS).collect();
         if !line.is_empty() {
             tracing::info!(worker_says = %line, "{owns} worker: {line}");
             *words.lock().unwrap_or_else(PoisonError::into_inner) = line;
@@ -290,7 +291,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_death_is_told_with_the_last_words() {
-        let mut worker = shell("echo first >&2; echo 'provider aborts' >&2; kill -ABRT $$");
+        let mut worker =
+            shell("echo first >&2; printf 'provider\\033aborts\\007\\n' >&2; kill -ABRT $$");
         let Some(FromWorker::Died(told)) = worker.events.recv().await else { panic!() };
         assert_eq!(told.kind, Kind::Aborted);
         assert!(

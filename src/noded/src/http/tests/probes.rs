@@ -26,11 +26,14 @@ fn devices_count_and_can_be_excluded() {
     let board = &served.shared.board;
     board.set(name::PEERS, Reading::good(1));
     board.set_all_paired(true);
-    board.set("gpu:xid", Reading::bad(&reason::FABRIC_DEVICE_ERROR, "dead").about("GPU-1"));
+    board.set(
+        "gpu:xid",
+        Reading::bad(&reason::FABRIC_DEVICE_ERROR, "\u{1b}dead\n[+]").about("GPU-1"),
+    );
     board.set("efa:counters", Reading::bad(&reason::EC2_UNREACHABLE, "a warning"));
     let (status, body) = ask(&served, "/readyz");
     assert!(status == 503 && !board.ready(), "{body}");
-    assert!(body.contains("[-]gpu:xid failed: GPU-1: fabric.device_error: dead\n"), "{body}");
+    assert!(body.contains("[-]gpu:xid failed: GPU-1: fabric.device_error:  dead [+]\n"), "{body}");
     assert!(body.contains("[+]efa:counters ok\n"), "{body}");
     for excluded in ["exclude=gpu:xid", "exclude=gpu%3Axid", "exclude=efa&exclude=gpu"] {
         assert_eq!(ask(&served, &format!("/readyz?{excluded}")), (200, "ok\n".to_owned()));
