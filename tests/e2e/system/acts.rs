@@ -50,8 +50,12 @@ pub fn well(region: &Region) -> Result<()> {
     ] {
         told(region, name, None, PATIENCE)?;
     }
-    let cloud_init = told(region, "system:cloudInit", None, PATIENCE)?;
-    ensure!(cloud_init["observedValue"] == "done", "{cloud_init:#}");
+    wait_for("cloud-init", PATIENCE, || {
+        let (_, document) = node::health(region, NODE)?;
+        let check = &document["checks"]["system:cloudInit"][0];
+        ensure!(check["observedValue"] == "done", "{check:#}");
+        Ok(())
+    })?;
     let agent = told(region, "system:ssmAgent", None, PATIENCE)?;
     ensure!(agent["observedValue"] == "not installed", "{agent:#}");
     Ok(())

@@ -17,6 +17,9 @@ const MOST_CHARS: usize = 240;
 const BOOT: &str = "running 'init-local'";
 /// How cloud-init marks what went wrong, after the name of a file of its own.
 const MARKS: [&str; 3] = ["[WARNING]: ", "[ERROR]: ", "[CRITICAL]: "];
+/// It tries where metadata might be, one after the other; that one is not there
+/// is no failure.
+const SEARCH: &str = "Getting data from <class";
 
 /// Looks for it; `None` if the logs cannot be read, or show nothing.
 pub fn failing(root: &Path) -> Option<String> {
@@ -54,7 +57,7 @@ fn marked(text: &str) -> Option<String> {
 }
 
 fn is_mark(line: &str) -> bool {
-    MARKS.iter().any(|mark| line.contains(mark))
+    MARKS.iter().any(|mark| line.contains(mark)) && !line.contains(SEARCH)
 }
 
 /// Short, and without what may be secret.

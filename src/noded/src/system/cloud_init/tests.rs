@@ -10,6 +10,7 @@ Cloud-init v. 22.4.2 running 'init-local' at Tue, 28 Nov 2026 09:00:00 +0000. Up
 /var/lib/cloud/instance/scripts/part-001: line 9: old: command not found
 2026-11-28 09:00:20,000 - util.py[WARNING]: Failed running it (of an earlier boot)
 Cloud-init v. 22.4.2 running 'init-local' at Tue, 28 Nov 2026 10:00:00 +0000. Up 5.00 seconds.
+2026-11-28 10:00:03,000 - util.py[WARNING]: Getting data from <class 'cloudinit.sources.DataSourceEc2.DataSourceEc2Local'> failed
 Cloud-init v. 22.4.2 running 'modules:final' at Tue, 28 Nov 2026 10:00:09 +0000. Up 14.00 seconds.
 hello
 /var/lib/cloud/instance/scripts/part-001: line 2: nvidia-smu: command not found
