@@ -4,19 +4,21 @@
 //! waits for something to tell. Whoever goes on with `next` misses nothing, or
 //! is told that something was lost.
 
-use super::{NO_STORE, Shared, error};
+use super::{App, NO_STORE, error};
 use crate::history::{KEPT, Page};
 use crate::terminal::plain;
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::http::header::ACCEPT;
+use axum::http::header::{ACCEPT, RETRY_AFTER};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use std::fmt::Write as _;
 use std::time::Duration;
 
+/// So many may wait at once: each holds one of the few connections.
+pub(super) const MOST_WAITING: usize = 16;
 /// Longest wait.
 const MOST_WAIT_SECS: u64 = 30;
 
@@ -36,7 +38,7 @@ fn everything() -> usize {
 }
 
 pub(super) async fn events(
-    State(shared): State<Shared>,
+    State(App { shared, waiting, .. }): State<App>,
     headers: HeaderMap,
     wanted: Result<Query<Wanted>, QueryRejection>,
 ) -> Response {
@@ -46,6 +48,11 @@ pub(super) async fn events(
     };
     let mut page = shared.history.after(wanted.since, wanted.limit);
     if page.events.is_empty() && wanted.limit > 0 && wanted.wait > 0 {
+        let Ok(_place) = waiting.try_acquire() else {
+            let told = format!("{MOST_WAITING} wait already; ask again, or without wait=");
+            let refused = error(StatusCode::TOO_MANY_REQUESTS, "too_many_waiting", &told);
+            return ([(RETRY_AFTER, "5")], refused).into_response();
+        };
         let wait = Duration::from_secs(wanted.wait.min(MOST_WAIT_SECS));
         if tokio::time::timeout(wait, shared.history.changed(page.next)).await.is_ok() {
             page = shared.history.after(Some(page.next), wanted.limit);

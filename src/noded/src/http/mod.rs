@@ -8,7 +8,7 @@
 //! | `/livez` | 200 while the daemon's loops go round; `?verbose`, `?exclude=`, `/livez/CHECK` |
 //! | `/readyz` | 200 while every peer is paired and no device has failed; as `/livez` |
 //! | `/metrics` | OpenMetrics, or Prometheus' older text by `Accept` |
-//! | `/events` | what happened: `?since=SEQ&limit=N&wait=SECS`; text by `Accept` |
+//! | `/events` | what happened: `?since=SEQ&limit=N&wait=SECS`; text by `Accept`; 429 where too many wait |
 //! | `/link` | what is known of the links: `nixl_cluster::link::LinkDocument` |
 //! | `POST /link/run` | 202 and a full report begins, of `?peer=` or of all; 409 while one is being measured |
 //! | `POST /ack` | a person has seen the reason `?code=` (about `&id=`), with an optional `{"note": …}`; `DELETE` takes it back |
@@ -17,6 +17,7 @@
 
 mod ack;
 mod cache;
+mod connection;
 mod events;
 mod guard;
 mod headers;
@@ -47,6 +48,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router, middleware};
 use std::sync::Arc;
 use std::time::Instant;
+use tokio::sync::Semaphore;
 
 const NO_STORE: (HeaderName, HeaderValue) = (CACHE_CONTROL, HeaderValue::from_static("no-store"));
 
@@ -80,6 +82,8 @@ struct App {
     documents: Arc<health::Documents>,
     texts: Arc<metrics::Texts>,
     begun: Instant,
+    /// Places for those that wait for `/events`.
+    waiting: Arc<Semaphore>,
 }
 
 impl FromRef<App> for Shared {
@@ -90,8 +94,13 @@ impl FromRef<App> for Shared {
 
 /// The routes behind the host check.
 pub fn router(shared: Shared) -> Router {
-    let app =
-        App { shared, documents: Arc::default(), texts: Arc::default(), begun: Instant::now() };
+    let app = App {
+        shared,
+        documents: Arc::default(),
+        texts: Arc::default(),
+        begun: Instant::now(),
+        waiting: Arc::new(Semaphore::new(events::MOST_WAITING)),
+    };
     Router::new()
         .route("/", get(index::index))
         .route("/health", get(health::whole))

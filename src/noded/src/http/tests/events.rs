@@ -1,5 +1,6 @@
 use super::*;
 use crate::history::WithMessageId;
+use crate::http::events::MOST_WAITING;
 use serde_json::Value;
 use std::time::Instant;
 use tracing_subscriber::Layer as _;
@@ -53,6 +54,28 @@ fn whoever_waits_is_told_at_once() {
     let (body, took) = waiting.join().unwrap();
     assert!(body.contains("pair.peer_lost: now"), "{body}");
     assert!(took.as_secs() < 4, "{took:?}");
+}
+
+#[test]
+fn only_a_few_may_wait_and_the_others_are_told_so() {
+    let served = serve();
+    let next = events(&served, "")["next"].as_u64().unwrap();
+    let (address, query) = (served.address, format!("/events?since={next}&wait=4"));
+    let ask = move || get(address, &query).unwrap();
+    let asking: Vec<_> = (0..=MOST_WAITING).map(|_| std::thread::spawn(ask.clone())).collect();
+    // One of them is refused, whichever came last; then the others wait.
+    while !asking.iter().any(|asked| asked.is_finished()) {
+        std::thread::yield_now();
+    }
+    assert_eq!(get(address, "/livez").unwrap().0, 200);
+    assert_eq!(events(&served, &format!("?since={next}"))["next"], next, "without a wait");
+    tell(&served, "now");
+    let answers: Vec<_> = asking.into_iter().map(|asked| asked.join().unwrap()).collect();
+    let refused: Vec<_> = answers.iter().filter(|(status, _)| *status == 429).collect();
+    assert_eq!(refused.len(), 1, "{answers:?}");
+    assert!(refused[0].1.contains("too_many_waiting"), "{refused:?}");
+    let told = answers.iter().filter(|(_, body)| body.contains("pair.peer_lost: now"));
+    assert_eq!(told.count(), MOST_WAITING, "{answers:?}");
 }
 
 #[test]
