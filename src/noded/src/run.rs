@@ -20,7 +20,7 @@ use crate::system::{self, Folders, Pace, System};
 use crate::worker::ProcessSpawner;
 use crate::{boot, events, gpu, http, mlflow, notify, publisher, versions, wiring};
 use anyhow::Context as _;
-use nixl_cluster::{NodeSettings, instance_type, reason};
+use nixl_cluster::{NodeSettings, reason};
 use nixl_efa::Tree;
 use nixl_mlflow::{TrackingResource, UrlKeeper};
 use sd_notify::NotifyState;
@@ -178,7 +178,8 @@ impl Node {
         };
         let efa = efa::run(node, self.efa.clone(), self.board.clone(), self.stop.clone());
         parts.watch("efa", efa);
-        self.watch_gpus(&parts, &args.root, &instance.instance_type, settings.nvml.as_deref());
+        let gpus = gpu::expected(&instance.instance_type, &devices);
+        self.watch_gpus(&parts, &args.root, gpus, settings.nvml.as_deref());
 
         let registry = Arc::new(Ec2Registry::new(
             services.ec2,
@@ -242,9 +243,9 @@ impl Node {
         parts.watch("system", system.run());
     }
 
-    fn watch_gpus(&self, parts: &Parts, root: &Path, type_name: &str, library: Option<&Path>) {
+    fn watch_gpus(&self, parts: &Parts, root: &Path, expected: Option<u32>, library: Option<&Path>) {
         let monitor = gpu::Monitor {
-            expected: instance_type::find(type_name).map(|known| known.gpus),
+            expected,
             workers: gpu::workers(OWN_PROGRAM, library),
             kernel_log: Arc::new(gpu::Journalctl::default()),
             state_folder: state_folder(),

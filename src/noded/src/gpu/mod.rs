@@ -3,6 +3,7 @@
 
 mod asker;
 pub mod child;
+mod expected;
 mod faults;
 mod kernel_log;
 mod ledger;
@@ -13,6 +14,7 @@ mod state;
 mod workers;
 
 pub use asker::Workers;
+pub use expected::expected;
 pub use kernel_log::{Following, Journalctl, KernelLog};
 pub use monitor::{Monitor, Timings};
 pub use state::{Seen, State};
