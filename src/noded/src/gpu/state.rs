@@ -18,6 +18,10 @@ pub struct Seen {
 struct Inner {
     expected: Option<u32>,
     seen: Option<Arc<Seen>>,
+    /// When NVML answered last.
+    seen_at: Option<Timestamp>,
+    /// There was nothing to see once.
+    absent: bool,
     xids: Counters,
     deaths: u64,
 }
@@ -38,11 +42,25 @@ impl State {
         self.lock().expected
     }
 
-    /// The last snapshot; `None` where no driver has answered yet. It is kept
-    /// when NVML does not answer any more, so look at its time.
+    /// The last snapshot; `None` before the first one, and when the driver is
+    /// gone or has not answered for long.
     #[must_use]
     pub fn snapshot(&self) -> Option<Arc<Seen>> {
         self.lock().seen.clone()
+    }
+
+    /// When the driver answered last, also where it does not any more.
+    #[must_use]
+    pub fn seen_at(&self) -> Option<Timestamp> {
+        self.lock().seen_at
+    }
+
+    /// GPUs that answer; `None` before the first look.
+    #[must_use]
+    pub fn present(&self) -> Option<usize> {
+        let inner = self.lock();
+        let seen = inner.seen.as_ref().map(|seen| seen.snapshot.gpus.len());
+        seen.or(inner.absent.then_some(0))
     }
 
     /// Xids and `SXids` of this boot, by device and number.
@@ -65,7 +83,17 @@ impl State {
 
     /// NVML has answered.
     pub fn saw(&self, snapshot: Snapshot) {
-        self.lock().seen = Some(Arc::new(Seen { at: Timestamp::now(), snapshot }));
+        let at = Timestamp::now();
+        let mut inner = self.lock();
+        inner.seen_at = Some(at);
+        inner.seen = Some(Arc::new(Seen { at, snapshot }));
+    }
+
+    /// NVML does not answer, or what it said is too old to be true.
+    pub fn saw_none(&self) {
+        let mut inner = self.lock();
+        inner.seen = None;
+        inner.absent = true;
     }
 
     /// The counters as they are now.
@@ -94,5 +122,16 @@ mod tests {
         let seen = reader.snapshot().unwrap();
         assert_eq!(seen.snapshot.driver_version.as_deref(), Some("580.1"));
         assert_eq!((reader.expected(), reader.worker_deaths()), (Some(8), 1));
+    }
+
+    #[test]
+    fn what_is_gone_is_not_told_any_more() {
+        let state = State::default();
+        assert_eq!(state.present(), None);
+        state.saw(Snapshot { gpus: vec![nixl_gpu::Gpu::default()], ..Snapshot::default() });
+        assert_eq!(state.present(), Some(1));
+        state.saw_none();
+        assert!(state.snapshot().is_none() && state.seen_at().is_some());
+        assert_eq!(state.present(), Some(0));
     }
 }

@@ -2,6 +2,7 @@
 
 use super::families::{Families, Labels, alone, truth};
 use crate::gpu::{Seen, State};
+use jiff::Timestamp;
 use nixl_gpu::Gpu;
 use nixl_gpu::xid::{Count, Fault};
 use std::fmt;
@@ -12,6 +13,8 @@ use std::sync::Arc;
 pub(super) struct Told {
     expected: Option<u32>,
     seen: Option<Arc<Seen>>,
+    seen_at: Option<Timestamp>,
+    present: Option<usize>,
     faults: Vec<Count>,
     /// Ends of the process that asks NVML.
     pub worker_deaths: u64,
@@ -22,6 +25,8 @@ impl Told {
         Self {
             expected: state.expected(),
             seen: state.snapshot(),
+            seen_at: state.seen_at(),
+            present: state.present(),
             faults: state.xids(),
             worker_deaths: state.worker_deaths(),
         }
@@ -32,13 +37,13 @@ pub(super) fn write(told: &Told, families: &mut Families<'_>) -> fmt::Result {
     let help = "GPUs that the instance type has, where the type is known.";
     families.gauge("nixl_gpus_expected", help, alone(told.expected.map(f64::from)))?;
     faults(&told.faults, families)?;
+    let help = "When the driver has answered last, Unix time.";
+    let at = told.seen_at.map(|at| at.as_millisecond() as f64 / 1e3);
+    families.gauge("nixl_gpu_seen_timestamp_seconds", help, alone(at))?;
+    let count = told.present.map(|count| count as f64);
+    families.gauge("nixl_gpus_present", "GPUs that the driver has.", alone(count))?;
     let Some(seen) = &told.seen else { return Ok(()) };
     let snapshot = &seen.snapshot;
-    let help = "When the driver has answered last, Unix time.";
-    let at = seen.at.as_millisecond() as f64 / 1e3;
-    families.gauge("nixl_gpu_seen_timestamp_seconds", help, alone(Some(at)))?;
-    let count = Some(snapshot.gpus.len() as f64);
-    families.gauge("nixl_gpus_present", "GPUs that the driver has.", alone(count))?;
     let driver = snapshot.driver_version.as_deref().unwrap_or_default();
     let who = snapshot.gpus.iter().map(|gpu| {
         let text = |text: &Option<String>| text.clone().unwrap_or_default();

@@ -33,13 +33,13 @@ pub(super) fn table(state: &State, document: &HealthDocument, now: Timestamp) ->
         Some(expected) => format!("{present} of {expected}"),
         None => present.to_string(),
     };
+    if let Some(at) = state.seen_at().filter(|at| now.duration_since(*at).as_secs() > OLD_SECS) {
+        note = format!("{note}, seen {} ago", words::ago(&at.to_string(), now));
+    }
     let mut rows = Vec::new();
     if let Some(seen) = &seen {
         if let Some(driver) = &seen.snapshot.driver_version {
             note = format!("{note}, driver {driver}");
-        }
-        if now.duration_since(seen.at).as_secs() > OLD_SECS {
-            note = format!("{note}, seen {} ago", words::ago(&seen.at.to_string(), now));
         }
         rows.extend(seen.snapshot.gpus.iter().map(|gpu| row(gpu, state, document)));
         rows.extend(seen.snapshot.lost.iter().map(|lost| {
