@@ -6,6 +6,9 @@ reasons! {
     GPU_MISSING "gpu.missing" Error Reboot ["expected" "present" "gone"]
         "Fewer GPUs answer than the instance type has."
         "See `journalctl -k` for a GPU that has fallen off the bus; reboot the node, and replace the instance if it does not come back."
+    GPU_MISSING_SINCE_BOOT "gpu.missing_since_boot" Error Replace ["expected" "present" "gone"]
+        "Since the node booted, fewer GPUs have answered than the instance type has."
+        "A boot has not brought the GPU: replace the instance. If all are missing, see first whether the driver of this image knows them (`journalctl -k`)."
     GPU_LOST "gpu.lost" Error Reboot ["index"]
         "A GPU is there and cannot be reached any more."
         "Look at gpu:xid and `journalctl -k` for what came before; reboot the node, and replace the instance if it comes again."
@@ -17,7 +20,7 @@ reasons! {
         "The driver was updated while it was loaded: reboot the node."
     GPU_PERMISSION_DENIED "gpu.permission_denied" Error FixSetting
         "The daemon may not open the NVIDIA driver's devices."
-        "/dev/nvidiactl and /dev/nvidia* must be readable and writable for the user nixl-noded, and the unit's DeviceAllow must be as installed."
+        "/dev/nvidiactl and /dev/nvidia* must be readable and writable for the user nixl-noded, and the unit's DeviceAllow must be as installed. It is resolved when the unit starts: after the driver is loaded, restart nixl-noded."
     GPU_DRIVER_FAILED "gpu.driver_failed" Error Reboot
         "The NVIDIA driver does not answer as it should."
         "See the evidence and `journalctl -k`; reboot the node, and replace the instance if it comes again."
@@ -29,7 +32,7 @@ reasons! {
         "Drain the node and reboot it; replace the instance if it comes again."
     GPU_ECC_UNCORRECTED "gpu.ecc_uncorrected" Error ResetGpu ["volatile" "aggregate"]
         "A GPU has had memory errors that could not be corrected since its driver was loaded."
-        "Results of that time may be wrong: run them again. Reset the GPU with nothing running on it; replace the instance if errors come again."
+        "Results of that time may be wrong: run them again. Reset the GPU with nothing running on it; replace the instance if errors come again. While persistence mode is off the daemon holds the GPU, as the count would begin anew: stop nixl-noded for the reset."
         => "When the driver is loaded anew, as by a reset or a reboot."
     GPU_ROWS_PENDING "gpu.rows_pending" Warning ResetGpu ["corrected" "uncorrected"]
         "A row of a GPU's memory waits to be replaced by a spare one."
@@ -47,7 +50,7 @@ reasons! {
         "No GPU of the node has an active NVLink."
         "On a node with NVSwitch the fabric manager makes them: look at `systemctl status nvidia-fabricmanager`; its version must be the driver's."
     GPU_PCIE_DEGRADED "gpu.pcie_degraded" Warning Reboot ["width" "max_width" "generation" "max_generation"]
-        "A GPU's link to the host is narrower, or slower under load, than it can be."
+        "A GPU's link to the host is narrower than it was or than those of its likes, or slower under load than it can be."
         "Transfers to and from the host are slow until it is mended: reboot the node, and replace the instance if it comes again."
     GPU_THROTTLED "gpu.throttled" Warning Watch ["reasons"]
         "The hardware of a GPU, or heat, holds its clocks down."
@@ -100,8 +103,12 @@ reasons! {
         "The process that asks the NVIDIA driver ended and was started again."
         "See the evidence for its last words; repeated deaths mean a fault of the driver's library."
         => "A minute after the last time."
+    GPU_WORKER_SLOW "gpu.worker_slow" Warning Watch ["deaths"]
+        "The NVIDIA driver has not returned from a question in time; the process that asked was killed and starts again."
+        "Once is no fault: the driver holds questions up while it wakes or resets a GPU. If the next question hangs, too, it becomes gpu.worker_hung."
+        => "A minute after the last time."
     GPU_WORKER_HUNG "gpu.worker_hung" Error Reboot ["deaths"]
-        "The NVIDIA driver does not return from a question; the process that asked was killed and starts again."
+        "The NVIDIA driver has not returned from two questions in a row, or holds the process that asked so that it cannot be killed."
         "`nvidia-smi` will hang as well. Look at `journalctl -k` for Xids; reboot the node, and replace the instance if it comes again."
         => "A minute after the last time."
 }

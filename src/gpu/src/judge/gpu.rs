@@ -103,20 +103,21 @@ pub(super) fn nvlink(gpu: &Gpu, linked: bool, alone: bool) -> Option<Reading> {
     Some(reading.unit("active links"))
 }
 
-pub(super) fn pcie(gpu: &Gpu) -> Option<Reading> {
+/// `lanes`: how many it should have.
+pub(super) fn pcie(gpu: &Gpu, lanes: Option<u32>) -> Option<Reading> {
     let Pcie { generation, max_generation, width, max_width, .. } = gpu.pcie;
     let below = |now: Option<u32>, most: Option<u32>| now.zip(most).is_some_and(|(n, m)| n < m);
     let loaded = gpu.utilization_percent.is_some_and(|percent| percent >= LOADED_PERCENT);
     let value = width?;
     let slow = loaded && below(generation, max_generation);
-    if !slow && !below(width, max_width) {
+    if !slow && !below(width, lanes) {
         return Some(Reading::good(value).unit("lanes"));
     }
     let told = |value: Option<u32>| value.map_or("?".to_owned(), |value| value.to_string());
     let evidence = format!(
         "{} of {} lanes, generation {} of {}{}",
         told(width),
-        told(max_width),
+        told(lanes),
         told(generation),
         told(max_generation),
         if loaded { " under load" } else { "" }

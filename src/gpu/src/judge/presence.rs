@@ -7,22 +7,22 @@ use crate::snapshot::{Lost, Snapshot};
 use nixl_cluster::Reading;
 use nixl_cluster::reason::{self, Reason};
 
-pub(super) fn judge(expected: Option<u32>, known: &Known, look: &Look) -> Verdict {
+pub(super) fn judge(expected: Option<u32>, known: &Known, starting: bool, look: &Look) -> Verdict {
     match look {
         Look::Absent(absent) => vec![
-            (name::DRIVER, vec![driver(expected, known, absent)]),
+            (name::DRIVER, vec![driver(expected, known, starting, absent)]),
             (name::PRESENT, none_present(expected)),
             (name::LOST, Vec::new()),
         ],
         Look::Seen(snapshot) => vec![
             (name::DRIVER, vec![version(snapshot)]),
-            (name::PRESENT, vec![present(expected, known, snapshot)]),
+            (name::PRESENT, vec![present(expected, known, starting, snapshot)]),
             (name::LOST, all_lost(known, snapshot)),
         ],
     }
 }
 
-fn driver(expected: Option<u32>, known: &Known, absent: &Absent) -> Reading {
+fn driver(expected: Option<u32>, known: &Known, starting: bool, absent: &Absent) -> Reading {
     let Absent { what, error } = absent;
     let wanted = expected.unwrap_or(0);
     if wanted == 0 && known.addresses.is_empty() {
@@ -36,7 +36,7 @@ fn driver(expected: Option<u32>, known: &Known, absent: &Absent) -> Reading {
         Missing::Match => &reason::GPU_DRIVER_MISMATCH,
         Missing::Permission => &reason::GPU_PERMISSION_DENIED,
         // It may be on its way.
-        Missing::Driver | Missing::Answer if !known.complete => &reason::INITIALIZING,
+        Missing::Driver | Missing::Answer if starting && !known.complete => &reason::INITIALIZING,
         Missing::Driver | Missing::Answer => &reason::GPU_DRIVER_FAILED,
     };
     Reading::bad(reason, told)
@@ -57,7 +57,7 @@ fn version(snapshot: &Snapshot) -> Reading {
     Reading::good(format!("{driver} (NVML {nvml})"))
 }
 
-fn present(expected: Option<u32>, known: &Known, snapshot: &Snapshot) -> Reading {
+fn present(expected: Option<u32>, known: &Known, starting: bool, snapshot: &Snapshot) -> Reading {
     let present = snapshot.gpus.len();
     let mut gone = gone(known, snapshot);
     // A GPU that was lost before this process asked has no address any more.
@@ -69,14 +69,17 @@ fn present(expected: Option<u32>, known: &Known, snapshot: &Snapshot) -> Reading
         return Reading::good(present);
     }
     let told = format!("{present} of {wanted} GPUs answer");
-    if !known.complete {
+    if starting && !known.complete {
         return Reading::bad(&reason::INITIALIZING, told).value(present);
     }
     let evidence = match gone[..] {
         [] => told,
         [..] => format!("{told}; gone: {}", gone.join(", ")),
     };
-    Reading::bad(&reason::GPU_MISSING, evidence)
+    // The boot that would bring it back has been.
+    let reason =
+        if known.complete { &reason::GPU_MISSING } else { &reason::GPU_MISSING_SINCE_BOOT };
+    Reading::bad(reason, evidence)
         .value(present)
         .field("expected", wanted)
         .field("present", present)

@@ -5,6 +5,7 @@ use crate::look::{Absent, Missing};
 use crate::snapshot::{
     Ecc, Gpu, Lost, NvLink, Pcie, RecoveryAction, RemappedRows, Snapshot, Throttle,
 };
+use nixl_cluster::reason::Action;
 
 fn address(index: u32) -> String {
     crate::pci::format(0, 0x50 + index, 0, 0)
@@ -40,12 +41,16 @@ fn node(gpus: u32) -> Snapshot {
 }
 
 fn complete(gpus: u32) -> Known {
-    Known { complete: true, addresses: (0..gpus).map(address).collect() }
+    Known {
+        complete: true,
+        addresses: (0..gpus).map(address).collect(),
+        widest: (0..gpus).map(|index| (address(index), 16)).collect(),
+    }
 }
 
 /// Name and code of all that is not good.
 fn bad(expected: Option<u32>, known: &Known, look: &Look) -> Vec<(&'static str, &'static str)> {
-    let verdict = judge(expected, known, look);
+    let verdict = judge(expected, known, true, look);
     let codes = |(name, readings): (&'static str, Vec<Reading>)| {
         readings.into_iter().filter_map(move |reading| Some((name, reading.code()?)))
     };
@@ -56,7 +61,7 @@ fn bad(expected: Option<u32>, known: &Known, look: &Look) -> Vec<(&'static str, 
 fn one(change: impl FnOnce(&mut Gpu), name: &str, code: &str) -> String {
     let mut snapshot = node(8);
     change(&mut snapshot.gpus[3]);
-    let verdict = judge(Some(8), &complete(8), &Look::Seen(snapshot));
+    let verdict = judge(Some(8), &complete(8), false, &Look::Seen(snapshot));
     let told: Vec<(&str, Reading)> = verdict
         .into_iter()
         .flat_map(|(name, readings)| readings.into_iter().map(move |reading| (name, reading)))
@@ -93,7 +98,10 @@ fn a_node_without_gpus_needs_no_driver() {
     for expected in [Some(0), None] {
         assert_eq!(bad(expected, &Known::default(), &none), []);
     }
-    assert_eq!(judge(Some(0), &Known::default(), &none)[0].1, [Reading::good("none expected")]);
+    assert_eq!(
+        judge(Some(0), &Known::default(), true, &none)[0].1,
+        [Reading::good("none expected")]
+    );
     assert_eq!(bad(Some(0), &Known::default(), &Look::Seen(node(0))), []);
     assert_eq!(bad(Some(8), &Known::default(), &none), [(name::DRIVER, "gpu.library_missing")]);
 }
@@ -123,12 +131,74 @@ fn what_has_not_worked_yet_is_initializing() {
 }
 
 #[test]
+fn what_has_not_come_when_the_start_is_over_is_missing() {
+    let told = |known: &Known, look: &Look| {
+        let verdict = judge(Some(8), known, false, look);
+        let mut bad = verdict.into_iter().flat_map(|(_, readings)| readings);
+        bad.find_map(|reading| reading.reason.map(|(reason, _)| (reason.code, reason.action)))
+    };
+    let first = Known::default();
+    let mut snapshot = node(8);
+    snapshot.gpus.pop();
+    let seven = Look::Seen(snapshot);
+    assert_eq!(told(&first, &seven), Some(("gpu.missing_since_boot", Action::Replace)));
+    assert_eq!(told(&complete(8), &seven), Some(("gpu.missing", Action::Reboot)));
+    for what in [Missing::Driver, Missing::Answer] {
+        let absent = Look::Absent(Absent { what, error: "no".to_owned() });
+        assert_eq!(told(&first, &absent), Some(("gpu.driver_failed", Action::Reboot)));
+    }
+    assert_eq!(told(&first, &Look::Seen(node(8))), None);
+}
+
+#[test]
+fn gpus_are_accounted_for_as_long_as_nvml_counts_them() {
+    let mut snapshot = node(8);
+    snapshot.gpus.pop();
+    let known = complete(8);
+    assert!(!known.accounts_for(Some(8), &Look::Seen(snapshot.clone())));
+    assert!(!known.accounts_for(None, &Look::Seen(snapshot.clone())));
+    snapshot.lost.push(Lost {
+        index: 7,
+        pci_address: None,
+        needs_reset: true,
+        error: String::new(),
+    });
+    assert!(known.accounts_for(Some(8), &Look::Seen(snapshot)));
+    assert!(!Known::default().accounts_for(None, &Look::Seen(node(0))), "one may come");
+}
+
+#[test]
+fn lanes_are_measured_by_what_was_and_by_the_likes() {
+    let narrow = |gpus: u32| {
+        let mut snapshot = node(gpus);
+        for gpu in &mut snapshot.gpus {
+            gpu.pcie.width = Some(8);
+        }
+        Look::Seen(snapshot)
+    };
+    assert_eq!(bad(Some(4), &Known::default(), &narrow(4)), [], "so is a g4dn.12xlarge");
+    assert_eq!(bad(Some(1), &Known::default(), &narrow(1)), [], "and a g5.xlarge");
+    let mut known = Known::default();
+    assert!(known.learn(Some(1), &Look::Seen(node(1))));
+    assert!(!known.learn(Some(1), &narrow(1)));
+    assert_eq!(bad(Some(1), &known, &narrow(1)), [(name::PCIE, "gpu.pcie_degraded")]);
+    let Look::Seen(mut other) = narrow(2) else { unreachable!() };
+    other.gpus[0].pcie.width = Some(16);
+    assert_eq!(
+        bad(Some(2), &Known::default(), &Look::Seen(other.clone())),
+        [(name::PCIE, "gpu.pcie_degraded")]
+    );
+    other.gpus[0].name = Some("another".to_owned());
+    assert_eq!(bad(Some(2), &Known::default(), &Look::Seen(other)), []);
+}
+
+#[test]
 fn one_that_is_gone_is_named() {
     let mut snapshot = node(8);
     snapshot.gpus.remove(3);
     let look = Look::Seen(snapshot);
     for expected in [Some(8), None] {
-        let verdict = judge(expected, &complete(8), &look);
+        let verdict = judge(expected, &complete(8), false, &look);
         let (name, readings) = &verdict[1];
         assert_eq!((*name, readings[0].code()), (name::PRESENT, Some("gpu.missing")));
         let (_, evidence) = readings[0].reason.as_ref().unwrap();
@@ -152,7 +222,7 @@ fn one_that_is_lost_is_told_once() {
         [(name::LOST, "gpu.lost")]
     );
     snapshot.lost = vec![Lost { pci_address: None, ..lost.clone() }];
-    let verdict = judge(Some(8), &complete(8), &Look::Seen(snapshot.clone()));
+    let verdict = judge(Some(8), &complete(8), false, &Look::Seen(snapshot.clone()));
     assert_eq!(verdict[1].1[0].code(), None);
     assert_eq!(verdict[2].1[0].id, Some(address(3)), "it can be no other");
     snapshot.lost = vec![Lost { needs_reset: true, ..lost }];

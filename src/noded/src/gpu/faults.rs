@@ -10,6 +10,7 @@ use nixl_cluster::reason;
 use nixl_gpu::xid;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 /// A burst is told and written at once, not a thousand times.
@@ -44,6 +45,8 @@ pub(super) struct Faults {
     pub stop: CancellationToken,
     /// When the counters were last told; `None` while there is news.
     pub told: Option<Instant>,
+    /// What is being kept, one after the other.
+    pub writing: Option<JoinHandle<()>>,
 }
 
 impl Faults {
@@ -57,7 +60,7 @@ impl Faults {
 
     async fn follow_always(&mut self) {
         let mut backoff = Backoff::new(RESTART_FIRST, RESTART_MOST);
-        self.tell().await;
+        self.tell();
         loop {
             let started = Instant::now();
             let following = {
@@ -94,7 +97,7 @@ impl Faults {
                         self.told = None;
                     }
                 }
-                _ = interval.tick() => self.tell().await,
+                _ = interval.tick() => self.tell(),
                 () = &mut good, if !proven => {
                     proven = true;
                     let good = Reading::good("followed");
@@ -102,7 +105,7 @@ impl Faults {
                 }
             }
         }
-        self.tell().await;
+        self.tell();
         if lines == 0 {
             // It may be the cursor that journald does not take.
             self.ledger.lock().forget_cursor();
@@ -112,12 +115,8 @@ impl Faults {
 
     /// Puts the counters where they are read, if there is news or it is time,
     /// and what is to be kept into its file.
-    async fn tell(&mut self) {
-        let written = self.ledger.lock().take_changes();
-        if let Some(written) = written {
-            // A disk that hangs must not hold up the runtime.
-            let _ = tokio::task::spawn_blocking(move || written.write()).await;
-        }
+    fn tell(&mut self) {
+        self.keep();
         if self.told.is_some_and(|told| told.elapsed() < TELL_AGAIN) {
             return;
         }
@@ -127,7 +126,50 @@ impl Faults {
         self.board.set_settled(name::XID, readings, Settle::AT_ONCE);
         self.told = Some(Instant::now());
     }
+
+    /// A disk that hangs holds up nothing but the next write, which then has
+    /// all that came since.
+    fn keep(&mut self) {
+        if self.writing.as_ref().is_some_and(|writing| !writing.is_finished()) {
+            return;
+        }
+        let written = self.ledger.lock().take_changes();
+        self.writing = written.map(|written| tokio::task::spawn_blocking(move || written.write()));
+    }
 }
 
 /// One restart is nothing to tell.
 const SETTLE: Settle = Settle { bad_after: 2, good_after: 1 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gpu::Journalctl;
+
+    #[tokio::test]
+    async fn a_disk_that_hangs_silences_no_fault() {
+        let (folder, root) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let mut faults = Faults {
+            log: Arc::new(Journalctl::default()),
+            ledger: Shared::new(Ledger::load(Some(folder.path()), root.path())),
+            board: Board::default(),
+            state: State::default(),
+            stop: CancellationToken::new(),
+            told: None,
+            writing: Some(tokio::spawn(std::future::pending())),
+        };
+        let line = r#"{"__CURSOR":"c1","__REALTIME_TIMESTAMP":"1","MESSAGE":"NVRM: Xid (PCI:0000:53:00): 79, x"}"#;
+        assert!(faults.ledger.lock().take(line));
+        faults.tell();
+        assert_eq!(faults.state.xids().len(), 1);
+        let told = serde_json::to_string(&faults.board.document()).unwrap();
+        assert!(told.contains("gpu.xid_reboot"), "{told}");
+        let kept = folder.path().join("gpu.json");
+        assert!(!kept.exists());
+
+        faults.writing = None;
+        faults.tell();
+        faults.writing.take().unwrap().await.unwrap();
+        assert!(std::fs::read_to_string(kept).unwrap().contains("c1"), "the last state");
+    }
+}

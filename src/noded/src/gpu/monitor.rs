@@ -8,13 +8,19 @@ use super::{State, name};
 use crate::backoff::Backoff;
 use crate::board::{Board, Reading, Settle};
 use crate::worker::{Death, Deaths, Kind};
-use nixl_cluster::reason::{self, Action};
+use nixl_cluster::reason::{self, Action, Reason};
 use nixl_gpu::judge::{Verdict, judge};
 use nixl_gpu::look::{Absent, Look, Missing};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
+
+/// The state folder of a node is small and local.
+const LOAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// So many questions in a row that are not answered are a wedged driver.
+const HANGS: u32 = 2;
+const UPTIME: &str = "proc/uptime";
 
 /// How long things may take, and how often they are done.
 #[derive(Debug, Clone)]
@@ -23,8 +29,11 @@ pub struct Timings {
     pub every: Duration,
     /// While GPUs are still to come.
     pub at_first: Duration,
-    /// For so long; then as usual.
-    pub at_first_for: Duration,
+    /// From the node's boot: what has not come by then is missing.
+    pub start: Duration,
+    /// Where GPUs are missing, a worker is kept for so long: those that come
+    /// later need a new one.
+    pub renew: Duration,
     /// Where there is no driver and none is expected.
     pub seldom: Duration,
     /// First look of a worker: the driver wakes GPUs one after another.
@@ -47,7 +56,8 @@ impl Default for Timings {
         Self {
             every: Duration::from_secs(10),
             at_first: Duration::from_secs(1),
-            at_first_for: Duration::from_secs(120),
+            start: Duration::from_secs(90),
+            renew: Duration::from_secs(60),
             seldom: Duration::from_secs(300),
             first_look: Duration::from_secs(45),
             look: Duration::from_secs(10),
@@ -93,8 +103,15 @@ impl Monitor {
 
     async fn watch(self) {
         let (folder, root) = (self.state_folder.clone(), self.root.clone());
-        let load = move || Ledger::load(folder.as_deref(), &root);
-        let ledger = tokio::task::spawn_blocking(load).await.unwrap_or_default();
+        let load = move || (Ledger::load(folder.as_deref(), &root), uptime(&root));
+        let loaded = tokio::task::spawn_blocking(load);
+        let (ledger, up) = match tokio::time::timeout(LOAD_TIMEOUT, loaded).await {
+            Ok(loaded) => loaded.unwrap_or_default(),
+            Err(_) => {
+                tracing::warn!("the state folder does not answer: what was known of GPUs is lost");
+                Default::default()
+            }
+        };
         self.state.expect(self.expected);
         self.board.set(name::WORKER, Reading::good(0));
         if self.expected.is_some_and(|gpus| gpus > 0) {
@@ -105,13 +122,16 @@ impl Monitor {
         let backoff = Backoff::new(self.timings.restart_first, self.timings.restart_most);
         let mut watch = Watch {
             started: Instant::now(),
+            up,
             ledger: Shared::new(ledger),
             asker,
             backoff,
             deaths: Deaths::default(),
+            hangs: 0,
             last_death: None,
             last_seen: None,
             fresh: true,
+            born: Instant::now(),
             counting: false,
             monitor: self,
         };
@@ -125,14 +145,20 @@ impl Monitor {
 struct Watch {
     monitor: Monitor,
     started: Instant,
+    /// How long the node was up then.
+    up: Duration,
     ledger: Shared,
     asker: Asker,
     backoff: Backoff,
     deaths: Deaths,
+    /// Questions in a row that were not answered in time.
+    hangs: u32,
     last_death: Option<Instant>,
     last_seen: Option<Instant>,
     /// The next look is the first one of its worker.
     fresh: bool,
+    /// When this worker was asked first.
+    born: Instant,
     /// The kernel log is being followed.
     counting: bool,
 }
@@ -141,7 +167,12 @@ impl Watch {
     /// One look; how long to wait until the next one.
     async fn once(&mut self) -> Duration {
         let Timings { first_look, look, .. } = self.monitor.timings;
-        let within = if self.fresh { first_look } else { look };
+        let within = if self.fresh {
+            self.born = Instant::now();
+            first_look
+        } else {
+            look
+        };
         let looked = self.asker.look(within).await;
         self.tell_sandbox();
         match looked {
@@ -156,41 +187,47 @@ impl Watch {
     async fn on_look(&mut self, look: Look) -> Duration {
         let expected = self.monitor.expected;
         self.fresh = false;
+        self.hangs = 0;
         self.backoff.reset();
         self.last_seen = Some(Instant::now());
-        let verdict = {
+        let starting = self.started.elapsed() + self.up < self.monitor.timings.start;
+        let (verdict, waited_for, whole) = {
             let mut ledger = self.ledger.lock();
             ledger.learn(expected, &look);
-            judge(expected, ledger.known(), &look)
+            let known = ledger.known();
+            let verdict = judge(expected, known, starting, &look);
+            (verdict, starting && !known.complete, known.accounts_for(expected, &look))
         };
         let there = matches!(look, Look::Seen(_));
-        let keep = there && self.ledger.lock().known().complete && !asks_for_reset(&verdict);
+        // GPUs that come later need a new sandbox and a new NVML, and one that
+        // is to be reset must not be held open.
+        let old = !whole && (waited_for || self.born.elapsed() >= self.monitor.timings.renew);
+        let keep = holds_evidence(&look) || !(old || asks_for_reset(&verdict));
         self.put(verdict);
         self.forget();
         if there || expected.is_some_and(|gpus| gpus > 0) {
             self.count_faults();
         }
-        let wait = self.wait_after(&look);
-        if let Look::Seen(snapshot) = look {
-            self.monitor.state.saw(snapshot);
+        let wait = self.wait_after(&look, waited_for);
+        match look {
+            Look::Seen(snapshot) => self.monitor.state.saw(snapshot),
+            Look::Absent(_) => self.monitor.state.saw_none(),
         }
         if !keep {
-            // GPUs that come later need a new sandbox and a new NVML, and one
-            // that is to be reset must not be held open.
             self.put_down().await;
         }
         wait
     }
 
-    fn wait_after(&self, look: &Look) -> Duration {
-        let Timings { every, at_first, at_first_for, seldom, .. } = self.monitor.timings;
+    fn wait_after(&self, look: &Look, waited_for: bool) -> Duration {
+        let Timings { every, at_first, seldom, .. } = self.monitor.timings;
         let ledger = self.ledger.lock();
         let expected = self.monitor.expected.unwrap_or(0) > 0;
         match look {
             Look::Absent(_) if !expected && ledger.known().addresses.is_empty() => seldom,
             // No driver comes to be installed within seconds.
             Look::Absent(Absent { what: Missing::Library, .. }) => every,
-            _ if !ledger.known().complete && self.started.elapsed() < at_first_for => at_first,
+            _ if waited_for => at_first,
             _ => every,
         }
     }
@@ -214,9 +251,10 @@ impl Watch {
     async fn on_death(&mut self, death: Death) {
         let Death { kind, mut how } = death;
         self.deaths.add(kind);
+        self.hangs += u32::from(kind == Kind::Hung);
         self.monitor.state.worker_died();
         self.last_death = Some(Instant::now());
-        self.tell_death(kind, &how);
+        self.tell_death(self.reason_of(kind), &how);
         self.withdraw_old();
         // Two in one wedged driver are no better than one: wait for its end.
         loop {
@@ -226,20 +264,28 @@ impl Watch {
                     how = format!("{how}; {}", last.how);
                     break;
                 }
-                Err(error) => self.tell_death(kind, &format!("{how}; {error}")),
+                Err(error) => {
+                    // A wedged driver, not a slow one.
+                    self.hangs = self.hangs.max(HANGS);
+                    self.tell_death(&reason::GPU_WORKER_HUNG, &format!("{how}; {error}"));
+                }
             }
             self.last_death = Some(Instant::now());
             self.withdraw_old();
         }
         self.fresh = true;
-        self.tell_death(kind, &how);
+        self.tell_death(self.reason_of(kind), &how);
     }
 
-    fn tell_death(&self, kind: Kind, how: &str) {
-        let reason = match kind {
+    fn reason_of(&self, kind: Kind) -> &'static Reason {
+        match kind {
+            Kind::Hung if self.hangs < HANGS => &reason::GPU_WORKER_SLOW,
             Kind::Hung => &reason::GPU_WORKER_HUNG,
             _ => &reason::GPU_WORKER_DIED,
-        };
+        }
+    }
+
+    fn tell_death(&self, reason: &'static Reason, how: &str) {
         let total = self.deaths.total();
         let evidence = format!("{} since the daemon started, last: {how}", self.deaths.told());
         let reading = Reading::bad(reason, evidence).value(total).field("deaths", total);
@@ -251,6 +297,7 @@ impl Watch {
         let old = self.last_seen.is_some_and(|at| at.elapsed() > self.monitor.timings.forget);
         if old {
             self.last_seen = None;
+            self.monitor.state.saw_none();
             for name in name::MEASURED {
                 self.monitor.board.set_all(name, Vec::new());
             }
@@ -286,9 +333,27 @@ impl Watch {
             state: self.monitor.state.clone(),
             stop: self.monitor.stop.clone(),
             told: None,
+            writing: None,
         };
         tokio::spawn(faults.run());
     }
+}
+
+/// proc(5); a node whose file cannot be read is as one that has just booted.
+fn uptime(root: &Path) -> Duration {
+    let text = std::fs::read_to_string(root.join(UPTIME)).unwrap_or_default();
+    let secs = text.split_ascii_whitespace().next().and_then(|secs| secs.parse().ok());
+    secs.and_then(|secs| Duration::try_from_secs_f64(secs).ok()).unwrap_or_default()
+}
+
+/// Without persistence mode the driver forgets errors with the last process
+/// that holds the GPU, and that may be ours.
+fn holds_evidence(look: &Look) -> bool {
+    let Look::Seen(snapshot) = look else { return false };
+    snapshot.gpus.iter().any(|gpu| {
+        let errors = gpu.ecc.and_then(|ecc| ecc.volatile_uncorrected);
+        gpu.persistence_mode == Some(false) && errors.is_some_and(|errors| errors > 0)
+    })
 }
 
 fn asks_for_reset(verdict: &Verdict) -> bool {

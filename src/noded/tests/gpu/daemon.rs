@@ -144,7 +144,7 @@ fn health_answers_while_the_driver_does_not() {
     gpus.nvml.script("count is 4\ngpu.2 hang");
     let evidence = gpus.until("a hung worker", |document| {
         let reason = check(document, name::WORKER, None)?.reason.as_ref()?;
-        (reason.code == "gpu.worker_hung").then(|| reason.evidence.clone())
+        (reason.code == "gpu.worker_slow").then(|| reason.evidence.clone())
     });
     assert!(evidence.contains("hung once"), "{evidence}");
     let slowest = gpus.node.hush();

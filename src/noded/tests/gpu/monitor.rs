@@ -3,7 +3,10 @@
 use crate::node::wait_for;
 use crate::nvml::Fake;
 use nixl_noded::board::Board;
-use nixl_noded::gpu::{Following, KernelLog, Monitor, State, Timings, name, workers};
+use nixl_noded::gpu;
+use nixl_noded::gpu::protocol::{Command, Event};
+use nixl_noded::gpu::{Following, KernelLog, Monitor, State, Timings, name};
+use nixl_noded::worker::{Spawner, Worker};
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -27,6 +30,16 @@ impl KernelLog for Silent {
     }
 }
 
+/// Counts the workers.
+struct Counted(gpu::Workers, Arc<AtomicUsize>);
+
+impl Spawner<Command, Event> for Counted {
+    fn spawn(&self) -> io::Result<Worker<Command, Event>> {
+        self.1.fetch_add(1, Ordering::Relaxed);
+        self.0.spawn()
+    }
+}
+
 pub fn program() -> &'static str {
     assert_cmd::cargo::cargo_bin!("nixl-noded").to_str().unwrap()
 }
@@ -36,6 +49,7 @@ struct Watched {
     board: Board,
     state: State,
     log: Arc<Silent>,
+    workers: Arc<AtomicUsize>,
     stop: CancellationToken,
     _runtime: tokio::runtime::Runtime,
 }
@@ -49,6 +63,15 @@ impl Watched {
     }
 
     fn of(fake: Fake, library: PathBuf, expected: Option<u32>) -> Self {
+        Self::up(5, fake, library, expected)
+    }
+
+    /// On a node that is up for so long.
+    fn up(secs: u32, fake: Fake, library: PathBuf, expected: Option<u32>) -> Self {
+        let root = fake.folder().join("root");
+        std::fs::create_dir_all(root.join("proc")).unwrap();
+        std::fs::write(root.join("proc/uptime"), format!("{secs}.25 9.00\n")).unwrap();
+        let spawned = Arc::new(AtomicUsize::new(0));
         let (board, state, log) = (Board::default(), State::default(), Arc::new(Silent::default()));
         let stop = CancellationToken::new();
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -58,17 +81,17 @@ impl Watched {
             .unwrap();
         let monitor = Monitor {
             expected,
-            workers: workers(program(), Some(&library)),
+            workers: Arc::new(Counted(gpu::workers(program(), Some(&library)), spawned.clone())),
             kernel_log: log.clone(),
             state_folder: Some(fake.folder().to_owned()),
-            root: "/".into(),
+            root,
             board: board.clone(),
             state: state.clone(),
             stop: stop.clone(),
             timings: Timings {
                 every: Duration::from_millis(30),
                 at_first: Duration::from_millis(10),
-                first_look: Duration::from_secs(10),
+                first_look: Duration::from_secs(5),
                 look: Duration::from_secs(3),
                 restart_first: Duration::from_millis(10),
                 restart_most: Duration::from_millis(100),
@@ -77,7 +100,7 @@ impl Watched {
             },
         };
         runtime.spawn(monitor.run());
-        Self { fake, board, state, log, stop, _runtime: runtime }
+        Self { fake, board, state, log, workers: spawned, stop, _runtime: runtime }
     }
 
     /// Waits until this check, about `id` if given, has this code, none with "",
@@ -155,8 +178,18 @@ fn a_driver_that_does_not_return_is_told_and_started_anew() {
     let watched = Watched::start(Some(8), "");
     watched.until(name::PRESENT, None, "");
     watched.fake.script("temperature.2 hang");
-    let told = watched.until(name::WORKER, None, "gpu.worker_hung");
+    let told = watched.until(name::WORKER, None, "gpu.worker_slow");
     assert!(told.contains("hung once") && told.contains("has not answered for 3 s"), "{told}");
+    watched.fake.script("");
+    watched.until(name::WORKER, None, "");
+    watched.until(name::PRESENT, None, "");
+    watched.fake.script("temperature.2 hang");
+    let told = watched.until(name::WORKER, None, "gpu.worker_slow");
+    assert!(told.contains("hung 2 times"), "one that answered between them: {told}");
+    let told = watched.until(name::WORKER, None, "gpu.worker_hung");
+    assert!(told.contains("hung 3 times") && told.contains("has not answered for 5 s"), "{told}");
+    assert_eq!(watched.state.present(), Some(0), "what was seen is old");
+    assert!(watched.state.snapshot().is_none() && watched.state.seen_at().is_some());
     wait_for("its last words", || {
         let told = watched.until(name::WORKER, None, "gpu.worker_hung");
         let words = "last words: fake nvml: temperature.2 hangs";
@@ -207,4 +240,30 @@ fn a_library_that_is_expected_and_not_there_is_told_at_once() {
         0 => Err("not followed".to_owned()),
         _ => Ok(()),
     });
+}
+
+#[test]
+fn a_driver_that_a_boot_did_not_bring_is_told_by_a_worker_that_stays() {
+    let fake = Fake::new();
+    fake.script("init error 9");
+    let library = fake.library();
+    let watched = Watched::up(1000, fake, library, Some(8));
+    let told = watched.until(name::DRIVER, None, "gpu.driver_failed");
+    assert_eq!(told, "NVIDIA driver is not loaded; the instance type has 8 GPUs");
+    assert_eq!(watched.state.present(), Some(0));
+    watched.fake.script("count is 7");
+    assert_eq!(watched.until(name::PRESENT, None, "gpu.missing_since_boot"), "7 of 8 GPUs answer");
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(watched.workers.load(Ordering::Relaxed), 1, "ten looks, one worker");
+}
+
+#[test]
+fn errors_that_the_driver_would_forget_keep_the_gpu_open() {
+    let watched = Watched::start(Some(8), "");
+    watched.until(name::PRESENT, None, "");
+    let before = watched.workers.load(Ordering::Relaxed);
+    watched.fake.script("persistence.3 is 0\necc_uncorrected.3 is 2");
+    watched.until(name::ECC, GPU_3, "gpu.ecc_uncorrected");
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(watched.workers.load(Ordering::Relaxed), before);
 }
