@@ -71,7 +71,7 @@ mod tests {
         assert_eq!(denied(&device), None, "there is no driver");
         std::fs::write(&device, "").unwrap();
         assert_eq!(denied(&device), None);
-        std::fs::set_permissions(&device, std::fs::Permissions::from_mode(0)).unwrap();
+        std::fs::set_permissions(&device, std::fs::Permissions::from_mode(0o000)).unwrap();
         // SAFETY: changes who this thread is for files, and nothing else; root
         // may open everything.
         let asked = std::thread::spawn(move || {
