@@ -243,7 +243,13 @@ impl Node {
         parts.watch("system", system.run());
     }
 
-    fn watch_gpus(&self, parts: &Parts, root: &Path, expected: Option<u32>, library: Option<&Path>) {
+    fn watch_gpus(
+        &self,
+        parts: &Parts,
+        root: &Path,
+        expected: Option<u32>,
+        library: Option<&Path>,
+    ) {
         let monitor = gpu::Monitor {
             expected,
             workers: gpu::workers(OWN_PROGRAM, library),
