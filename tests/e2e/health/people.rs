@@ -15,6 +15,11 @@ fn lose(region: &Region) -> Result<Value> {
 
 fn mend(region: &Region) -> Result<()> {
     region.control().ok(&["gpu", NODES[1], "2", "well"])?;
+    // What is acknowledged leaves the pair well.
+    wait_for("silence", PATIENCE, || {
+        ensure!(held(region).is_err(), "{LOST} is still told");
+        Ok(())
+    })?;
     wait_for("a pair that is well", PATIENCE * 2, || both_well(region)).map(drop)
 }
 
