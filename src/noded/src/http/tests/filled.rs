@@ -51,13 +51,14 @@ fn board(board: &Board, peer: &str) {
         Reading::bad(&reason::RELEASE_SKEW, "its daemon is release 1.1.0, again"),
     ];
     board.set_all(name::PEER_SKEW, skews.map(|skew| skew.about(peer)).to_vec());
+    // Before what comes later by name: the oldest is told first.
+    let stale = "the tracking ARN is not in /etc/environment";
+    board.set(name::ENVIRONMENT, Reading::bad(&reason::ENVIRONMENT_STALE, stale));
     let slow = "median round trip 41.2 us, expected 18.9 us, limit 28.4 us, 3 times in a row";
     let slow = Reading::bad(&reason::LINK_LATENCY_DEGRADED, slow).value(41.2).unit("us");
     board.set(name::LINK_P50, slow.about(peer));
     board.set(name::MLFLOW, Reading::bad(&reason::MLFLOW_DENIED, NASTY).value("no URL is at hand"));
     board.acknowledge(reason::MLFLOW_DENIED.code, None, Some("asked for it")).unwrap();
-    let stale = "the tracking ARN is not in /etc/environment";
-    board.set(name::ENVIRONMENT, Reading::bad(&reason::ENVIRONMENT_STALE, stale));
 }
 
 fn gpu(shared: &Shared) {
