@@ -1,4 +1,5 @@
-//! The line of cloud-init's logs that shows the first failure of this boot.
+//! The line of cloud-init's logs that shows the last failure of this boot: what
+//! it warns of before that may be no failure at all.
 //!
 //! A log may hold what no health page should: see [`secret`].
 
@@ -17,6 +18,8 @@ const MOST_CHARS: usize = 240;
 const BOOT: &str = "running 'init-local'";
 /// How cloud-init marks what went wrong, after the name of a file of its own.
 const MARKS: [&str; 3] = ["[WARNING]: ", "[ERROR]: ", "[CRITICAL]: "];
+/// Of these, what ends a part of its work.
+const FAILED: &str = "Failed";
 /// It tries where metadata might be, one after the other; that one is not there
 /// is no failure.
 const SEARCH: &str = "Getting data from <class";
@@ -46,14 +49,18 @@ fn tail(path: &Path) -> io::Result<String> {
 /// are a program's own words; or else what cloud-init said.
 fn printed(text: &str) -> Option<String> {
     let lines: Vec<&str> = text.lines().map(str::trim).collect();
-    let mark = lines.iter().position(|line| is_mark(line))?;
+    let failed = |line: &&str| is_mark(line) && line.contains(FAILED);
+    let last = lines.iter().rposition(failed).or_else(|| lines.iter().rposition(|l| is_mark(l)))?;
+    // One failure is told more than once, from the inside out.
+    let told = lines[..last].iter().rev().take_while(|line| is_mark(line)).count();
+    let mark = last - told;
     let own = |line: &&&str| !line.is_empty() && !line.starts_with("Cloud-init v. ");
     let before = lines[..mark].iter().rev().take_while(|line| !line.contains(BOOT)).find(own);
     Some((*before.unwrap_or(&lines[mark])).to_owned())
 }
 
 fn marked(text: &str) -> Option<String> {
-    text.lines().map(str::trim).find(|line| is_mark(line)).map(str::to_owned)
+    text.lines().map(str::trim).rfind(|line| is_mark(line)).map(str::to_owned)
 }
 
 fn is_mark(line: &str) -> bool {
