@@ -7,8 +7,6 @@ use serde_json::Value;
 use std::time::Duration;
 
 const NODE: &str = NODES[0];
-/// Two looks at Spot notices.
-const SOON: Duration = Duration::from_secs(10);
 /// The slowest look takes a minute, and a machine boots in between.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// A stand-in for the agent, which the region's machines do not have.
@@ -63,13 +61,13 @@ pub fn well(region: &Region) -> Result<()> {
 
 pub fn spot(region: &Region) -> Result<()> {
     notice(region, &["spot", "terminate", "--in", "2m"])?;
-    let check = told(region, "system:spot", Some("system.spot_interruption"), SOON)?;
+    let check = told(region, "system:spot", Some("system.spot_interruption"), PATIENCE)?;
     let evidence = check["reason"]["evidence"].as_str().unwrap_or_default();
     ensure!(evidence.contains("is terminated in 1 min"), "{evidence}");
     let (code, _) = node::health(region, NODE)?;
     ensure!(code == 503, "{code}");
     notice(region, &["clear"])?;
-    told(region, "system:spot", None, SOON).map(drop)
+    told(region, "system:spot", None, PATIENCE).map(drop)
 }
 
 pub fn maintenance(region: &Region) -> Result<()> {
