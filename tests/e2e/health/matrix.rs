@@ -7,9 +7,9 @@ use serde_json::Value;
 use std::time::{Duration, Instant};
 
 /// Checks are made every minute at the rarest, and may need two in a row.
-const SAID: Duration = Duration::from_secs(90);
+const SAID: Duration = Duration::from_secs(180);
 /// A check is good again only after some good readings.
-const SILENT: Duration = Duration::from_secs(150);
+const SILENT: Duration = Duration::from_secs(240);
 
 /// Arguments of `nixl-region`.
 type Commands = &'static [&'static [&'static str]];
