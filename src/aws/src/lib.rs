@@ -36,7 +36,7 @@ pub use error::{AwsError, ErrorKind};
 pub type Result<T> = std::result::Result<T, AwsError>;
 
 /// A tag to write or one that was read.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct Tag {
     /// Key.
     pub key: String,

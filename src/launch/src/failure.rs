@@ -70,17 +70,15 @@ pub enum Problem {
     /// Obstacles found before anything was changed.
     #[error("{0}")]
     Plan(Findings),
-    /// Every zone refused.
+    /// Every attempt was refused.
     #[error(
-        "no zone has room for {count} {instance_type} now:\n{}",
-        .refusals.iter().map(|(zone, why)| format!("  {zone}: {why}")).collect::<Vec<_>>().join("\n")
+        "nowhere is room for {count} nodes now:\n{}",
+        .refusals.iter().map(|(key, why)| format!("  {key}: {why}")).collect::<Vec<_>>().join("\n")
     )]
     NoCapacity {
         /// Nodes asked for.
         count: u32,
-        /// Type asked for.
-        instance_type: String,
-        /// Zone and EC2's answer.
+        /// Type, market and zone, and EC2's answer.
         refusals: Vec<(String, String)>,
     },
     /// No answer to a launch, and no trace of it.

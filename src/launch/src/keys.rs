@@ -5,8 +5,8 @@
 /// client token of a later launch differs from an earlier one's. Written before
 /// the launch it is about.
 pub const GENERATION: &str = "nixl:generation";
-/// On the security group: the launch that may be in flight, `<zone>/<token>`,
-/// or [`NO_ATTEMPT`]. Written before the launch it is about.
+/// On the security group: the launch that may be in flight,
+/// `<type>/<market>/<zone>/<token>`, or [`NO_ATTEMPT`]. Written before the launch it is about.
 pub const ATTEMPT: &str = "nixl:attempt";
 /// Value of [`ATTEMPT`] when the last one is known to have launched nothing.
 pub const NO_ATTEMPT: &str = "none";

@@ -2,8 +2,8 @@
 
 use super::convert::{self, filters, tag_specification, texts};
 use super::{
-    Ec2, Filter, Image, Instance, InstanceTypeInfo, NetworkInterface, PlacementGroup, RunInstances,
-    SecurityGroup, Subnet, Volume, Vpc,
+    Ec2, Filter, Image, Instance, InstanceTypeInfo, Market, NetworkInterface, PlacementGroup,
+    RunInstances, SecurityGroup, Subnet, Volume, Vpc,
 };
 use crate::{Aws, AwsError, ErrorKind, Result, Tag};
 use aws_sdk_ec2::types::{HttpTokensState, InstanceNetworkInterfaceSpecification};
@@ -81,7 +81,11 @@ impl Ec2 for Client {
                 .delete_on_termination(true)
                 .build()
         });
-        let kinds = [ResourceType::Instance, ResourceType::Volume, ResourceType::NetworkInterface];
+        let mut kinds =
+            vec![ResourceType::Instance, ResourceType::Volume, ResourceType::NetworkInterface];
+        if request.market == Market::Spot {
+            kinds.push(ResourceType::SpotInstancesRequest);
+        }
         let placement = request
             .placement_group
             .as_ref()
@@ -96,6 +100,10 @@ impl Ec2 for Client {
                 .instance_type(InstanceType::from(request.instance_type.as_str()))
                 .client_token(&request.client_token)
                 .set_placement(placement)
+                .set_instance_market_options(convert::market_options(request.market))
+                .set_capacity_reservation_specification(
+                    request.reservation_id.as_deref().map(convert::reservation_target),
+                )
                 .iam_instance_profile(
                     IamInstanceProfileSpecification::builder()
                         .name(&request.instance_profile)
@@ -113,7 +121,7 @@ impl Ec2 for Client {
                         .build(),
                 )
                 .set_tag_specifications(Some(
-                    kinds.map(|kind| tag_specification(kind, &request.tags)).to_vec(),
+                    kinds.into_iter().map(|kind| tag_specification(kind, &request.tags)).collect(),
                 ))
                 .customize()
                 // The SDK would also repeat a refusal for want of capacity,

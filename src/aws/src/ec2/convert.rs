@@ -1,8 +1,8 @@
 //! aws-sdk-ec2's shapes to and from ours.
 
 use super::{
-    Filter, Image, Instance, InstanceTypeInfo, NetworkCard, NetworkInterface, PlacementGroup,
-    SecurityGroup, Subnet, Volume, Vpc,
+    AttachedInterface, Filter, Image, Instance, InstanceTypeInfo, Market, NetworkCard,
+    NetworkInterface, PlacementGroup, SecurityGroup, Subnet, Volume, Vpc,
 };
 use crate::Tag;
 use aws_sdk_ec2::types as sdk;
@@ -53,6 +53,66 @@ fn some(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.is_empty())
 }
 
+pub(super) fn market_options(market: Market) -> Option<sdk::InstanceMarketOptionsRequest> {
+    let options = sdk::InstanceMarketOptionsRequest::builder();
+    match market {
+        Market::OnDemand => None,
+        // No MaxPrice: the limit is the On-Demand price.
+        Market::Spot => Some(
+            options
+                .market_type(sdk::MarketType::Spot)
+                .spot_options(
+                    sdk::SpotMarketOptions::builder()
+                        .spot_instance_type(sdk::SpotInstanceType::OneTime)
+                        .instance_interruption_behavior(
+                            sdk::InstanceInterruptionBehavior::Terminate,
+                        )
+                        .build(),
+                )
+                .build(),
+        ),
+        Market::CapacityBlock => Some(options.market_type(sdk::MarketType::CapacityBlock).build()),
+    }
+}
+
+pub(super) fn reservation_target(id: &str) -> sdk::CapacityReservationSpecification {
+    sdk::CapacityReservationSpecification::builder()
+        .capacity_reservation_target(
+            sdk::CapacityReservationTarget::builder().capacity_reservation_id(id).build(),
+        )
+        .build()
+}
+
+fn market(lifecycle: Option<sdk::InstanceLifecycleType>) -> Market {
+    match lifecycle {
+        Some(sdk::InstanceLifecycleType::Spot) => Market::Spot,
+        Some(sdk::InstanceLifecycleType::CapacityBlock) => Market::CapacityBlock,
+        _ => Market::OnDemand,
+    }
+}
+
+fn attached(found: sdk::InstanceNetworkInterface) -> AttachedInterface {
+    let attachment = found
+        .attachment
+        .unwrap_or_else(|| sdk::InstanceNetworkInterfaceAttachment::builder().build());
+    AttachedInterface {
+        id: found.network_interface_id.unwrap_or_default(),
+        card_index: count(attachment.network_card_index),
+        device_index: count(attachment.device_index),
+        interface_type: found.interface_type.unwrap_or_default(),
+        group_ids: found
+            .groups
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|group| group.group_id)
+            .collect(),
+    }
+}
+
+fn vcpus(options: Option<sdk::CpuOptions>) -> u32 {
+    options.map_or(0, |options| count(options.core_count) * count(options.threads_per_core))
+}
+
 pub(super) fn instances(reservation: sdk::Reservation) -> impl Iterator<Item = Instance> {
     let reservation_id = reservation.reservation_id.unwrap_or_default();
     reservation.instances.unwrap_or_default().into_iter().map(move |found| {
@@ -73,7 +133,16 @@ pub(super) fn instances(reservation: sdk::Reservation) -> impl Iterator<Item = I
             instance_type: found.instance_type.map(|t| t.as_str().to_owned()).unwrap_or_default(),
             image_id: found.image_id.unwrap_or_default(),
             zone: placement.as_ref().and_then(|p| p.availability_zone.clone()).unwrap_or_default(),
+            vcpus: vcpus(found.cpu_options),
+            market: market(found.instance_lifecycle),
+            reservation_used: some(found.capacity_reservation_id),
             vpc_id: some(found.vpc_id),
+            interfaces: {
+                let found = found.network_interfaces.unwrap_or_default();
+                let mut interfaces: Vec<_> = found.into_iter().map(attached).collect();
+                interfaces.sort_by_key(|it| (it.card_index, it.device_index));
+                interfaces
+            },
             placement_group: some(placement.and_then(|p| p.group_name)),
             private_ip: some(found.private_ip_address),
             public_ip: some(found.public_ip_address),

@@ -1,9 +1,10 @@
 //! EC2 shapes, cut down to the members that are used.
 
 use crate::Tag;
+use serde::{Deserialize, Serialize};
 
 /// A filter, e.g. `tag:nixl:cluster` = [`nixl`].
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Filter {
     /// Filter name.
     pub name: String,
@@ -25,7 +26,7 @@ impl Filter {
 }
 
 /// An instance.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Instance {
     /// `i-…`
     pub id: String,
@@ -43,10 +44,18 @@ pub struct Instance {
     pub instance_type: String,
     /// Image.
     pub image_id: String,
+    /// vCPUs: cores by threads a core.
+    pub vcpus: u32,
+    /// How it was bought.
+    pub market: Market,
+    /// Capacity Reservation it runs in.
+    pub reservation_used: Option<String>,
     /// Zone name.
     pub zone: String,
     /// VPC.
     pub vpc_id: Option<String>,
+    /// Network interfaces, by card and device.
+    pub interfaces: Vec<AttachedInterface>,
     /// Placement group name.
     pub placement_group: Option<String>,
     /// Primary private IPv4 address.
@@ -61,8 +70,23 @@ pub struct Instance {
     pub tags: Vec<Tag>,
 }
 
+/// A network interface of an instance.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttachedInterface {
+    /// `eni-…`
+    pub id: String,
+    /// Network card.
+    pub card_index: u32,
+    /// Device index on the card.
+    pub device_index: u32,
+    /// `interface`, `efa` or `efa-only`.
+    pub interface_type: String,
+    /// Security groups.
+    pub group_ids: Vec<String>,
+}
+
 /// One network interface of a launch request.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NetworkInterfaceSpec {
     /// Network card.
     pub card_index: u32,
@@ -78,10 +102,43 @@ pub struct NetworkInterfaceSpec {
     pub associate_public_ip: Option<bool>,
 }
 
+/// How an instance is bought (API model, MarketType; `on-demand` sends none).
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Market {
+    /// By the second, until it is ended.
+    #[default]
+    OnDemand,
+    /// Spare capacity; one-time, and an interruption terminates it.
+    Spot,
+    /// Paid up front; needs the reservation's id.
+    CapacityBlock,
+}
+
+impl Market {
+    /// EC2's name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::OnDemand => "on-demand",
+            Self::Spot => "spot",
+            Self::CapacityBlock => "capacity-block",
+        }
+    }
+}
+
+impl std::fmt::Display for Market {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
 /// One RunInstances: all nodes or none (MinCount = MaxCount = `count`).
 /// IMDSv2 is required and instance tags are shown in it; every interface and
 /// volume goes with its instance.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunInstances {
     /// Number of instances.
     pub count: u32,
@@ -91,7 +148,11 @@ pub struct RunInstances {
     pub instance_type: String,
     /// Idempotency token, at most 64 ASCII characters; unique by zone.
     pub client_token: String,
-    /// Cluster placement group name.
+    /// How they are bought.
+    pub market: Market,
+    /// Capacity Reservation or Capacity Block that the launch targets, `cr-…`.
+    pub reservation_id: Option<String>,
+    /// Cluster placement group name; none with a Capacity Block.
     pub placement_group: Option<String>,
     /// Instance profile name.
     pub instance_profile: String,
@@ -99,12 +160,12 @@ pub struct RunInstances {
     pub network_interfaces: Vec<NetworkInterfaceSpec>,
     /// User data as text, at most 16 KiB; encoded by the implementation.
     pub user_data: String,
-    /// Tags for instances, volumes and network interfaces.
+    /// Tags for instances, volumes, network interfaces and Spot requests.
     pub tags: Vec<Tag>,
 }
 
 /// An image.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Image {
     /// `ami-…`
     pub id: String,
@@ -121,7 +182,7 @@ pub struct Image {
 }
 
 /// Facts about an instance type.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InstanceTypeInfo {
     /// Name.
     pub name: String,
@@ -142,7 +203,7 @@ pub struct InstanceTypeInfo {
 }
 
 /// A network card of a type.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NetworkCard {
     /// Card index.
     pub index: u32,
@@ -153,7 +214,7 @@ pub struct NetworkCard {
 }
 
 /// A VPC.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Vpc {
     /// `vpc-…`
     pub id: String,
@@ -162,7 +223,7 @@ pub struct Vpc {
 }
 
 /// A subnet.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Subnet {
     /// `subnet-…`
     pub id: String,
@@ -179,7 +240,7 @@ pub struct Subnet {
 }
 
 /// A security group.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SecurityGroup {
     /// `sg-…`
     pub id: String,
@@ -196,7 +257,7 @@ pub struct SecurityGroup {
 }
 
 /// A placement group.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlacementGroup {
     /// `pg-…`
     pub id: String,
@@ -211,7 +272,7 @@ pub struct PlacementGroup {
 }
 
 /// A network interface.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NetworkInterface {
     /// `eni-…`
     pub id: String,
@@ -222,7 +283,7 @@ pub struct NetworkInterface {
 }
 
 /// A volume.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Volume {
     /// `vol-…`
     pub id: String,

@@ -9,7 +9,7 @@ use super::security_group::Group;
 use crate::errors::{self, Launch};
 use crate::failure::Problem;
 use crate::keys;
-use crate::plan::{Place, Plan, hinted, live};
+use crate::plan::{Attempt, Plan, hinted, live};
 use nixl_aws::ec2::{Filter, Instance, RunInstances};
 use nixl_aws::{AwsError, ErrorKind, Tag};
 use nixl_cluster::{Layout, Role, tag};
@@ -32,30 +32,28 @@ impl Engine<'_> {
         plan: &Plan,
         group: &mut Group,
     ) -> Result<Vec<Instance>, Problem> {
-        let mut places = plan.places.clone();
-        if let Some(nodes) = self.settle_earlier(plan, group, &mut places).await? {
+        let mut attempts = plan.attempts.clone();
+        if let Some(nodes) = self.settle_earlier(plan, group, &mut attempts).await? {
             return Ok(nodes);
         }
         let mut refusals = Vec::new();
-        while !places.is_empty() {
-            let place = places.remove(0);
-            match self.try_place(plan, group, &place).await? {
+        while !attempts.is_empty() {
+            let attempt = attempts.remove(0);
+            match self.try_once(plan, group, &attempt).await? {
                 Sent::Launched(nodes) => return Ok(nodes),
                 Sent::Refused(error) | Sent::Spent(error) => {
                     let why = format!("{}: {}", error.code().unwrap_or("?"), error.message);
-                    self.progress.told(&format!("{}: {why}", place.zone));
-                    hinted(&mut places, &error.message);
+                    self.progress.told(&format!("{}: {why}", attempt.key()));
+                    hinted(&mut attempts, &attempt, &error.message);
                     self.record_attempt(group, None).await?;
-                    self.delete_placement_group(&self.cluster.placement_group(&place.zone)).await?;
-                    refusals.push((place.zone, why));
+                    if let Some(name) = &attempt.placement_group {
+                        self.delete_placement_group(name).await?;
+                    }
+                    refusals.push((attempt.key(), why));
                 }
             }
         }
-        Err(Problem::NoCapacity {
-            count: plan.size,
-            instance_type: plan.instance_type.name.clone(),
-            refusals,
-        })
+        Err(Problem::NoCapacity { count: plan.size, refusals })
     }
 
     /// A launch that an earlier run recorded: sent again first if it would be
@@ -64,17 +62,17 @@ impl Engine<'_> {
         &self,
         plan: &Plan,
         group: &mut Group,
-        places: &mut [Place],
+        attempts: &mut [Attempt],
     ) -> Result<Option<Vec<Instance>>, Problem> {
-        let Some((zone, token)) = group.attempt.clone() else { return Ok(None) };
-        if let Some(at) = places.iter().position(|place| place.zone == zone) {
-            let request = plan.request(&places[at], &group.id, &group.generation);
+        let Some((key, token)) = group.attempt.clone() else { return Ok(None) };
+        if let Some(at) = attempts.iter().position(|attempt| attempt.key() == key) {
+            let request = plan.request(&attempts[at], &group.id, &group.generation);
             if request.client_token == token {
-                places[..=at].rotate_right(1);
+                attempts[..=at].rotate_right(1);
                 return Ok(None);
             }
         }
-        self.progress.told(&format!("an earlier launch in {zone} is looked for"));
+        self.progress.told(&format!("an earlier launch, {key}, is looked for"));
         let nodes = live(&self.appeared(&token).await?);
         if nodes.is_empty() {
             self.record_attempt(group, None).await?;
@@ -85,7 +83,7 @@ impl Engine<'_> {
                 crate::plan::Finding::OtherSize {
                     cluster: self.cluster.to_string(),
                     there: nodes.len().to_string(),
-                    wished: plan.size,
+                    asked: plan.size,
                 },
             ])));
         }
@@ -106,22 +104,23 @@ impl Engine<'_> {
         }
     }
 
-    async fn try_place(
+    async fn try_once(
         &self,
         plan: &Plan,
         group: &mut Group,
-        place: &Place,
+        attempt: &Attempt,
     ) -> Result<Sent, Problem> {
-        self.placement_group(&place.zone).await?;
+        let (key, zone) = (attempt.key(), &attempt.place.zone);
+        if let Some(name) = &attempt.placement_group {
+            self.placement_group(name).await?;
+        }
         let mut renewed = false;
         loop {
-            let request = plan.request(place, &group.id, &group.generation);
-            self.record_attempt(group, Some((&place.zone, &request.client_token))).await?;
-            self.progress.told(&format!(
-                "{} {} requested in {}",
-                request.count, request.instance_type, place.zone
-            ));
-            match self.send(&request, &place.zone).await {
+            let request = plan.request(attempt, &group.id, &group.generation);
+            self.record_attempt(group, Some((&key, &request.client_token))).await?;
+            self.progress
+                .told(&format!("{} {} requested in {zone}", request.count, request.instance_type));
+            match self.send(&request, zone).await {
                 Ok(Sent::Spent(_)) if !renewed => {
                     self.renew_generation(group).await?;
                     renewed = true;
@@ -207,7 +206,7 @@ impl Engine<'_> {
     }
 }
 
-/// What the node was told at its launch, whatever is wished now.
+/// What the node was told at its launch, whatever is asked now.
 fn role(node: &Instance) -> Option<Role> {
     let told = |key| Tag::find(&node.tags, key)?.parse().ok();
     Layout { size: told(tag::SIZE)?, prefill: Some(told(keys::PREFILL)?) }.role(node.launch_index)

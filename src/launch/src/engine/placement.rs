@@ -9,11 +9,11 @@ use nixl_aws::ec2::{Filter, PlacementGroup};
 use std::time::Instant;
 
 impl Engine<'_> {
-    /// Makes sure of the zone's group and that it can be used: creation is
-    /// asynchronous, and a launch into a `pending` group is refused.
-    pub(super) async fn placement_group(&self, zone: &str) -> Result<(), Problem> {
+    /// Makes sure of a group and that it can be used: creation is asynchronous,
+    /// and a launch into a `pending` group is refused.
+    pub(super) async fn placement_group(&self, name: &str) -> Result<(), Problem> {
         let ec2 = &self.services.ec2;
-        let name = self.cluster.placement_group(zone);
+        let name = name.to_owned();
         match ec2.create_placement_group(&name, &owner_tags(&self.cluster)).await {
             Ok(()) => self.progress.told(&format!("placement group {name} made")),
             Err(error) if errors::is(&error, errors::DUPLICATE) => {}

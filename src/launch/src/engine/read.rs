@@ -1,14 +1,14 @@
 //! The one round of reads before a plan.
 
 use super::Engine;
-use crate::plan::{Facts, TrackingFacts, Wish};
+use crate::plan::{Facts, Spec, TrackingFacts, TypeFacts};
 use nixl_aws::Result;
 use nixl_aws::ec2::{Filter, Image};
 use nixl_cluster::tag;
 
 impl Engine<'_> {
     /// Everything a plan needs, in parallel.
-    pub(super) async fn facts(&self, wish: &Wish) -> Result<Facts> {
+    pub(super) async fn facts(&self, spec: &Spec) -> Result<Facts> {
         let ec2 = &self.services.ec2;
         let iam = &self.services.iam;
         let ours = [Filter::tag(tag::CLUSTER, self.cluster.as_str())];
@@ -18,8 +18,7 @@ impl Engine<'_> {
         let (
             (account, tracking),
             images,
-            instance_type,
-            zones,
+            types,
             vpcs,
             subnets,
             instances,
@@ -27,10 +26,9 @@ impl Engine<'_> {
             node_role,
             node_profile,
         ) = tokio::try_join!(
-            self.account_and_tracking(wish),
-            self.images(wish),
-            ec2.describe_instance_type(&wish.instance_type),
-            ec2.zones_offering(&wish.instance_type),
+            self.account_and_tracking(spec),
+            self.images(spec),
+            self.types(spec),
             ec2.describe_vpcs(&[]),
             ec2.describe_subnets(&[]),
             ec2.describe_instances(&ours),
@@ -41,8 +39,7 @@ impl Engine<'_> {
         Ok(Facts {
             account,
             images,
-            instance_type,
-            zones,
+            types,
             vpcs,
             subnets,
             instances,
@@ -53,17 +50,27 @@ impl Engine<'_> {
         })
     }
 
-    async fn images(&self, wish: &Wish) -> Result<Vec<Image>> {
+    async fn types(&self, spec: &Spec) -> Result<Vec<TypeFacts>> {
         let ec2 = &self.services.ec2;
-        match &wish.ami {
+        let facts = async |name: &String| {
+            let (info, zones) =
+                tokio::try_join!(ec2.describe_instance_type(name), ec2.zones_offering(name))?;
+            Ok(TypeFacts { info, zones })
+        };
+        futures_util::future::try_join_all(spec.instance_types.iter().map(facts)).await
+    }
+
+    async fn images(&self, spec: &Spec) -> Result<Vec<Image>> {
+        let ec2 = &self.services.ec2;
+        match &spec.ami {
             Some(ami) => ec2.describe_images(&[], &[Filter::new("image-id", [ami.as_str()])]).await,
             None => ec2.describe_images(&["self"], &[Filter::new("tag-key", [tag::DIGEST])]).await,
         }
     }
 
-    async fn account_and_tracking(&self, wish: &Wish) -> Result<(String, TrackingFacts)> {
+    async fn account_and_tracking(&self, spec: &Spec) -> Result<(String, TrackingFacts)> {
         let account = self.services.account.account_id().await?;
-        let Some(name) = &wish.tracking_server else {
+        let Some(name) = &spec.tracking_server else {
             return Ok((account, TrackingFacts::default()));
         };
         let sagemaker = &self.services.sagemaker;

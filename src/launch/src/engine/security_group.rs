@@ -17,14 +17,14 @@ pub(super) struct Group {
     pub id: String,
     /// Current generation.
     pub generation: String,
-    /// Zone and token of the launch that may be in flight.
+    /// Key (`Attempt::key`) and token of the launch that may be in flight.
     pub attempt: Option<(String, String)>,
 }
 
-/// Zone and token of the launch recorded on a group.
+/// Key and token of the launch recorded on a group.
 pub(super) fn attempt_of(tags: &[Tag]) -> Option<(String, String)> {
-    let (zone, token) = Tag::find(tags, keys::ATTEMPT)?.split_once('/')?;
-    Some((zone.to_owned(), token.to_owned()))
+    let (key, token) = Tag::find(tags, keys::ATTEMPT)?.rsplit_once('/')?;
+    Some((key.to_owned(), token.to_owned()))
 }
 
 fn new_generation() -> String {
@@ -118,13 +118,13 @@ impl Engine<'_> {
         group: &mut Group,
         attempt: Option<(&str, &str)>,
     ) -> Result<(), Problem> {
-        let attempt = attempt.map(|(zone, token)| (zone.to_owned(), token.to_owned()));
+        let attempt = attempt.map(|(key, token)| (key.to_owned(), token.to_owned()));
         if group.attempt == attempt {
             return Ok(());
         }
         let value = attempt
             .as_ref()
-            .map_or_else(|| keys::NO_ATTEMPT.to_owned(), |(zone, token)| format!("{zone}/{token}"));
+            .map_or_else(|| keys::NO_ATTEMPT.to_owned(), |(key, token)| format!("{key}/{token}"));
         self.tag_group(group, &[Tag::new(keys::ATTEMPT, value)]).await?;
         group.attempt = attempt;
         Ok(())

@@ -2,38 +2,27 @@
 
 use crate::failure::{Failure, Left, Problem};
 use crate::fake::{Fake, Fault, REGION, refusal};
-use crate::plan::{Finding, Wish, live};
+use crate::plan::{Finding, Spec, live};
 use crate::report::Report;
 use nixl_aws::Tag;
 use nixl_aws::ec2::SecurityGroup;
 use nixl_aws::sagemaker::TrackingServer;
-use nixl_cluster::Provider;
 use std::time::Duration;
 
 const CAPACITY: Fault = Fault::Refuse("InsufficientInstanceCapacity", "no room", 500);
 const DENIED: Fault = Fault::Refuse("UnauthorizedOperation", "not you", 403);
 
-fn wish() -> Wish {
-    Wish {
-        cluster: Default::default(),
-        region: REGION.to_owned(),
-        ami: None,
-        instance_type: "g6.12xlarge".to_owned(),
-        size: 2,
-        prefill: None,
-        provider: Provider::Efa.into(),
-        zone: None,
-        tracking_server: Some("nixl-efa-mlflow".to_owned()),
-    }
+fn spec() -> Spec {
+    Spec::new(Default::default(), REGION)
 }
 
 async fn up(fake: &Fake) -> Result<Report, Failure> {
-    up_with(fake, &wish()).await
+    up_with(fake, &spec()).await
 }
 
-async fn up_with(fake: &Fake, wish: &Wish) -> Result<Report, Failure> {
+async fn up_with(fake: &Fake, spec: &Spec) -> Result<Report, Failure> {
     let services = fake.services();
-    fake.engine(&services).up(wish, Duration::from_millis(500)).await
+    fake.engine(&services).up(spec, Duration::from_millis(500)).await
 }
 
 async fn down(fake: &Fake) -> Result<super::Removed, Failure> {
@@ -69,15 +58,15 @@ async fn up_makes_everything_once_and_down_leaves_nothing() {
 #[tokio::test]
 async fn roles_are_told_to_the_nodes_and_tagged_also_by_a_later_run() {
     let fake = Fake::new();
-    let wished = Wish { size: 3, prefill: Some(1), ..wish() };
-    let report = up_with(&fake, &wished).await.unwrap();
+    let asked = Spec { size: 3, prefill: Some(1), ..spec() };
+    let report = up_with(&fake, &asked).await.unwrap();
     let roles = |report: &Report| -> Vec<String> {
         report.nodes.iter().map(|node| node.role.clone().unwrap_or_default()).collect()
     };
     assert_eq!(roles(&report), ["prefill", "decode", "decode"]);
     // A run that was cut off before it named the last node, and one that asks for no roles.
     fake.state().instances[2].tags.retain(|tag| tag.key != "nixl:role");
-    let again = up_with(&fake, &Wish { size: 3, ..wish() }).await.unwrap();
+    let again = up_with(&fake, &Spec { size: 3, ..spec() }).await.unwrap();
     assert_eq!(roles(&again), roles(&report));
 }
 
@@ -232,7 +221,7 @@ async fn a_launch_in_flight_is_found_when_another_one_is_wished() {
     let fake = Fake::new();
     cut_off(&fake).await;
     let before = fake.count("RunInstances");
-    up_with(&fake, &Wish { zone: Some("us-east-1a".to_owned()), ..wish() }).await.unwrap();
+    up_with(&fake, &Spec { zones: vec!["us-east-1a".to_owned()], ..spec() }).await.unwrap();
     assert_eq!(fake.count("RunInstances"), before);
     assert_eq!(fake.state().instances.len(), 2);
 }
@@ -269,7 +258,7 @@ async fn a_wait_without_end_says_what_is_missing() {
     let fake = Fake::new();
     fake.state().nodes_say = Some("1:registered:pair.peer_unreachable:100");
     let services = fake.services();
-    let failure = fake.engine(&services).up(&wish(), Duration::from_millis(20)).await.unwrap_err();
+    let failure = fake.engine(&services).up(&spec(), Duration::from_millis(20)).await.unwrap_err();
     let text = failure.to_string();
     assert!(text.contains("nixl-node2") && text.contains("pair.peer_unreachable"), "{text}");
     assert!(failure.left.to_string().contains("money may be running"));
@@ -282,7 +271,8 @@ async fn nothing_is_changed_before_every_check_is_made() {
     let failure = up(&fake).await.unwrap_err();
     assert_eq!(failure.left, Left::Unchanged);
     assert_eq!(failure.to_string(), "no image: run `nixl-bake build`");
-    let other = up_with(&fake, &Wish { instance_type: "t3.micro".to_owned(), ..wish() }).await;
+    let other =
+        up_with(&fake, &Spec { instance_types: vec!["t3.micro".to_owned()], ..spec() }).await;
     assert!(matches!(other.unwrap_err().problem, Problem::Plan(f) if f.0.len() == 3));
     assert_eq!(fake.state().changes, 0);
 }
@@ -353,7 +343,7 @@ async fn mlflow_can_outlive_its_cluster() {
 #[tokio::test]
 async fn without_mlflow_nothing_of_it_is_made() {
     let fake = Fake::new();
-    let report = up_with(&fake, &Wish { tracking_server: None, ..wish() }).await.unwrap();
+    let report = up_with(&fake, &Spec { tracking_server: None, ..spec() }).await.unwrap();
     assert_eq!(report.tracking, None);
     let state = fake.state();
     assert!(state.server.is_none() && state.buckets.is_empty() && state.roles.len() == 1);

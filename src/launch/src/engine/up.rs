@@ -3,7 +3,7 @@
 use super::{Engine, now_secs};
 use crate::failure::{Failure, Problem};
 use crate::keys;
-use crate::plan::{Existing, Facts, Plan, Wish, plan};
+use crate::plan::{Existing, Facts, Plan, Spec, plan};
 use crate::report::{Report, report};
 use nixl_aws::Tag;
 use std::time::Duration;
@@ -13,10 +13,10 @@ impl Engine<'_> {
     ///
     /// # Errors
     /// With what is left.
-    pub async fn up(&self, wish: &Wish, timeout: Duration) -> Result<Report, Failure> {
-        let facts = self.facts(wish).await.map_err(Failure::unchanged)?;
+    pub async fn up(&self, spec: &Spec, timeout: Duration) -> Result<Report, Failure> {
+        let facts = self.facts(spec).await.map_err(Failure::unchanged)?;
         let plan =
-            plan(wish, &facts).map_err(|findings| Failure::unchanged(Problem::Plan(findings)))?;
+            plan(spec, &facts).map_err(|findings| Failure::unchanged(Problem::Plan(findings)))?;
         for note in &plan.notes {
             self.progress.told(&format!("note: {note}"));
         }

@@ -1,6 +1,6 @@
 //! Nodes that are there already: whole, none, or an obstacle.
 
-use super::{Finding, Wish};
+use super::{Finding, Spec};
 use crate::keys;
 use nixl_aws::Tag;
 use nixl_aws::ec2::Instance;
@@ -30,7 +30,7 @@ pub fn live(instances: &[Instance]) -> Vec<Instance> {
     live
 }
 
-pub(super) fn judge(wish: &Wish, instances: &[Instance]) -> Result<Existing, Finding> {
+pub(super) fn judge(spec: &Spec, instances: &[Instance]) -> Result<Existing, Finding> {
     let live = live(instances);
     let gone = |i: &&Instance| !is_live(i) && i.state != "terminated";
     let dying: Vec<&Instance> = instances.iter().filter(gone).collect();
@@ -45,35 +45,41 @@ pub(super) fn judge(wish: &Wish, instances: &[Instance]) -> Result<Existing, Fin
         if reservations.len() > 1 {
             seen.push(format!("from {} launches", reservations.len()));
         }
-        return Err(Finding::Half { cluster: wish.cluster.to_string(), seen: seen.join(", ") });
+        return Err(Finding::Half { cluster: spec.cluster.to_string(), seen: seen.join(", ") });
     }
-    if live.len() as u32 != wish.size {
-        let cluster = wish.cluster.to_string();
-        return Err(Finding::OtherSize { cluster, there: size, wished: wish.size });
+    if live.len() as u32 != spec.size {
+        let cluster = spec.cluster.to_string();
+        return Err(Finding::OtherSize { cluster, there: size, asked: spec.size });
     }
     Ok(Existing::Complete(live))
 }
 
-/// What was wished and is not so, because the cluster is there already.
-pub(super) fn differences(wish: &Wish, nodes: &[Instance]) -> Vec<String> {
+/// What was asked and is not so, because the cluster is there already.
+pub(super) fn differences(spec: &Spec, nodes: &[Instance]) -> Vec<String> {
     let Some(node) = nodes.first() else { return Vec::new() };
     let told = Tag::find(&node.tags, keys::PROVIDER).unwrap_or("?");
-    let prefill = wish.prefill.map(|prefill| prefill.to_string());
+    let prefill = spec.prefill.map(|prefill| prefill.to_string());
     let prefill_told = Tag::find(&node.tags, keys::PREFILL).unwrap_or("no roles");
     let pairs = [
-        ("--instance-type", Some(wish.instance_type.as_str()), node.instance_type.as_str()),
-        ("--provider", Some(wish.provider.as_str()), told),
+        ("--provider", Some(spec.provider.as_str()), told),
         ("--prefill", prefill.as_deref(), prefill_told),
-        ("--ami", wish.ami.as_deref(), node.image_id.as_str()),
-        ("--zone", wish.zone.as_deref(), node.zone.as_str()),
+        ("--ami", spec.ami.as_deref(), node.image_id.as_str()),
     ];
-    pairs
+    let one_of = |asked: &[String], there: &str| {
+        (!asked.is_empty() && !asked.iter().any(|it| it == there)).then(|| asked.join(","))
+    };
+    let types = one_of(&spec.instance_types, &node.instance_type);
+    let zones = one_of(&spec.zones, &node.zone);
+    let lists = [
+        ("--instance-type", types.as_deref(), node.instance_type.as_str()),
+        ("--zone", zones.as_deref(), node.zone.as_str()),
+    ];
+    lists
         .into_iter()
-        .filter_map(|(flag, wished, there)| {
-            let wished = wished.filter(|wished| *wished != there)?;
-            Some(format!(
-                "the cluster is already there with {there}; {flag} {wished} has no effect"
-            ))
+        .chain(pairs)
+        .filter_map(|(flag, asked, there)| {
+            let asked = asked.filter(|asked| *asked != there)?;
+            Some(format!("the cluster is already there with {there}; {flag} {asked} has no effect"))
         })
         .collect()
 }

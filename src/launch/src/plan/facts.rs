@@ -12,10 +12,8 @@ pub struct Facts {
     pub account: String,
     /// Image candidates: the one named, or every baked one.
     pub images: Vec<Image>,
-    /// Facts of the wished type.
-    pub instance_type: InstanceTypeInfo,
-    /// Zones that offer it.
-    pub zones: Vec<String>,
+    /// The types asked for, in that order.
+    pub types: Vec<TypeFacts>,
     /// VPCs.
     pub vpcs: Vec<Vpc>,
     /// Subnets.
@@ -32,10 +30,19 @@ pub struct Facts {
     pub tracking: TrackingFacts,
 }
 
+/// An instance type, and where it is offered.
+#[derive(Debug, Clone, Default)]
+pub struct TypeFacts {
+    /// The type.
+    pub info: InstanceTypeInfo,
+    /// Zones that offer it.
+    pub zones: Vec<String>,
+}
+
 /// What is there of MLflow.
 #[derive(Debug, Clone, Default)]
 pub struct TrackingFacts {
-    /// The server of the wished name, and its tags.
+    /// The server of the asked name, and its tags.
     pub server: Option<(TrackingServer, Vec<Tag>)>,
     /// The role the cluster would make for it.
     pub role: Option<Role>,

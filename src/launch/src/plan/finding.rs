@@ -109,13 +109,13 @@ pub enum Finding {
     },
     /// The cluster has made another server before.
     #[error(
-        "the cluster has made the MLflow tracking server {made}: leave out --tracking-server {wished} or name {made}, or run `nixl-launch down` first"
+        "the cluster has made the MLflow tracking server {made}: leave out --tracking-server {asked} or name {made}, or run `nixl-launch down` first"
     )]
     OtherServer {
         /// What it has made.
         made: String,
         /// What is asked for.
-        wished: String,
+        asked: String,
     },
     /// Part of a cluster is there.
     #[error("cluster {cluster} is not whole ({seen}); run `nixl-launch down`, then `up` again")]
@@ -127,15 +127,15 @@ pub enum Finding {
     },
     /// A whole cluster of another size is there.
     #[error(
-        "cluster {cluster} is there with {there} nodes, --size says {wished}; run `nixl-launch down` first"
+        "cluster {cluster} is there with {there} nodes, --size says {asked}; run `nixl-launch down` first"
     )]
     OtherSize {
         /// Cluster.
         cluster: String,
         /// Nodes it has.
         there: String,
-        /// Nodes wished.
-        wished: u32,
+        /// Nodes asked.
+        asked: u32,
     },
     /// The user data cannot be made.
     #[error("user data: {why}")]

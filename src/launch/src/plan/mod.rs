@@ -1,19 +1,21 @@
-//! What to do, from what is wished and what is there: pure, no I/O, so that
+//! What to do, from what is asked and what is there: pure, no I/O, so that
 //! every check is made before anything is changed.
 
+mod attempt;
 mod existing;
 mod facts;
 mod finding;
 mod network;
 mod place;
 mod policy;
+mod spec;
 mod token;
 mod tracking;
 mod user_data;
-mod wish;
 
+pub use attempt::Attempt;
 pub use existing::{Existing, is_live, live};
-pub use facts::{Facts, TrackingFacts};
+pub use facts::{Facts, TrackingFacts, TypeFacts};
 pub use finding::{Finding, Findings};
 pub use network::interfaces;
 pub use place::{Place, hinted};
@@ -21,10 +23,10 @@ pub use policy::{
     MLFLOW_POLICY, NODE_POLICY, SSM_CORE_POLICY, mlflow_policy, node_policy, partition,
     ssm_core_policy_arn, trust_policy,
 };
+pub use spec::{DEFAULT_TTL_SECS, PublicAddress, Spec};
 pub use token::client_token;
 pub use tracking::{Tracking, tracking_arn};
 pub use user_data::{MAX_USER_DATA_BYTES, user_data};
-pub use wish::Wish;
 
 use nixl_aws::Tag;
 use nixl_aws::ec2::{Image, InstanceTypeInfo, RunInstances, SecurityGroup};
@@ -48,12 +50,12 @@ pub struct Plan {
     pub provider: ProviderChoice,
     /// Image.
     pub image: Image,
-    /// Type.
-    pub instance_type: InstanceTypeInfo,
+    /// The types that attempts name.
+    pub types: Vec<InstanceTypeInfo>,
     /// VPC of every place.
     pub vpc_id: String,
-    /// Where to try, best first.
-    pub places: Vec<Place>,
+    /// What to try, best first; at least one.
+    pub attempts: Vec<Attempt>,
     /// The security group, if it is there.
     pub security_group: Option<SecurityGroup>,
     /// MLflow.
@@ -70,36 +72,39 @@ pub struct Plan {
 ///
 /// # Errors
 /// All findings at once.
-pub fn plan(wish: &Wish, facts: &Facts) -> Result<Plan, Findings> {
+pub fn plan(spec: &Spec, facts: &Facts) -> Result<Plan, Findings> {
     let mut findings = Vec::new();
     let mut notes = Vec::new();
 
-    let image = place::image(wish, facts).map_err(|f| findings.push(f)).ok();
-    check_type(wish, facts, &mut findings, &mut notes);
-    if let Some(image) = &image {
-        check_architecture(image, facts, &mut findings);
+    let image = place::image(spec, facts).map_err(|f| findings.push(f)).ok();
+    if spec.size < 2 {
+        findings.push(Finding::Size { size: spec.size });
     }
-    let (vpc_id, places) = place::places(wish, facts).unwrap_or_else(|finding| {
-        findings.push(finding);
-        Default::default()
-    });
-    let security_group = check_ownership(wish, facts, &vpc_id, &mut findings);
-    let tracking = tracking::decide(wish, facts).unwrap_or_else(|finding| {
+    for of in &facts.types {
+        check_type(spec, &of.info, &mut findings, &mut notes);
+        if let Some(image) = &image {
+            check_architecture(image, &of.info, &mut findings);
+        }
+    }
+    let vpc_id = place::vpc(facts).map_err(|f| findings.push(f)).unwrap_or_default();
+    let attempts = attempts(spec, facts, &vpc_id, &mut findings);
+    let security_group = check_ownership(spec, facts, &vpc_id, &mut findings);
+    let tracking = tracking::decide(spec, facts).unwrap_or_else(|finding| {
         findings.push(finding);
         Tracking::None
     });
-    let existing = existing::judge(wish, &facts.instances).unwrap_or_else(|finding| {
+    let existing = existing::judge(spec, &facts.instances).unwrap_or_else(|finding| {
         findings.push(finding);
         Existing::None
     });
     if let Existing::Complete(nodes) = &existing {
-        notes.extend(existing::differences(wish, nodes));
+        notes.extend(existing::differences(spec, nodes));
     }
     let settings = NodeSettings {
-        cluster: wish.cluster.clone(),
-        size: wish.size,
-        prefill: wish.prefill,
-        provider: wish.provider,
+        cluster: spec.cluster.clone(),
+        size: spec.size,
+        prefill: spec.prefill,
+        provider: spec.provider,
         libfabric: None,
         nvml: None,
         python: None,
@@ -113,14 +118,14 @@ pub fn plan(wish: &Wish, facts: &Facts) -> Result<Plan, Findings> {
     });
     match image {
         Some(image) if findings.is_empty() => Ok(Plan {
-            cluster: wish.cluster.clone(),
-            size: wish.size,
-            prefill: wish.prefill,
-            provider: wish.provider,
+            cluster: spec.cluster.clone(),
+            size: spec.size,
+            prefill: spec.prefill,
+            provider: spec.provider,
             image,
-            instance_type: facts.instance_type.clone(),
+            types: facts.types.iter().map(|of| of.info.clone()).collect(),
             vpc_id,
-            places,
+            attempts,
             security_group,
             tracking,
             existing,
@@ -132,26 +137,29 @@ pub fn plan(wish: &Wish, facts: &Facts) -> Result<Plan, Findings> {
 }
 
 impl Plan {
-    /// The launch request for one place, with its token.
+    /// The launch request of one attempt, with its token.
     #[must_use]
-    pub fn request(&self, place: &Place, group_id: &str, generation: &str) -> RunInstances {
+    pub fn request(&self, attempt: &Attempt, group_id: &str, generation: &str) -> RunInstances {
+        let info = self.types.iter().find(|info| info.name == attempt.instance_type);
         let mut request = RunInstances {
             count: self.size,
             image_id: self.image.id.clone(),
-            instance_type: self.instance_type.name.clone(),
+            instance_type: attempt.instance_type.clone(),
             client_token: String::new(),
-            placement_group: Some(self.cluster.placement_group(&place.zone)),
+            market: attempt.market,
+            reservation_id: attempt.reservation_id.clone(),
+            placement_group: attempt.placement_group.clone(),
             instance_profile: self.cluster.node_role(),
             network_interfaces: interfaces(
-                &self.instance_type,
+                info.unwrap_or(&InstanceTypeInfo::default()),
                 self.provider,
-                &place.subnet_id,
+                &attempt.place.subnet_id,
                 group_id,
             ),
             user_data: self.user_data.clone(),
             tags: self.node_tags(),
         };
-        request.client_token = client_token(&self.cluster, generation, &place.zone, &request);
+        request.client_token = client_token(&self.cluster, generation, attempt, &request);
         request
     }
 
@@ -187,18 +195,43 @@ pub fn is_ours(cluster: &ClusterName, tags: &[Tag]) -> bool {
     Tag::find(tags, tag::CLUSTER) == Some(cluster.as_str())
 }
 
-fn check_type(wish: &Wish, facts: &Facts, findings: &mut Vec<Finding>, notes: &mut Vec<String>) {
-    let info = &facts.instance_type;
-    if wish.size < 2 {
-        findings.push(Finding::Size { size: wish.size });
+/// Every type on every market in every place, in this order.
+fn attempts(spec: &Spec, facts: &Facts, vpc_id: &str, findings: &mut Vec<Finding>) -> Vec<Attempt> {
+    let mut attempts = Vec::new();
+    for of in &facts.types {
+        let places = match place::places(spec, facts, of, vpc_id) {
+            Ok(places) => places,
+            Err(finding) => {
+                findings.push(finding);
+                continue;
+            }
+        };
+        for market in &spec.markets {
+            attempts.extend(places.iter().map(|place| Attempt {
+                instance_type: of.info.name.clone(),
+                market: *market,
+                place: place.clone(),
+                reservation_id: spec.reservation_id.clone(),
+                placement_group: Some(spec.cluster.placement_group(&place.zone)),
+            }));
+        }
     }
-    if wish.provider == Provider::Efa.into() && !info.efa_supported {
+    attempts
+}
+
+fn check_type(
+    spec: &Spec,
+    info: &InstanceTypeInfo,
+    findings: &mut Vec<Finding>,
+    notes: &mut Vec<String>,
+) {
+    if spec.provider == Provider::Efa.into() && !info.efa_supported {
         findings.push(Finding::NoEfa { instance_type: info.name.clone() });
     }
     if !info.placement_strategies.iter().any(|strategy| strategy == "cluster") {
         findings.push(Finding::NoClusterPlacement { instance_type: info.name.clone() });
     }
-    if wish.provider == Provider::Tcp.into() {
+    if spec.provider == Provider::Tcp.into() {
         return;
     }
     if let Some(known) = instance_type::find(&info.name)
@@ -210,7 +243,7 @@ fn check_type(wish: &Wish, facts: &Facts, findings: &mut Vec<Finding>, notes: &m
             info.name
         ));
     }
-    if interfaces(info, wish.provider, "", "").len() > 1 {
+    if interfaces(info, spec.provider, "", "").len() > 1 {
         notes.push(format!(
             "{}: with several network cards EC2 gives no public address; the nodes reach AWS only through a NAT gateway or VPC endpoints",
             info.name
@@ -218,8 +251,7 @@ fn check_type(wish: &Wish, facts: &Facts, findings: &mut Vec<Finding>, notes: &m
     }
 }
 
-fn check_architecture(image: &Image, facts: &Facts, findings: &mut Vec<Finding>) {
-    let info = &facts.instance_type;
+fn check_architecture(image: &Image, info: &InstanceTypeInfo, findings: &mut Vec<Finding>) {
     if !info.architectures.contains(&image.architecture) {
         findings.push(Finding::Architecture {
             image: image.id.clone(),
@@ -232,12 +264,12 @@ fn check_architecture(image: &Image, facts: &Facts, findings: &mut Vec<Finding>)
 
 /// What has our name must have our tag; the security group, if it is there.
 fn check_ownership(
-    wish: &Wish,
+    spec: &Spec,
     facts: &Facts,
     vpc_id: &str,
     findings: &mut Vec<Finding>,
 ) -> Option<SecurityGroup> {
-    let cluster = &wish.cluster;
+    let cluster = &spec.cluster;
     let mut foreign = |kind, name: &str| {
         findings.push(Finding::Foreign {
             kind,

@@ -1,12 +1,12 @@
 //! Image and zones.
 
-use super::{Facts, Finding, Wish};
+use super::{Attempt, Facts, Finding, Spec, TypeFacts};
 use nixl_aws::Tag;
 use nixl_aws::ec2::{Image, Subnet};
 use nixl_cluster::tag;
 
 /// A zone to try, and the subnet in it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Place {
     /// Zone name.
     pub zone: String,
@@ -15,8 +15,8 @@ pub struct Place {
 }
 
 /// The image named, or the newest baked one.
-pub(super) fn image(wish: &Wish, facts: &Facts) -> Result<Image, Finding> {
-    if let Some(ami) = &wish.ami {
+pub(super) fn image(spec: &Spec, facts: &Facts) -> Result<Image, Finding> {
+    if let Some(ami) = &spec.ami {
         let image = facts.images.iter().find(|image| image.id == *ami);
         let image = image.ok_or_else(|| Finding::ImageMissing { ami: ami.clone() })?;
         if image.state != "available" {
@@ -34,15 +34,26 @@ pub(super) fn image(wish: &Wish, facts: &Facts) -> Result<Image, Finding> {
         .ok_or(Finding::NoImage)
 }
 
-/// The VPC and the places to try, in order of zone name.
-pub(super) fn places(wish: &Wish, facts: &Facts) -> Result<(String, Vec<Place>), Finding> {
+/// The VPC.
+pub(super) fn vpc(facts: &Facts) -> Result<String, Finding> {
     let vpc = facts.vpcs.iter().find(|vpc| vpc.is_default).ok_or(Finding::NoVpc)?;
+    Ok(vpc.id.clone())
+}
+
+/// The places to try for a type: those asked for in that order, else by name of zone.
+pub(super) fn places(
+    spec: &Spec,
+    facts: &Facts,
+    of: &TypeFacts,
+    vpc_id: &str,
+) -> Result<Vec<Place>, Finding> {
     let usable = |subnet: &&Subnet| {
-        subnet.vpc_id == vpc.id
+        subnet.vpc_id == vpc_id
             && subnet.default_for_zone
-            && subnet.free_addresses >= wish.size
-            && facts.zones.contains(&subnet.zone)
+            && subnet.free_addresses >= spec.size
+            && of.zones.contains(&subnet.zone)
     };
+    let instance_type = of.info.name.clone();
     let mut places: Vec<Place> = facts
         .subnets
         .iter()
@@ -51,34 +62,36 @@ pub(super) fn places(wish: &Wish, facts: &Facts) -> Result<(String, Vec<Place>),
         .collect();
     places.sort_by(|a, b| a.zone.cmp(&b.zone));
     if places.is_empty() {
-        return Err(Finding::NoZone {
-            instance_type: wish.instance_type.clone(),
-            size: wish.size,
-            offered: facts.zones.clone(),
-        });
+        return Err(Finding::NoZone { instance_type, size: spec.size, offered: of.zones.clone() });
     }
-    if let Some(zone) = &wish.zone {
-        let possible: Vec<String> = places.iter().map(|place| place.zone.clone()).collect();
-        places.retain(|place| place.zone == *zone);
-        if places.is_empty() {
-            let why = if facts.zones.contains(zone) {
-                "it has no default subnet with enough free addresses"
-            } else {
-                "the type is not offered there"
-            };
-            let instance_type = wish.instance_type.clone();
-            return Err(Finding::Zone { zone: zone.clone(), instance_type, why, possible });
-        }
+    if spec.zones.is_empty() {
+        return Ok(places);
     }
-    Ok((vpc.id.clone(), places))
+    let possible: Vec<String> = places.iter().map(|place| place.zone.clone()).collect();
+    if let Some(zone) = spec.zones.iter().find(|zone| !possible.contains(zone)) {
+        let why = if of.zones.contains(zone) {
+            "it has no default subnet with enough free addresses"
+        } else {
+            "the type is not offered there"
+        };
+        return Err(Finding::Zone { zone: zone.clone(), instance_type, why, possible });
+    }
+    let rank = |place: &Place| spec.zones.iter().position(|zone| *zone == place.zone);
+    places.retain(|place| rank(place).is_some());
+    places.sort_by_key(|place| rank(place));
+    Ok(places)
 }
 
-/// Puts the places first that EC2's refusal names as having capacity ("You can
+/// Puts those first that EC2's refusal names as having capacity ("You can
 /// currently get … capacity by … choosing us-east-1b, us-east-1c").
-pub fn hinted(places: &mut [Place], message: &str) {
+pub fn hinted(attempts: &mut [Attempt], refused: &Attempt, message: &str) {
     let Some((_, hint)) = message.split_once("choosing") else { return };
     let named: Vec<&str> = hint.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-')).collect();
-    places.sort_by_key(|place| !named.contains(&place.zone.as_str()));
+    attempts.sort_by_key(|attempt| {
+        let same =
+            attempt.instance_type == refused.instance_type && attempt.market == refused.market;
+        !(same && named.contains(&attempt.place.zone.as_str()))
+    });
 }
 
 #[cfg(test)]
@@ -87,15 +100,23 @@ mod tests {
 
     #[test]
     fn a_hint_reorders_and_nothing_else_does() {
-        let place = |zone: &str| Place { zone: zone.to_owned(), subnet_id: String::new() };
-        let mut places = vec![place("us-east-1b"), place("us-east-1c"), place("us-east-1d")];
-        hinted(&mut places, "no capacity in us-east-1d");
-        assert_eq!(places[0].zone, "us-east-1b");
+        let attempt = |zone: &str| Attempt {
+            instance_type: "g6.12xlarge".to_owned(),
+            market: Default::default(),
+            place: Place { zone: zone.to_owned(), subnet_id: String::new() },
+            reservation_id: None,
+            placement_group: None,
+        };
+        let mut attempts = ["us-east-1b", "us-east-1c", "us-east-1d"].map(attempt);
+        let refused = attempt("us-east-1a");
+        hinted(&mut attempts, &refused, "no capacity in us-east-1d");
+        assert_eq!(attempts[0].place.zone, "us-east-1b");
         hinted(
-            &mut places,
+            &mut attempts,
+            &refused,
             "You can currently get g6.12xlarge capacity by not specifying an Availability Zone in your request or choosing us-east-1d, us-east-1f.",
         );
-        let order: Vec<&str> = places.iter().map(|p| p.zone.as_str()).collect();
+        let order: Vec<&str> = attempts.iter().map(|it| it.place.zone.as_str()).collect();
         assert_eq!(order, ["us-east-1d", "us-east-1b", "us-east-1c"]);
     }
 }

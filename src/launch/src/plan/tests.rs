@@ -7,18 +7,8 @@ use nixl_aws::iam::Role;
 use nixl_aws::sagemaker::TrackingServer;
 use proptest::prelude::*;
 
-fn wish() -> Wish {
-    Wish {
-        cluster: Default::default(),
-        region: "us-east-1".to_owned(),
-        ami: None,
-        instance_type: "g6.12xlarge".to_owned(),
-        size: 2,
-        prefill: None,
-        provider: Provider::Efa.into(),
-        zone: None,
-        tracking_server: Some("nixl-efa-mlflow".to_owned()),
-    }
+fn spec() -> Spec {
+    Spec::new(Default::default(), "us-east-1")
 }
 
 fn baked(id: &str, date: &str) -> Image {
@@ -44,16 +34,18 @@ fn facts() -> Facts {
     Facts {
         account: "123456789012".to_owned(),
         images: vec![baked("ami-old", "2026-01-01"), baked("ami-new", "2026-02-01")],
-        instance_type: InstanceTypeInfo {
-            name: "g6.12xlarge".to_owned(),
-            efa_supported: true,
-            efa_max_interfaces: 1,
-            architectures: vec!["x86_64".to_owned()],
-            placement_strategies: vec!["cluster".to_owned()],
-            network_cards: vec![card()],
-            ..Default::default()
-        },
-        zones: vec!["us-east-1b".to_owned(), "us-east-1a".to_owned()],
+        types: vec![TypeFacts {
+            info: InstanceTypeInfo {
+                name: "g6.12xlarge".to_owned(),
+                efa_supported: true,
+                efa_max_interfaces: 1,
+                architectures: vec!["x86_64".to_owned()],
+                placement_strategies: vec!["cluster".to_owned()],
+                network_cards: vec![card()],
+                ..Default::default()
+            },
+            zones: vec!["us-east-1b".to_owned(), "us-east-1a".to_owned()],
+        }],
         vpcs: vec![Vpc { id: "vpc-1".to_owned(), is_default: true }],
         subnets: vec![subnet("us-east-1b"), subnet("us-east-1a"), subnet("us-east-1c")],
         ..Default::default()
@@ -72,15 +64,15 @@ fn node(index: u32, state: &str, size: u32) -> Instance {
     }
 }
 
-fn refused(wish: &Wish, facts: &Facts) -> Vec<Finding> {
-    plan(wish, facts).unwrap_err().0
+fn refused(spec: &Spec, facts: &Facts) -> Vec<Finding> {
+    plan(spec, facts).unwrap_err().0
 }
 
 #[test]
 fn the_plain_case_takes_the_newest_image_and_every_possible_zone() {
-    let plan = plan(&wish(), &facts()).unwrap();
+    let plan = plan(&spec(), &facts()).unwrap();
     assert_eq!(plan.image.id, "ami-new");
-    let zones: Vec<&str> = plan.places.iter().map(|place| place.zone.as_str()).collect();
+    let zones: Vec<&str> = plan.attempts.iter().map(|it| it.place.zone.as_str()).collect();
     assert_eq!(zones, ["us-east-1a", "us-east-1b"]);
     assert_eq!(plan.existing, Existing::None);
     assert_eq!(
@@ -92,8 +84,8 @@ fn the_plain_case_takes_the_newest_image_and_every_possible_zone() {
 
 #[test]
 fn the_request_holds_the_whole_group() {
-    let plan = plan(&wish(), &facts()).unwrap();
-    let request = plan.request(&plan.places[0], "sg-1", "g");
+    let plan = plan(&spec(), &facts()).unwrap();
+    let request = plan.request(&plan.attempts[0], "sg-1", "g");
     assert_eq!(request.count, 2);
     assert_eq!(request.placement_group.as_deref(), Some("nixl-us-east-1a"));
     assert_eq!(request.instance_profile, "nixl-node");
@@ -104,19 +96,19 @@ fn the_request_holds_the_whole_group() {
 
 #[test]
 fn a_token_is_the_same_for_the_same_launch_only() {
-    let plan_of = |wish: &Wish| plan(wish, &facts()).unwrap();
-    let base = plan_of(&wish());
+    let plan_of = |spec: &Spec| plan(spec, &facts()).unwrap();
+    let base = plan_of(&spec());
     let token = |plan: &Plan, place: usize, group: &str, generation: &str| {
-        plan.request(&plan.places[place], group, generation).client_token
+        plan.request(&plan.attempts[place], group, generation).client_token
     };
     let first = token(&base, 0, "sg-1", "g");
-    assert_eq!(first, token(&plan_of(&wish()), 0, "sg-1", "g"));
-    let tcp = plan_of(&Wish { provider: Provider::Tcp.into(), ..wish() });
-    let roles = plan_of(&Wish { prefill: Some(1), ..wish() });
-    let three = plan_of(&Wish { size: 3, ..wish() });
+    assert_eq!(first, token(&plan_of(&spec()), 0, "sg-1", "g"));
+    assert_eq!(first, token(&base, 0, "sg-2", "g"), "the group is not known before it is made");
+    let tcp = plan_of(&Spec { provider: Provider::Tcp.into(), ..spec() });
+    let roles = plan_of(&Spec { prefill: Some(1), ..spec() });
+    let three = plan_of(&Spec { size: 3, ..spec() });
     let others = [
         token(&base, 1, "sg-1", "g"),
-        token(&base, 0, "sg-2", "g"),
         token(&base, 0, "sg-1", "h"),
         token(&tcp, 0, "sg-1", "g"),
         token(&three, 0, "sg-1", "g"),
@@ -128,8 +120,8 @@ fn a_token_is_the_same_for_the_same_launch_only() {
 proptest! {
     #[test]
     fn generations_never_share_a_token(a in "[a-f0-9]{1,32}", b in "[a-f0-9]{1,32}") {
-        let plan = plan(&wish(), &facts()).unwrap();
-        let token = |generation: &str| plan.request(&plan.places[0], "sg", generation).client_token;
+        let plan = plan(&spec(), &facts()).unwrap();
+        let token = |generation: &str| plan.request(&plan.attempts[0], "sg", generation).client_token;
         prop_assert_eq!(token(&a) == token(&b), a == b);
     }
 }
@@ -138,9 +130,9 @@ proptest! {
 fn every_obstacle_is_named_at_once() {
     let mut facts = facts();
     facts.images.clear();
-    facts.instance_type.efa_supported = false;
-    facts.instance_type.placement_strategies.clear();
-    let found = refused(&Wish { zone: Some("us-east-1c".to_owned()), ..wish() }, &facts);
+    facts.types[0].info.efa_supported = false;
+    facts.types[0].info.placement_strategies.clear();
+    let found = refused(&Spec { zones: vec!["us-east-1c".to_owned()], ..spec() }, &facts);
     assert_eq!(found.len(), 4, "{found:?}");
     assert!(found[0].to_string().contains("nixl-bake build"));
     assert!(found[3].to_string().contains("us-east-1a, us-east-1b"));
@@ -150,7 +142,7 @@ fn every_obstacle_is_named_at_once() {
 fn an_image_for_another_architecture_is_refused() {
     let mut facts = facts();
     facts.images.iter_mut().for_each(|image| image.architecture = "arm64".to_owned());
-    assert!(matches!(refused(&wish(), &facts)[0], Finding::Architecture { .. }));
+    assert!(matches!(refused(&spec(), &facts)[0], Finding::Architecture { .. }));
 }
 
 #[test]
@@ -164,7 +156,7 @@ fn what_only_has_our_name_is_left_alone() {
         tags: vec![Tag::new(tag::CLUSTER, "other")],
         ..Default::default()
     }];
-    let found = refused(&wish(), &facts);
+    let found = refused(&spec(), &facts);
     assert!(found.iter().all(|finding| matches!(finding, Finding::Foreign { .. })));
     assert_eq!(found.len(), 2);
 }
@@ -173,7 +165,7 @@ fn what_only_has_our_name_is_left_alone() {
 fn a_bucket_without_its_record_is_foreign() {
     let mut facts = facts();
     facts.tracking.bucket_exists = true;
-    assert!(matches!(refused(&wish(), &facts)[0], Finding::Foreign { kind: "S3 bucket", .. }));
+    assert!(matches!(refused(&spec(), &facts)[0], Finding::Foreign { kind: "S3 bucket", .. }));
 }
 
 #[test]
@@ -184,17 +176,17 @@ fn somebodys_tracking_server_is_attached_and_a_broken_one_refused() {
         Some((TrackingServer { arn, status: status.to_owned(), ..Default::default() }, vec![]))
     };
     facts.tracking.server = server("Created");
-    let attached = plan(&wish(), &facts).unwrap().tracking;
+    let attached = plan(&spec(), &facts).unwrap().tracking;
     assert!(matches!(attached, Tracking::Attach { arn, .. } if arn == "arn:other"));
     facts.tracking.server = server("CreateFailed");
-    assert!(matches!(refused(&wish(), &facts)[0], Finding::TrackingServer { .. }));
+    assert!(matches!(refused(&spec(), &facts)[0], Finding::TrackingServer { .. }));
 }
 
 #[test]
 fn nodes_that_are_there_are_whole_or_in_the_way() {
     let judge = |instances: Vec<Instance>, size| {
         let facts = Facts { instances, ..facts() };
-        plan(&Wish { size, ..wish() }, &facts)
+        plan(&Spec { size, ..spec() }, &facts)
     };
     let whole = judge(vec![node(1, "running", 2), node(0, "pending", 2)], 2).unwrap();
     assert!(matches!(whole.existing, Existing::Complete(nodes) if nodes[0].launch_index == 0));
@@ -217,8 +209,8 @@ fn nodes_that_are_there_are_whole_or_in_the_way() {
 #[test]
 fn flags_without_effect_are_noted() {
     let facts = Facts { instances: vec![node(0, "running", 2), node(1, "running", 2)], ..facts() };
-    let wish = Wish { provider: Provider::Tcp.into(), prefill: Some(1), ..wish() };
-    let notes = plan(&wish, &facts).unwrap().notes;
+    let spec = Spec { provider: Provider::Tcp.into(), prefill: Some(1), ..spec() };
+    let notes = plan(&spec, &facts).unwrap().notes;
     assert_eq!(notes.len(), 2);
     assert!(notes[0].contains("--provider tcp has no effect"));
     assert!(notes[1].contains("there with no roles; --prefill 1 has no effect"));
@@ -227,7 +219,7 @@ fn flags_without_effect_are_noted() {
 #[test]
 fn a_type_without_rdma_is_noted() {
     let mut facts = facts();
-    facts.instance_type.name = "g5.12xlarge".to_owned();
-    let wish = Wish { instance_type: "g5.12xlarge".to_owned(), ..wish() };
-    assert!(plan(&wish, &facts).unwrap().notes[0].contains("no RDMA read or write"));
+    facts.types[0].info.name = "g5.12xlarge".to_owned();
+    let spec = Spec { instance_types: vec!["g5.12xlarge".to_owned()], ..spec() };
+    assert!(plan(&spec, &facts).unwrap().notes[0].contains("no RDMA read or write"));
 }

@@ -5,6 +5,7 @@
 //! characters; unique by zone when a subnet is named; refused once its
 //! instances were terminated, hence the generation.
 
+use super::Attempt;
 use nixl_aws::ec2::RunInstances;
 use nixl_cluster::ClusterName;
 use sha2::{Digest, Sha256};
@@ -13,12 +14,14 @@ const PREFIX: &str = "nixl-";
 /// Half of SHA-256 in hex is as good as a UUID, and leaves room under 64.
 const DIGEST_CHARS: usize = 48;
 
-/// Token of this request; its own `client_token` is not looked at.
+/// Token of this request; its own `client_token` is not looked at. Nor is the
+/// security group's id: it is not known before the group is made, and a new
+/// group has a new generation.
 #[must_use]
 pub fn client_token(
     cluster: &ClusterName,
     generation: &str,
-    zone: &str,
+    attempt: &Attempt,
     request: &RunInstances,
 ) -> String {
     let mut hash = Sha256::new();
@@ -29,8 +32,8 @@ pub fn client_token(
     };
     field(cluster.as_str());
     field(generation);
-    field(zone);
-    field(&request.instance_type);
+    field(&attempt.key());
+    field(request.reservation_id.as_deref().unwrap_or_default());
     field(&request.count.to_string());
     field(&request.image_id);
     field(request.placement_group.as_deref().unwrap_or_default());
@@ -40,7 +43,6 @@ pub fn client_token(
         field(&interface.device_index.to_string());
         field(&interface.interface_type);
         field(&interface.subnet_id);
-        field(&interface.group_ids.join(","));
         field(&format!("{:?}", interface.associate_public_ip));
     }
     field(&request.user_data);

@@ -1,6 +1,6 @@
 //! The MLflow tracking server: made, used again or attached.
 
-use super::{Facts, Finding, Wish, is_ours, partition};
+use super::{Facts, Finding, Spec, is_ours, partition};
 use crate::keys;
 use nixl_aws::Tag;
 
@@ -55,8 +55,8 @@ pub fn tracking_arn(region: &str, account: &str, name: &str) -> String {
     format!("arn:{partition}:sagemaker:{region}:{account}:mlflow-tracking-server/{name}")
 }
 
-pub(super) fn decide(wish: &Wish, facts: &Facts) -> Result<Tracking, Finding> {
-    let Some(name) = wish.tracking_server.clone() else { return Ok(Tracking::None) };
+pub(super) fn decide(spec: &Spec, facts: &Facts) -> Result<Tracking, Finding> {
+    let Some(name) = spec.tracking_server.clone() else { return Ok(Tracking::None) };
     let tracking = &facts.tracking;
     if let Some((server, tags)) = &tracking.server {
         let advice = match server.status.as_str() {
@@ -72,30 +72,30 @@ pub(super) fn decide(wish: &Wish, facts: &Facts) -> Result<Tracking, Finding> {
         if let Some(advice) = advice {
             return Err(Finding::TrackingServer { name, status: server.status.clone(), advice });
         }
-        if !is_ours(&wish.cluster, tags) {
+        if !is_ours(&spec.cluster, tags) {
             return Ok(Tracking::Attach { name, arn: server.arn.clone() });
         }
     }
     let foreign = |kind, name: &str| Finding::Foreign {
         kind,
         name: name.to_owned(),
-        cluster: wish.cluster.to_string(),
+        cluster: spec.cluster.to_string(),
     };
-    let bucket = wish.cluster.artifact_bucket(&facts.account, &wish.region);
+    let bucket = spec.cluster.artifact_bucket(&facts.account, &spec.region);
     match &tracking.role {
-        Some(role) if !is_ours(&wish.cluster, &role.tags) => {
+        Some(role) if !is_ours(&spec.cluster, &role.tags) => {
             return Err(foreign("IAM role", &role.name));
         }
         Some(role) => {
             let made = Tag::find(&role.tags, keys::TRACKING_SERVER);
             if let Some(made) = made.filter(|made| *made != name) {
-                return Err(Finding::OtherServer { made: made.to_owned(), wished: name });
+                return Err(Finding::OtherServer { made: made.to_owned(), asked: name });
             }
         }
         // The role is the record of the bucket: without it, the bucket is not ours.
         None if tracking.bucket_exists => return Err(foreign("S3 bucket", &bucket)),
         None => {}
     }
-    let arn = tracking_arn(&wish.region, &facts.account, &name);
+    let arn = tracking_arn(&spec.region, &facts.account, &name);
     Ok(Tracking::Own { name, arn, bucket })
 }

@@ -1,0 +1,139 @@
+//! The command line: a file a command.
+
+mod down;
+mod render_user_data;
+mod status;
+mod up;
+
+pub use down::Down;
+pub use render_user_data::RenderUserData;
+pub use up::{Nodes, Up};
+
+use crate::engine::{Engine, Pace};
+use crate::failure::Failure;
+use crate::progress::for_stderr;
+use crate::report::Report;
+use crate::{render, wiring};
+use anyhow::bail;
+use clap::error::ErrorKind;
+use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
+use nixl_aws::Aws;
+use nixl_cluster::name::DEFAULT_CLUSTER;
+use nixl_cluster::{ClusterName, Layout};
+use std::time::Duration;
+
+/// Launch a pair (or more) of nodes in one placement group and wait until they
+/// are paired over the fabric.
+#[derive(Debug, Parser)]
+#[command(name = "nixl-launch", version, about)]
+pub struct Cli {
+    /// Name of the cluster
+    #[arg(long, global = true, default_value = DEFAULT_CLUSTER)]
+    pub cluster: ClusterName,
+    /// Region; otherwise what AWS_REGION or the profile says
+    #[arg(long, global = true)]
+    pub region: Option<String>,
+    /// Form of the result on stdout
+    #[arg(long, global = true, value_enum, default_value_t = Output::Text)]
+    pub output: Output,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Form of the result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// Tables for people
+    Text,
+    /// One JSON document
+    Json,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make sure that the cluster is there and paired
+    Up(Up),
+    /// Show the cluster as it is
+    Status,
+    /// Remove the cluster and prove that nothing is left
+    Down(Down),
+    /// Print the user data a node would get
+    #[command(hide = true)]
+    RenderUserData(RenderUserData),
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let span: jiff::SignedDuration =
+        text.parse().map_err(|_| format!("{text:?} is no duration; write e.g. 90s or 15m"))?;
+    Duration::try_from(span).map_err(|_| format!("{text:?} is negative"))
+}
+
+impl Cli {
+    /// What the parser cannot see: flags that do not go together.
+    ///
+    /// # Errors
+    /// A usage error, as the parser's own.
+    pub fn check(&self) -> Result<(), clap::Error> {
+        let nodes = match &self.command {
+            Command::Up(Up { nodes, .. })
+            | Command::RenderUserData(RenderUserData { nodes, .. }) => *nodes,
+            Command::Status | Command::Down(_) => return Ok(()),
+        };
+        Layout { size: nodes.size, prefill: nodes.prefill }.check().map_err(|error| {
+            Self::command().error(ErrorKind::ValueValidation, format!("--prefill {error}"))
+        })
+    }
+}
+
+/// Runs one command; the result goes to stdout.
+///
+/// # Errors
+/// With everything a person needs to go on: a [`Failure`] where AWS was asked.
+pub async fn run(cli: Cli) -> anyhow::Result<()> {
+    match &cli.command {
+        Command::Up(flags) => up::run(&cli, flags).await,
+        Command::Status => status::run(&cli).await,
+        Command::Down(flags) => down::run(&cli, flags).await,
+        Command::RenderUserData(flags) => {
+            print!("{}", render_user_data::run(&cli.cluster, flags)?);
+            Ok(())
+        }
+    }
+}
+
+async fn with_engine<T>(
+    cli: &Cli,
+    work: impl AsyncFnOnce(&Engine<'_>) -> Result<T, Failure>,
+) -> anyhow::Result<T> {
+    let aws = Aws::load(cli.region.as_deref()).await;
+    let Some(region) = aws.region().map(str::to_owned) else {
+        bail!(
+            "no region: set AWS_REGION or pass --region (for the local region: `eval \"$(nixl-region env)\"`)"
+        );
+    };
+    let services = wiring::services(&aws);
+    let progress = for_stderr();
+    let engine = Engine {
+        services: &services,
+        progress: progress.as_ref(),
+        cluster: cli.cluster.clone(),
+        region,
+        pace: Pace::default(),
+    };
+    tokio::select! {
+        outcome = work(&engine) => Ok(outcome?),
+        _ = tokio::signal::ctrl_c() => bail!(
+            "interrupted; what was begun is recorded in AWS: `nixl-launch up` goes on with it, `nixl-launch down` removes it"
+        ),
+    }
+}
+
+fn print_report(output: Output, report: &Report) -> anyhow::Result<()> {
+    match output {
+        Output::Json => println!("{}", serde_json::to_string_pretty(report)?),
+        Output::Text => print!("{}", render::text(report)),
+    }
+    Ok(())
+}

@@ -1,0 +1,30 @@
+//! One way to launch the whole group: a type, a market and a place.
+
+use super::Place;
+use nixl_aws::ec2::Market;
+use serde::{Deserialize, Serialize};
+
+/// One RunInstances that may be sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// Type name; one of the plan's types.
+    pub instance_type: String,
+    /// Market.
+    pub market: Market,
+    /// Zone and subnet.
+    pub place: Place,
+    /// Capacity Reservation or Capacity Block it goes into.
+    pub reservation_id: Option<String>,
+    /// Cluster placement group; none in a Capacity Block or a reservation that
+    /// was not made in one.
+    pub placement_group: Option<String>,
+}
+
+impl Attempt {
+    /// `<type>/<market>/<zone>`: its name in the record of launches and in the
+    /// memory of refusals.
+    #[must_use]
+    pub fn key(&self) -> String {
+        format!("{}/{}/{}", self.instance_type, self.market, self.place.zone)
+    }
+}
