@@ -4,6 +4,7 @@ use nixl_aws::Result;
 use nixl_aws::ec2::Ec2;
 use nixl_aws::iam::Iam;
 use nixl_aws::sagemaker::SageMaker;
+use nixl_aws::ssm::ManagedNodes;
 use std::sync::Arc;
 
 /// Who is calling.
@@ -35,6 +36,8 @@ pub struct Services {
     pub iam: Arc<dyn Iam>,
     /// SageMaker.
     pub sagemaker: Arc<dyn SageMaker>,
+    /// SSM: agents, commands and sessions on nodes.
+    pub ssm: Arc<dyn ManagedNodes>,
     /// S3.
     pub buckets: Arc<dyn Buckets>,
     /// STS.

@@ -108,11 +108,30 @@ impl JsonClient {
         }
     }
 
-    /// One call: body in, answer out; retried as long as that may help.
+    /// One call: body in, answer out; retried as long as that may help. For
+    /// calls that may be carried out twice.
     pub async fn call<I: Serialize + Sync, O: DeserializeOwned>(
         &self,
         operation: &'static str,
         body: &I,
+    ) -> Result<O> {
+        self.call_while(operation, body, retry::may_help).await
+    }
+
+    /// As [`Self::call`], but never sent again once it may have been carried out.
+    pub async fn call_once<I: Serialize + Sync, O: DeserializeOwned>(
+        &self,
+        operation: &'static str,
+        body: &I,
+    ) -> Result<O> {
+        self.call_while(operation, body, retry::surely_not_carried_out).await
+    }
+
+    async fn call_while<I: Serialize + Sync, O: DeserializeOwned>(
+        &self,
+        operation: &'static str,
+        body: &I,
+        again: fn(&AwsError) -> bool,
     ) -> Result<O> {
         let body = serde_json::to_vec(body)
             .map_err(|error| self.error(operation, ErrorKind::Invalid, error.to_string()))?;
@@ -122,7 +141,7 @@ impl JsonClient {
                 Ok(bytes) => return self.decode(operation, &bytes),
                 Err(error) => error,
             };
-            if attempt >= self.inner.attempts || !retry::may_help(&error) {
+            if attempt >= self.inner.attempts || !again(&error) {
                 return Err(error);
             }
             let delay = retry::backoff(attempt);
@@ -235,6 +254,12 @@ impl JsonClient {
             );
             self.error(operation, ErrorKind::Ambiguous, why)
         })
+    }
+
+    /// An answer that parses and still says too little.
+    pub fn unusable(&self, operation: &'static str) -> AwsError {
+        let why = "the answer lacks what was asked for".to_owned();
+        self.error(operation, ErrorKind::Ambiguous, why)
     }
 
     fn error(&self, operation: &'static str, kind: ErrorKind, message: String) -> AwsError {

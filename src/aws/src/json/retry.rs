@@ -1,6 +1,7 @@
 //! When another attempt may help, and how long to wait before it: the SDKs'
-//! standard mode. Every call made through this client is a read or names what
-//! it creates, so a repeat after a lost answer is settled by its error code.
+//! standard mode. A call that is a read or names what it creates may be repeated
+//! after a lost answer, which its error code then settles; one that does not is
+//! repeated only if it was surely not carried out.
 
 use crate::{AwsError, ErrorKind};
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -31,6 +32,18 @@ pub(super) fn may_help(error: &AwsError) -> bool {
     }
 }
 
+/// Whether the request was refused before anything was done, and may succeed a
+/// moment later.
+pub(super) fn surely_not_carried_out(error: &AwsError) -> bool {
+    match &error.kind {
+        ErrorKind::Service { code, status } => {
+            *status == 429 || THROTTLING.contains(&code.as_str())
+        }
+        ErrorKind::Unreachable => true,
+        ErrorKind::Ambiguous | ErrorKind::NoCredentials | ErrorKind::Invalid => false,
+    }
+}
+
 /// Wait after the `attempt`-th try (1 is the first): full jitter under a
 /// doubling bound.
 pub(super) fn backoff(attempt: u32) -> Duration {
@@ -57,6 +70,16 @@ mod tests {
         assert!(may_help(&error(ErrorKind::Unreachable)));
         assert!(!may_help(&service("ValidationException", 400)));
         assert!(!may_help(&error(ErrorKind::NoCredentials)));
+    }
+
+    #[test]
+    fn what_may_have_been_done_is_not_done_again() {
+        let service =
+            |code: &str, status| error(ErrorKind::Service { code: code.to_owned(), status });
+        assert!(surely_not_carried_out(&service("ThrottlingException", 400)));
+        assert!(surely_not_carried_out(&error(ErrorKind::Unreachable)));
+        assert!(!surely_not_carried_out(&service("InternalServerError", 500)));
+        assert!(!surely_not_carried_out(&error(ErrorKind::Ambiguous)));
     }
 
     #[test]

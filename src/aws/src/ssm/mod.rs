@@ -1,8 +1,17 @@
-//! SSM Parameter Store (API reference 2014-11-06), by hand-signed AwsJson 1.1.
+//! AWS Systems Manager (API reference 2014-11-06), by hand-signed AwsJson 1.1:
+//! Parameter Store ([`Ssm`]), and commands and sessions on managed nodes
+//! ([`ManagedNodes`]).
 
+mod nodes;
+mod parameters;
+mod shapes;
+
+pub use nodes::ManagedNodes;
+pub use parameters::Ssm;
+pub use shapes::{Invocation, ManagedNode, SendCommand, Session, StartSession};
+
+use crate::Aws;
 use crate::json::{JsonClient, Service};
-use crate::{Aws, Result};
-use serde::{Deserialize, Serialize};
 
 /// How SSM is addressed.
 const SERVICE: Service = Service {
@@ -12,13 +21,6 @@ const SERVICE: Service = Service {
     target_prefix: "AmazonSSM",
     endpoint_variable: "SSM",
 };
-
-/// The call; [`Client`] makes it, tests script it.
-#[async_trait::async_trait]
-pub trait Ssm: Send + Sync {
-    /// Value of a plain parameter, or `None` if there is none of this name.
-    async fn get_parameter(&self, name: &str) -> Result<Option<String>>;
-}
 
 /// The client.
 #[derive(Debug, Clone)]
@@ -31,52 +33,5 @@ impl Client {
     #[must_use]
     pub fn new(aws: &Aws) -> Self {
         Self { json: JsonClient::new(aws, SERVICE) }
-    }
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct GetParameter<'a> {
-    name: &'a str,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct GetParameterAnswer {
-    parameter: Parameter,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Parameter {
-    value: String,
-}
-
-#[async_trait::async_trait]
-impl Ssm for Client {
-    async fn get_parameter(&self, name: &str) -> Result<Option<String>> {
-        let answer: Result<GetParameterAnswer> =
-            self.json.call("GetParameter", &GetParameter { name }).await;
-        match answer {
-            Ok(answer) => Ok(Some(answer.parameter.value)),
-            Err(error) if error.is(&["ParameterNotFound"]) => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn shapes_are_those_of_the_api() {
-        let body = serde_json::to_string(&GetParameter { name: "/a" }).expect("plain JSON");
-        assert_eq!(body, r#"{"Name":"/a"}"#);
-        let answer: GetParameterAnswer = serde_json::from_str(
-            r#"{"Parameter":{"Name":"/a","Type":"String","Value":"ami-1","Version":3}}"#,
-        )
-        .expect("the answer parses");
-        assert_eq!(answer.parameter.value, "ami-1");
     }
 }

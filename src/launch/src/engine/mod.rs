@@ -11,6 +11,7 @@ mod node_role;
 mod pace;
 mod placement;
 mod read;
+pub mod remote;
 mod security_group;
 mod status;
 mod tracking;

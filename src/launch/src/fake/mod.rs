@@ -5,6 +5,7 @@
 
 mod ec2;
 mod rest;
+mod ssm;
 
 use crate::engine::{Engine, Pace};
 use crate::progress::Progress;
@@ -56,6 +57,7 @@ pub(crate) struct State {
     /// So many looks at instances show none.
     pub hidden_looks: u32,
     pub ids: u32,
+    pub ssm: ssm::State,
 }
 
 #[derive(Clone, Default)]
@@ -107,6 +109,7 @@ impl Fake {
             ec2: shared.clone(),
             iam: shared.clone(),
             sagemaker: shared.clone(),
+            ssm: shared.clone(),
             buckets: shared.clone(),
             account: shared,
         }
