@@ -46,9 +46,36 @@ pub struct NodeSettings {
     /// Life of an MLflow UI session in seconds, 1800 to 43200.
     #[serde(default = "default_session_secs")]
     pub mlflow_session_secs: u32,
+    /// Life of the node from its first boot on, where its tag `nixl:expires-at`
+    /// cannot be read; without it such a node lives on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl_secs: Option<u64>,
+    /// Once it has been paired, the node powers off when nobody has used its GPUs
+    /// or the fabric and nobody has been logged in for so long; without it never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle_secs: Option<u64>,
 }
 
 impl NodeSettings {
+    /// What every node must be told, and the defaults for the rest.
+    #[must_use]
+    pub fn new(cluster: ClusterName, size: u32, provider: impl Into<ProviderChoice>) -> Self {
+        Self {
+            cluster,
+            size,
+            prefill: None,
+            provider: provider.into(),
+            libfabric: None,
+            nvml: None,
+            python: None,
+            mlflow_tracking_arn: None,
+            link_budget_bytes_per_sec: None,
+            mlflow_session_secs: default_session_secs(),
+            ttl_secs: None,
+            idle_secs: None,
+        }
+    }
+
     /// Who is paired with whom.
     #[must_use]
     pub fn layout(&self) -> Layout {
@@ -56,6 +83,7 @@ impl NodeSettings {
     }
 }
 
+/// The longest SageMaker allows.
 fn default_session_secs() -> u32 {
     43_200
 }

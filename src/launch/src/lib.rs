@@ -12,6 +12,7 @@ pub mod engine;
 pub mod errors;
 pub mod failure;
 pub mod keys;
+pub mod lifetime;
 pub mod plan;
 pub mod progress;
 pub mod render;

@@ -5,6 +5,7 @@ use crate::plan::user_data;
 use anyhow::Context;
 use clap::Args;
 use nixl_cluster::{ClusterName, NodeSettings};
+use std::time::Duration;
 
 /// Flags of `render-user-data`.
 #[derive(Debug, Args)]
@@ -18,20 +19,17 @@ pub struct RenderUserData {
     /// MLflow tracking ARN
     #[arg(long)]
     pub tracking_arn: Option<String>,
+    /// Life of the nodes, e.g. 8h; without it without end
+    #[arg(long, value_parser = super::duration)]
+    pub ttl: Option<Duration>,
 }
 
 pub(super) fn run(cluster: &ClusterName, flags: &RenderUserData) -> anyhow::Result<String> {
     let settings = NodeSettings {
-        cluster: cluster.clone(),
-        size: flags.nodes.size,
         prefill: flags.nodes.prefill,
-        provider: flags.provider.into(),
-        libfabric: None,
-        nvml: None,
-        python: None,
         mlflow_tracking_arn: flags.tracking_arn.clone(),
-        link_budget_bytes_per_sec: None,
-        mlflow_session_secs: 43_200,
+        ttl_secs: flags.ttl.map(|ttl| ttl.as_secs()),
+        ..NodeSettings::new(cluster.clone(), flags.nodes.size, flags.provider)
     };
     user_data(&settings).map_err(anyhow::Error::msg).context("user data")
 }

@@ -34,9 +34,6 @@ use nixl_cluster::{ClusterName, NodeSettings, Provider, ProviderChoice, instance
 
 use crate::keys;
 
-/// Life of an MLflow UI session: the longest SageMaker allows.
-const SESSION_SECS: u32 = 43_200;
-
 /// Everything `up` will make sure of.
 #[derive(Debug, Clone)]
 pub struct Plan {
@@ -101,16 +98,11 @@ pub fn plan(spec: &Spec, facts: &Facts) -> Result<Plan, Findings> {
         notes.extend(existing::differences(spec, nodes));
     }
     let settings = NodeSettings {
-        cluster: spec.cluster.clone(),
-        size: spec.size,
         prefill: spec.prefill,
-        provider: spec.provider,
-        libfabric: None,
-        nvml: None,
-        python: None,
         mlflow_tracking_arn: tracking.arn().map(str::to_owned),
-        link_budget_bytes_per_sec: None,
-        mlflow_session_secs: SESSION_SECS,
+        ttl_secs: spec.ttl_secs,
+        idle_secs: spec.idle_secs,
+        ..NodeSettings::new(spec.cluster.clone(), spec.size, spec.provider)
     };
     let user_data = user_data(&settings).unwrap_or_else(|why| {
         findings.push(Finding::UserData { why });

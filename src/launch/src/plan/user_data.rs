@@ -56,18 +56,13 @@ mod tests {
             size in 2u32..5000,
             prefill: Option<u32>,
             arn in proptest::option::of("\\PC{0,64}"),
+            ttl_secs in proptest::option::of(0..=i64::MAX as u64),
         ) {
             let settings = NodeSettings {
-                cluster: Default::default(),
-                size,
                 prefill,
-                provider: Provider::Efa.into(),
-                libfabric: None,
-                nvml: None,
-                python: None,
                 mlflow_tracking_arn: arn,
-                link_budget_bytes_per_sec: None,
-                mlflow_session_secs: 43_200,
+                ttl_secs,
+                ..NodeSettings::new(Default::default(), size, Provider::Efa)
             };
             let breaks = |arn: &String| arn.contains(LINE_BREAKS);
             if settings.mlflow_tracking_arn.as_ref().is_some_and(breaks) {
@@ -81,16 +76,8 @@ mod tests {
     #[test]
     fn what_would_not_arrive_is_refused() {
         let settings = NodeSettings {
-            cluster: Default::default(),
-            size: 2,
-            prefill: None,
-            provider: Provider::Tcp.into(),
-            libfabric: None,
-            nvml: None,
-            python: None,
             mlflow_tracking_arn: Some("a\u{2028}b".to_owned()),
-            link_budget_bytes_per_sec: None,
-            mlflow_session_secs: 43_200,
+            ..NodeSettings::new(Default::default(), 2, Provider::Tcp)
         };
         assert!(user_data(&settings).unwrap_err().contains("U+2028"));
     }
@@ -98,16 +85,8 @@ mod tests {
     #[test]
     fn too_much_is_refused_before_ec2_does() {
         let settings = NodeSettings {
-            cluster: Default::default(),
-            size: 2,
-            prefill: None,
-            provider: Provider::Tcp.into(),
-            libfabric: None,
-            nvml: None,
-            python: None,
             mlflow_tracking_arn: Some("x".repeat(MAX_USER_DATA_BYTES)),
-            link_budget_bytes_per_sec: None,
-            mlflow_session_secs: 43_200,
+            ..NodeSettings::new(Default::default(), 2, Provider::Tcp)
         };
         assert!(user_data(&settings).unwrap_err().contains("16384"));
     }
