@@ -1,7 +1,7 @@
 //! The services as this program uses them; tests put a fake in their place.
 
 use nixl_aws::Result;
-use nixl_aws::ec2::Ec2;
+use nixl_aws::ec2::{Addresses, Ec2, Reservations, SpotRequests};
 use nixl_aws::iam::Iam;
 use nixl_aws::sagemaker::SageMaker;
 use nixl_aws::ssm::ManagedNodes;
@@ -32,6 +32,12 @@ pub trait Buckets: Send + Sync {
 pub struct Services {
     /// EC2.
     pub ec2: Arc<dyn Ec2>,
+    /// Capacity Reservations.
+    pub reservations: Arc<dyn Reservations>,
+    /// Elastic IP addresses.
+    pub addresses: Arc<dyn Addresses>,
+    /// Spot requests.
+    pub spot: Arc<dyn SpotRequests>,
     /// IAM.
     pub iam: Arc<dyn Iam>,
     /// SageMaker.

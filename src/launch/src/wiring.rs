@@ -9,8 +9,12 @@ use std::sync::Arc;
 /// Everything over one shared configuration.
 #[must_use]
 pub fn services(aws: &Aws) -> Services {
+    let ec2 = Arc::new(ec2::Client::new(aws));
     Services {
-        ec2: Arc::new(ec2::Client::new(aws)),
+        reservations: ec2.clone(),
+        addresses: ec2.clone(),
+        spot: ec2.clone(),
+        ec2,
         iam: Arc::new(iam::Client::new(aws)),
         sagemaker: Arc::new(sagemaker::Client::new(aws)),
         ssm: Arc::new(ssm::Client::new(aws)),

@@ -6,7 +6,9 @@ use super::{
     RunInstances, SecurityGroup, Subnet, Volume, Vpc,
 };
 use crate::{Aws, AwsError, ErrorKind, Result, Tag};
-use aws_sdk_ec2::types::{HttpTokensState, InstanceNetworkInterfaceSpecification};
+use aws_sdk_ec2::types::{
+    AttributeBooleanValue, HttpTokensState, InstanceNetworkInterfaceSpecification,
+};
 use aws_sdk_ec2::types::{
     IamInstanceProfileSpecification, InstanceMetadataEndpointState, InstanceMetadataOptionsRequest,
     InstanceMetadataTagsState, InstanceType, IpPermission, LocationType, Placement,
@@ -14,14 +16,14 @@ use aws_sdk_ec2::types::{
 };
 use aws_smithy_types::retry::RetryConfig;
 
-const SERVICE: &str = "ec2";
+pub(super) const SERVICE: &str = "ec2";
 /// All protocols, in EC2's spelling.
 const ALL_PROTOCOLS: &str = "-1";
 
 /// The service.
 #[derive(Debug, Clone)]
 pub struct Client {
-    sdk: aws_sdk_ec2::Client,
+    pub(super) sdk: aws_sdk_ec2::Client,
 }
 
 impl Client {
@@ -37,6 +39,17 @@ macro_rules! named {
     ($operation:literal, $call:expr) => {
         $call.map_err(|error| AwsError::from_sdk(SERVICE, $operation, error))
     };
+}
+pub(super) use named;
+
+/// For calls whose repeats one loop of the caller decides on, by code: the SDK
+/// would also repeat a refusal for want of capacity, which arrives as a 5xx.
+pub(super) fn no_retries() -> aws_sdk_ec2::config::Builder {
+    aws_sdk_ec2::config::Builder::new().retry_config(RetryConfig::disabled())
+}
+
+fn off() -> AttributeBooleanValue {
+    AttributeBooleanValue::builder().value(false).build()
 }
 
 fn to_itself(group_id: &str) -> IpPermission {
@@ -124,11 +137,7 @@ impl Ec2 for Client {
                     kinds.into_iter().map(|kind| tag_specification(kind, &request.tags)).collect(),
                 ))
                 .customize()
-                // The SDK would also repeat a refusal for want of capacity,
-                // which arrives as a 5xx; the caller decides by code.
-                .config_override(
-                    aws_sdk_ec2::config::Builder::new().retry_config(RetryConfig::disabled()),
-                )
+                .config_override(no_retries())
                 .send()
                 .await
         )?;
@@ -144,6 +153,16 @@ impl Ec2 for Client {
             "TerminateInstances",
             self.sdk.terminate_instances().set_instance_ids(Some(ids.to_vec())).send().await
         )?;
+        Ok(())
+    }
+
+    async fn unprotect_instance(&self, id: &str) -> Result<()> {
+        for attribute in [
+            self.sdk.modify_instance_attribute().disable_api_termination(off()),
+            self.sdk.modify_instance_attribute().disable_api_stop(off()),
+        ] {
+            named!("ModifyInstanceAttribute", attribute.instance_id(id).send().await)?;
+        }
         Ok(())
     }
 
@@ -337,5 +356,16 @@ impl Ec2 for Client {
         let call = self.sdk.describe_volumes().set_filters(filters(wanted));
         let found = call.into_paginator().items().send().try_collect().await;
         Ok(named!("DescribeVolumes", found)?.into_iter().map(convert::volume).collect())
+    }
+
+    async fn delete_network_interface(&self, id: &str) -> Result<()> {
+        let call = self.sdk.delete_network_interface().network_interface_id(id);
+        named!("DeleteNetworkInterface", call.send().await)?;
+        Ok(())
+    }
+
+    async fn delete_volume(&self, id: &str) -> Result<()> {
+        named!("DeleteVolume", self.sdk.delete_volume().volume_id(id).send().await)?;
+        Ok(())
     }
 }

@@ -37,7 +37,7 @@ pub(super) fn tag_specification(kind: sdk::ResourceType, tags: &[Tag]) -> sdk::T
         .build()
 }
 
-fn tags(found: Option<Vec<sdk::Tag>>) -> Vec<Tag> {
+pub(super) fn tags(found: Option<Vec<sdk::Tag>>) -> Vec<Tag> {
     found
         .unwrap_or_default()
         .into_iter()

@@ -2,12 +2,20 @@
 //!
 //! Source of shapes and limits: EC2 API reference 2016-11-15.
 
+mod addresses;
 mod client;
 mod convert;
+mod reservations;
+mod spot;
 mod types;
 
+pub use addresses::{Address, Addresses};
 pub use client::Client;
+pub use reservations::{CreateReservation, Reservation, Reservations};
+pub use spot::{SpotRequest, SpotRequests};
 pub use types::*;
+
+use client::{SERVICE, named};
 
 use crate::{Result, Tag};
 
@@ -21,6 +29,8 @@ pub trait Ec2: Send + Sync {
     async fn run_instances(&self, request: &RunInstances) -> Result<Vec<Instance>>;
     /// Starts termination of all of `ids` or of none.
     async fn terminate_instances(&self, ids: &[String]) -> Result<()>;
+    /// Lifts the protection against termination and stopping.
+    async fn unprotect_instance(&self, id: &str) -> Result<()>;
     /// Writes `tags` on `resources`.
     async fn create_tags(&self, resources: &[String], tags: &[Tag]) -> Result<()>;
 
@@ -67,6 +77,10 @@ pub trait Ec2: Send + Sync {
         &self,
         filters: &[Filter],
     ) -> Result<Vec<NetworkInterface>>;
+    /// Deletes an interface that is attached to nothing.
+    async fn delete_network_interface(&self, id: &str) -> Result<()>;
     /// Volumes matching all filters.
     async fn describe_volumes(&self, filters: &[Filter]) -> Result<Vec<Volume>>;
+    /// Deletes a volume that is attached to nothing.
+    async fn delete_volume(&self, id: &str) -> Result<()>;
 }

@@ -3,6 +3,7 @@
 use super::{Iam, InstanceProfile, Role};
 use crate::{Aws, AwsError, ErrorKind, Result, Tag};
 use aws_sdk_iam::types as sdk;
+use percent_encoding::percent_decode_str;
 
 const SERVICE: &str = "iam";
 const NOT_FOUND: &[&str] = &["NoSuchEntity", "NoSuchEntityException"];
@@ -105,6 +106,16 @@ impl Iam for Client {
                 .await
         )?;
         Ok(())
+    }
+
+    async fn role_policy(&self, role: &str, policy: &str) -> Result<Option<String>> {
+        let answer = named!(
+            "GetRolePolicy",
+            self.sdk.get_role_policy().role_name(role).policy_name(policy).send().await
+        );
+        // IAM sends documents percent-encoded (RFC 3986).
+        let document = found(answer)?.map(|answer| answer.policy_document);
+        Ok(document.map(|text| percent_decode_str(&text).decode_utf8_lossy().into_owned()))
     }
 
     async fn role_policies(&self, role: &str) -> Result<Vec<String>> {

@@ -44,6 +44,8 @@ pub trait Iam: Send + Sync {
     async fn delete_role(&self, name: &str) -> Result<()>;
     /// Writes an inline policy, replacing one of the same name.
     async fn put_role_policy(&self, role: &str, policy: &str, document: &str) -> Result<()>;
+    /// Document of an inline policy, as JSON.
+    async fn role_policy(&self, role: &str, policy: &str) -> Result<Option<String>>;
     /// Names of the role's inline policies.
     async fn role_policies(&self, role: &str) -> Result<Vec<String>>;
     /// Deletes an inline policy.

@@ -4,11 +4,11 @@ use super::{Fake, State, card, refusal};
 use nixl_aws::ec2::*;
 use nixl_aws::{Result, Tag};
 
-fn fits(filters: &[Filter], get: impl Fn(&str) -> Option<String>) -> bool {
+pub(super) fn fits(filters: &[Filter], get: impl Fn(&str) -> Option<String>) -> bool {
     filters.iter().all(|filter| get(&filter.name).is_some_and(|v| filter.values.contains(&v)))
 }
 
-fn tagged(tags: &[Tag], name: &str) -> Option<String> {
+pub(super) fn tagged(tags: &[Tag], name: &str) -> Option<String> {
     Tag::find(tags, name.strip_prefix("tag:")?).map(str::to_owned)
 }
 
@@ -63,10 +63,17 @@ fn run(state: &mut State, request: &RunInstances) -> Result<Vec<Instance>> {
         }
         return Ok(known);
     }
-    let placement = request.placement_group.clone().unwrap();
-    match state.placement.iter().find(|group| group.name == placement) {
-        Some(group) if group.state == "available" => {}
-        _ => return Err(refusal(OP, "InvalidPlacementGroup.Unknown", "", 400)),
+    if let Some(placement) = &request.placement_group {
+        match state.placement.iter().find(|group| group.name == *placement) {
+            Some(group) if group.state == "available" => {}
+            _ => return Err(refusal(OP, "InvalidPlacementGroup.Unknown", "", 400)),
+        }
+    }
+    if let Some(id) = &request.reservation_id {
+        let room = |it: &Reservation| it.id == *id && it.state == "active";
+        if !state.reservations.iter().any(room) {
+            return Err(refusal(OP, "ReservationCapacityExceeded", "", 400));
+        }
     }
     if state.profiles.get(&request.instance_profile).is_none_or(|p| p.roles.is_empty()) {
         let message = "Invalid IAM Instance Profile name";
@@ -84,14 +91,22 @@ fn run(state: &mut State, request: &RunInstances) -> Result<Vec<Instance>> {
             instance_type: request.instance_type.clone(),
             image_id: request.image_id.clone(),
             zone: zone.clone(),
-            placement_group: Some(placement.clone()),
+            placement_group: request.placement_group.clone(),
             private_ip: Some(format!("10.0.0.{}", 10 + launch_index)),
             public_ip: Some(format!("203.0.113.{}", 10 + launch_index)),
             launch_time: Some("1970-01-01T00:01:00Z".to_owned()),
             client_token: Some(request.client_token.clone()),
+            market: request.market,
+            reservation_used: request.reservation_id.clone(),
+            interfaces: vec![AttachedInterface { id: state.id("eni"), ..Default::default() }],
             tags: request.tags.clone(),
             ..Default::default()
         });
+        if request.market == Market::Spot {
+            let id = state.id("sir");
+            let (state_then, tags) = ("active".to_owned(), request.tags.clone());
+            state.spot.push(SpotRequest { id, state: state_then, tags });
+        }
     }
     let ids = made.iter().map(|it| it.id.clone()).collect();
     state.tokens.insert(key, (digest, ids));
@@ -124,11 +139,28 @@ impl Ec2 for Fake {
 
     async fn terminate_instances(&self, ids: &[String]) -> Result<()> {
         self.call("TerminateInstances", |state| {
+            if ids.iter().any(|id| state.instances.iter().all(|it| it.id != *id)) {
+                return Err(refusal("TerminateInstances", "InvalidInstanceID.NotFound", "", 400));
+            }
+            let live = |id: &&String| {
+                state.instances.iter().any(|it| it.id == **id && it.state != "terminated")
+            };
+            if let Some(id) = ids.iter().filter(live).find(|id| state.protected.contains(*id)) {
+                let message = format!("The instance '{id}' may not be terminated.");
+                return Err(refusal("TerminateInstances", "OperationNotPermitted", &message, 400));
+            }
             for instance in state.instances.iter_mut().filter(|it| ids.contains(&it.id)) {
                 if instance.state != "terminated" {
                     instance.state = "shutting-down".to_owned();
                 }
             }
+            Ok(())
+        })
+    }
+
+    async fn unprotect_instance(&self, id: &str) -> Result<()> {
+        self.call("ModifyInstanceAttribute", |state| {
+            state.protected.remove(id);
             Ok(())
         })
     }
@@ -319,10 +351,24 @@ impl Ec2 for Fake {
     }
 
     async fn describe_network_interfaces(&self, _: &[Filter]) -> Result<Vec<NetworkInterface>> {
-        self.call("DescribeNetworkInterfaces", |_| Ok(vec![]))
+        self.call("DescribeNetworkInterfaces", |state| Ok(state.interfaces.clone()))
     }
 
     async fn describe_volumes(&self, _: &[Filter]) -> Result<Vec<Volume>> {
-        self.call("DescribeVolumes", |_| Ok(vec![]))
+        self.call("DescribeVolumes", |state| Ok(state.volumes.clone()))
+    }
+
+    async fn delete_network_interface(&self, id: &str) -> Result<()> {
+        self.call("DeleteNetworkInterface", |state| {
+            state.interfaces.retain(|it| it.id != id);
+            Ok(())
+        })
+    }
+
+    async fn delete_volume(&self, id: &str) -> Result<()> {
+        self.call("DeleteVolume", |state| {
+            state.volumes.retain(|it| it.id != id);
+            Ok(())
+        })
     }
 }

@@ -3,14 +3,19 @@
 //! use. Calls are recorded; faults are scripted by operation or by the n-th
 //! change.
 
+mod addresses;
 mod ec2;
+mod reservations;
 mod rest;
 mod ssm;
 
 use crate::engine::{Engine, Pace};
 use crate::progress::Progress;
 use crate::services::Services;
-use nixl_aws::ec2::{Image, Instance, NetworkCard, PlacementGroup, SecurityGroup};
+use nixl_aws::ec2::{
+    Address, Image, Instance, NetworkCard, NetworkInterface, PlacementGroup, Reservation,
+    SecurityGroup, SpotRequest, Volume,
+};
 use nixl_aws::iam::{InstanceProfile, Role};
 use nixl_aws::sagemaker::TrackingServer;
 use nixl_aws::{AwsError, ErrorKind, Result, Tag};
@@ -44,6 +49,15 @@ pub(crate) struct State {
     pub sent_tokens: Vec<String>,
     pub groups: Vec<SecurityGroup>,
     pub placement: Vec<PlacementGroup>,
+    pub reservations: Vec<Reservation>,
+    pub reservation_tokens: BTreeMap<String, String>,
+    pub addresses: Vec<Address>,
+    /// Interfaces and volumes that outlived their instance.
+    pub interfaces: Vec<NetworkInterface>,
+    pub volumes: Vec<Volume>,
+    pub spot: Vec<SpotRequest>,
+    /// Instances that may not be terminated.
+    pub protected: BTreeSet<String>,
     pub roles: BTreeMap<String, Role>,
     pub policies: BTreeMap<String, BTreeMap<String, String>>,
     pub attached: BTreeMap<String, BTreeSet<String>>,
@@ -107,6 +121,9 @@ impl Fake {
         let shared = Arc::new(self.clone());
         Services {
             ec2: shared.clone(),
+            reservations: shared.clone(),
+            addresses: shared.clone(),
+            spot: shared.clone(),
             iam: shared.clone(),
             sagemaker: shared.clone(),
             ssm: shared.clone(),
@@ -157,6 +174,12 @@ impl Fake {
             .collect();
         left.extend(state.groups.iter().map(|it| it.name.clone()));
         left.extend(state.placement.iter().map(|it| it.name.clone()));
+        let active = state.reservations.iter().filter(|it| it.state == "active");
+        left.extend(active.map(|it| it.id.clone()));
+        left.extend(state.interfaces.iter().map(|it| it.id.clone()));
+        left.extend(state.volumes.iter().map(|it| it.id.clone()));
+        left.extend(state.addresses.iter().map(|it| it.id.clone()));
+        left.extend(state.spot.iter().filter(|it| it.is_live()).map(|it| it.id.clone()));
         left.extend(state.roles.keys().cloned());
         left.extend(state.profiles.keys().cloned());
         left.extend(state.server.iter().map(|(server, _)| server.name.clone()));

@@ -51,6 +51,12 @@ impl Iam for Fake {
         })
     }
 
+    async fn role_policy(&self, role: &str, policy: &str) -> Result<Option<String>> {
+        self.call("GetRolePolicy", |state| {
+            Ok(state.policies.get(role).and_then(|it| it.get(policy)).cloned())
+        })
+    }
+
     async fn role_policies(&self, role: &str) -> Result<Vec<String>> {
         self.call("ListRolePolicies", |state| {
             Ok(state.policies.get(role).map(|it| it.keys().cloned().collect()).unwrap_or_default())

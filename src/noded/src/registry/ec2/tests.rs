@@ -55,6 +55,9 @@ macro_rules! never {
 never! {
     run_instances(&RunInstances) -> Vec<Instance>;
     terminate_instances(&[String]) -> ();
+    unprotect_instance(&str) -> ();
+    delete_network_interface(&str) -> ();
+    delete_volume(&str) -> ();
     describe_instance_type(&str) -> InstanceTypeInfo;
     zones_offering(&str) -> Vec<String>;
     describe_vpcs(&[Filter]) -> Vec<Vpc>;
