@@ -19,8 +19,8 @@ base=$("$programs/nixl-region" base-image)
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 arn=arn:aws:sagemaker:us-east-1:123456789012:mlflow-tracking-server/nixl-efa-mlflow
-"$programs/nixl-launch" render-user-data --provider efa --size 2 --tracking-arn "$arn" >"$folder/with-mlflow"
-"$programs/nixl-launch" render-user-data --provider tcp --size 16 --prefill 4 >"$folder/without-mlflow"
+"$programs/nixl-launch" render-user-data --provider efa --nodes 2 --tracking-arn "$arn" >"$folder/with-mlflow"
+"$programs/nixl-launch" render-user-data --provider tcp --nodes 16 --roles prefill=4,decode=12 >"$folder/without-mlflow"
 judge() {
     unshare --mount --propagation private sh -eu -c \
         'mount --bind "$1" "$2/mnt"; mount -t proc proc "$2/proc"; exec chroot "$2" cloud-init schema --config-file "/mnt/$3"' \

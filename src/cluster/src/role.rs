@@ -1,6 +1,7 @@
 //! Who is paired with whom: every node with every other one, or those that
 //! prefill with those that decode.
 
+use crate::Roles;
 use std::fmt;
 
 /// Role of a node where roles differ.
@@ -69,6 +70,13 @@ impl Layout {
     pub fn role(self, rank: u32) -> Option<Role> {
         let prefill = self.prefill?;
         Some(if rank < prefill { Role::Prefill } else { Role::Decode })
+    }
+
+    /// How many nodes have which role; `None` where roles do not differ.
+    #[must_use]
+    pub fn roles(self) -> Option<Roles> {
+        let prefill = self.prefill?;
+        Some(Roles { prefill, decode: self.size.saturating_sub(prefill) })
     }
 
     /// Ranks of the peers of the node with this rank.

@@ -30,9 +30,10 @@ fn usage_errors_exit_2() {
     for args in [
         &["up", "--no-such-flag"][..],
         &["status", "--cluster", "Not_A_Name"],
-        &["up", "--size", "1"],
-        &["up", "--prefill", "0"],
-        &["up", "--size", "4", "--prefill", "4"],
+        &["up", "--nodes", "1"],
+        &["up", "--roles", "prefill=0,decode=2"],
+        &["up", "--roles", "prefill=1,encode=2"],
+        &["up", "--nodes", "5", "--roles", "prefill=1,decode=3"],
         &["up", "--provider", "ib"],
         &["up", "--timeout", "soon"],
         &["up", "--tracking-server", "-x"],
@@ -46,10 +47,14 @@ fn usage_errors_exit_2() {
 }
 
 #[test]
-fn a_role_without_a_node_is_told_with_the_rule() {
+fn roles_that_do_not_add_up_are_told_with_both_counts() {
     let home = TempDir::new().unwrap();
-    let (_, stderr) = failure(program(&home).args(["up", "--size", "4", "--prefill", "4"]));
-    assert!(stderr.contains("--prefill is 4; of 4 nodes, 1 to 3 can prefill"), "{stderr}");
+    let asked = ["up", "--nodes", "5", "--roles", "prefill=1,decode=3"];
+    let (code, stderr) = failure(program(&home).args(asked));
+    let told = "--roles prefill=1,decode=3 counts 4 nodes, --nodes says 5";
+    assert!(code == 2 && stderr.contains(told), "{stderr}");
+    let (_, stderr) = failure(program(&home).args(["up", "--roles", "prefill=1,decod=3"]));
+    assert!(stderr.contains("did you mean \"decode\"?"), "{stderr}");
 }
 
 #[test]
@@ -106,10 +111,10 @@ fn user_data_can_be_rendered_without_aws() {
             "other",
             "--provider",
             "tcp",
-            "--size",
+            "--nodes",
             "3",
-            "--prefill",
-            "1",
+            "--roles",
+            "prefill=1,decode=2",
         ])
         .output()
         .unwrap();

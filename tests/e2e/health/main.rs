@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 const NODES: [&str; 2] = ["nixl-node1", "nixl-node2"];
-const UP: [&str; 5] = ["up", "--provider=tcp", "--size=2", "--no-mlflow", "--output=json"];
+const UP: [&str; 5] = ["up", "--provider=tcp", "--nodes=2", "--no-mlflow", "--output=json"];
 /// A first measurement, a first look at every device, and some rest.
 const PATIENCE: Duration = Duration::from_secs(60);
 

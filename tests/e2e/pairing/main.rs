@@ -14,8 +14,14 @@ use std::time::Duration;
 
 const NODES: [&str; 2] = ["nixl-node1", "nixl-node2"];
 const ROLES: [&str; 2] = ["prefill", "decode"];
-const UP: [&str; 6] =
-    ["up", "--provider=tcp", "--size=2", "--prefill=1", "--no-mlflow", "--output=json"];
+const UP: [&str; 6] = [
+    "up",
+    "--provider=tcp",
+    "--nodes=2",
+    "--roles=prefill=1,decode=1",
+    "--no-mlflow",
+    "--output=json",
+];
 
 fn both_paired(region: &Region) -> Result<()> {
     NODES.iter().try_for_each(|name| node::paired(region, name).map(drop))

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 const NODES: [&str; 2] = ["nixl-node1", "nixl-node2"];
-const UP: [&str; 5] = ["up", "--provider=tcp", "--size=2", "--no-mlflow", "--output=json"];
+const UP: [&str; 5] = ["up", "--provider=tcp", "--nodes=2", "--no-mlflow", "--output=json"];
 
 fn launch(region: &Region) -> Result<()> {
     region.program("nixl-launch").ok(&UP)?;

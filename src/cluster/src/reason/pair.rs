@@ -22,7 +22,7 @@ reasons! {
         => "When the peer has come back with this version."
     ROLE_DIFFERS "pair.role_differs" Error FixSetting
         "The peer's settings deal out prefill and decode in another way than this node's."
-        "Give `prefill` in /etc/nixl/node.toml the same value on every node and restart nixl-noded; `nixl-launch up --prefill` writes it to all."
+        "Give `prefill` in /etc/nixl/node.toml the same value on every node and restart nixl-noded; `nixl-launch up --roles` writes it to all."
         => "When the settings are alike and nixl-noded was restarted where they were changed."
     LINK_NOT_MEASURED "link.not_measured" Warning Watch
         "A measurement of the link to a peer could not be carried out."

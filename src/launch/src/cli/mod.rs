@@ -1,13 +1,15 @@
 //! The command line: a file a command.
 
 mod down;
+mod nodes;
 mod render_user_data;
 mod status;
 mod up;
 
 pub use down::Down;
+pub use nodes::{Nodes, RolesError};
 pub use render_user_data::RenderUserData;
-pub use up::{Nodes, Up};
+pub use up::Up;
 
 use crate::engine::{Engine, Pace};
 use crate::failure::Failure;
@@ -18,8 +20,8 @@ use anyhow::bail;
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 use nixl_aws::Aws;
+use nixl_cluster::ClusterName;
 use nixl_cluster::name::DEFAULT_CLUSTER;
-use nixl_cluster::{ClusterName, Layout};
 use std::time::Duration;
 
 /// Launch a pair (or more) of nodes in one placement group and wait until they
@@ -81,9 +83,7 @@ impl Cli {
             | Command::RenderUserData(RenderUserData { nodes, .. }) => *nodes,
             Command::Status | Command::Down(_) => return Ok(()),
         };
-        Layout { size: nodes.size, prefill: nodes.prefill }.check().map_err(|error| {
-            Self::command().error(ErrorKind::ValueValidation, format!("--prefill {error}"))
-        })
+        nodes.check().map_err(|error| Self::command().error(ErrorKind::ValueValidation, error))
     }
 }
 

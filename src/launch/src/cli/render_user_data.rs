@@ -1,10 +1,11 @@
 //! `render-user-data`: what a node would get, for `userdata/check.sh`.
 
-use super::up::{FabricProvider, Nodes};
+use super::Nodes;
+use super::up::FabricProvider;
 use crate::plan::user_data;
 use anyhow::Context;
 use clap::Args;
-use nixl_cluster::{ClusterName, NodeSettings};
+use nixl_cluster::{ClusterName, Layout, NodeSettings};
 use std::time::Duration;
 
 /// Flags of `render-user-data`.
@@ -25,11 +26,12 @@ pub struct RenderUserData {
 }
 
 pub(super) fn run(cluster: &ClusterName, flags: &RenderUserData) -> anyhow::Result<String> {
+    let Layout { size, prefill } = flags.nodes.layout();
     let settings = NodeSettings {
-        prefill: flags.nodes.prefill,
+        prefill,
         mlflow_tracking_arn: flags.tracking_arn.clone(),
         ttl_secs: flags.ttl.map(|ttl| ttl.as_secs()),
-        ..NodeSettings::new(cluster.clone(), flags.nodes.size, flags.provider)
+        ..NodeSettings::new(cluster.clone(), size, flags.provider)
     };
     user_data(&settings).map_err(anyhow::Error::msg).context("user data")
 }

@@ -1,10 +1,10 @@
 //! `up`: flags of a launch.
 
-use super::{Cli, print_report, with_engine};
+use super::{Cli, Nodes, print_report, with_engine};
 use crate::plan::Spec;
 use clap::{Args, ValueEnum};
 use nixl_cluster::name::DEFAULT_TRACKING_SERVER;
-use nixl_cluster::{ClusterName, Provider, ProviderChoice, instance_type};
+use nixl_cluster::{ClusterName, Layout, Provider, ProviderChoice, instance_type};
 use std::time::Duration;
 
 /// Flags of `up`.
@@ -34,18 +34,6 @@ pub struct Up {
     /// How long to wait for the nodes, e.g. 90s or 15m
     #[arg(long, default_value = "15m", value_parser = super::duration)]
     pub timeout: Duration,
-}
-
-/// How many nodes, and what they do.
-#[derive(Debug, Clone, Copy, Args)]
-pub struct Nodes {
-    /// Number of nodes
-    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(2..))]
-    pub size: u32,
-    /// How many of them prefill: the first ones; the others decode, and only nodes of
-    /// different roles are paired [default: each node is paired with each]
-    #[arg(long)]
-    pub prefill: Option<u32>,
 }
 
 /// Providers that work between machines.
@@ -87,11 +75,12 @@ impl Up {
     /// What is asked for.
     #[must_use]
     pub fn spec(&self, cluster: &ClusterName, region: &str) -> Spec {
+        let Layout { size, prefill } = self.nodes.layout();
         Spec {
             ami: self.ami.clone(),
             instance_types: self.instance_type.clone(),
-            size: self.nodes.size,
-            prefill: self.nodes.prefill,
+            size,
+            prefill,
             provider: self.provider.into(),
             zones: self.zone.clone(),
             tracking_server: (!self.no_mlflow).then(|| self.tracking_server.clone()),

@@ -4,7 +4,7 @@ use super::{Finding, Spec};
 use crate::keys;
 use nixl_aws::Tag;
 use nixl_aws::ec2::Instance;
-use nixl_cluster::tag;
+use nixl_cluster::{Layout, tag};
 use std::collections::BTreeSet;
 
 /// What is there.
@@ -58,11 +58,13 @@ pub(super) fn judge(spec: &Spec, instances: &[Instance]) -> Result<Existing, Fin
 pub(super) fn differences(spec: &Spec, nodes: &[Instance]) -> Vec<String> {
     let Some(node) = nodes.first() else { return Vec::new() };
     let told = Tag::find(&node.tags, keys::PROVIDER).unwrap_or("?");
-    let prefill = spec.prefill.map(|prefill| prefill.to_string());
-    let prefill_told = Tag::find(&node.tags, keys::PREFILL).unwrap_or("no roles");
+    let roles = |size, prefill| Layout { size, prefill }.roles().map(|roles| roles.to_string());
+    let asked_roles = roles(spec.size, spec.prefill);
+    let prefill = Tag::find(&node.tags, keys::PREFILL).and_then(|told| told.parse().ok());
+    let roles_there = roles(spec.size, prefill).unwrap_or_else(|| "no roles".to_owned());
     let pairs = [
         ("--provider", Some(spec.provider.as_str()), told),
-        ("--prefill", prefill.as_deref(), prefill_told),
+        ("--roles", asked_roles.as_deref(), &roles_there),
         ("--ami", spec.ami.as_deref(), node.image_id.as_str()),
     ];
     let one_of = |asked: &[String], there: &str| {

@@ -38,7 +38,7 @@ pub enum Finding {
         type_architectures: Vec<String>,
     },
     /// A cluster has at least two nodes.
-    #[error("--size {size} is no cluster; the least is 2")]
+    #[error("--nodes {size} is no cluster; the least is 2")]
     Size {
         /// As given.
         size: u32,
@@ -127,7 +127,7 @@ pub enum Finding {
     },
     /// A whole cluster of another size is there.
     #[error(
-        "cluster {cluster} is there with {there} nodes, --size says {asked}; run `nixl-launch down` first"
+        "cluster {cluster} is there with {there} nodes, --nodes says {asked}; run `nixl-launch down` first"
     )]
     OtherSize {
         /// Cluster.

@@ -213,7 +213,7 @@ fn flags_without_effect_are_noted() {
     let notes = plan(&spec, &facts).unwrap().notes;
     assert_eq!(notes.len(), 2);
     assert!(notes[0].contains("--provider tcp has no effect"));
-    assert!(notes[1].contains("there with no roles; --prefill 1 has no effect"));
+    assert!(notes[1].contains("there with no roles; --roles prefill=1,decode=1 has no effect"));
 }
 
 #[test]
