@@ -3,6 +3,10 @@
 
 use crate::plan::Findings;
 use nixl_aws::AwsError;
+use std::collections::BTreeSet;
+
+/// Kind of a tracking server.
+pub const TRACKING_SERVER: &str = "MLflow tracking server";
 
 /// One resource that is still there.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
@@ -18,6 +22,14 @@ impl Resource {
     pub fn new(kind: &'static str, id: impl Into<String>) -> Self {
         Self { kind, id: id.into() }
     }
+
+    /// What it costs to keep, if it is kept for good.
+    #[must_use]
+    pub fn cost(&self) -> Option<&'static str> {
+        (self.kind == TRACKING_SERVER).then_some(
+            "the MLflow tracking server costs about USD 0.64 an hour (USD 469 a month) until `nixl-launch down --mlflow` removes it",
+        )
+    }
 }
 
 impl std::fmt::Display for Resource {
@@ -27,7 +39,8 @@ impl std::fmt::Display for Resource {
 }
 
 /// What is left of the cluster after a failure.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[serde(tag = "state", content = "resources", rename_all = "snake_case")]
 pub enum Left {
     /// The command changed nothing.
     Unchanged,
@@ -56,6 +69,46 @@ impl std::fmt::Display for Left {
     }
 }
 
+/// What EC2 said to one attempt.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Refusal {
+    /// Type, market and zone.
+    pub key: String,
+    /// EC2's code.
+    pub code: String,
+    /// EC2's message.
+    pub message: String,
+    /// What to do, if the table knows.
+    pub advice: Option<&'static str>,
+}
+
+impl Refusal {
+    /// Of an attempt by an error.
+    #[must_use]
+    pub fn of(attempt: &crate::plan::Attempt, error: &AwsError) -> Self {
+        Self {
+            key: attempt.key(),
+            code: error.code().unwrap_or("?").to_owned(),
+            message: error.message.clone(),
+            advice: crate::errors::advice(error),
+        }
+    }
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}: {}", self.key, self.code, self.message)
+    }
+}
+
+/// A line for each refusal, and one for each advice.
+fn lines(refusals: &[Refusal]) -> String {
+    let mut text: String = refusals.iter().map(|it| format!("\n  {it}")).collect();
+    let advice: BTreeSet<&str> = refusals.iter().filter_map(|it| it.advice).collect();
+    text.extend(advice.into_iter().map(|advice| format!("\n{advice}")));
+    text
+}
+
 /// What went wrong.
 #[derive(Debug, thiserror::Error)]
 pub enum Problem {
@@ -71,24 +124,36 @@ pub enum Problem {
     #[error("{0}")]
     Plan(Findings),
     /// Every attempt was refused.
-    #[error(
-        "nowhere is room for {count} nodes now:\n{}",
-        .refusals.iter().map(|(key, why)| format!("  {key}: {why}")).collect::<Vec<_>>().join("\n")
-    )]
+    #[error("nowhere is room for {count} nodes now:{}", lines(.refusals))]
     NoCapacity {
         /// Nodes asked for.
         count: u32,
-        /// Type, market and zone, and EC2's answer.
-        refusals: Vec<(String, String)>,
+        /// The last word on each attempt.
+        refusals: Vec<Refusal>,
     },
     /// No answer to a launch, and no trace of it.
-    #[error("the launch in {zone} got no usable answer and cannot be found yet: {error}")]
+    #[error("the launch {attempt} got no usable answer and cannot be found yet: {error}")]
     Unsettled {
-        /// Zone.
-        zone: String,
+        /// Type, market and zone.
+        attempt: String,
         /// Last answer.
         error: AwsError,
     },
+    /// An earlier launch made another number of nodes.
+    #[error(
+        "an earlier launch of this cluster has {there} nodes, {asked} are asked for; run `nixl-launch down` first"
+    )]
+    OtherSize {
+        /// Nodes there.
+        there: usize,
+        /// Nodes asked for.
+        asked: u32,
+    },
+    /// A person wanted to leave.
+    #[error(
+        "interrupted; what was begun is recorded in AWS: `nixl-launch up` goes on with it, `nixl-launch down` removes it"
+    )]
+    Interrupted,
     /// A node says that it failed.
     #[error("{name} ({instance_id}) failed: {reason}: {meaning}\n  {advice}")]
     NodeFailed {
@@ -163,6 +228,8 @@ impl Problem {
             Self::Plan(_) => "plan",
             Self::NoCapacity { .. } => "no_capacity",
             Self::Unsettled { .. } => "unsettled",
+            Self::OtherSize { .. } => "other_size",
+            Self::Interrupted => "interrupted",
             Self::NodeFailed { .. } => "node_failed",
             Self::NodeEnded { .. } => "node_ended",
             Self::Timeout { .. } => "timeout",
@@ -192,6 +259,11 @@ pub struct Failure {
 }
 
 impl Failure {
+    /// A failure of which nobody looked what it left.
+    pub fn unknown(problem: impl Into<Problem>) -> Self {
+        Self { problem: problem.into(), left: Left::Unknown }
+    }
+
     /// A failure before anything was changed.
     pub fn unchanged(problem: impl Into<Problem>) -> Self {
         Self { problem: problem.into(), left: Left::Unchanged }

@@ -6,8 +6,12 @@
 /// the launch it is about.
 pub const GENERATION: &str = "nixl:generation";
 /// On the security group: the launch that may be in flight,
-/// `<type>/<market>/<zone>/<token>`, or [`NO_ATTEMPT`]. Written before the launch it is about.
+/// `<type>/<market>/<zone>/<digest>`, or [`NO_ATTEMPT`]. Written before the launch
+/// it is about; with the generation it tells the client token.
 pub const ATTEMPT: &str = "nixl:attempt";
+/// On the security group: which attempts were refused for want of room and when,
+/// `<type>/<market>/<zone>[:pg]@<seconds since the epoch>` with spaces between.
+pub const REFUSALS: &str = "nixl:refusals";
 /// Value of [`ATTEMPT`] when the last one is known to have launched nothing.
 pub const NO_ATTEMPT: &str = "none";
 /// On instances: libfabric provider they were told to use.

@@ -1,7 +1,7 @@
 //! Launches a cluster, looks at it, takes it down.
 
 use clap::Parser;
-use nixl_launch::cli::{Cli, run};
+use nixl_launch::cli::{Cli, Output, exit_code, failed, run};
 use nixl_launch::failure::{Failure, Left};
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
@@ -20,6 +20,7 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    let output = cli.output;
     let outcome = runtime.block_on(run(cli));
     // Nothing that is still open (a keep-alive connection) is waited for.
     runtime.shutdown_background();
@@ -27,7 +28,10 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tell(&error);
-            ExitCode::FAILURE
+            if output == Output::Json {
+                println!("{:#}", failed(&error));
+            }
+            ExitCode::from(exit_code(&error))
         }
     }
 }

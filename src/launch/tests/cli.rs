@@ -83,6 +83,17 @@ fn no_credentials_is_one_line() {
 }
 
 #[test]
+fn a_failure_is_a_document_where_the_result_would_be_one() {
+    let home = TempDir::new().unwrap();
+    let output = program(&home).args(["down", "--output", "json"]).output().unwrap();
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(document["error"]["code"], "aws", "{document}");
+    assert_eq!(document["error"]["left"]["state"], "unchanged", "{document}");
+    assert!(document["error"]["message"].as_str().unwrap().contains("no AWS credentials"));
+    assert!(!output.stderr.is_empty());
+}
+
+#[test]
 fn an_endpoint_without_an_answer_is_one_line() {
     let home = TempDir::new().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

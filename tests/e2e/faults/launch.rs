@@ -67,7 +67,7 @@ pub fn down(faults: &Faults<'_>) -> Result<()> {
     faults.set("add ec2:TerminateInstances --nth 1 --drop after")?;
     faults.set("add ec2:DeleteSecurityGroup --times 2 --error DependencyViolation")?;
     faults.set("add iam:DeleteRole --nth 1 --error DeleteConflict --status 409")?;
-    faults.region.program("nixl-launch").ok(&["down"])?;
+    faults.region.program("nixl-launch").ok(&["down", "--mlflow"])?;
     faults.fired()?;
     gone(faults.region)
 }
@@ -94,7 +94,7 @@ pub fn dead(faults: &Faults<'_>) -> Result<()> {
     let launch = faults.region.program("nixl-launch");
     launch.refused(&UP, 1, &[reason, "still there"])?;
     faults.fired()?;
-    launch.ok(&["down"])?;
+    launch.ok(&["down", "--mlflow"])?;
     gone(faults.region)
 }
 
@@ -105,5 +105,5 @@ pub fn over_quota(faults: &Faults<'_>) -> Result<()> {
     region.control().ok(&["set", "quota", "L-DB2E81BA", "95"])?;
     region.program("nixl-launch").refused(&UP, 1, &["VcpuLimitExceeded", "service-quotas"])?;
     ensure!(live(region)?.is_empty(), "instances are left");
-    region.program("nixl-launch").ok(&["down"]).map(drop)
+    region.program("nixl-launch").ok(&["down", "--mlflow"]).map(drop)
 }

@@ -59,7 +59,9 @@ fn main() -> ExitCode {
     if story.failed() {
         story.always("what the nodes said", || tell(&region));
     }
-    story.always("launch down", || region.program("nixl-launch").ok(&["down"]).map(drop));
+    story.always("launch down", || {
+        region.program("nixl-launch").ok(&["down", "--mlflow"]).map(drop)
+    });
     story.always("region down", || region.down());
     drop(region);
     story.end()

@@ -85,7 +85,7 @@ pub fn seen_by_the_aws_cli(region: &Region, pair: &Pair) -> Result<()> {
 
 /// Takes it down; every describe is empty.
 pub fn down(region: &Region) -> Result<()> {
-    region.program("nixl-launch").ok(&["down"])?;
+    region.program("nixl-launch").ok(&["down", "--mlflow"])?;
     let aws = region.venv_program("aws");
     let live = "Name=instance-state-name,Values=pending,running,shutting-down,stopping,stopped";
     for (args, key) in [
@@ -123,6 +123,6 @@ pub fn down(region: &Region) -> Result<()> {
 
 /// Down of nothing is no error; status says there is nothing.
 pub fn down_again(region: &Region) -> Result<()> {
-    region.program("nixl-launch").ok(&["down"])?;
+    region.program("nixl-launch").ok(&["down", "--mlflow"])?;
     region.program("nixl-launch").refused(&["status"], 1, &["nixl"])
 }

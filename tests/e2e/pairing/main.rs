@@ -62,7 +62,9 @@ fn main() -> ExitCode {
     if story.failed() {
         story.always("what the region and the nodes said", || tell(&region));
     }
-    story.always("launch down", || region.program("nixl-launch").ok(&["down"]).map(drop));
+    story.always("launch down", || {
+        region.program("nixl-launch").ok(&["down", "--mlflow"]).map(drop)
+    });
     story.always("region down", || region.down());
     drop(region);
     story.end()

@@ -1,24 +1,27 @@
 //! The command line: a file a command.
 
 mod down;
+mod interrupt;
 mod nodes;
 mod render_user_data;
 mod status;
 mod up;
 
 pub use down::Down;
+pub use interrupt::OnInterrupt;
 pub use nodes::{Nodes, RolesError};
 pub use render_user_data::RenderUserData;
 pub use up::Up;
 
-use crate::engine::{Engine, Pace};
-use crate::failure::Failure;
+use crate::engine::{Engine, Pace, Removal};
+use crate::failure::{Failure, Left, Problem};
 use crate::progress::for_stderr;
 use crate::report::Report;
 use crate::{render, wiring};
 use anyhow::bail;
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
+use interrupt::interruptible;
 use nixl_aws::Aws;
 use nixl_cluster::ClusterName;
 use nixl_cluster::name::DEFAULT_CLUSTER;
@@ -103,9 +106,48 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
     }
 }
 
+/// Work that only reads: Ctrl-C drops it.
 async fn with_engine<T>(
     cli: &Cli,
     work: impl AsyncFnOnce(&Engine<'_>) -> Result<T, Failure>,
+) -> anyhow::Result<T> {
+    with_services(cli, async |engine| {
+        tokio::select! {
+            outcome = work(engine) => Ok(outcome?),
+            _ = tokio::signal::ctrl_c() => Err(Interrupted.into()),
+        }
+    })
+    .await
+}
+
+/// Work that changes something: Ctrl-C asks it to end at the next good point,
+/// and the cluster is taken down where a person wants that.
+async fn with_changes<T>(
+    cli: &Cli,
+    on_interrupt: Option<OnInterrupt>,
+    work: impl AsyncFnOnce(&Engine<'_>) -> Result<T, Failure>,
+) -> anyhow::Result<T> {
+    with_services(cli, async |engine| {
+        let stop = engine.pace.stop.clone();
+        let ended = interruptible(work(engine), &stop, engine.progress, on_interrupt).await;
+        if !ended.down {
+            return Ok(ended.outcome?);
+        }
+        stop.take_back();
+        let removal = engine.down(Removal::default());
+        let leave = Some(OnInterrupt::Leave);
+        let removed = interruptible(removal, &stop, engine.progress, leave).await.outcome?;
+        for it in removed.removed {
+            engine.progress.told(&format!("removed: {it}"));
+        }
+        Err(Interrupted.into())
+    })
+    .await
+}
+
+async fn with_services<T>(
+    cli: &Cli,
+    work: impl AsyncFnOnce(&Engine<'_>) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
     let aws = Aws::load(cli.region.as_deref()).await;
     let Some(region) = aws.region().map(str::to_owned) else {
@@ -122,12 +164,38 @@ async fn with_engine<T>(
         region,
         pace: Pace::default(),
     };
-    tokio::select! {
-        outcome = work(&engine) => Ok(outcome?),
-        _ = tokio::signal::ctrl_c() => bail!(
-            "interrupted; what was begun is recorded in AWS: `nixl-launch up` goes on with it, `nixl-launch down` removes it"
-        ),
-    }
+    work(&engine).await
+}
+
+/// Ended by Ctrl-C, with nothing left to say.
+#[derive(Debug, thiserror::Error)]
+#[error("interrupted")]
+pub struct Interrupted;
+
+/// Exit code of a failed command: 130 after Ctrl-C, as shells have it, else 1.
+#[must_use]
+pub fn exit_code(error: &anyhow::Error) -> u8 {
+    let by_person = error.is::<Interrupted>()
+        || matches!(
+            error.downcast_ref::<Failure>(),
+            Some(Failure { problem: Problem::Interrupted, .. })
+        );
+    if by_person { 130 } else { 1 }
+}
+
+/// A failed command as a document: `error` with a stable `code`, the `message`
+/// and what is `left` (`state`: unchanged, clear, remaining with `resources`, or
+/// unknown).
+#[must_use]
+pub fn failed(error: &anyhow::Error) -> serde_json::Value {
+    let failure = error.downcast_ref::<Failure>();
+    let code = match failure {
+        Some(failure) => failure.problem.code(),
+        None if error.is::<Interrupted>() => Problem::Interrupted.code(),
+        None => "error",
+    };
+    let left = failure.map_or(&Left::Unchanged, |failure| &failure.left);
+    serde_json::json!({ "error": { "code": code, "message": format!("{error:#}"), "left": left } })
 }
 
 fn print_report(output: Output, report: &Report) -> anyhow::Result<()> {

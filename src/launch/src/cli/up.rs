@@ -1,6 +1,7 @@
 //! `up`: flags of a launch.
 
-use super::{Cli, Nodes, print_report, with_engine};
+use super::{Cli, Nodes, OnInterrupt, print_report, with_changes};
+use crate::engine::Patience;
 use crate::plan::Spec;
 use clap::{Args, ValueEnum};
 use nixl_cluster::name::DEFAULT_TRACKING_SERVER;
@@ -34,6 +35,12 @@ pub struct Up {
     /// How long to wait for the nodes, e.g. 90s or 15m
     #[arg(long, default_value = "15m", value_parser = super::duration)]
     pub timeout: Duration,
+    /// How long to wait for room if there is none anywhere, e.g. 2h
+    #[arg(long, default_value = "0s", value_parser = super::duration)]
+    pub wait_capacity: Duration,
+    /// What Ctrl-C does [default: ask on a terminal, else leave]
+    #[arg(long, value_enum)]
+    pub on_interrupt: Option<OnInterrupt>,
 }
 
 /// Providers that work between machines.
@@ -90,8 +97,9 @@ impl Up {
 }
 
 pub(super) async fn run(cli: &Cli, flags: &Up) -> anyhow::Result<()> {
-    let report = with_engine(cli, async |engine| {
-        engine.up(&flags.spec(&engine.cluster, &engine.region), flags.timeout).await
+    let report = with_changes(cli, flags.on_interrupt, async |engine| {
+        let patience = Patience { ready: flags.timeout, capacity: flags.wait_capacity };
+        engine.up(&flags.spec(&engine.cluster, &engine.region), patience).await
     })
     .await?;
     print_report(cli.output, &report)

@@ -2,13 +2,21 @@
 
 use super::Engine;
 use super::inventory::Inventory;
-use super::security_group::attempt_of;
+use super::record::{Group, Record};
 use crate::errors;
 use crate::failure::{Failure, Left, Problem, Resource};
-use nixl_aws::ec2::Filter;
 use nixl_aws::{AwsError, Result};
-use nixl_cluster::tag;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+/// What `down` removes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Removal {
+    /// MLflow's server, bucket and role as well.
+    pub mlflow: bool,
+    /// What costs nothing stays, ready for the next `up`: security group, role,
+    /// profile and the placement group used last.
+    pub keep_free: bool,
+}
 
 /// What `down` did.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
@@ -27,17 +35,17 @@ pub(super) fn later(error: &AwsError) -> bool {
 }
 
 impl Engine<'_> {
-    /// Removes the cluster; with `keep_mlflow` all but MLflow.
+    /// Removes the cluster.
     ///
     /// # Errors
     /// With what is left.
-    pub async fn down(&self, keep_mlflow: bool) -> std::result::Result<Removed, Failure> {
+    pub async fn down(&self, removal: Removal) -> std::result::Result<Removed, Failure> {
         let before = self.inventory().await.map_err(Failure::unchanged)?;
-        let outcome = self.remove(&before, keep_mlflow).await;
+        let outcome = self.remove(&before, removal).await;
         self.progress.done();
         // After a failure one look is enough to say what is left.
         let patience = if outcome.is_ok() { self.pace.consistency } else { Duration::ZERO };
-        let after = self.audit(!keep_mlflow, patience).await;
+        let after = self.audit(removal, patience).await;
         let left = match &after {
             Ok(list) if list.is_empty() => Left::Clear,
             Ok(list) => Left::Remaining(list.clone()),
@@ -50,8 +58,9 @@ impl Engine<'_> {
                 Err(Failure { problem: Problem::Residue, left })
             }
             (Ok(()), Ok(_)) => {
-                let removed = before.resources(!keep_mlflow);
-                let kept = before.resources(true).into_iter().filter(|it| !removed.contains(it));
+                let removed = before.resources(removal);
+                let all = before.resources(Removal { mlflow: true, keep_free: false });
+                let kept = all.into_iter().filter(|it| !removed.contains(it));
                 Ok(Removed { kept: kept.collect(), removed, foreign: before.foreign })
             }
         }
@@ -60,87 +69,134 @@ impl Engine<'_> {
     async fn remove(
         &self,
         found: &Inventory,
-        keep_mlflow: bool,
+        removal: Removal,
     ) -> std::result::Result<(), Problem> {
-        let (cluster, mlflow) = tokio::join!(self.remove_nodes(found), async {
-            if keep_mlflow { Ok(()) } else { self.remove_mlflow(&found.mlflow).await }
+        let (cluster, mlflow) = tokio::join!(self.remove_nodes(found, removal), async {
+            if removal.mlflow { self.remove_mlflow(&found.mlflow).await } else { Ok(()) }
         });
         cluster?;
         mlflow
     }
 
-    async fn remove_nodes(&self, found: &Inventory) -> std::result::Result<(), Problem> {
+    /// First what costs money, then what it needed; what fails does not keep
+    /// the rest from going.
+    async fn remove_nodes(
+        &self,
+        found: &Inventory,
+        removal: Removal,
+    ) -> std::result::Result<(), Problem> {
         let mut ids: Vec<String> = found.instances.iter().map(|it| it.id.clone()).collect();
-        for group in &found.security_groups {
-            // A launch that was cut off may still show up.
-            let Some((_, token)) = attempt_of(&group.tags) else { continue };
-            if !found.tokens.contains(&token) {
-                self.progress.told("a launch without a trace is looked for");
-                let appeared = self.appeared(&token).await?;
-                ids.extend(appeared.into_iter().map(|it| it.id));
-            }
-        }
+        let (held, requests, appeared) =
+            tokio::join!(self.let_go_all(found), self.cancel_requests(found), self.cut_off(found));
+        let appeared = appeared?;
+        ids.extend(appeared.into_iter().filter(|id| !ids.contains(id)).collect::<Vec<_>>());
         self.terminate(ids).await?;
-        let (groups, rules, role) = tokio::join!(
-            async {
-                for group in &found.placement_groups {
-                    self.delete_placement_group(&group.name).await?;
-                    self.progress.told(&format!("placement group {} removed", group.name));
-                }
-                Ok::<(), AwsError>(())
-            },
-            async {
-                for group in &found.security_groups {
-                    let call = async || self.services.ec2.delete_security_group(&group.id).await;
-                    self.removed(self.pace.patiently(self.pace.removal, later, call).await)?;
-                    self.progress.told(&format!("security group {} removed", group.id));
-                }
-                Ok::<(), AwsError>(())
-            },
-            self.remove_node_role(found),
+        held?;
+        requests?;
+        let (addresses, leftovers) =
+            tokio::join!(self.release_all(found), self.remove_leftovers(found));
+        addresses?;
+        leftovers?;
+        let (placement, groups, role) = tokio::join!(
+            self.remove_placement_groups(found, removal),
+            self.remove_security_groups(found, removal),
+            async { if removal.keep_free { Ok(()) } else { self.remove_node_role(found).await } },
         );
+        placement?;
         groups?;
-        rules?;
         role
     }
 
-    /// Ends instances and waits until they have let go of everything.
-    async fn terminate(&self, ids: Vec<String>) -> std::result::Result<(), Problem> {
-        if ids.is_empty() {
+    /// Instances of launches that were cut off, which may still show up.
+    async fn cut_off(&self, found: &Inventory) -> Result<Vec<String>> {
+        let mut ids = Vec::new();
+        for group in &found.security_groups {
+            let record = Record::of(&group.tags);
+            let Some(token) = record.token(&self.cluster) else { continue };
+            if !found.tokens.contains(&token) {
+                self.progress.told("a launch without a trace is looked for");
+                let appeared = self.appeared(&token).await?;
+                let live = appeared.into_iter().filter(|it| it.state != "terminated");
+                ids.extend(live.map(|it| it.id));
+            }
+        }
+        Ok(ids)
+    }
+
+    async fn let_go_all(&self, found: &Inventory) -> Result<()> {
+        for held in &found.reservations {
+            self.let_go(&held.id).await?;
+            self.progress.told(&format!("capacity reservation {} cancelled", held.id));
+        }
+        Ok(())
+    }
+
+    async fn cancel_requests(&self, found: &Inventory) -> Result<()> {
+        if found.spot_requests.is_empty() {
             return Ok(());
         }
-        let call = async || self.services.ec2.terminate_instances(&ids).await;
-        match self.pace.patiently(self.pace.consistency, errors::passes, call).await {
-            // One id that is gone keeps EC2 from ending any of the others.
-            Err(error) if errors::is(&error, errors::GONE) => {
-                for id in &ids {
-                    let one = std::slice::from_ref(id);
-                    self.removed(self.services.ec2.terminate_instances(one).await)?;
-                }
-            }
-            other => other?,
+        let spot = &self.services.spot;
+        let call = async || spot.cancel_spot_requests(&found.spot_requests).await;
+        self.removed(self.pace.patiently(self.pace.consistency, errors::passes, call).await)
+    }
+
+    async fn release_all(&self, found: &Inventory) -> Result<()> {
+        for address in &found.addresses {
+            self.release(address).await?;
         }
-        let ours = [Filter::tag(tag::CLUSTER, self.cluster.as_str())];
-        let start = Instant::now();
-        loop {
-            let call = async || self.services.ec2.describe_instances(&ours).await;
-            let seen = self.pace.patiently(self.pace.consistency, errors::passes, call).await?;
-            let mut missing = Vec::new();
-            for node in seen.iter().filter(|node| ids.contains(&node.id)) {
-                let name = self.cluster.node(node.launch_index);
-                self.progress.doing(&name, &node.state);
-                if node.state != "terminated" {
-                    missing.push(format!("{name} ({}) is {}", node.id, node.state));
-                }
-            }
-            if missing.is_empty() {
-                return Ok(());
-            }
-            if start.elapsed() >= self.pace.removal {
-                return Err(Problem::Timeout { secs: start.elapsed().as_secs(), missing });
-            }
-            tokio::time::sleep(self.pace.poll).await;
+        Ok(())
+    }
+
+    /// Interfaces and volumes go with their instance; one that did not, goes now.
+    async fn remove_leftovers(&self, found: &Inventory) -> Result<()> {
+        if found.interfaces.is_empty() && found.volumes.is_empty() {
+            return Ok(());
         }
+        let (interfaces, volumes) = self.leftovers().await?;
+        let ec2 = &self.services.ec2;
+        for id in &interfaces {
+            let call = async || ec2.delete_network_interface(id).await;
+            self.removed(self.pace.patiently(self.pace.removal, later, call).await)?;
+            self.progress.told(&format!("network interface {id} removed"));
+        }
+        for id in &volumes {
+            let call = async || ec2.delete_volume(id).await;
+            self.removed(self.pace.patiently(self.pace.removal, later, call).await)?;
+            self.progress.told(&format!("volume {id} removed"));
+        }
+        Ok(())
+    }
+
+    async fn remove_placement_groups(&self, found: &Inventory, removal: Removal) -> Result<()> {
+        let unwanted = found.placement_groups.iter().filter(|group| {
+            !(removal.keep_free && found.kept_placement_group.as_ref() == Some(&group.name))
+        });
+        for group in unwanted {
+            self.delete_placement_group(&group.name).await?;
+            self.progress.told(&format!("placement group {} removed", group.name));
+        }
+        Ok(())
+    }
+
+    /// With `keep_free` they stay, with the record of the last launch under a
+    /// new generation: the next `up` finds it written already.
+    async fn remove_security_groups(
+        &self,
+        found: &Inventory,
+        removal: Removal,
+    ) -> std::result::Result<(), Problem> {
+        for group in &found.security_groups {
+            if removal.keep_free {
+                let record = Record::of(&group.tags);
+                let mut group = Group { id: group.id.clone(), record: record.clone() };
+                self.write_record(&mut group, record.renewed()).await?;
+                continue;
+            }
+            let call = async || self.services.ec2.delete_security_group(&group.id).await;
+            self.removed(self.pace.patiently(self.pace.removal, later, call).await)?;
+            self.progress.told(&format!("security group {} removed", group.id));
+        }
+        Ok(())
     }
 
     async fn remove_node_role(&self, found: &Inventory) -> std::result::Result<(), Problem> {
@@ -185,14 +241,17 @@ impl Engine<'_> {
     }
 
     /// What is left, read until nothing is or EC2 has had time to show it.
-    async fn audit(&self, with_mlflow: bool, patience: Duration) -> Result<Vec<Resource>> {
-        let start = Instant::now();
+    async fn audit(&self, removal: Removal, patience: Duration) -> Result<Vec<Resource>> {
+        let start = self.pace.clock.now();
         loop {
-            let list = self.inventory().await?.resources(with_mlflow);
-            if list.is_empty() || start.elapsed() >= patience {
+            let list = self.inventory().await?.resources(removal);
+            if list.is_empty()
+                || self.pace.clock.since(start) >= patience
+                || self.pace.stop.is_asked()
+            {
                 return Ok(list);
             }
-            tokio::time::sleep(self.pace.poll).await;
+            self.pace.clock.sleep(self.pace.poll).await;
         }
     }
 }

@@ -1,11 +1,14 @@
 //! Everything of the cluster that is there, found by tags and derived names;
 //! and what only looks like it.
 
-use super::Engine;
-use crate::failure::{Left, Resource};
+use super::record::Record;
+use super::{Engine, Removal};
+use crate::failure::{Left, Resource, TRACKING_SERVER};
 use crate::keys;
 use crate::plan::is_ours;
-use nixl_aws::ec2::{Filter, Instance, PlacementGroup, SecurityGroup};
+use nixl_aws::ec2::{
+    Address, Filter, Instance, PlacementGroup, Reservation, SecurityGroup, SpotRequest,
+};
 use nixl_aws::iam::{InstanceProfile, Role};
 use nixl_aws::{Result, Tag};
 use nixl_cluster::tag;
@@ -31,8 +34,16 @@ pub(super) struct Inventory {
     pub interfaces: Vec<String>,
     /// Volumes.
     pub volumes: Vec<String>,
+    /// Spot requests that are open or hold an instance.
+    pub spot_requests: Vec<String>,
+    /// Reservations that hold room.
+    pub reservations: Vec<Reservation>,
+    /// Elastic IP addresses.
+    pub addresses: Vec<Address>,
     /// Placement groups.
     pub placement_groups: Vec<PlacementGroup>,
+    /// Of these, the one that the recorded launch is in.
+    pub kept_placement_group: Option<String>,
     /// Security groups.
     pub security_groups: Vec<SecurityGroup>,
     /// Instance profile.
@@ -48,19 +59,26 @@ pub(super) struct Inventory {
 }
 
 impl Inventory {
-    /// All of it, as a list.
-    pub fn resources(&self, with_mlflow: bool) -> Vec<Resource> {
+    /// What a removal removes, as a list; what costs money comes first.
+    pub fn resources(&self, removal: Removal) -> Vec<Resource> {
         let mut list = Vec::new();
         let mut add = |kind, id: &str| list.push(Resource::new(kind, id));
         self.instances.iter().for_each(|it| add("instance", &it.id));
         self.interfaces.iter().for_each(|id| add("network interface", id));
         self.volumes.iter().for_each(|id| add("volume", id));
-        self.placement_groups.iter().for_each(|it| add("placement group", &it.name));
-        self.security_groups.iter().for_each(|it| add("security group", &it.id));
-        self.profile.iter().for_each(|it| add("instance profile", &it.name));
-        self.role.iter().for_each(|it| add("IAM role", &it.name));
-        if with_mlflow {
-            self.mlflow.server.iter().for_each(|name| add("MLflow tracking server", name));
+        self.spot_requests.iter().for_each(|id| add("Spot request", id));
+        self.reservations.iter().for_each(|it| add("capacity reservation", &it.id));
+        self.addresses.iter().for_each(|it| add("Elastic IP address", &it.id));
+        let kept = if removal.keep_free { self.kept_placement_group.as_ref() } else { None };
+        let unwanted = self.placement_groups.iter().filter(|it| Some(&it.name) != kept);
+        unwanted.for_each(|it| add("placement group", &it.name));
+        if !removal.keep_free {
+            self.security_groups.iter().for_each(|it| add("security group", &it.id));
+            self.profile.iter().for_each(|it| add("instance profile", &it.name));
+            self.role.iter().for_each(|it| add("IAM role", &it.name));
+        }
+        if removal.mlflow {
+            self.mlflow.server.iter().for_each(|name| add(TRACKING_SERVER, name));
             self.mlflow.bucket.iter().for_each(|name| add("S3 bucket", name));
             self.mlflow.role.iter().for_each(|it| add("IAM role", &it.name));
         }
@@ -79,8 +97,10 @@ impl Engine<'_> {
         let (
             (mlflow, mut foreign),
             all_instances,
-            interfaces,
-            volumes,
+            (interfaces, volumes),
+            spot_requests,
+            reservations,
+            addresses,
             placement_groups,
             security_groups,
             same_name,
@@ -89,8 +109,10 @@ impl Engine<'_> {
         ) = tokio::try_join!(
             self.mlflow(),
             ec2.describe_instances(&ours),
-            ec2.describe_network_interfaces(&ours),
-            ec2.describe_volumes(&ours),
+            self.leftovers(),
+            self.services.spot.describe_spot_requests(&ours),
+            self.held(),
+            self.addresses(),
             ec2.describe_placement_groups(&ours),
             ec2.describe_security_groups(&ours),
             ec2.describe_security_groups(&named),
@@ -110,8 +132,19 @@ impl Engine<'_> {
         Ok(Inventory {
             tokens: all_instances.iter().filter_map(|it| it.client_token.clone()).collect(),
             instances: all_instances.into_iter().filter(|it| it.state != "terminated").collect(),
-            interfaces: interfaces.into_iter().map(|it| it.id).collect(),
-            volumes: volumes.into_iter().map(|it| it.id).collect(),
+            interfaces,
+            volumes,
+            spot_requests: spot_requests
+                .into_iter()
+                .filter(SpotRequest::is_live)
+                .map(|it| it.id)
+                .collect(),
+            reservations,
+            addresses,
+            kept_placement_group: security_groups
+                .first()
+                .and_then(|group| Record::of(&group.tags).attempt)
+                .and_then(|attempt| Some(self.cluster.placement_group(attempt.split('/').nth(2)?))),
             placement_groups: placement_groups
                 .into_iter()
                 .filter(|group| group.state != "deleted")
@@ -122,6 +155,17 @@ impl Engine<'_> {
             mlflow,
             foreign,
         })
+    }
+
+    /// Network interfaces and volumes.
+    pub(super) async fn leftovers(&self) -> Result<(Vec<String>, Vec<String>)> {
+        let ours = [Filter::tag(tag::CLUSTER, self.cluster.as_str())];
+        let (interfaces, volumes) = tokio::try_join!(
+            self.services.ec2.describe_network_interfaces(&ours),
+            self.services.ec2.describe_volumes(&ours),
+        )?;
+        let interfaces = interfaces.into_iter().map(|it| it.id).collect();
+        Ok((interfaces, volumes.into_iter().map(|it| it.id).collect()))
     }
 
     /// Servers that nodes were told of and that this cluster did not make.
@@ -137,7 +181,7 @@ impl Engine<'_> {
             if let Some((_, tags)) = self.find_server(name).await?
                 && !is_ours(&self.cluster, &tags)
             {
-                attached.push(Resource::new("MLflow tracking server", name));
+                attached.push(Resource::new(TRACKING_SERVER, name));
             }
         }
         Ok(attached)
@@ -167,7 +211,7 @@ impl Engine<'_> {
             if is_ours(&self.cluster, &tags) {
                 return Some(server.name);
             }
-            foreign.push(Resource::new("MLflow tracking server", server.name));
+            foreign.push(Resource::new(TRACKING_SERVER, server.name));
             None
         });
         let bucket = bucket_exists.then_some(bucket);
@@ -176,7 +220,11 @@ impl Engine<'_> {
 
     /// What is left after a failure.
     pub(super) async fn left(&self) -> Left {
-        match self.inventory().await.map(|inventory| inventory.resources(true)) {
+        match self
+            .inventory()
+            .await
+            .map(|inventory| inventory.resources(Removal { mlflow: true, keep_free: false }))
+        {
             Ok(list) if list.is_empty() => Left::Clear,
             Ok(list) => Left::Remaining(list),
             Err(_) => Left::Unknown,

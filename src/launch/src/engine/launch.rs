@@ -1,213 +1,235 @@
-//! One RunInstances for all nodes, in the first zone that has room.
+//! The launch of all nodes at once, by the first attempt that finds room.
 //!
-//! Tokens are zonal, so they do not protect across zones: what was sent for one
-//! zone is settled before another is tried, and the zone being tried is
-//! recorded in AWS before the request leaves.
+//! Why this launches exactly once is told in [`super::record`].
 
-use super::Engine;
-use super::security_group::Group;
-use crate::errors::{self, Launch};
-use crate::failure::Problem;
-use crate::keys;
-use crate::plan::{Attempt, Plan, hinted, live};
-use nixl_aws::ec2::{Filter, Instance, RunInstances};
-use nixl_aws::{AwsError, ErrorKind, Tag};
-use nixl_cluster::{Layout, Role, tag};
-use std::time::Instant;
+use super::arrival::Arrival;
+use super::hold::Held;
+use super::memory::Memory;
+use super::record::{Group, Record};
+use super::search::Search;
+use super::send::{Sent, settled};
+use super::{Engine, now_secs};
+use crate::errors::Launch;
+use crate::failure::{Problem, Refusal};
+use crate::plan::{Attempt, Facts, Plan, live};
+use nixl_aws::ec2::Instance;
+use std::collections::BTreeSet;
+use std::time::Duration;
 
-/// How one request ended.
-enum Sent {
-    /// All nodes are there.
-    Launched(Vec<Instance>),
-    /// Nothing was launched; another zone may have room.
-    Refused(AwsError),
-    /// The token is used up.
-    Spent(AwsError),
+/// First wait before what found no room is tried again; doubles up to the longest.
+const RESCAN_FIRST: Duration = Duration::from_secs(15);
+const RESCAN_LONGEST: Duration = Duration::from_secs(180);
+
+/// A launch under way.
+struct Course<'a> {
+    plan: &'a Plan,
+    group: Group,
+    search: Search,
+    memory: Memory,
+    /// Placement groups of ours that are there.
+    placement: BTreeSet<String>,
 }
 
 impl Engine<'_> {
-    /// The nodes, launched now or by an earlier run that was cut off.
+    /// The nodes, running, launched now or by an earlier run that was cut off;
+    /// and the id of their security group. `wait` is how long to wait for room.
     pub(super) async fn launch(
         &self,
         plan: &Plan,
-        group: &mut Group,
-    ) -> Result<Vec<Instance>, Problem> {
-        let mut attempts = plan.attempts.clone();
-        if let Some(nodes) = self.settle_earlier(plan, group, &mut attempts).await? {
-            return Ok(nodes);
-        }
-        let mut refusals = Vec::new();
-        while !attempts.is_empty() {
-            let attempt = attempts.remove(0);
-            match self.try_once(plan, group, &attempt).await? {
-                Sent::Launched(nodes) => return Ok(nodes),
-                Sent::Refused(error) | Sent::Spent(error) => {
-                    let why = format!("{}: {}", error.code().unwrap_or("?"), error.message);
-                    self.progress.told(&format!("{}: {why}", attempt.key()));
-                    hinted(&mut attempts, &attempt, &error.message);
-                    self.record_attempt(group, None).await?;
-                    if let Some(name) = &attempt.placement_group {
-                        self.delete_placement_group(name).await?;
-                    }
-                    refusals.push((attempt.key(), why));
-                }
+        facts: &Facts,
+        tracking_arn: Option<&str>,
+        wait: Duration,
+    ) -> Result<(Vec<Instance>, String), Problem> {
+        let seen = plan.security_group.as_ref().map(|group| Record::of(&group.tags));
+        let seen = seen.unwrap_or_default();
+        let search = Search::new(plan, seen.attempt.as_deref(), &seen.memory, now_secs());
+        let placement = facts.placement_groups.iter().map(|group| group.name.clone()).collect();
+        let Some(first) = search.first().cloned() else {
+            return Err(Problem::NoCapacity { count: plan.spec.size, refusals: search.refusals() });
+        };
+        let (group, made, role) = tokio::join!(
+            self.security_group(plan, Some(plan.record(&first))),
+            self.placement_group(first.placement_group.as_deref(), &placement),
+            self.node_role(facts, tracking_arn),
+        );
+        let (made, ()) = (made?, role?);
+        let (group, is_new) = group?;
+        let mut course = Course { plan, group, search, memory: seen.memory, placement };
+        course.placement.extend(made);
+
+        let earlier = if is_new { None } else { self.settle_earlier(&mut course).await? };
+        let outcome = match earlier {
+            Some(nodes) => Ok(nodes),
+            None => self.search(&mut course, wait).await,
+        };
+        let used = match &outcome {
+            Ok(nodes) => nodes.first().and_then(|node| node.placement_group.as_ref()),
+            Err(Problem::NoCapacity { .. }) => None,
+            // Whoever goes on with it needs its group.
+            Err(_) => return outcome.map(|nodes| (nodes, course.group.id)),
+        };
+        let unused = course.placement.iter().filter(|name| Some(*name) != used);
+        let removed = unused.map(async |name| (name, self.delete_placement_group(name).await));
+        for (name, removed) in futures_util::future::join_all(removed).await {
+            if let Err(error) = removed {
+                self.progress.told(&format!("placement group {name} stays for now: {error}"));
             }
         }
-        Err(Problem::NoCapacity { count: plan.size, refusals })
+        outcome.map(|nodes| (nodes, course.group.id))
     }
 
     /// A launch that an earlier run recorded: sent again first if it would be
-    /// the same request; otherwise looked for until it would have shown up.
+    /// the same request; otherwise looked for until it would have shown up. One
+    /// in a held reservation is always looked for: a refusal to hold room again
+    /// says nothing of the launch.
     async fn settle_earlier(
         &self,
-        plan: &Plan,
-        group: &mut Group,
-        attempts: &mut [Attempt],
+        course: &mut Course<'_>,
     ) -> Result<Option<Vec<Instance>>, Problem> {
-        let Some((key, token)) = group.attempt.clone() else { return Ok(None) };
-        if let Some(at) = attempts.iter().position(|attempt| attempt.key() == key) {
-            let request = plan.request(&attempts[at], &group.id, &group.generation);
-            if request.client_token == token {
-                attempts[..=at].rotate_right(1);
-                return Ok(None);
-            }
-        }
-        self.progress.told(&format!("an earlier launch, {key}, is looked for"));
-        let nodes = live(&self.appeared(&token).await?);
-        if nodes.is_empty() {
-            self.record_attempt(group, None).await?;
+        let Some(token) = course.group.record.token(&self.cluster) else { return Ok(None) };
+        let attempt = course.group.record.attempt.clone().unwrap_or_default();
+        if course.search.prefer(course.plan, &attempt) && !course.plan.spec.hold {
             return Ok(None);
         }
-        if nodes.len() as u32 != plan.size {
-            return Err(Problem::Plan(crate::plan::Findings(vec![
-                crate::plan::Finding::OtherSize {
-                    cluster: self.cluster.to_string(),
-                    there: nodes.len().to_string(),
-                    asked: plan.size,
-                },
-            ])));
+        let key = attempt.rsplit_once('/').map_or(attempt.as_str(), |(key, _)| key);
+        self.progress.told(&format!("an earlier launch, {key}, is looked for"));
+        let nodes = live(&self.appeared(&token).await?);
+        match u32::try_from(nodes.len()) {
+            Ok(0) => Ok(None),
+            Ok(count) if count == course.plan.spec.size => match self.arrival(&nodes).await? {
+                Arrival::Running(nodes) => Ok(Some(nodes)),
+                Arrival::Ended(ended) => Err(ended.into()),
+            },
+            _ => Err(Problem::OtherSize { there: nodes.len(), asked: course.plan.spec.size }),
         }
-        Ok(Some(nodes))
     }
 
-    /// What a token launched, in any state; looked for until it must be visible.
-    pub(super) async fn appeared(&self, token: &str) -> nixl_aws::Result<Vec<Instance>> {
-        let by_token = [Filter::new("client-token", [token])];
-        let start = Instant::now();
+    /// Attempt after attempt, and round after round while there is time.
+    async fn search(
+        &self,
+        course: &mut Course<'_>,
+        wait: Duration,
+    ) -> Result<Vec<Instance>, Problem> {
+        let start = self.pace.clock.now();
+        let mut pause = RESCAN_FIRST;
         loop {
-            let call = async || self.services.ec2.describe_instances(&by_token).await;
-            let found = self.pace.patiently(self.pace.settle, errors::passes, call).await?;
-            if !found.is_empty() || start.elapsed() >= self.pace.settle {
-                return Ok(found);
+            while let Some(attempt) = course.search.next() {
+                if let Some(nodes) = self.try_once(course, &attempt).await? {
+                    return Ok(nodes);
+                }
+                if self.pace.stop.is_asked() {
+                    self.close(course).await?;
+                    return Err(Problem::Interrupted);
+                }
             }
-            tokio::time::sleep(self.pace.poll).await;
+            let left = wait.saturating_sub(self.pace.clock.since(start));
+            if left.is_zero() || !course.search.may_wait() {
+                self.close(course).await?;
+                let refusals = std::mem::take(&mut course.search).refusals();
+                return Err(Problem::NoCapacity { count: course.plan.spec.size, refusals });
+            }
+            let next = pause.min(left);
+            self.progress.doing(
+                "capacity",
+                &format!(
+                    "no room for {} nodes in {}; asked again in {} s, given up in {} min",
+                    course.plan.spec.size,
+                    course.search.waited_for(),
+                    next.as_secs(),
+                    left.as_secs().div_ceil(60),
+                ),
+            );
+            if let Err(interrupted) = self.rest(next).await {
+                self.close(course).await?;
+                return Err(interrupted);
+            }
+            pause = (pause * 2).min(RESCAN_LONGEST);
+            course.search.again();
         }
     }
 
+    /// Says in AWS that no launch is open, and what found no room.
+    async fn close(&self, course: &mut Course<'_>) -> Result<(), Problem> {
+        let record =
+            Record { attempt: None, memory: course.memory.clone(), ..course.group.record.clone() };
+        self.write_record(&mut course.group, record).await
+    }
+
+    /// One attempt: its nodes if it found room for all of them.
     async fn try_once(
         &self,
-        plan: &Plan,
-        group: &mut Group,
+        course: &mut Course<'_>,
         attempt: &Attempt,
-    ) -> Result<Sent, Problem> {
-        let (key, zone) = (attempt.key(), &attempt.place.zone);
-        if let Some(name) = &attempt.placement_group {
-            self.placement_group(name).await?;
+    ) -> Result<Option<Vec<Instance>>, Problem> {
+        let refusal = match self.request(course, attempt).await? {
+            Sent::Launched(nodes) => match self.arrival(&nodes).await? {
+                Arrival::Running(nodes) => return Ok(Some(nodes)),
+                Arrival::Ended(ended) => {
+                    self.progress.told(&format!("{}: {ended}", attempt.key()));
+                    self.terminate(nodes.into_iter().map(|node| node.id).collect()).await?;
+                    let record = Record { attempt: None, ..course.group.record.clone() };
+                    self.write_record(&mut course.group, record.renewed()).await?;
+                    (Launch::NextZone, ended.refusal(attempt))
+                }
+            },
+            Sent::Refused(class, error) => (class, Refusal::of(attempt, &error)),
+            Sent::Spent(error) => (Launch::NotHere, Refusal::of(attempt, &error)),
+        };
+        let (class, refusal) = refusal;
+        self.progress.told(&refusal.to_string());
+        if class == Launch::NextZone {
+            course.memory.note(attempt, now_secs());
         }
+        course.search.refused(attempt, class, refusal);
+        Ok(None)
+    }
+
+    /// Records an attempt, makes its placement group and sends it.
+    async fn request(&self, course: &mut Course<'_>, attempt: &Attempt) -> Result<Sent, Problem> {
+        let plan = course.plan;
+        let record = Record {
+            attempt: Some(plan.record(attempt)),
+            memory: course.memory.clone(),
+            ..course.group.record.clone()
+        };
+        let (written, made) = tokio::join!(
+            self.write_record(&mut course.group, record),
+            self.placement_group(attempt.placement_group.as_deref(), &course.placement),
+        );
+        written?;
+        course.placement.extend(made?);
+        let key = attempt.key();
         let mut renewed = false;
         loop {
-            let request = plan.request(attempt, &group.id, &group.generation);
-            self.record_attempt(group, Some((&key, &request.client_token))).await?;
-            self.progress
-                .told(&format!("{} {} requested in {zone}", request.count, request.instance_type));
-            match self.send(&request, zone).await {
+            let mut request =
+                plan.request(attempt, &course.group.id, &course.group.record.generation);
+            let held = match self.hold(plan, attempt, &request).await? {
+                Held::Not => None,
+                Held::Refused(class, error) => return Ok(Sent::Refused(class, error)),
+                Held::Room(id) => Some(id),
+            };
+            request.reservation_id = held.clone().or(request.reservation_id);
+            let (count, instance_type) = (request.count, &request.instance_type);
+            let zone = &attempt.place.zone;
+            self.progress.told(&format!("{count} {instance_type} requested in {zone}"));
+            let sent = self.send(&request, &key).await;
+            // An open launch is sent again into the same room.
+            let open = sent.as_ref().is_err_and(|problem| !settled(problem));
+            if let Some(id) = held.filter(|_| !open) {
+                self.let_go(&id).await?;
+            }
+            match sent {
                 Ok(Sent::Spent(_)) if !renewed => {
-                    self.renew_generation(group).await?;
+                    let record = course.group.record.clone().renewed();
+                    self.write_record(&mut course.group, record).await?;
                     renewed = true;
                 }
-                Ok(sent) => return Ok(sent),
-                Err(problem) => {
-                    // A clear refusal leaves nothing open; anything else stays
-                    // recorded for the next run to settle.
-                    if let Problem::Aws { error, .. } = &problem
-                        && matches!(error.kind, ErrorKind::Service { .. } | ErrorKind::Invalid)
-                    {
-                        self.record_attempt(group, None).await?;
-                    }
+                Err(problem) if settled(&problem) => {
+                    self.close(course).await?;
                     return Err(problem);
                 }
+                sent => return sent,
             }
         }
     }
-
-    /// One request, the same every time, until its fate is known.
-    async fn send(&self, request: &RunInstances, zone: &str) -> Result<Sent, Problem> {
-        let start = Instant::now();
-        let mut delay = self.pace.retry_first;
-        let mut unclear = false;
-        loop {
-            let error = match self.services.ec2.run_instances(request).await {
-                Ok(nodes) => return Ok(Sent::Launched(nodes)),
-                Err(error) => error,
-            };
-            unclear |= matches!(error.kind, ErrorKind::Ambiguous | ErrorKind::Unreachable)
-                || matches!(error.kind, ErrorKind::Service { status, .. } if status >= 500);
-            let budget = match errors::launch(&error) {
-                Launch::NextZone => return Ok(Sent::Refused(error)),
-                Launch::NewGeneration => return Ok(Sent::Spent(error)),
-                Launch::LookUp => {
-                    let nodes = live(&self.appeared(&request.client_token).await?);
-                    return Ok(if nodes.len() as u32 == request.count {
-                        Sent::Launched(nodes)
-                    } else {
-                        Sent::Spent(error)
-                    });
-                }
-                Launch::Fail => return Err(error.into()),
-                Launch::Retry => self.pace.unclear,
-                Launch::AwaitIam => self.pace.iam,
-                Launch::AwaitConsistency => self.pace.consistency,
-            };
-            if start.elapsed() + delay > budget {
-                if !unclear {
-                    return Err(error.into());
-                }
-                let nodes = live(&self.appeared(&request.client_token).await?);
-                return if nodes.len() as u32 == request.count {
-                    Ok(Sent::Launched(nodes))
-                } else {
-                    Err(Problem::Unsettled { zone: zone.to_owned(), error })
-                };
-            }
-            self.progress.doing("launch", &format!("waiting: {error}"));
-            tokio::time::sleep(delay).await;
-            delay = (delay * 2).min(self.pace.retry_longest);
-        }
-    }
-
-    /// `Name` of each node, and its role where they differ, unless it is right:
-    /// both differ from node to node, so the launch itself cannot carry them.
-    pub(super) async fn name_nodes(&self, nodes: &[Instance]) -> Result<(), Problem> {
-        for node in nodes {
-            let mut tags = vec![Tag::new(tag::NAME, self.cluster.node(node.launch_index))];
-            tags.extend(role(node).map(|role| Tag::new(tag::ROLE, role.as_str())));
-            tags.retain(|tag| !node.tags.contains(tag));
-            if tags.is_empty() {
-                continue;
-            }
-            let ids = [node.id.clone()];
-            let again = |error: &AwsError| {
-                matches!(errors::launch(error), Launch::AwaitConsistency | Launch::Retry)
-            };
-            let call = async || self.services.ec2.create_tags(&ids, &tags).await;
-            self.pace.patiently(self.pace.consistency, again, call).await?;
-        }
-        Ok(())
-    }
-}
-
-/// What the node was told at its launch, whatever is asked now.
-fn role(node: &Instance) -> Option<Role> {
-    let told = |key| Tag::find(&node.tags, key)?.parse().ok();
-    Layout { size: told(tag::SIZE)?, prefill: Some(told(keys::PREFILL)?) }.role(node.launch_index)
 }

@@ -4,22 +4,36 @@
 //! read from AWS each time. Calls that change something are never dropped half
 //! way: they are joined, not raced.
 
+mod addresses;
+mod arrival;
+mod clock;
 mod down;
+mod hold;
 mod inventory;
 mod launch;
+mod memory;
+mod names;
 mod node_role;
 mod pace;
 mod placement;
 mod read;
+mod record;
 pub mod remote;
+mod search;
 mod security_group;
+mod send;
 mod status;
+mod stop;
+mod terminate;
 mod tracking;
 mod up;
 mod wait;
 
-pub use down::Removed;
+pub use clock::Clock;
+pub use down::{Removal, Removed};
 pub use pace::Pace;
+pub use stop::Stop;
+pub use up::Patience;
 
 use crate::progress::Progress;
 use crate::services::Services;

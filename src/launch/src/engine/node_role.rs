@@ -1,4 +1,4 @@
-//! The nodes' role and instance profile.
+//! The nodes' role and instance profile: made once, used by every launch.
 
 use super::Engine;
 use crate::errors;
@@ -6,10 +6,16 @@ use crate::failure::Problem;
 use crate::plan::{
     Facts, NODE_POLICY, is_ours, node_policy, owner_tags, ssm_core_policy_arn, trust_policy,
 };
-use nixl_aws::Tag;
+use nixl_aws::{AwsError, Tag};
+use serde_json::Value;
+
+/// IAM does not show its own changes at once.
+fn not_there_yet(error: &AwsError) -> bool {
+    error.is(&["NoSuchEntity", "NoSuchEntityException"]) || errors::passes(error)
+}
 
 impl Engine<'_> {
-    /// Makes sure of both; the policy is written anew each time.
+    /// Makes sure of both, in two rounds: role and profile, then what is in them.
     pub(super) async fn node_role(
         &self,
         facts: &Facts,
@@ -18,30 +24,79 @@ impl Engine<'_> {
         let iam = &self.services.iam;
         let name = self.cluster.node_role();
         let tags = owner_tags(&self.cluster);
-        if facts.node_role.is_none() {
-            self.role(&name, "ec2.amazonaws.com", &tags).await?;
-        }
-        let policy = node_policy(&self.region, tracking_arn).to_string();
-        iam.put_role_policy(&name, NODE_POLICY, &policy).await?;
-        iam.attach_role_policy(&name, &ssm_core_policy_arn(&self.region)).await?;
-
-        let mut profile = facts.node_profile.clone();
-        if profile.is_none() {
-            match iam.create_instance_profile(&name, &tags).await {
-                Ok(_) => self.progress.told(&format!("instance profile {name} made")),
-                Err(error) if errors::is(&error, errors::DUPLICATE) => {
-                    profile = iam.instance_profile(&name).await?;
-                    if !profile.as_ref().is_some_and(|p| is_ours(&self.cluster, &p.tags)) {
-                        return Err(Problem::Foreign { kind: "instance profile", name });
-                    }
+        let (role, full) = tokio::join!(
+            async {
+                match &facts.node_role {
+                    Some(_) => Ok(()),
+                    None => self.role(&name, "ec2.amazonaws.com", &tags).await.map(drop),
                 }
-                Err(error) => return Err(error.into()),
+            },
+            self.node_profile(facts, &name, &tags),
+        );
+        role?;
+        let full = full?;
+
+        let policy = node_policy(&self.region, tracking_arn);
+        let there = facts.node_policy.as_deref().and_then(|text| serde_json::from_str(text).ok());
+        let (written, attached, added) = tokio::join!(
+            async {
+                if there.is_some_and(|there: Value| there == policy) {
+                    return Ok(());
+                }
+                let text = policy.to_string();
+                let call = async || iam.put_role_policy(&name, NODE_POLICY, &text).await;
+                self.pace.patiently(self.pace.consistency, not_there_yet, call).await
+            },
+            async {
+                let arn = ssm_core_policy_arn(&self.region);
+                if facts.node_managed_policies.contains(&arn) {
+                    return Ok(());
+                }
+                let call = async || iam.attach_role_policy(&name, &arn).await;
+                self.pace.patiently(self.pace.consistency, not_there_yet, call).await
+            },
+            async {
+                if full {
+                    return Ok(());
+                }
+                let call = async || iam.add_role_to_instance_profile(&name, &name).await;
+                match self.pace.patiently(self.pace.consistency, not_there_yet, call).await {
+                    // A lost answer was repeated: EC2 allows one role.
+                    Err(error) if error.is(&["LimitExceeded", "LimitExceededException"]) => {
+                        let profile = iam.instance_profile(&name).await?;
+                        let ours = profile.is_some_and(|it| it.roles.contains(&name));
+                        if ours { Ok(()) } else { Err(error) }
+                    }
+                    other => other,
+                }
+            },
+        );
+        written?;
+        attached?;
+        Ok(added?)
+    }
+
+    /// Makes sure of the profile; whether the role is in it.
+    async fn node_profile(&self, facts: &Facts, name: &str, tags: &[Tag]) -> Result<bool, Problem> {
+        let iam = &self.services.iam;
+        if let Some(profile) = &facts.node_profile {
+            return Ok(profile.roles.iter().any(|role| role == name));
+        }
+        match iam.create_instance_profile(name, tags).await {
+            Ok(_) => {
+                self.progress.told(&format!("instance profile {name} made"));
+                Ok(false)
             }
+            Err(error) if errors::is(&error, errors::DUPLICATE) => {
+                match iam.instance_profile(name).await? {
+                    Some(profile) if is_ours(&self.cluster, &profile.tags) => {
+                        Ok(profile.roles.iter().any(|role| role == name))
+                    }
+                    _ => Err(Problem::Foreign { kind: "instance profile", name: name.to_owned() }),
+                }
+            }
+            Err(error) => Err(error.into()),
         }
-        if !profile.is_some_and(|profile| profile.roles.contains(&name)) {
-            iam.add_role_to_instance_profile(&name, &name).await?;
-        }
-        Ok(())
     }
 
     /// Makes a role that one service may assume, or finds that it is ours.

@@ -1,11 +1,16 @@
 //! How often to look and how long to be patient, and the one loop that does it.
 
+use super::{Clock, Stop};
 use nixl_aws::{AwsError, Result};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Intervals and budgets.
 #[derive(Debug, Clone)]
 pub struct Pace {
+    /// Where time comes from.
+    pub clock: Clock,
+    /// Ends all patience.
+    pub stop: Stop,
     /// Between two looks at the nodes.
     pub poll: Duration,
     /// Longest time between two looks at the tracking server.
@@ -22,6 +27,8 @@ pub struct Pace {
     pub consistency: Duration,
     /// For a launch of an earlier run to show up.
     pub settle: Duration,
+    /// For nodes to run after a launch; bare metal takes minutes.
+    pub arrival: Duration,
     /// For nodes to end and let go of what they hold.
     pub removal: Duration,
     /// For a tracking server: AWS says up to 25 minutes, users saw 30.
@@ -32,6 +39,8 @@ impl Default for Pace {
     fn default() -> Self {
         let secs = Duration::from_secs;
         Self {
+            clock: Clock::Real,
+            stop: Stop::default(),
             poll: secs(1),
             poll_tracking: secs(15),
             retry_first: Duration::from_millis(500),
@@ -40,6 +49,7 @@ impl Default for Pace {
             iam: secs(120),
             consistency: secs(60),
             settle: secs(15),
+            arrival: secs(900),
             removal: secs(600),
             tracking: secs(45 * 60),
         }
@@ -58,13 +68,17 @@ impl Pace {
     where
         F: AsyncFnMut() -> Result<T>,
     {
-        let start = Instant::now();
+        let start = self.clock.now();
         let mut delay = self.retry_first;
         loop {
             match call().await {
-                Err(error) if again(&error) && start.elapsed() + delay < budget => {
+                Err(error)
+                    if again(&error)
+                        && self.clock.since(start) + delay < budget
+                        && !self.stop.is_asked() =>
+                {
                     tracing::debug!(%error, delay_ms = delay.as_millis() as u64, "again");
-                    tokio::time::sleep(delay).await;
+                    self.clock.sleep(delay).await;
                     delay = (delay * 2).min(self.retry_longest);
                 }
                 other => return other,

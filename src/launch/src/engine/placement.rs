@@ -6,43 +6,51 @@ use crate::errors;
 use crate::failure::Problem;
 use crate::plan::{is_ours, owner_tags};
 use nixl_aws::ec2::{Filter, PlacementGroup};
-use std::time::Instant;
+use std::collections::BTreeSet;
 
 impl Engine<'_> {
-    /// Makes sure of a group and that it can be used: creation is asynchronous,
-    /// and a launch into a `pending` group is refused.
-    pub(super) async fn placement_group(&self, name: &str) -> Result<(), Problem> {
-        let ec2 = &self.services.ec2;
-        let name = name.to_owned();
-        match ec2.create_placement_group(&name, &owner_tags(&self.cluster)).await {
+    /// Makes sure of a group, unless it is among those `known` to be there; its
+    /// name if it was not. Creation is asynchronous, and a launch into a
+    /// `pending` group is refused as if there was none: the launch waits for
+    /// that, nobody asks before.
+    pub(super) async fn placement_group(
+        &self,
+        name: Option<&str>,
+        known: &BTreeSet<String>,
+    ) -> Result<Option<String>, Problem> {
+        let Some(name) = name.filter(|name| !known.contains(*name)) else { return Ok(None) };
+        let tags = owner_tags(&self.cluster);
+        let call = async || self.services.ec2.create_placement_group(name, &tags).await;
+        match self.pace.patiently(self.pace.consistency, errors::passes, call).await {
             Ok(()) => self.progress.told(&format!("placement group {name} made")),
-            Err(error) if errors::is(&error, errors::DUPLICATE) => {}
-            Err(error) => return Err(error.into()),
-        }
-        let start = Instant::now();
-        loop {
-            match self.find_placement_group(&name).await? {
-                Some(group) if !is_ours(&self.cluster, &group.tags) => {
+            Err(error) if errors::is(&error, errors::DUPLICATE) => {
+                let group = self.find_placement_group(name).await?;
+                if !group.is_some_and(|group| is_ours(&self.cluster, &group.tags)) {
+                    let name = name.to_owned();
                     return Err(Problem::Foreign { kind: "placement group", name });
                 }
-                Some(group) if group.state == "available" => return Ok(()),
-                _ if start.elapsed() > self.pace.consistency => {
-                    return Err(Problem::Timeout {
-                        secs: start.elapsed().as_secs(),
-                        missing: vec![format!("placement group {name} is not available")],
-                    });
-                }
-                _ => tokio::time::sleep(self.pace.retry_first).await,
             }
+            Err(error) => return Err(error.into()),
         }
+        Ok(Some(name.to_owned()))
     }
 
+    /// A group that EC2 says is there; it may take a moment to show it.
     async fn find_placement_group(&self, name: &str) -> Result<Option<PlacementGroup>, Problem> {
         let named = [Filter::new("group-name", [name])];
-        match self.services.ec2.describe_placement_groups(&named).await {
-            Ok(groups) => Ok(groups.into_iter().next()),
-            Err(error) if errors::is(&error, errors::GONE) => Ok(None),
-            Err(error) => Err(error.into()),
+        let start = self.pace.clock.now();
+        loop {
+            let groups = match self.services.ec2.describe_placement_groups(&named).await {
+                Err(error) if errors::is(&error, errors::GONE) => Vec::new(),
+                groups => groups?,
+            };
+            if let Some(group) = groups.into_iter().next() {
+                return Ok(Some(group));
+            }
+            if self.pace.clock.since(start) >= self.pace.consistency {
+                return Ok(None);
+            }
+            self.pace.clock.sleep(self.pace.poll).await;
         }
     }
 

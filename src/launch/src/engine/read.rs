@@ -1,7 +1,8 @@
 //! The one round of reads before a plan.
 
 use super::Engine;
-use crate::plan::{Facts, Spec, TrackingFacts, TypeFacts};
+use crate::errors;
+use crate::plan::{Facts, NODE_POLICY, Spec, TrackingFacts, TypeFacts};
 use nixl_aws::Result;
 use nixl_aws::ec2::{Filter, Image};
 use nixl_cluster::tag;
@@ -23,7 +24,9 @@ impl Engine<'_> {
             subnets,
             instances,
             security_groups,
+            placement_groups,
             node_role,
+            (node_policy, node_managed_policies),
             node_profile,
         ) = tokio::try_join!(
             self.account_and_tracking(spec),
@@ -33,7 +36,9 @@ impl Engine<'_> {
             ec2.describe_subnets(&[]),
             ec2.describe_instances(&ours),
             ec2.describe_security_groups(&group_name),
+            ec2.describe_placement_groups(&ours),
             iam.role(&node_role),
+            self.policies(&node_role),
             iam.instance_profile(&node_role),
         )?;
         Ok(Facts {
@@ -44,7 +49,10 @@ impl Engine<'_> {
             subnets,
             instances,
             security_groups,
+            placement_groups,
             node_role,
+            node_policy,
+            node_managed_policies,
             node_profile,
             tracking,
         })
@@ -58,6 +66,19 @@ impl Engine<'_> {
             Ok(TypeFacts { info, zones })
         };
         futures_util::future::try_join_all(spec.instance_types.iter().map(facts)).await
+    }
+
+    /// The inline policy of the nodes' role and the managed ones attached to it,
+    /// asked for by its name before it is known to be there.
+    async fn policies(&self, role: &str) -> Result<(Option<String>, Vec<String>)> {
+        let iam = &self.services.iam;
+        let attached = async {
+            match iam.attached_role_policies(role).await {
+                Err(error) if errors::is(&error, errors::GONE) => Ok(Vec::new()),
+                other => other,
+            }
+        };
+        tokio::try_join!(iam.role_policy(role, NODE_POLICY), attached)
     }
 
     async fn images(&self, spec: &Spec) -> Result<Vec<Image>> {

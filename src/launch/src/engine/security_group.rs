@@ -2,48 +2,27 @@
 //! record of launches in its tags.
 
 use super::Engine;
-use crate::errors::{self, Launch};
+use super::record::{Group, Record, not_shown_yet};
+use crate::errors;
 use crate::failure::Problem;
-use crate::keys;
 use crate::plan::{Plan, is_ours, owner_tags};
+use nixl_aws::AwsError;
 use nixl_aws::ec2::{Filter, SecurityGroup};
-use nixl_aws::{AwsError, Tag};
-use uuid::Uuid;
-
-/// The group as the launch needs it.
-#[derive(Debug, Clone)]
-pub(super) struct Group {
-    /// `sg-…`
-    pub id: String,
-    /// Current generation.
-    pub generation: String,
-    /// Key (`Attempt::key`) and token of the launch that may be in flight.
-    pub attempt: Option<(String, String)>,
-}
-
-/// Key and token of the launch recorded on a group.
-pub(super) fn attempt_of(tags: &[Tag]) -> Option<(String, String)> {
-    let (key, token) = Tag::find(tags, keys::ATTEMPT)?.rsplit_once('/')?;
-    Some((key.to_owned(), token.to_owned()))
-}
-
-fn new_generation() -> String {
-    Uuid::new_v4().simple().to_string()
-}
-
-fn not_shown_yet(error: &AwsError) -> bool {
-    errors::launch(error) == Launch::AwaitConsistency
-}
 
 impl Engine<'_> {
-    /// Makes sure of the group, its two rules and its generation.
-    pub(super) async fn security_group(&self, plan: &Plan) -> Result<Group, Problem> {
-        let found = match plan.security_group.clone() {
-            Some(group) => group,
-            None => self.make_group(&plan.vpc_id).await?,
+    /// Makes sure of the group and its two rules; whether it was made now. Then
+    /// it says already which launch comes first (`first`, see [`super::record`]).
+    pub(super) async fn security_group(
+        &self,
+        plan: &Plan,
+        first: Option<String>,
+    ) -> Result<(Group, bool), Problem> {
+        let (found, is_new) = match plan.security_group.clone() {
+            Some(group) => (group, false),
+            None => self.make_group(&plan.vpc_id, &Record::new(first)).await?,
         };
         let ec2 = &self.services.ec2;
-        let patience = self.pace.consistency;
+        let again = |error: &AwsError| not_shown_yet(error) || errors::passes(error);
         let duplicate_is_fine = |answer: nixl_aws::Result<()>| match answer {
             Err(error) if errors::is(&error, errors::DUPLICATE) => Ok(()),
             other => other,
@@ -54,46 +33,45 @@ impl Engine<'_> {
                     return Ok(());
                 }
                 let call = async || ec2.authorize_self_ingress(&found.id).await;
-                duplicate_is_fine(self.pace.patiently(patience, not_shown_yet, call).await)
+                duplicate_is_fine(self.pace.patiently(self.pace.consistency, again, call).await)
             },
             async {
                 if found.self_egress {
                     return Ok(());
                 }
                 let call = async || ec2.authorize_self_egress(&found.id).await;
-                duplicate_is_fine(self.pace.patiently(patience, not_shown_yet, call).await)
+                duplicate_is_fine(self.pace.patiently(self.pace.consistency, again, call).await)
             },
         );
         ingress?;
         egress?;
-        let mut group = Group {
-            attempt: attempt_of(&found.tags),
-            generation: Tag::find(&found.tags, keys::GENERATION).unwrap_or_default().to_owned(),
-            id: found.id,
-        };
-        if group.generation.is_empty() {
-            self.renew_generation(&mut group).await?;
+        let mut group = Group { record: Record::of(&found.tags), id: found.id };
+        if group.record.generation.is_empty() {
+            let record = group.record.clone().renewed();
+            self.write_record(&mut group, record).await?;
         }
-        Ok(group)
+        Ok((group, is_new))
     }
 
-    async fn make_group(&self, vpc_id: &str) -> Result<SecurityGroup, Problem> {
+    async fn make_group(
+        &self,
+        vpc_id: &str,
+        record: &Record,
+    ) -> Result<(SecurityGroup, bool), Problem> {
         let ec2 = &self.services.ec2;
         let name = self.cluster.security_group();
         let mut tags = owner_tags(&self.cluster);
-        tags.push(Tag::new(keys::GENERATION, new_generation()));
+        tags.extend(record.tags());
         let description = "Fabric of a nixl cluster: all traffic with itself, in both directions";
-        match ec2.create_security_group(&name, description, vpc_id, &tags).await {
+        let call = async || ec2.create_security_group(&name, description, vpc_id, &tags).await;
+        match self.pace.patiently(self.pace.consistency, errors::passes, call).await {
             Ok(id) => {
                 self.progress.told(&format!("security group {id} made"));
-                Ok(SecurityGroup { id, name, tags, ..Default::default() })
+                Ok((SecurityGroup { id, name, tags, ..Default::default() }, true))
             }
             Err(error) if errors::is(&error, errors::DUPLICATE) => {
-                let named = [Filter::new("group-name", [name.as_str()])];
-                let groups = ec2.describe_security_groups(&named).await?;
-                let group = groups.into_iter().find(|group| group.vpc_id == vpc_id);
-                match group {
-                    Some(group) if is_ours(&self.cluster, &group.tags) => Ok(group),
+                match self.find_group(&name, vpc_id).await? {
+                    Some(group) if is_ours(&self.cluster, &group.tags) => Ok((group, false)),
                     _ => Err(Problem::Foreign { kind: "security group", name }),
                 }
             }
@@ -101,38 +79,21 @@ impl Engine<'_> {
         }
     }
 
-    /// A new generation, recorded before it is used.
-    pub(super) async fn renew_generation(&self, group: &mut Group) -> Result<(), Problem> {
-        let generation = new_generation();
-        let tags =
-            [Tag::new(keys::GENERATION, &generation), Tag::new(keys::ATTEMPT, keys::NO_ATTEMPT)];
-        self.tag_group(group, &tags).await?;
-        group.generation = generation;
-        group.attempt = None;
-        Ok(())
-    }
-
-    /// Records the launch that is about to be sent, or that none is open.
-    pub(super) async fn record_attempt(
+    /// A group that EC2 says is there; it may take a moment to show it.
+    async fn find_group(
         &self,
-        group: &mut Group,
-        attempt: Option<(&str, &str)>,
-    ) -> Result<(), Problem> {
-        let attempt = attempt.map(|(key, token)| (key.to_owned(), token.to_owned()));
-        if group.attempt == attempt {
-            return Ok(());
+        name: &str,
+        vpc_id: &str,
+    ) -> nixl_aws::Result<Option<SecurityGroup>> {
+        let named = [Filter::new("group-name", [name])];
+        let start = self.pace.clock.now();
+        loop {
+            let groups = self.services.ec2.describe_security_groups(&named).await?;
+            let group = groups.into_iter().find(|group| group.vpc_id == vpc_id);
+            if group.is_some() || self.pace.clock.since(start) >= self.pace.consistency {
+                return Ok(group);
+            }
+            self.pace.clock.sleep(self.pace.poll).await;
         }
-        let value = attempt
-            .as_ref()
-            .map_or_else(|| keys::NO_ATTEMPT.to_owned(), |(key, token)| format!("{key}/{token}"));
-        self.tag_group(group, &[Tag::new(keys::ATTEMPT, value)]).await?;
-        group.attempt = attempt;
-        Ok(())
-    }
-
-    async fn tag_group(&self, group: &Group, tags: &[Tag]) -> Result<(), Problem> {
-        let ids = [group.id.clone()];
-        let call = async || self.services.ec2.create_tags(&ids, tags).await;
-        Ok(self.pace.patiently(self.pace.consistency, not_shown_yet, call).await?)
     }
 }

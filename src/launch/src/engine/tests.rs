@@ -1,5 +1,6 @@
 //! `up` and `down` against the account in memory.
 
+use super::{Patience, Removal};
 use crate::failure::{Failure, Left, Problem};
 use crate::fake::{Fake, Fault, REGION, refusal};
 use crate::plan::{Finding, Spec, live};
@@ -10,6 +11,7 @@ use nixl_aws::sagemaker::TrackingServer;
 use std::time::Duration;
 
 const CAPACITY: Fault = Fault::Refuse("InsufficientInstanceCapacity", "no room", 500);
+const ALL: Removal = Removal { mlflow: true, keep_free: false };
 const DENIED: Fault = Fault::Refuse("UnauthorizedOperation", "not you", 403);
 
 fn spec() -> Spec {
@@ -22,12 +24,16 @@ async fn up(fake: &Fake) -> Result<Report, Failure> {
 
 async fn up_with(fake: &Fake, spec: &Spec) -> Result<Report, Failure> {
     let services = fake.services();
-    fake.engine(&services).up(spec, Duration::from_millis(500)).await
+    fake.engine(&services).up(spec, patience(500)).await
+}
+
+fn patience(ready_ms: u64) -> Patience {
+    Patience { ready: Duration::from_millis(ready_ms), capacity: Duration::ZERO }
 }
 
 async fn down(fake: &Fake) -> Result<super::Removed, Failure> {
     let services = fake.services();
-    fake.engine(&services).down(false).await
+    fake.engine(&services).down(ALL).await
 }
 
 #[tokio::test]
@@ -258,7 +264,7 @@ async fn a_wait_without_end_says_what_is_missing() {
     let fake = Fake::new();
     fake.state().nodes_say = Some("1:registered:pair.peer_unreachable:100");
     let services = fake.services();
-    let failure = fake.engine(&services).up(&spec(), Duration::from_millis(20)).await.unwrap_err();
+    let failure = fake.engine(&services).up(&spec(), patience(20)).await.unwrap_err();
     let text = failure.to_string();
     assert!(text.contains("nixl-node2") && text.contains("pair.peer_unreachable"), "{text}");
     assert!(failure.left.to_string().contains("money may be running"));
@@ -331,7 +337,7 @@ async fn mlflow_can_outlive_its_cluster() {
     let fake = Fake::new();
     up(&fake).await.unwrap();
     let services = fake.services();
-    let removed = fake.engine(&services).down(true).await.unwrap();
+    let removed = fake.engine(&services).down(Removal::default()).await.unwrap();
     assert_eq!(removed.kept.len(), 3, "{removed:?}");
     assert_eq!(fake.residue().len(), 3);
     assert!(up(&fake).await.unwrap().tracking.is_some_and(|it| it.owned));

@@ -1,26 +1,37 @@
 //! `up`: read, plan, make sure of everything, wait.
 
+use super::arrival::Arrival;
 use super::{Engine, now_secs};
 use crate::failure::{Failure, Problem};
 use crate::keys;
-use crate::plan::{Existing, Facts, Plan, Spec, plan};
+use crate::plan::{Existing, Facts, Plan, PublicAddress, Spec, plan};
 use crate::report::{Report, report};
 use nixl_aws::Tag;
+use nixl_aws::ec2::Instance;
 use std::time::Duration;
+
+/// How long `up` waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// For running nodes to pair.
+    pub ready: Duration,
+    /// For room, where there is none.
+    pub capacity: Duration,
+}
 
 impl Engine<'_> {
     /// The cluster, paired.
     ///
     /// # Errors
     /// With what is left.
-    pub async fn up(&self, spec: &Spec, timeout: Duration) -> Result<Report, Failure> {
+    pub async fn up(&self, spec: &Spec, patience: Patience) -> Result<Report, Failure> {
         let facts = self.facts(spec).await.map_err(Failure::unchanged)?;
         let plan =
             plan(spec, &facts).map_err(|findings| Failure::unchanged(Problem::Plan(findings)))?;
         for note in &plan.notes {
             self.progress.told(&format!("note: {note}"));
         }
-        let outcome = self.carry_out(&plan, &facts, timeout).await;
+        let outcome = self.carry_out(&plan, &facts, patience).await;
         self.progress.done();
         match outcome {
             Ok(report) => Ok(report),
@@ -32,38 +43,60 @@ impl Engine<'_> {
         &self,
         plan: &Plan,
         facts: &Facts,
-        timeout: Duration,
+        patience: Patience,
     ) -> Result<Report, Problem> {
-        // Nodes that are there were told an ARN at launch; their role keeps it.
-        let told = match &plan.existing {
-            Existing::Complete(nodes) => {
-                nodes.first().and_then(|node| Tag::find(&node.tags, keys::TRACKING_ARN))
-            }
-            Existing::None => None,
-        };
-        let arn = told.or(plan.tracking.arn());
-        let (role, group, tracking) = tokio::join!(
-            self.node_role(facts, arn),
-            self.security_group(plan),
+        // Both change things, so neither is dropped for the other's failure.
+        let (nodes, tracking) = tokio::join!(
+            self.nodes(plan, facts, patience.capacity),
             self.tracking_server(&plan.tracking, facts),
         );
-        role?;
-        let mut group = group?;
+        let (nodes, group) = nodes?;
         tracking?;
-        let nodes = match &plan.existing {
+        // Both only read, so a failure of one or a person may drop the other.
+        let waits = async {
+            tokio::try_join!(
+                self.wait_paired(&nodes, patience.ready),
+                self.wait_tracking(plan.tracking.name()),
+            )
+        };
+        let (nodes, tracking) = self.unless_stopped(waits).await?;
+        let nodes = self.unless_stopped(async { Ok(self.settled(nodes).await) }).await?;
+        Ok(report(&self.cluster, &self.region, &nodes, Some(group), tracking, now_secs()))
+    }
+
+    /// The nodes with their names, roles and addresses, and their security group.
+    async fn nodes(
+        &self,
+        plan: &Plan,
+        facts: &Facts,
+        wait: Duration,
+    ) -> Result<(Vec<Instance>, String), Problem> {
+        let (nodes, group) = match &plan.existing {
             Existing::Complete(nodes) => {
                 self.progress.told(&format!("{} nodes are already there", nodes.len()));
-                nodes.clone()
+                // They were told an ARN at launch; their role keeps it.
+                let told = nodes.first().and_then(|node| Tag::find(&node.tags, keys::TRACKING_ARN));
+                let (role, group) = tokio::join!(
+                    self.node_role(facts, told.or(plan.tracking.arn())),
+                    self.security_group(plan, None),
+                );
+                role?;
+                let nodes = match self.arrival(nodes).await? {
+                    Arrival::Running(nodes) => nodes,
+                    Arrival::Ended(ended) => return Err(ended.into()),
+                };
+                (nodes, group?.0.id)
             }
-            Existing::None => self.launch(plan, &mut group).await?,
+            Existing::None => self.launch(plan, facts, plan.tracking.arn(), wait).await?,
         };
-        self.name_nodes(&nodes).await?;
-        // Both only read, so the first failure may drop the other.
-        let (nodes, tracking) = tokio::try_join!(
-            self.wait_paired(&nodes, timeout),
-            self.wait_tracking(plan.tracking.name()),
-        )?;
-        let nodes = self.settled(nodes).await;
-        Ok(report(&self.cluster, &self.region, &nodes, Some(group.id), tracking, now_secs()))
+        let (named, given) = tokio::join!(self.name_nodes(&nodes), async {
+            if plan.spec.public_address == PublicAddress::Elastic {
+                return self.give_addresses(&nodes).await;
+            }
+            Ok(())
+        });
+        named?;
+        given?;
+        Ok((nodes, group))
     }
 }

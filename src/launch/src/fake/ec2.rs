@@ -64,9 +64,11 @@ fn run(state: &mut State, request: &RunInstances) -> Result<Vec<Instance>> {
         return Ok(known);
     }
     if let Some(placement) = &request.placement_group {
-        match state.placement.iter().find(|group| group.name == *placement) {
-            Some(group) if group.state == "available" => {}
-            _ => return Err(refusal(OP, "InvalidPlacementGroup.Unknown", "", 400)),
+        let group = state.placement.iter_mut().find(|group| group.name == *placement);
+        // Asynchronous: `pending` for the first launch.
+        let before = group.map(|it| std::mem::replace(&mut it.state, "available".to_owned()));
+        if before.as_deref() != Some("available") {
+            return Err(refusal(OP, "InvalidPlacementGroup.Unknown", "", 400));
         }
     }
     if let Some(id) = &request.reservation_id {
@@ -304,20 +306,13 @@ impl Ec2 for Fake {
 
     async fn describe_placement_groups(&self, filters: &[Filter]) -> Result<Vec<PlacementGroup>> {
         self.call("DescribePlacementGroups", |state| {
-            let found: Vec<PlacementGroup> = state
-                .placement
-                .iter()
-                .filter(|it| {
-                    fits(filters, |name| match name {
-                        "group-name" => Some(it.name.clone()),
-                        _ => tagged(&it.tags, name),
-                    })
+            let found = state.placement.iter().filter(|it| {
+                fits(filters, |name| match name {
+                    "group-name" => Some(it.name.clone()),
+                    _ => tagged(&it.tags, name),
                 })
-                .cloned()
-                .collect();
-            // Asynchronous: shown `pending` once.
-            state.placement.iter_mut().for_each(|it| it.state = "available".to_owned());
-            Ok(found)
+            });
+            Ok(found.cloned().collect())
         })
     }
 
@@ -331,7 +326,7 @@ impl Ec2 for Fake {
             state.placement.push(PlacementGroup {
                 id,
                 name: name.to_owned(),
-                state: "pending".to_owned(),
+                state: if state.slow_groups { "pending" } else { "available" }.to_owned(),
                 strategy: "cluster".to_owned(),
                 tags: tags.to_vec(),
             });

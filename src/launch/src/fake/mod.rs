@@ -9,7 +9,8 @@ mod reservations;
 mod rest;
 mod ssm;
 
-use crate::engine::{Engine, Pace};
+use crate::engine::{Clock, Engine, Pace, Stop};
+use crate::plan::{Attempt, Place};
 use crate::progress::Progress;
 use crate::services::Services;
 use nixl_aws::ec2::{
@@ -68,6 +69,8 @@ pub(crate) struct State {
     pub nodes_say: Option<&'static str>,
     /// Nodes end by themselves with this reason code.
     pub nodes_end: Option<&'static str>,
+    /// The first launch into a new placement group finds it `pending`.
+    pub slow_groups: bool,
     /// So many looks at instances show none.
     pub hidden_looks: u32,
     pub ids: u32,
@@ -140,6 +143,8 @@ impl Fake {
             cluster: Default::default(),
             region: REGION.to_owned(),
             pace: Pace {
+                clock: Clock::Real,
+                stop: Stop::default(),
                 poll: quick(1),
                 poll_tracking: quick(1),
                 retry_first: quick(1),
@@ -148,6 +153,7 @@ impl Fake {
                 iam: quick(50),
                 consistency: quick(50),
                 settle: quick(5),
+                arrival: quick(200),
                 removal: quick(200),
                 tracking: quick(200),
             },
@@ -238,5 +244,16 @@ pub(crate) fn card() -> NetworkCard {
         index: 0,
         max_interfaces: 7,
         interface_types: ["interface", "efa", "efa-only"].map(str::to_owned).to_vec(),
+    }
+}
+
+/// An attempt in a placement group.
+pub(crate) fn attempt(instance_type: &str, zone: &str) -> Attempt {
+    Attempt {
+        instance_type: instance_type.to_owned(),
+        market: Default::default(),
+        place: Place { zone: zone.to_owned(), subnet_id: format!("subnet-{zone}") },
+        reservation_id: None,
+        placement_group: Some(format!("nixl-{zone}")),
     }
 }

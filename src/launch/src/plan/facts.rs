@@ -1,7 +1,9 @@
 //! What is there, as read in one round.
 
 use nixl_aws::Tag;
-use nixl_aws::ec2::{Image, Instance, InstanceTypeInfo, SecurityGroup, Subnet, Vpc};
+use nixl_aws::ec2::{
+    Image, Instance, InstanceTypeInfo, PlacementGroup, SecurityGroup, Subnet, Vpc,
+};
 use nixl_aws::iam::{InstanceProfile, Role};
 use nixl_aws::sagemaker::TrackingServer;
 
@@ -22,8 +24,14 @@ pub struct Facts {
     pub instances: Vec<Instance>,
     /// Security groups of the cluster's name.
     pub security_groups: Vec<SecurityGroup>,
+    /// Placement groups of the cluster.
+    pub placement_groups: Vec<PlacementGroup>,
     /// Role of the cluster's name.
     pub node_role: Option<Role>,
+    /// Document of its inline policy.
+    pub node_policy: Option<String>,
+    /// ARNs of the managed policies attached to it.
+    pub node_managed_policies: Vec<String>,
     /// Instance profile of the cluster's name.
     pub node_profile: Option<InstanceProfile>,
     /// MLflow.

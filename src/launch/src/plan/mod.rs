@@ -24,7 +24,7 @@ pub use policy::{
     ssm_core_policy_arn, trust_policy,
 };
 pub use spec::{DEFAULT_TTL_SECS, PublicAddress, Spec};
-pub use token::client_token;
+pub use token::{client_token, record};
 pub use tracking::{Tracking, tracking_arn};
 pub use user_data::{MAX_USER_DATA_BYTES, user_data};
 
@@ -37,6 +37,10 @@ use crate::keys;
 /// Everything `up` will make sure of.
 #[derive(Debug, Clone)]
 pub struct Plan {
+    /// What was asked for.
+    pub spec: Spec,
+    /// Account id.
+    pub account: String,
     /// Cluster.
     pub cluster: ClusterName,
     /// Nodes.
@@ -110,6 +114,8 @@ pub fn plan(spec: &Spec, facts: &Facts) -> Result<Plan, Findings> {
     });
     match image {
         Some(image) if findings.is_empty() => Ok(Plan {
+            spec: spec.clone(),
+            account: facts.account.clone(),
             cluster: spec.cluster.clone(),
             size: spec.size,
             prefill: spec.prefill,
@@ -151,8 +157,15 @@ impl Plan {
             user_data: self.user_data.clone(),
             tags: self.node_tags(),
         };
-        request.client_token = client_token(&self.cluster, generation, attempt, &request);
+        let record = record(attempt, &request);
+        request.client_token = client_token(&self.cluster, generation, &record);
         request
+    }
+
+    /// What is recorded of an attempt before it is sent: `<key>/<digest>`.
+    #[must_use]
+    pub fn record(&self, attempt: &Attempt) -> String {
+        record(attempt, &self.request(attempt, "", ""))
     }
 
     /// Tags of the cluster on everything it owns.

@@ -1,16 +1,26 @@
 //! What an error means to a launch or a removal: a table, not code.
-//!
-//! Source: EC2 API reference, "Error codes"; the classes follow Karpenter's
-//! and ParallelCluster's. The code decides, never the HTTP status: EC2 reports
-//! missing capacity with a 5xx in places.
+//! The code decides, never the HTTP status: EC2 reports missing capacity with a
+//! 5xx in places.
+
+mod table;
+
+pub use table::{DUPLICATE, GONE, IN_USE, LAUNCH, PROTECTED, Row};
 
 use nixl_aws::{AwsError, ErrorKind};
 
 /// What to do about a refused launch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Launch {
-    /// Nothing was launched; another zone may have room.
+    /// Nothing was launched; another zone may have room, and this one later.
     NextZone,
+    /// Nothing was launched, and this type on this market never will be here.
+    NotHere,
+    /// The subnet is full: no type fits into it in this run.
+    NextSubnet,
+    /// The quota of the type's family on this market is used up, in every zone.
+    NextFamily,
+    /// The Spot market is closed to this account: no Spot in this run.
+    NextMarket,
     /// Send the same request with the same token again: it may have been
     /// carried out, or will be in a moment.
     Retry,
@@ -18,129 +28,13 @@ pub enum Launch {
     AwaitIam,
     /// As `Retry`, for as long as EC2 needs to show itself what was just made.
     AwaitConsistency,
-    /// The token was used for another request: find out what it launched.
-    LookUp,
+    /// The token was used for another request: what it launched is ours.
+    Adopt,
     /// The token's instances are gone: the next launch needs a new generation.
     NewGeneration,
     /// No way on without a person.
     Fail,
 }
-
-/// A row: any of the codes and, if given, any of the texts in the message.
-#[derive(Debug)]
-pub struct Row {
-    /// AWS error codes; a final `*` stands for any end.
-    pub codes: &'static [&'static str],
-    /// Texts of which the message must have one; none means any message.
-    pub texts: &'static [&'static str],
-    /// What to do.
-    pub launch: Launch,
-    /// What a person can do, if the code does not say it.
-    pub advice: Option<&'static str>,
-}
-
-const fn row(
-    codes: &'static [&'static str],
-    texts: &'static [&'static str],
-    launch: Launch,
-    advice: Option<&'static str>,
-) -> Row {
-    Row { codes, texts, launch, advice }
-}
-
-/// The first row that fits counts.
-pub const LAUNCH: &[Row] = &[
-    row(
-        &["InsufficientInstanceCapacity", "InsufficientHostCapacity", "UnfulfillableCapacity"],
-        &[],
-        Launch::NextZone,
-        None,
-    ),
-    row(&["Unsupported", "InsufficientFreeAddressesInSubnet"], &[], Launch::NextZone, None),
-    row(
-        &["VcpuLimitExceeded", "InstanceLimitExceeded"],
-        &[],
-        Launch::Fail,
-        Some(
-            "the quota holds for the whole region: ask for more with `aws service-quotas request-service-quota-increase` or choose a smaller --instance-type",
-        ),
-    ),
-    row(
-        &["RequestLimitExceeded", "Throttling*", "EC2ThrottledException", "SlowDown"],
-        &[],
-        Launch::Retry,
-        None,
-    ),
-    row(
-        &["InvalidParameterValue"],
-        &["Invalid IAM Instance Profile name", "has no associated IAM Roles"],
-        Launch::AwaitIam,
-        None,
-    ),
-    row(
-        &["InvalidPlacementGroup.Unknown", "InvalidGroup.NotFound", "InvalidInstanceID.NotFound"],
-        &[],
-        Launch::AwaitConsistency,
-        None,
-    ),
-    row(&["IdempotentParameterMismatch"], &[], Launch::LookUp, None),
-    row(&["IdempotentInstanceTerminated"], &[], Launch::NewGeneration, None),
-    row(
-        &["PendingVerification"],
-        &[],
-        Launch::Fail,
-        Some("AWS is still verifying the account; try again in some hours"),
-    ),
-    row(
-        &["UnauthorizedOperation", "AccessDenied*", "AuthFailure*", "OptInRequired", "Blocked"],
-        &[],
-        Launch::Fail,
-        Some("the caller's own IAM policy or account must allow this"),
-    ),
-    row(
-        &["ExpiredToken*", "RequestExpired", "InvalidClientTokenId", "SignatureDoesNotMatch"],
-        &[],
-        Launch::Fail,
-        Some("sign in again, or check the credentials and the clock"),
-    ),
-    row(
-        &[
-            "InvalidAMIID.*",
-            "InvalidSubnetID.*",
-            "InvalidUserData.*",
-            "InvalidBlockDeviceMapping",
-            "InvalidParameter*",
-            "VolumeLimitExceeded",
-            "ReservationCapacityExceeded",
-            "InsufficientReservedInstanceCapacity",
-        ],
-        &[],
-        Launch::Fail,
-        None,
-    ),
-];
-
-/// Removal: already gone.
-pub const GONE: &[&str] = &["*.NotFound", "InvalidPlacementGroup.Unknown", "NoSuch*"];
-/// Removal: something else must be gone first.
-pub const IN_USE: &[&str] = &[
-    "DependencyViolation",
-    "InvalidPlacementGroup.InUse",
-    "InvalidGroup.InUse",
-    "DeleteConflict",
-    "ConflictException",
-    "BucketNotEmpty",
-    "OperationAborted",
-];
-/// Creation: it is there already.
-pub const DUPLICATE: &[&str] = &[
-    "InvalidPermission.Duplicate",
-    "InvalidGroup.Duplicate",
-    "InvalidPlacementGroup.Duplicate",
-    "EntityAlreadyExists*",
-    "ConflictException",
-    "BucketAlreadyOwnedByYou",
-];
 
 /// What to do about a refused launch.
 #[must_use]
@@ -166,6 +60,24 @@ pub fn advice(error: &AwsError) -> Option<&'static str> {
 #[must_use]
 pub fn is(error: &AwsError, list: &[&str]) -> bool {
     error.code().is_some_and(|code| list.iter().any(|pattern| fits(pattern, code)))
+}
+
+/// Whether the call may have been carried out although it failed.
+#[must_use]
+pub fn unclear(error: &AwsError) -> bool {
+    match &error.kind {
+        ErrorKind::Ambiguous | ErrorKind::Unreachable => true,
+        ErrorKind::Service { code, status } => {
+            *status >= 500 && find(code, &error.message).is_none()
+        }
+        ErrorKind::NoCredentials | ErrorKind::Invalid => false,
+    }
+}
+
+/// Whether an instance that ended with this StateReason found no room.
+#[must_use]
+pub fn is_want_of_room(code: &str) -> bool {
+    table::ENDED_FOR_WANT_OF_ROOM.contains(&code)
 }
 
 /// Whether the same call may succeed a moment later, whatever it is about.
