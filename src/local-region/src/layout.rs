@@ -83,6 +83,17 @@ impl Layout {
         self.state_dir.join("region.lock")
     }
 
+    /// Says that the region has no machines, and so never made anything beside
+    /// this folder.
+    pub fn pretend_file(&self) -> PathBuf {
+        self.state_dir.join("pretend")
+    }
+
+    /// Whether the region has no machines.
+    pub fn pretends(&self) -> bool {
+        self.pretend_file().exists()
+    }
+
     /// The region's log.
     pub fn region_log(&self) -> PathBuf {
         self.state_dir.join("region.log")

@@ -22,6 +22,7 @@ pub mod machine;
 pub mod mlflow;
 pub mod net;
 pub mod notices;
+pub mod pretend;
 pub mod process;
 mod recorder;
 pub mod rules;

@@ -11,7 +11,8 @@ mod errors;
 use crate::api::denial::Denial;
 use crate::api::policy::{self, Asked};
 use crate::exchange::AtGate;
-use crate::faults::{Fired, spec::Effect};
+use crate::faults::Fired;
+use crate::faults::spec::{Effect, HoldWhen};
 use crate::server::{Inner, secret_of_key};
 use crate::sigv4::SignatureError;
 use crate::state::ids;
@@ -148,6 +149,7 @@ impl S3Access for Gate {
         if let Some(gate) = cx.extensions_mut().get::<AtGate>() {
             gate.pass(&operation, &arn, fired.clone());
         }
+        region.faults.held(fired.as_ref(), HoldWhen::Before).await;
         refuse(fired.as_ref())?;
         if let S3Path::Object { key, .. } = cx.s3_path() {
             check_key(key)?;

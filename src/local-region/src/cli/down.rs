@@ -15,12 +15,13 @@ use crate::machine::sweep::sweep;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(super) fn run(layout: &Layout, purge: Option<&PathBuf>) -> anyhow::Result<ExitCode> {
-    if !rustix::process::geteuid().is_root() {
+    let pretends = layout.pretends();
+    if !pretends && !rustix::process::geteuid().is_root() {
         bail!("down removes machines and namespaces: run it as root (sudo nixl-region down)");
     }
     let was_there = layout.claimed();
     stop(layout);
-    let left = sweep(layout);
+    let left = if pretends { Vec::new() } else { sweep(layout) };
     if was_there {
         std::fs::remove_dir_all(layout.state_dir())
             .with_context(|| format!("remove {}", layout.state_dir().display()))?;

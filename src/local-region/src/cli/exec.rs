@@ -8,11 +8,15 @@ use super::{client, state};
 use crate::layout::Layout;
 use crate::machine::exec::become_command;
 use crate::machine::record::MachineRecord;
+use crate::pretend::NO_MACHINES;
 
 /// Becomes the command in the machine, so input, output, signals and exit
 /// code are the command's own.
 pub(super) fn run(layout: &Layout, machine: &str, argv: &[String]) -> anyhow::Result<ExitCode> {
     let instance_id = find(layout, machine)?;
+    if layout.pretends() {
+        bail!("nothing runs behind {instance_id}: {NO_MACHINES}");
+    }
     let record = MachineRecord::read(&layout.machine_record(&instance_id))
         .with_context(|| format!("machine {instance_id} is not running"))?;
     let leader = record

@@ -37,7 +37,17 @@ pub(super) enum Command {
         #[arg(long, default_value = "table")]
         output: Output,
     },
-    /// Removes faults.
+    /// Lets go the calls that faults hold.
+    #[command(group(clap::ArgGroup::new("held").required(true)))]
+    Release {
+        /// Ids, as `list` shows them.
+        #[arg(group = "held")]
+        ids: Vec<String>,
+        /// Of all faults.
+        #[arg(long, group = "held")]
+        all: bool,
+    },
+    /// Removes faults; what they hold goes on.
     #[command(group(clap::ArgGroup::new("which").required(true)))]
     Remove {
         /// Ids, as `list` shows them.
@@ -55,6 +65,8 @@ pub(super) fn run(layout: &Layout, command: Command) -> anyhow::Result<ExitCode>
         Command::DeadOnArrival(arrival) => add(layout, &[Kind::DeadOnArrival(arrival)]),
         Command::Load { file } => add(layout, &read(&file)?),
         Command::List { output } => list(layout, output),
+        Command::Release { ids, all: true } if ids.is_empty() => release_all(layout),
+        Command::Release { ids, .. } => release(layout, &ids),
         Command::Remove { ids, all: true } if ids.is_empty() => clear(layout),
         Command::Remove { ids, .. } => remove(layout, &ids),
     }
@@ -88,7 +100,7 @@ fn list(layout: &Layout, output: Output) -> anyhow::Result<ExitCode> {
         Output::Table => {
             let mut table = comfy_table::Table::new();
             table.load_style(comfy_table::presets::NOTHING);
-            table.set_header(["ID", "AT", "WHEN", "DOES", "MATCHED", "FIRED"]);
+            table.set_header(["ID", "AT", "WHEN", "DOES", "MATCHED", "FIRED", "HOLDING"]);
             for one in active {
                 let [at, when, does] = told(&one.kind);
                 table.add_row([
@@ -98,6 +110,7 @@ fn list(layout: &Layout, output: Output) -> anyhow::Result<ExitCode> {
                     does,
                     one.matched.to_string(),
                     one.fired.to_string(),
+                    one.holding.to_string(),
                 ]);
             }
             println!("{table}");
@@ -117,12 +130,13 @@ fn told(kind: &Kind) -> [String; 3] {
                 (None, None) => "always".to_owned(),
             };
             let delay = fault.delay.map(|delay| format!("{delay:#} later"));
+            let hold = fault.hold.map(|when| when.name().to_owned());
             let effect = match (&fault.error, fault.effect().name()) {
                 (Some(code), _) => Some(format!("error {code}")),
                 (None, "delay") => None,
                 (None, name) => Some(name.to_owned()),
             };
-            let does: Vec<String> = effect.into_iter().chain(delay).collect();
+            let does: Vec<String> = hold.into_iter().chain(effect).chain(delay).collect();
             [fault.call.to_string() + &whose.unwrap_or_default(), when, does.join(", ")]
         }
         Kind::DeadOnArrival(arrival) => [
@@ -131,6 +145,21 @@ fn told(kind: &Kind) -> [String; 3] {
             format!("dies: {}", arrival.reason),
         ],
     }
+}
+
+fn release(layout: &Layout, ids: &[String]) -> anyhow::Result<ExitCode> {
+    let credentials = state::credentials(layout)?;
+    for id in ids {
+        let path = format!("{FAULTS}/{id}/release");
+        let _: Value = ask(&credentials, Method::POST, &path, None)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn release_all(layout: &Layout) -> anyhow::Result<ExitCode> {
+    let path = format!("{FAULTS}/release");
+    let _: Value = ask(&state::credentials(layout)?, Method::POST, &path, None)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn remove(layout: &Layout, ids: &[String]) -> anyhow::Result<ExitCode> {

@@ -64,7 +64,6 @@ pub(super) struct Done {}
 
 #[derive(Clone)]
 pub(super) struct Control {
-    token: Arc<str>,
     pub(super) machines: Arc<NspawnMachines>,
     directory: Arc<dyn Directory>,
 }
@@ -75,7 +74,7 @@ pub(super) fn router(
     machines: Arc<NspawnMachines>,
     directory: Arc<dyn Directory>,
 ) -> Router {
-    let control = Control { token: token.into(), machines, directory };
+    let control = Control { machines, directory };
     let command = |name: &str| format!("{MACHINES}/{{id}}/{name}");
     Router::new()
         .route(MACHINES, get(list))
@@ -87,13 +86,14 @@ pub(super) fn router(
         .route(&command("clock"), post(clock))
         .route(&command("gpu"), post(gpu))
         .merge(link_routes::routes())
-        .layer(from_fn_with_state(control.clone(), admit))
+        .layer(from_fn_with_state(Arc::from(token), admit))
         .with_state(control)
 }
 
-async fn admit(State(control): State<Control>, request: Request, next: Next) -> Response {
+/// Keeps out who has not the token.
+pub(super) async fn admit(State(known): State<Arc<str>>, request: Request, next: Next) -> Response {
     let token = request.headers().get(TOKEN).map(|value| value.as_bytes());
-    if token == Some(control.token.as_bytes()) {
+    if token == Some(known.as_bytes()) {
         next.run(request).await
     } else {
         StatusCode::FORBIDDEN.into_response()
@@ -166,8 +166,16 @@ async fn gpu(
 }
 
 async fn list(State(control): State<Control>) -> Json<Vec<MachineRow>> {
+    Json(rows(control.machines.states(), control.directory.as_ref()))
+}
+
+/// Machines as they are listed.
+pub(super) fn rows(
+    states: Vec<(String, &'static str)>,
+    directory: &dyn Directory,
+) -> Vec<MachineRow> {
     let row = |(instance_id, state): (String, &'static str)| {
-        let view = control.directory.instance(&instance_id);
+        let view = directory.instance(&instance_id);
         let tag = |view: &InstanceView| {
             view.tags.iter().find(|(key, _)| key == "Name").map(|(_, value)| value.clone())
         };
@@ -180,5 +188,5 @@ async fn list(State(control): State<Control>) -> Json<Vec<MachineRow>> {
             instance_id,
         }
     };
-    Json(control.machines.states().into_iter().map(row).collect())
+    states.into_iter().map(row).collect()
 }

@@ -6,6 +6,7 @@ mod down;
 mod env;
 mod exec;
 mod fault;
+mod half;
 mod link;
 mod link_routes;
 mod logs;
@@ -14,6 +15,7 @@ mod machine_routes;
 mod notice;
 pub mod port_owner;
 pub mod prerequisites;
+mod pretend_routes;
 mod rules;
 mod serve;
 mod set;
@@ -24,7 +26,8 @@ mod up;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde::{Deserialize, Serialize};
 
 use crate::layout::{DEFAULT_CACHE_DIR, DEFAULT_STATE_DIR, Layout};
 use crate::machine::Hardware;
@@ -126,6 +129,17 @@ enum Command {
     Serve(Settings),
 }
 
+/// What instances are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum MachineKind {
+    /// Machines of systemd-nspawn: needs root.
+    #[default]
+    Real,
+    /// Records that only say what a script says: no root, no builds, no MLflow process.
+    Pretend,
+}
+
 /// What `up` and the region it starts are told.
 #[derive(Debug, Args)]
 struct Settings {
@@ -138,6 +152,12 @@ struct Settings {
     /// Python venv with MLflow in it (default: `venv` in the cache folder).
     #[arg(long, env = "NIXL_REGION_VENV")]
     venv: Option<PathBuf>,
+    /// What instances are.
+    #[arg(long, value_enum, default_value_t = MachineKind::Real)]
+    machines: MachineKind,
+    /// What pretend machines do and say, in TOML (default: they are paired as soon as they run).
+    #[arg(long, value_name = "FILE", requires = "machines")]
+    script: Option<PathBuf>,
     /// Gives each machine a disk of its own of this size, e.g. `8G`, for `fill-disk`.
     #[arg(long, value_name = "SIZE", value_parser = machine::size)]
     machine_disks: Option<u64>,
@@ -157,6 +177,7 @@ impl Settings {
             record: self.record.as_ref().map(std::path::absolute).transpose()?,
             machine_disks: self.machine_disks,
             machine_clocks: self.machine_clocks,
+            machines: self.machines,
         })
     }
 }

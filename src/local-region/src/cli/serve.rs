@@ -9,15 +9,13 @@ use std::sync::Arc;
 use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::Settings;
+use super::half::Half;
 use super::state::Credentials;
-use super::{Settings, machine_routes};
 use crate::backend::Directory;
-use crate::base_image;
-use crate::build::NspawnBuilder;
 use crate::imds::LateDirectory;
 use crate::layout::Layout;
-use crate::machine::NspawnMachines;
-use crate::mlflow::{self, MlflowServers, Store};
+use crate::mlflow;
 use crate::process::{ProcessRef, write_atomic};
 use crate::server::{Region, RegionConfig};
 
@@ -53,17 +51,7 @@ async fn serve(layout: &Layout, cache_dir: &Path, settings: &Settings) -> anyhow
     credentials.fixed = settings.fixed()?;
 
     let directory = LateDirectory::default();
-    let machines =
-        NspawnMachines::new(layout, Arc::clone(&directory), settings.port, settings.hardware())?;
-    let builder = NspawnBuilder::new(layout);
-    let store = Store {
-        endpoint_url: credentials.endpoint_url.clone(),
-        region: credentials.region.clone(),
-        access_key_id: credentials.access_key_id.clone(),
-        secret_access_key: credentials.secret_access_key.clone(),
-    };
-    let tracking = MlflowServers::new(layout, &settings.venv(cache_dir), store);
-    let base = base_image::ensure(cache_dir, &|line| tracing::info!("{line}"))?;
+    let half = Half::make(layout, cache_dir, settings, &credentials, &directory)?;
 
     let region = Region::new(RegionConfig {
         state_dir: layout.state_dir().to_path_buf(),
@@ -73,10 +61,10 @@ async fn serve(layout: &Layout, cache_dir: &Path, settings: &Settings) -> anyhow
         secret_access_key: credentials.secret_access_key.clone(),
         endpoint_url: credentials.endpoint_url.clone(),
         control_token: credentials.control_token.clone(),
-        machines: machines.clone(),
-        builder,
-        tracking: tracking.clone(),
-        base_image: base,
+        machines: half.machines(),
+        builder: half.builder(layout),
+        tracking: half.tracking(),
+        base_image: half.base_image(layout, cache_dir)?,
         record: settings.record.clone(),
     })?;
     let as_directory: Arc<dyn Directory> = Arc::new(region.clone());
@@ -87,12 +75,9 @@ async fn serve(layout: &Layout, cache_dir: &Path, settings: &Settings) -> anyhow
         .service()
         .merge(sessions)
         .merge(mlflow::router(Arc::clone(&directory), region.clock()))
-        .merge(machine_routes::router(
-            &credentials.control_token,
-            Arc::clone(&machines),
-            as_directory,
-        ));
-    machines.serve_in_machines(router.clone());
+        .merge(half.routes(&credentials.control_token, as_directory));
+    half.serve_in_machines(router.clone());
+    half.furnish(&region);
 
     credentials.write(layout)?;
     let me = ProcessRef::of(std::process::id()).context("read this process's start time")?;
@@ -107,6 +92,6 @@ async fn serve(layout: &Layout, cache_dir: &Path, settings: &Settings) -> anyhow
     }
     tracing::info!("region goes down");
     region.shutdown().await;
-    tokio::join!(machines.shutdown(), tracking.shutdown());
+    half.shutdown().await;
     Ok(())
 }

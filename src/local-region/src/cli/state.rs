@@ -4,6 +4,7 @@ use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
+use super::MachineKind;
 use crate::layout::Layout;
 use crate::process::{ProcessRef, read_record, write_atomic};
 
@@ -28,6 +29,8 @@ pub(super) struct Fixed {
     pub(super) record: Option<PathBuf>,
     pub(super) machine_disks: Option<u64>,
     pub(super) machine_clocks: bool,
+    #[serde(default)]
+    pub(super) machines: MachineKind,
 }
 
 impl Fixed {
@@ -40,6 +43,7 @@ impl Fixed {
                 "--machine-disks",
             ))
             .or(other(wished.machine_clocks && !self.machine_clocks, "--machine-clocks"))
+            .or(other(wished.machines != self.machines, "--machines"))
     }
 }
 
@@ -96,13 +100,15 @@ mod tests {
 
     #[test]
     fn only_what_is_wished_and_otherwise_is_lacking() {
-        let up = Fixed { record: Some("/a".into()), machine_disks: None, machine_clocks: true };
+        let up = Fixed { record: Some("/a".into()), machine_clocks: true, ..Fixed::default() };
         assert_eq!(up.lacks(&Fixed::default()), None);
         assert_eq!(up.lacks(&up), None);
         let wished = Fixed { record: Some("/b".into()), ..Fixed::default() };
         assert_eq!(up.lacks(&wished), Some("--record"));
         let wished = Fixed { machine_disks: Some(1 << 30), ..Fixed::default() };
         assert_eq!(up.lacks(&wished), Some("--machine-disks"));
+        let wished = Fixed { machines: MachineKind::Pretend, ..Fixed::default() };
+        assert_eq!(up.lacks(&wished), Some("--machines"));
         let wished = Fixed { machine_clocks: true, ..Fixed::default() };
         assert_eq!(Fixed::default().lacks(&wished), Some("--machine-clocks"));
     }

@@ -7,7 +7,7 @@ use http::Method;
 use serde_json::json;
 
 use super::link_routes::{LINKS, LinkRow};
-use super::{client, state};
+use super::{MachineKind, client, state};
 use crate::layout::Layout;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -15,6 +15,10 @@ pub(super) enum Output {
     Table,
     Json,
 }
+
+/// Said by `up` and `status`, so that nobody takes such a region for more than it is.
+pub(super) const WITHOUT_MACHINES: &str = "WITHOUT MACHINES: instances are records, their nodes only say what a script says, \
+     nothing can be built or run in them, and no MLflow runs";
 
 pub(super) fn run(layout: &Layout, output: Output) -> anyhow::Result<ExitCode> {
     let credentials = state::credentials(layout)?;
@@ -26,6 +30,7 @@ pub(super) fn run(layout: &Layout, output: Output) -> anyhow::Result<ExitCode> {
                 "endpoint_url": credentials.endpoint_url,
                 "region": credentials.region,
                 "account_id": credentials.account_id,
+                "machine_kind": credentials.fixed.machines,
                 "pid": state::process(layout).map(|process| process.pid),
                 "state_dir": layout.state_dir(),
                 "machines": machines,
@@ -35,6 +40,9 @@ pub(super) fn run(layout: &Layout, output: Output) -> anyhow::Result<ExitCode> {
         }
         Output::Table => {
             println!("region {} up at {}", credentials.region, credentials.endpoint_url);
+            if credentials.fixed.machines == MachineKind::Pretend {
+                println!("{WITHOUT_MACHINES}");
+            }
             if machines.is_empty() {
                 println!("no machines");
                 return Ok(ExitCode::SUCCESS);

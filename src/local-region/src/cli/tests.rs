@@ -103,7 +103,7 @@ async fn faults_are_loaded_listed_and_removed() {
     served.runs(&format!("fault load {}", file.display())).await;
     served.runs("fault list").await;
     served.runs("fault list --output json").await;
-    served.runs("fault remove fault-2 fault-5").await;
+    served.runs("fault remove fault-2 fault-5 fault-6").await;
     let left: Vec<String> =
         served.bench.region.inner.faults.all().into_iter().map(|active| active.id).collect();
     assert_eq!(left, ["fault-1", "fault-3", "fault-4"]);
@@ -192,4 +192,57 @@ async fn notices_are_given_by_name() {
     let told = served.run("notice nobody rebalance").await.unwrap_err();
     assert_eq!(told, "no instance nobody");
     assert!(served.run(&format!("notice {id}")).await.is_err(), "of what?");
+}
+
+/// Waits until a fault holds as many calls.
+async fn holding(served: &Served, calls: u64) {
+    let held = |region: &crate::Region| -> u64 {
+        region.inner.faults.all().iter().map(|fault| fault.holding).sum()
+    };
+    served.bench.until(|region| (held(region) == calls).then_some(())).await;
+}
+
+#[tokio::test]
+async fn a_held_call_is_carried_out_before_or_after_it_is_let_go_as_asked() {
+    let served = Served::new().await;
+    for (when, meanwhile, after) in [("before", 0, 1), ("after", 2, 2)] {
+        served.runs(&format!("fault add ec2:CreatePlacementGroup --nth 1 --hold {when}")).await;
+        let body = format!("{CREATE}{when}");
+        let call = served.bytes(&body);
+        let look = async {
+            holding(&served, 1).await;
+            assert_eq!(served.groups(), meanwhile, "{when}");
+            served.runs("fault release --all").await;
+        };
+        let (answer, ()) = tokio::join!(call, look);
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        assert_eq!(served.groups(), after, "{when}");
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_is_held_and_dropped_is_never_carried_out() {
+    let served = Served::new().await;
+    served.runs("fault add ec2:CreatePlacementGroup --hold before --drop before").await;
+    let body = format!("{CREATE}a");
+    let (answer, ()) = tokio::join!(served.bytes(&body), async {
+        holding(&served, 1).await;
+        served.runs("fault remove --all").await;
+    });
+    assert_eq!((answer.as_str(), served.groups()), ("", 0));
+}
+
+#[tokio::test]
+async fn what_follows_an_answer_is_held_until_it_is_let_go() {
+    let served = Served::new().await;
+    served.runs("fault add ec2:CreatePlacementGroup --nth 1 --hold next --drop before").await;
+    assert!(served.bytes(&format!("{CREATE}a")).await.starts_with("HTTP/1.1 200"));
+    let (answer, ()) = tokio::join!(served.bytes("Action=DescribeVpcs"), async {
+        holding(&served, 1).await;
+        served.runs("fault release fault-1").await;
+    });
+    assert_eq!(answer, "");
+    assert!(served.bytes(&format!("{CREATE}b")).await.starts_with("HTTP/1.1 200"));
+    assert_eq!(served.groups(), 2);
+    assert!(served.run("fault release fault-9").await.is_err_and(|told| told.contains("fault-9")));
 }

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 
-use super::{Settings, client, port_owner, prerequisites, state};
+use super::status::WITHOUT_MACHINES;
+use super::{MachineKind, Settings, client, half, port_owner, prerequisites, state};
 use crate::base_image;
 use crate::layout::Layout;
 use crate::machine::sweep::sweep;
@@ -38,9 +39,18 @@ pub(super) fn run(
         return Ok(ExitCode::SUCCESS);
     }
     let venv = settings.venv(cache_dir);
-    let mut missing = prerequisites::missing(&prerequisites::ThisHost, &venv);
+    let pretend = settings.machines == MachineKind::Pretend;
+    // What an earlier region of another kind left is removed as that kind.
+    let swept = !pretend || (layout.claimed() && !layout.pretends());
+    let mut missing = match swept {
+        true => prerequisites::missing(&prerequisites::ThisHost, &venv),
+        false => Vec::new(),
+    };
     if settings.machine_disks.is_some() {
         missing.extend(prerequisites::missing_for_disks(&prerequisites::ThisHost));
+    }
+    if pretend {
+        half::script(settings)?;
     }
     if let Some(why) = port_owner::taken(settings.port) {
         missing.push(prerequisites::Missing {
@@ -52,7 +62,7 @@ pub(super) fn run(
         bail!("cannot start:\n{}", prerequisites::table(&missing));
     }
     // What a killed region left would be in the way.
-    let left = sweep(layout);
+    let left = if swept { sweep(layout) } else { Vec::new() };
     if !left.is_empty() {
         bail!("remains of an earlier region cannot be removed: {}", left.join("; "));
     }
@@ -60,11 +70,19 @@ pub(super) fn run(
         std::fs::remove_dir_all(layout.state_dir()).context("remove an earlier region's state")?;
     }
     layout.claim().context("make the state folder")?;
-    base_image::ensure(cache_dir, &|line| eprintln!("{line}"))?;
+    if pretend {
+        std::fs::write(layout.pretend_file(), WITHOUT_MACHINES)
+            .context("write the state folder")?;
+    } else {
+        base_image::ensure(cache_dir, &|line| eprintln!("{line}"))?;
+    }
     let mut child = start(layout, cache_dir, settings, &venv)?;
     wait(layout, &mut child)?;
     let credentials = state::credentials(layout)?;
     println!("region {} is up at {}", credentials.region, credentials.endpoint_url);
+    if pretend {
+        println!("{WITHOUT_MACHINES}");
+    }
     println!(
         "next: eval \"$(nixl-region env)\", then any AWS tool; `nixl-region status`, `logs`, `down`"
     );
@@ -105,6 +123,12 @@ fn start(
     if let Some(record) = settings.fixed()?.record {
         command.arg("--record").arg(record);
     }
+    if settings.machines == MachineKind::Pretend {
+        command.args(["--machines", "pretend"]);
+    }
+    if let Some(script) = &settings.script {
+        command.arg("--script").arg(std::path::absolute(script)?);
+    }
     command.current_dir("/").stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
     // SAFETY: setsid(2) and umask(2) are async-signal-safe and touch no memory.
     unsafe {
@@ -136,6 +160,6 @@ fn wait(layout: &Layout, child: &mut Child) -> anyhow::Result<()> {
         if Instant::now() > deadline {
             bail!("the region does not answer after 60 s: see `nixl-region logs`");
         }
-        std::thread::sleep(Duration::from_millis(50));
+        std::thread::sleep(Duration::from_millis(20));
     }
 }

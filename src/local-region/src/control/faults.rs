@@ -26,6 +26,22 @@ pub(super) async fn add(
     Ok(Json(region.faults.add(kinds)))
 }
 
+/// Lets go what one holds.
+pub(super) async fn release(
+    Shared(region): Shared<Arc<Inner>>,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, Refused> {
+    match region.faults.release(Some(&id)) {
+        Some(released) => Ok(Json(json!({ "released": released }))),
+        None => Err(unknown(&region, &id)),
+    }
+}
+
+/// Lets go what all hold.
+pub(super) async fn release_all(Shared(region): Shared<Arc<Inner>>) -> Json<Value> {
+    Json(json!({ "released": region.faults.release(None).unwrap_or_default() }))
+}
+
 /// Removes one.
 pub(super) async fn remove(
     Shared(region): Shared<Arc<Inner>>,
@@ -34,9 +50,13 @@ pub(super) async fn remove(
     if region.faults.remove(&id) {
         return Ok(Json(json!({ "removed": 1 })));
     }
+    Err(unknown(&region, &id))
+}
+
+fn unknown(region: &Inner, id: &str) -> Refused {
     let active: Vec<String> = region.faults.all().into_iter().map(|active| active.id).collect();
     let there = if active.is_empty() { "none".to_owned() } else { active.join(", ") };
-    Err((StatusCode::NOT_FOUND, format!("no fault {id} (there are: {there})")))
+    (StatusCode::NOT_FOUND, format!("no fault {id} (there are: {there})"))
 }
 
 /// Removes all.

@@ -3,7 +3,7 @@
 //!
 //! - `GET /_region/status`: what is there
 //! - `GET /_region/calls`: the log of calls
-//! - `GET`, `POST`, `DELETE /_region/faults` and `DELETE /_region/faults/{id}`: faults
+//! - `GET`, `POST`, `DELETE /_region/faults`, `DELETE /_region/faults/{id}`, `POST /_region/faults[/{id}]/release`: faults
 //! - `POST /_region/notices/{instance}`: what EC2 announces to an instance
 //! - `GET`, `POST /_region/settings`: windows, capacity, clock, rules, throttling
 
@@ -36,7 +36,9 @@ pub fn router(region: &Arc<Inner>) -> Router<Arc<Inner>> {
         .route("/_region/status", get(status))
         .route("/_region/calls", get(calls::list))
         .route("/_region/faults", get(faults::list).post(faults::add).delete(faults::clear))
+        .route("/_region/faults/release", post(faults::release_all))
         .route("/_region/faults/{id}", delete(faults::remove))
+        .route("/_region/faults/{id}/release", post(faults::release))
         .route("/_region/notices/{instance}", post(notices::add))
         .route("/_region/settings", get(settings::show).post(settings::change))
         .route_layer(from_fn_with_state(region.clone(), guard))

@@ -1,7 +1,7 @@
 //! The end of a call: it is noted, and answered as far as a fault lets it be.
 
 use super::broken;
-use crate::faults::spec::Effect;
+use crate::faults::spec::{Effect, HoldWhen};
 use crate::faults::{Fired, Seen};
 use crate::recorder::{Answered, Asked, Exchange};
 use crate::server::Inner;
@@ -31,8 +31,9 @@ pub fn begun(headers: &HeaderMap) -> CallRecord {
     }
 }
 
-/// Answers, at once or when the delay of a fault is over.
+/// Answers, at once or when a fault lets it.
 pub async fn finish(region: &Inner, done: Done) -> Response {
+    region.faults.held(done.fired.as_ref(), HoldWhen::After).await;
     if let Some(fired) = done.fired.as_ref().filter(|fired| fired.delay.is_positive()) {
         region.clock.sleep(fired.delay).await;
     }
@@ -43,6 +44,9 @@ impl Done {
     fn answer(self, region: &Inner) -> Response {
         let Self { started, mut call, sides, response, fired } = self;
         call.fault = fired.as_ref().map(Seen::from);
+        if let Some(next) = fired.as_ref().filter(|fired| fired.hold == Some(HoldWhen::Next)) {
+            region.faults.shut(&next.id, &call.caller);
+        }
         note(region, started, call, sides);
         match fired.map(|fired| fired.effect) {
             Some(Effect::DropBefore | Effect::DropAfter) => broken::closed(),

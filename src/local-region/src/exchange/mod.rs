@@ -10,7 +10,7 @@ mod object;
 use crate::api::protocol::{self, Service};
 use crate::api::{Answer, ApiError, Caller};
 use crate::faults::Fired;
-use crate::faults::spec::Effect;
+use crate::faults::spec::{Effect, HoldWhen};
 use crate::recorder::{Answered, Asked};
 use crate::server::{Inner, secret_of};
 use crate::sigv4::{Authorization, SignatureError, SignedRequest};
@@ -76,6 +76,7 @@ async fn api(region: &Arc<Inner>, request: Request) -> Response {
         Ok(caller) => {
             call.caller = caller.arn(&region.config.account_id);
             fired = region.faults.at_call(service.name(), &call.operation, &call.caller);
+            region.faults.held(fired.as_ref(), HoldWhen::Before).await;
             answer(region, &caller, service, &call.operation, &signed, fired.as_ref())
         }
     };

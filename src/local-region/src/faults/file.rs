@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn the_example_is_good() {
-        assert_eq!(parse(EXAMPLE).unwrap().len(), 5);
+        assert_eq!(parse(EXAMPLE).unwrap().len(), 6);
     }
 
     #[test]

@@ -6,13 +6,15 @@
 
 pub mod arrival;
 pub mod file;
+mod hold;
 pub mod pattern;
 pub mod spec;
 
 use arrival::DeadOnArrival;
+use hold::Doors;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
-use spec::{Effect, Fault};
+use spec::{Effect, Fault, HoldWhen};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What can be set.
@@ -50,6 +52,9 @@ pub struct Active {
     pub matched: u64,
     /// At how many of them it fired.
     pub fired: u64,
+    /// Calls it holds now.
+    #[serde(default)]
+    pub holding: u64,
 }
 
 /// What happens to one call.
@@ -59,6 +64,8 @@ pub struct Fired {
     pub id: String,
     /// How much later the answer comes.
     pub delay: SignedDuration,
+    /// Where it is held, if it is.
+    pub hold: Option<HoldWhen>,
     /// What else.
     pub effect: Effect,
 }
@@ -78,7 +85,11 @@ impl From<&Fired> for Seen {
     fn from(fired: &Fired) -> Self {
         let answer_lost =
             matches!(fired.effect, Effect::DropBefore | Effect::DropAfter | Effect::Truncate);
-        Self { id: fired.id.clone(), effect: fired.effect.name(), answer_lost }
+        let effect = match (&fired.effect, fired.hold) {
+            (Effect::None, Some(when)) => when.name(),
+            (effect, _) => effect.name(),
+        };
+        Self { id: fired.id.clone(), effect, answer_lost }
     }
 }
 
@@ -90,6 +101,7 @@ pub struct Faults(Mutex<Registry>);
 struct Registry {
     count: u64,
     active: Vec<Active>,
+    doors: Doors,
 }
 
 impl Faults {
@@ -105,7 +117,10 @@ impl Faults {
             registry.count += 1;
             let id = format!("fault-{}", registry.count);
             ids.push(id.clone());
-            registry.active.push(Active { id, kind, matched: 0, fired: 0 });
+            if matches!(&kind, Kind::Fault(Fault { hold: Some(_), .. })) {
+                registry.doors.add(&id);
+            }
+            registry.active.push(Active { id, kind, matched: 0, fired: 0, holding: 0 });
         }
         ids
     }
@@ -113,12 +128,18 @@ impl Faults {
     /// All that are set, in the order they were.
     #[must_use]
     pub fn all(&self) -> Vec<Active> {
-        self.registry().active.clone()
+        let registry = self.registry();
+        let now = |active: &Active| Active {
+            holding: registry.doors.holding(&active.id),
+            ..active.clone()
+        };
+        registry.active.iter().map(now).collect()
     }
 
-    /// Removes one; false if there is none of this id.
+    /// Removes one and lets go what it holds; false if there is none of this id.
     pub fn remove(&self, id: &str) -> bool {
         let mut registry = self.registry();
+        registry.doors.remove(Some(id));
         let before = registry.active.len();
         registry.active.retain(|active| active.id != id);
         registry.active.len() < before
@@ -126,30 +147,42 @@ impl Faults {
 
     /// Removes all; how many there were.
     pub fn clear(&self) -> usize {
-        std::mem::take(&mut self.registry().active).len()
+        let mut registry = self.registry();
+        registry.doors.remove(None);
+        std::mem::take(&mut registry.active).len()
     }
 
     /// Counts a call and tells what happens to it.
     pub fn at_call(&self, service: &str, operation: &str, caller: &str) -> Option<Fired> {
         let mut happens: Option<Fired> = None;
-        for active in &mut self.registry().active {
+        let mut registry = self.registry();
+        let Registry { active, doors, .. } = &mut *registry;
+        for active in active {
             let Kind::Fault(fault) = &active.kind else { continue };
+            let held = doors.shut_for(&active.id, caller);
             let whose = fault.caller.as_deref();
             let matches = fault.call.matches(service, operation)
                 && whose.is_none_or(|whose| pattern::caller_matches(whose, caller));
-            if !matches {
+            let fires = matches && fault.fires(active.matched, active.fired);
+            active.matched += u64::from(matches);
+            if !fires && !held {
                 continue;
             }
-            let fires = fault.fires(active.matched, active.fired);
-            active.matched += 1;
-            if !fires {
-                continue;
-            }
-            active.fired += 1;
-            let one = Fired {
-                id: active.id.clone(),
-                delay: fault.delay.unwrap_or_default(),
-                effect: fault.effect(),
+            active.fired += u64::from(fires);
+            let id = active.id.clone();
+            let delay = fault.delay.unwrap_or_default();
+            let one = match fault.hold {
+                _ if held => {
+                    Fired { id, delay, hold: Some(HoldWhen::Before), effect: fault.effect() }
+                }
+                // What it does it does to the calls behind this one.
+                Some(HoldWhen::Next) => Fired {
+                    id,
+                    delay: SignedDuration::ZERO,
+                    hold: fault.hold,
+                    effect: Effect::None,
+                },
+                hold => Fired { id, delay, hold, effect: fault.effect() },
             };
             happens = Some(match happens {
                 None => one,
@@ -181,7 +214,8 @@ impl Fired {
     /// Both at the same call.
     fn and(self, later: Self) -> Self {
         let delay = self.delay.saturating_add(later.delay);
-        if self.effect == Effect::None { Self { delay, ..later } } else { Self { delay, ..self } }
+        let nothing = self.effect == Effect::None && self.hold.is_none();
+        if nothing { Self { delay, ..later } } else { Self { delay, ..self } }
     }
 }
 

@@ -11,7 +11,7 @@ use std::num::NonZeroU64;
 /// What goes wrong with which calls, and when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, clap::Args)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-#[command(group(clap::ArgGroup::new("effect").args(["error", "delay", "drop", "truncate"]).required(true).multiple(true)))]
+#[command(group(clap::ArgGroup::new("effect").args(["error", "delay", "drop", "truncate", "hold"]).required(true).multiple(true)))]
 pub struct Fault {
     /// Which calls: `service:Operation`, both may hold `*` and `?`.
     pub call: CallPattern,
@@ -56,6 +56,36 @@ pub struct Fault {
     #[arg(long)]
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub truncate: bool,
+    /// Hold the call until `fault release`: `before` it is carried out, or `after`, when its
+    /// answer is held; `next`: it is answered, and every later call of its caller is held before
+    /// it is carried out. Other effects come when it is let go.
+    #[arg(long, value_name = "WHEN")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<HoldWhen>,
+}
+
+/// When a call is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum HoldWhen {
+    /// Nothing has been carried out.
+    Before,
+    /// The call has been carried out.
+    After,
+    /// The call has been answered: its caller's next ones are held.
+    Next,
+}
+
+impl HoldWhen {
+    /// Name, as the call log shows it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Before => "hold before",
+            Self::After => "hold after",
+            Self::Next => "hold next",
+        }
+    }
 }
 
 /// When the connection is closed.
@@ -112,8 +142,8 @@ impl Fault {
     pub fn check(&self) -> Result<(), &'static str> {
         let effects = [self.error.is_some(), self.drop.is_some(), self.truncate];
         match effects.iter().filter(|there| **there).count() {
-            0 if self.delay.is_none() => {
-                return Err("nothing goes wrong: give error, delay, drop or truncate");
+            0 if self.delay.is_none() && self.hold.is_none() => {
+                return Err("nothing goes wrong: give error, delay, drop, truncate or hold");
             }
             2.. => return Err("error, drop and truncate exclude each other"),
             _ => {}

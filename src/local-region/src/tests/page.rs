@@ -14,6 +14,7 @@ fn page() -> String {
         .replace("{commands}", &commands())
         .replace("{windows}", &windows())
         .replace("{faults}", crate::faults::file::EXAMPLE.trim_end())
+        .replace("{pretend}", crate::pretend::EXAMPLE)
         .replace("{count}", &count())
         .replace("{areas}", &areas())
 }
