@@ -3,6 +3,7 @@
 
 use crate::plan::Findings;
 use nixl_aws::AwsError;
+use nixl_cluster::Provider;
 use std::collections::BTreeSet;
 
 /// Kind of a tracking server.
@@ -180,6 +181,34 @@ pub enum Problem {
         /// EC2's reason.
         why: String,
     },
+    /// A node uses another provider than it was told.
+    #[error("{name} ({instance_id}) runs over {used}, not over {asked} as asked")]
+    OtherProvider {
+        /// `Name` of the node.
+        name: String,
+        /// Instance.
+        instance_id: String,
+        /// What it was told.
+        asked: Provider,
+        /// What it uses.
+        used: Provider,
+    },
+    /// Nodes did not become ready in time.
+    #[error("not ready after {secs} s:\n{}", .nodes.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    NotReady {
+        /// Seconds waited.
+        secs: u64,
+        /// Those that did not.
+        nodes: Vec<Stuck>,
+    },
+    /// A problem with what the node said last.
+    #[error("{problem}{}", indented(.evidence))]
+    Explained {
+        /// The problem.
+        problem: Box<Problem>,
+        /// Lines.
+        evidence: Vec<String>,
+    },
     /// Something did not happen in time.
     #[error("not ready after {secs} s: {}", joined(.missing))]
     Timeout {
@@ -219,7 +248,42 @@ pub enum Problem {
     },
 }
 
+/// A node that hangs on its way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stuck {
+    /// `Name` of the node.
+    pub name: String,
+    /// Instance.
+    pub instance_id: String,
+    /// The step it does not come to.
+    pub awaited: &'static str,
+    /// What usually keeps nodes from it.
+    pub usual_cause: &'static str,
+    /// What it said last.
+    pub evidence: Vec<String>,
+}
+
+impl std::fmt::Display for Stuck {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { name, instance_id, awaited, usual_cause, evidence } = self;
+        write!(
+            f,
+            "  {name} ({instance_id}) did not come to {awaited:?}; usual cause: {usual_cause}"
+        )?;
+        f.write_str(&indented(evidence))
+    }
+}
+
 impl Problem {
+    /// With what the node said last.
+    #[must_use]
+    pub fn with_evidence(self, evidence: Vec<String>) -> Self {
+        if evidence.is_empty() {
+            return self;
+        }
+        Self::Explained { problem: Box::new(self), evidence }
+    }
+
     /// Stable code, for scripts.
     #[must_use]
     pub fn code(&self) -> &'static str {
@@ -232,7 +296,9 @@ impl Problem {
             Self::Interrupted => "interrupted",
             Self::NodeFailed { .. } => "node_failed",
             Self::NodeEnded { .. } => "node_ended",
-            Self::Timeout { .. } => "timeout",
+            Self::OtherProvider { .. } => "other_provider",
+            Self::Explained { problem, .. } => problem.code(),
+            Self::Timeout { .. } | Self::NotReady { .. } => "timeout",
             Self::TrackingServer { .. } => "tracking_server",
             Self::Foreign { .. } => "foreign",
             Self::Residue => "residue",
@@ -276,6 +342,10 @@ pub(crate) fn joined<T: ToString>(items: &[T]) -> String {
         return "none".to_owned();
     }
     items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn indented(lines: &[String]) -> String {
+    lines.iter().map(|line| format!("\n    {}", crate::terminal::plain(line))).collect()
 }
 
 fn told(advice: &Option<&'static str>) -> String {

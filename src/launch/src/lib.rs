@@ -13,11 +13,14 @@ pub mod errors;
 pub mod failure;
 pub mod keys;
 pub mod lifetime;
+pub mod node_says;
 pub mod plan;
 pub mod progress;
 pub mod render;
 pub mod report;
 pub mod services;
+pub mod terminal;
+pub mod timeline;
 pub mod wiring;
 
 #[cfg(test)]

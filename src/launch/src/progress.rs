@@ -1,6 +1,8 @@
 //! What a person sees while waiting: spinners on a terminal, lines elsewhere.
 //! All of it goes to stderr; stdout is for the result.
 
+use crate::terminal::Terminal;
+use crate::timeline::{self, Timeline};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
@@ -13,6 +15,8 @@ pub trait Progress: Send + Sync {
     fn told(&self, text: &str);
     /// What is being waited for, by subject (a node, the tracking server).
     fn doing(&self, subject: &str, text: &str);
+    /// How far a node has come, `now_secs` after the start.
+    fn node(&self, name: &str, timeline: &Timeline, now_secs: f64);
     /// Nothing is being waited for any more.
     fn done(&self);
 }
@@ -52,6 +56,15 @@ impl Progress for Lines {
         }
     }
 
+    fn node(&self, name: &str, timeline: &Timeline, _: f64) {
+        let reached = timeline.marks.iter().map(|mark| mark.name.words());
+        let text = match (reached.collect::<Vec<_>>().join(", "), &timeline.note) {
+            (steps, None) => steps,
+            (steps, Some(note)) => format!("{steps} ({note})"),
+        };
+        self.doing(name, &text);
+    }
+
     fn done(&self) {}
 }
 
@@ -79,7 +92,7 @@ impl Progress for Live {
         let mut bars = self.bars.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let bar = bars.entry(subject.to_owned()).or_insert_with(|| {
             let bar = self.all.add(ProgressBar::new_spinner());
-            if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix}: {msg}") {
+            if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix}: {wide_msg}") {
                 bar.set_style(style);
             }
             bar.set_prefix(subject.to_owned());
@@ -87,6 +100,14 @@ impl Progress for Live {
             bar
         });
         bar.set_message(text.to_owned());
+    }
+
+    fn node(&self, name: &str, timeline: &Timeline, now_secs: f64) {
+        // Before it: the spinner, the name, and what separates them.
+        let before = name.chars().count() + "⠋ : ".chars().count() + 1;
+        let columns = Terminal::of(&std::io::stderr()).columns.unwrap_or(usize::MAX);
+        let columns = columns.saturating_sub(before);
+        self.doing(name, &timeline::line(timeline, now_secs, columns));
     }
 
     fn done(&self) {

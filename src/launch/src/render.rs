@@ -1,21 +1,40 @@
-//! A report as tables.
+//! A report as tables, or as plain lines where tables have no room.
 
-use crate::report::{NodeReport, Report};
+use crate::report::{LinkReport, NodeReport, Report};
+use crate::terminal::{Terminal, wrapped};
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{ContentArrangement, Table};
+use nixl_cluster::ClusterName;
 
-/// Tables for people.
+/// For people.
 #[must_use]
-pub fn text(report: &Report) -> String {
-    let mut facts = table();
+pub fn text(report: &Report, terminal: Terminal) -> String {
+    let mut text = pairs(&facts(report), terminal);
+    text.push_str(&nodes(&report.nodes, terminal));
+    for link in &report.links {
+        text.push_str(&format!("{}\n", link_line(&report.cluster, link)));
+    }
+    for node in &report.nodes {
+        if let Some(meaning) = node.meaning {
+            text.push_str(&format!("{}: {meaning}\n", node.name));
+        }
+    }
+    for warning in &report.warnings {
+        let words = wrapped(warning, 5, terminal.columns);
+        text.push_str(&format!("{} {words}\n", terminal.ink(33, "WARN")));
+    }
+    text
+}
+
+fn facts(report: &Report) -> Vec<(&'static str, String)> {
     let dash = || "-".to_owned();
     let tracking = report.tracking.as_ref();
-    for (key, value) in [
+    vec![
         ("cluster", report.cluster.clone()),
         ("state", report.state.clone()),
         ("region", report.region.clone()),
         ("zone", report.zone.clone()),
-        ("provider", report.provider.clone().unwrap_or_else(dash)),
+        ("provider", provider(report)),
         ("instance type", report.instance_type.clone()),
         ("image", report.image_id.clone()),
         ("placement group", report.placement_group.clone().unwrap_or_else(dash)),
@@ -30,35 +49,98 @@ pub fn text(report: &Report) -> String {
                 format!("{}, {active}, {owner}", t.status)
             }),
         ),
-    ] {
-        facts.add_row([key.to_owned(), value]);
+    ]
+}
+
+/// What the nodes were told, and what they use if that says more.
+fn provider(report: &Report) -> String {
+    let told = report.provider.as_deref().unwrap_or("-");
+    let mut used: Vec<&str> =
+        report.nodes.iter().filter_map(|node| Some(node.provider?.as_str())).collect();
+    used.sort_unstable();
+    used.dedup();
+    if used.is_empty() || used == [told] {
+        return told.to_owned();
     }
-    let mut nodes = table();
-    let roles = report.nodes.iter().any(|node| node.role.is_some());
-    nodes.set_header(
+    format!("{told}: {}", used.join(", "))
+}
+
+/// `nixl-node1 → nixl-node2: 17.5 µs …`
+fn link_line(cluster: &str, link: &LinkReport) -> String {
+    let name = |rank: u32| match cluster.parse::<ClusterName>() {
+        Ok(cluster) => cluster.node(rank),
+        Err(_) => format!("rank {rank}"),
+    };
+    let LinkReport { from_rank, to_rank, mode, size_bytes, p50_micros, gbps, degraded } = *link;
+    let degraded = if degraded { ", degraded" } else { "" };
+    format!(
+        "{} → {}: {p50_micros:.1} µs round trip (median, {size_bytes} B, {mode}), {gbps:.1} Gbit/s{degraded}",
+        name(from_rank),
+        name(to_rank),
+    )
+}
+
+fn nodes(nodes: &[NodeReport], terminal: Terminal) -> String {
+    let dash = || "-".to_owned();
+    let roles = nodes.iter().any(|node| node.role.is_some());
+    let columns: Vec<&str> =
         ["node", "role", "instance", "state", "phase", "since", "private IP", "public IP"]
             .into_iter()
-            .filter(|column| roles || *column != "role"),
-    );
-    for node in &report.nodes {
+            .filter(|column| roles || *column != "role")
+            .collect();
+    let row = |node: &NodeReport| {
         let role = roles.then(|| node.role.clone().unwrap_or_else(dash));
         let first = [Some(node.name.clone()), role].into_iter().flatten();
-        nodes.add_row(first.chain([
-            node.instance_id.clone(),
-            node.instance_state.clone(),
-            phase(node),
-            node.phase_age_secs.map_or_else(dash, age),
-            node.private_ip.clone().unwrap_or_else(dash),
-            node.public_ip.clone().unwrap_or_else(dash),
-        ]));
+        first
+            .chain([
+                node.instance_id.clone(),
+                node.instance_state.clone(),
+                phase(node),
+                node.phase_age_secs.map_or_else(dash, age),
+                node.private_ip.clone().unwrap_or_else(dash),
+                node.public_ip.clone().unwrap_or_else(dash),
+            ])
+            .collect()
+    };
+    rows(&columns, &nodes.iter().map(row).collect::<Vec<Vec<String>>>(), terminal)
+}
+
+/// Keys and values: a table, or lines where that has no room.
+#[must_use]
+pub fn pairs(pairs: &[(&str, String)], terminal: Terminal) -> String {
+    let mut table = table();
+    for (key, value) in pairs {
+        table.add_row([(*key).to_owned(), value.clone()]);
     }
-    let mut text = format!("{facts}\n{nodes}\n");
-    for node in &report.nodes {
-        if let Some(meaning) = node.meaning {
-            text.push_str(&format!("{}: {meaning}\n", node.name));
-        }
+    fitting(&table, terminal)
+        .unwrap_or_else(|| pairs.iter().map(|(key, value)| format!("{key}: {value}\n")).collect())
+}
+
+/// Rows under a header: a table, or each row as a paragraph where that has no
+/// room. Nothing is broken in the middle: ids are there to be copied.
+#[must_use]
+pub fn rows(columns: &[&str], rows: &[Vec<String>], terminal: Terminal) -> String {
+    let mut table = table();
+    table.set_header(columns.to_vec());
+    for row in rows {
+        table.add_row(row.clone());
     }
-    text
+    fitting(&table, terminal).unwrap_or_else(|| {
+        let paragraph = |row: &Vec<String>| {
+            let mut cells = columns.iter().zip(row);
+            let first = cells.next().map(|(_, name)| name.clone()).unwrap_or_default();
+            let rest: String =
+                cells.map(|(column, cell)| format!("  {column}: {cell}\n")).collect();
+            format!("{first}\n{rest}")
+        };
+        rows.iter().map(paragraph).collect()
+    })
+}
+
+fn fitting(table: &Table, terminal: Terminal) -> Option<String> {
+    let text = format!("{table}\n");
+    let widest = text.lines().map(|line| line.chars().count()).max().unwrap_or_default();
+    terminal.columns.is_none_or(|columns| widest <= columns).then_some(text)
 }
 
 fn table() -> Table {
@@ -76,7 +158,8 @@ fn phase(node: &NodeReport) -> String {
 }
 
 /// `42s`, `7m`, `3h`, `2d`.
-fn age(secs: u64) -> String {
+#[must_use]
+pub fn age(secs: u64) -> String {
     match secs {
         0..=119 => format!("{secs}s"),
         120..=7199 => format!("{}m", secs / 60),
@@ -89,6 +172,8 @@ fn age(secs: u64) -> String {
 mod tests {
     use super::*;
     use crate::report::TrackingReport;
+
+    const PIPE: Terminal = Terminal { columns: None, colour: false };
 
     fn report() -> Report {
         let node = |rank: u32, phase: &str, reason: Option<&str>| NodeReport {
@@ -104,6 +189,8 @@ mod tests {
             age_secs: Some(60),
             private_ip: Some(format!("10.0.0.{rank}")),
             public_ip: None,
+            provider: Some(nixl_cluster::Provider::Efa),
+            stages: Vec::new(),
         };
         Report {
             cluster: "nixl".to_owned(),
@@ -123,6 +210,16 @@ mod tests {
                 owned: true,
             }),
             nodes: vec![node(0, "paired", None), node(1, "degraded", Some("pair.peer_lost"))],
+            links: vec![LinkReport {
+                from_rank: 0,
+                to_rank: 1,
+                mode: nixl_cluster::link::Mode::OneSided,
+                size_bytes: 64,
+                p50_micros: 17.46,
+                gbps: 97.31,
+                degraded: true,
+            }],
+            warnings: vec!["nixl-node2 is not online in SSM".to_owned()],
         }
     }
 
@@ -149,16 +246,40 @@ mod tests {
 │ nixl-node1 ┆ i-0      ┆ running ┆ paired                    ┆ 12s   ┆ 10.0.0.0   ┆ -         │
 │ nixl-node2 ┆ i-1      ┆ running ┆ degraded (pair.peer_lost) ┆ 12s   ┆ 10.0.0.1   ┆ -         │
 └────────────┴──────────┴─────────┴───────────────────────────┴───────┴────────────┴───────────┘
+nixl-node1 → nixl-node2: 17.5 µs round trip (median, 64 B, one-sided), 97.3 Gbit/s, degraded
 nixl-node2: The peer was paired and stopped answering.
+WARN nixl-node2 is not online in SSM
 ";
-        assert_eq!(text(&report()), expected);
+        assert_eq!(text(&report(), PIPE), expected);
+    }
+
+    #[test]
+    fn what_has_no_room_as_a_table_is_lines_that_break_no_word() {
+        let narrow = Terminal { columns: Some(80), colour: false };
+        let text = text(&report(), narrow);
+        let node2 =
+            "nixl-node2\n  instance: i-1\n  state: running\n  phase: degraded (pair.peer_lost)\n";
+        assert!(text.contains(node2), "{text}");
+        assert!(text.contains("│ cluster             ┆ nixl"), "this one has room: {text}");
+        let narrower = super::text(&report(), Terminal { columns: Some(40), colour: true });
+        assert!(narrower.starts_with("cluster: nixl\nstate: degraded\n"), "{narrower}");
+        assert!(narrower.ends_with("\x1b[33mWARN\x1b[0m nixl-node2 is not online in SSM\n"));
+    }
+
+    #[test]
+    fn with_auto_the_provider_in_use_is_told() {
+        let mut report = report();
+        report.provider = Some("auto".to_owned());
+        assert_eq!(provider(&report), "auto: efa");
+        report.nodes.iter_mut().for_each(|node| node.provider = None);
+        assert_eq!(provider(&report), "auto");
     }
 
     #[test]
     fn roles_have_a_column_where_they_differ() {
         let mut report = report();
         report.nodes[1].role = Some("decode".to_owned());
-        let text = text(&report);
+        let text = text(&report, PIPE);
         assert!(text.contains("│ node       ┆ role   ┆ instance ┆"), "{text}");
         assert!(text.contains("│ nixl-node1 ┆ -      ┆ i-0      ┆"), "{text}");
         assert!(text.contains("│ nixl-node2 ┆ decode ┆ i-1      ┆"), "{text}");

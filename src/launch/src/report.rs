@@ -1,13 +1,16 @@
 //! What is there, for people and scripts: the result of `up` and `status`.
 
 use crate::keys;
+use crate::timeline::{Mark, Timeline};
 use nixl_aws::Tag;
 use nixl_aws::ec2::Instance;
-use nixl_cluster::{ClusterName, StateRecord, reason, tag};
+use nixl_cluster::link::Mode;
+use nixl_cluster::{ClusterName, EndpointRecord, Provider, StateRecord, reason, tag};
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// A cluster as it is now.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Report {
     /// Name.
     pub cluster: String,
@@ -31,6 +34,29 @@ pub struct Report {
     pub tracking: Option<TrackingReport>,
     /// Nodes by rank.
     pub nodes: Vec<NodeReport>,
+    /// Links measured, each in one direction; none where no node could be asked.
+    pub links: Vec<LinkReport>,
+    /// What is not as it should be and does not keep the cluster from working.
+    pub warnings: Vec<String>,
+}
+
+/// A link, as the node at one end measured it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct LinkReport {
+    /// Rank of the node that measured.
+    pub from_rank: u32,
+    /// Rank of its peer.
+    pub to_rank: u32,
+    /// How the bytes went.
+    pub mode: Mode,
+    /// Bytes each way of the round trips.
+    pub size_bytes: u32,
+    /// Median of the whole round trip.
+    pub p50_micros: f64,
+    /// Best rate of a transfer, in 10^9 bits a second.
+    pub gbps: f64,
+    /// Worse than it was or should be.
+    pub degraded: bool,
 }
 
 /// The tracking server.
@@ -49,7 +75,7 @@ pub struct TrackingReport {
 }
 
 /// A node.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct NodeReport {
     /// Rank.
     pub rank: u32,
@@ -75,12 +101,22 @@ pub struct NodeReport {
     pub private_ip: Option<String>,
     /// Public address.
     pub public_ip: Option<String>,
+    /// Provider its fabric really runs over.
+    pub provider: Option<Provider>,
+    /// Steps seen while it was waited for; none where nothing was.
+    pub stages: Vec<Mark>,
 }
 
 /// The state a node wrote on itself, if it is one.
 #[must_use]
 pub fn state_of(instance: &Instance) -> Option<StateRecord> {
     Tag::find(&instance.tags, tag::STATE)?.parse().ok()
+}
+
+/// Where a node listens on the fabric, if it has said so.
+#[must_use]
+pub fn endpoint_of(instance: &Instance) -> Option<EndpointRecord> {
+    Tag::find(&instance.tags, tag::ENDPOINT)?.parse().ok()
 }
 
 /// The cluster of these nodes (at least one, by rank).
@@ -110,6 +146,19 @@ pub fn report(
         security_group,
         tracking,
         nodes,
+        links: Vec::new(),
+        warnings: Vec::new(),
+    }
+}
+
+impl Report {
+    /// With what was seen while the nodes were waited for, by rank.
+    #[must_use]
+    pub fn waited(mut self, timelines: &BTreeMap<u32, Timeline>) -> Self {
+        for node in &mut self.nodes {
+            node.stages = timelines.get(&node.rank).map(|it| it.marks.clone()).unwrap_or_default();
+        }
+        self
     }
 }
 
@@ -132,6 +181,8 @@ fn node(cluster: &ClusterName, node: &Instance, now_secs: u64) -> NodeReport {
             .map(|then| now_secs.saturating_sub(then)),
         private_ip: node.private_ip.clone(),
         public_ip: node.public_ip.clone(),
+        provider: endpoint_of(node).map(|endpoint| endpoint.provider),
+        stages: Vec::new(),
     }
 }
 

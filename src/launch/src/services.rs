@@ -1,7 +1,7 @@
 //! The services as this program uses them; tests put a fake in their place.
 
 use nixl_aws::Result;
-use nixl_aws::ec2::{Addresses, Ec2, Reservations, SpotRequests};
+use nixl_aws::ec2::{Addresses, Console, Ec2, Reservations, SpotRequests};
 use nixl_aws::iam::Iam;
 use nixl_aws::sagemaker::SageMaker;
 use nixl_aws::ssm::ManagedNodes;
@@ -38,6 +38,8 @@ pub struct Services {
     pub addresses: Arc<dyn Addresses>,
     /// Spot requests.
     pub spot: Arc<dyn SpotRequests>,
+    /// EC2's consoles.
+    pub console: Arc<dyn Console>,
     /// IAM.
     pub iam: Arc<dyn Iam>,
     /// SageMaker.

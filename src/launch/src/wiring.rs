@@ -14,6 +14,7 @@ pub fn services(aws: &Aws) -> Services {
         reservations: ec2.clone(),
         addresses: ec2.clone(),
         spot: ec2.clone(),
+        console: ec2.clone(),
         ec2,
         iam: Arc::new(iam::Client::new(aws)),
         sagemaker: Arc::new(sagemaker::Client::new(aws)),

@@ -4,6 +4,7 @@
 
 mod addresses;
 mod client;
+mod console;
 mod convert;
 mod reservations;
 mod spot;
@@ -11,6 +12,7 @@ mod types;
 
 pub use addresses::{Address, Addresses};
 pub use client::Client;
+pub use console::Console;
 pub use reservations::{CreateReservation, Reservation, Reservations};
 pub use spot::{SpotRequest, SpotRequests};
 pub use types::*;

@@ -17,6 +17,7 @@ use crate::engine::{Engine, Pace, Removal};
 use crate::failure::{Failure, Left, Problem};
 use crate::progress::for_stderr;
 use crate::report::Report;
+use crate::terminal::Terminal;
 use crate::{render, wiring};
 use anyhow::bail;
 use clap::error::ErrorKind;
@@ -201,7 +202,7 @@ pub fn failed(error: &anyhow::Error) -> serde_json::Value {
 fn print_report(output: Output, report: &Report) -> anyhow::Result<()> {
     match output {
         Output::Json => println!("{}", serde_json::to_string_pretty(report)?),
-        Output::Text => print!("{}", render::text(report)),
+        Output::Text => print!("{}", render::text(report, Terminal::of(&std::io::stdout()))),
     }
     Ok(())
 }

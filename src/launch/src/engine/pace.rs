@@ -15,6 +15,16 @@ pub struct Pace {
     pub poll: Duration,
     /// Longest time between two looks at the tracking server.
     pub poll_tracking: Duration,
+    /// Between two questions to SSM.
+    pub poll_ssm: Duration,
+    /// For an SSM agent to come online: users see 2 to 5 minutes after a boot.
+    pub ssm: Duration,
+    /// For the daemons of a new pair to measure their link.
+    pub link: Duration,
+    /// For nodes to take note that what they warned of has passed, such as a
+    /// tracking server that was still being created: their longest interval
+    /// between two looks, and some.
+    pub warnings: Duration,
     /// First wait before a repeat; doubles up to `retry_longest`.
     pub retry_first: Duration,
     /// Longest wait before a repeat.
@@ -43,6 +53,10 @@ impl Default for Pace {
             stop: Stop::default(),
             poll: secs(1),
             poll_tracking: secs(15),
+            poll_ssm: secs(3),
+            ssm: secs(5 * 60),
+            link: secs(60),
+            warnings: secs(20),
             retry_first: Duration::from_millis(500),
             retry_longest: secs(10),
             unclear: secs(120),

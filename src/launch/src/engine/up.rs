@@ -1,14 +1,14 @@
 //! `up`: read, plan, make sure of everything, wait.
 
 use super::arrival::Arrival;
-use super::{Engine, now_secs};
+use super::{Engine, Goal, now_secs};
 use crate::failure::{Failure, Problem};
 use crate::keys;
 use crate::plan::{Existing, Facts, Plan, PublicAddress, Spec, plan};
 use crate::report::{Report, report};
 use nixl_aws::Tag;
 use nixl_aws::ec2::Instance;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long `up` waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,13 +25,14 @@ impl Engine<'_> {
     /// # Errors
     /// With what is left.
     pub async fn up(&self, spec: &Spec, patience: Patience) -> Result<Report, Failure> {
+        let began = Instant::now();
         let facts = self.facts(spec).await.map_err(Failure::unchanged)?;
         let plan =
             plan(spec, &facts).map_err(|findings| Failure::unchanged(Problem::Plan(findings)))?;
         for note in &plan.notes {
             self.progress.told(&format!("note: {note}"));
         }
-        let outcome = self.carry_out(&plan, &facts, patience).await;
+        let outcome = self.carry_out(&plan, &facts, patience, began).await;
         self.progress.done();
         match outcome {
             Ok(report) => Ok(report),
@@ -44,6 +45,7 @@ impl Engine<'_> {
         plan: &Plan,
         facts: &Facts,
         patience: Patience,
+        began: Instant,
     ) -> Result<Report, Problem> {
         // Both change things, so neither is dropped for the other's failure.
         let (nodes, tracking) = tokio::join!(
@@ -55,13 +57,14 @@ impl Engine<'_> {
         // Both only read, so a failure of one or a person may drop the other.
         let waits = async {
             tokio::try_join!(
-                self.wait_paired(&nodes, patience.ready),
+                self.wait_ready(&nodes, Goal::Ready, patience.ready, began),
                 self.wait_tracking(plan.tracking.name()),
             )
         };
-        let (nodes, tracking) = self.unless_stopped(waits).await?;
-        let nodes = self.unless_stopped(async { Ok(self.settled(nodes).await) }).await?;
-        Ok(report(&self.cluster, &self.region, &nodes, Some(group), tracking, now_secs()))
+        let (ready, tracking) = self.unless_stopped(waits).await?;
+        let group = Some(group);
+        let report = report(&self.cluster, &self.region, &ready.nodes, group, tracking, now_secs());
+        Ok(ready.told_in(report))
     }
 
     /// The nodes with their names, roles and addresses, and their security group.

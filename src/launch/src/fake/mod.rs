@@ -4,6 +4,7 @@
 //! change.
 
 mod addresses;
+mod console;
 mod ec2;
 mod reservations;
 mod rest;
@@ -13,6 +14,7 @@ use crate::engine::{Clock, Engine, Pace, Stop};
 use crate::plan::{Attempt, Place};
 use crate::progress::Progress;
 use crate::services::Services;
+use crate::timeline::Timeline;
 use nixl_aws::ec2::{
     Address, Image, Instance, NetworkCard, NetworkInterface, PlacementGroup, Reservation,
     SecurityGroup, SpotRequest, Volume,
@@ -75,6 +77,7 @@ pub(crate) struct State {
     pub hidden_looks: u32,
     pub ids: u32,
     pub ssm: ssm::State,
+    pub consoles: BTreeMap<String, String>,
 }
 
 #[derive(Clone, Default)]
@@ -85,6 +88,7 @@ pub(crate) struct Silent;
 impl Progress for Silent {
     fn told(&self, _: &str) {}
     fn doing(&self, _: &str, _: &str) {}
+    fn node(&self, _: &str, _: &Timeline, _: f64) {}
     fn done(&self) {}
 }
 
@@ -127,6 +131,7 @@ impl Fake {
             reservations: shared.clone(),
             addresses: shared.clone(),
             spot: shared.clone(),
+            console: shared.clone(),
             iam: shared.clone(),
             sagemaker: shared.clone(),
             ssm: shared.clone(),
@@ -147,6 +152,10 @@ impl Fake {
                 stop: Stop::default(),
                 poll: quick(1),
                 poll_tracking: quick(1),
+                poll_ssm: quick(1),
+                ssm: quick(50),
+                link: quick(5),
+                warnings: quick(20),
                 retry_first: quick(1),
                 retry_longest: quick(2),
                 unclear: quick(20),
@@ -201,7 +210,11 @@ impl Fake {
         let mut state = self.state();
         state.calls.push(operation);
         let mut fault = state.script.get_mut(operation).and_then(VecDeque::pop_front);
-        if !["Describe", "Get", "List", "Head"].iter().any(|read| operation.starts_with(read)) {
+        // A command changes nothing of the account, whatever it does on a node.
+        if !["Describe", "Get", "List", "Head", "SendCommand"]
+            .iter()
+            .any(|read| operation.starts_with(read))
+        {
             let n = state.changes;
             state.changes += 1;
             if let Some((_, planned)) = state.nth_change.take_if(|(at, _)| *at == n) {
