@@ -24,6 +24,8 @@ mod json;
 pub mod s3;
 #[cfg(feature = "sagemaker")]
 pub mod sagemaker;
+#[cfg(feature = "scheduler")]
+pub mod scheduler;
 #[cfg(feature = "ssm")]
 pub mod ssm;
 #[cfg(feature = "sts")]

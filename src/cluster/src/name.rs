@@ -69,6 +69,12 @@ impl ClusterName {
         format!("{}-mlflow", self.0)
     }
 
+    /// Group of the schedules that end the nodes, and the IAM role they act as.
+    #[must_use]
+    pub fn scheduler(&self) -> String {
+        format!("{}-scheduler", self.0)
+    }
+
     /// S3 bucket for MLflow artifacts; unique by account and region.
     #[must_use]
     pub fn artifact_bucket(&self, account: &str, region: &str) -> String {

@@ -11,7 +11,10 @@ pub const CLUSTER: &str = "nixl:cluster";
 pub const SIZE: &str = "nixl:size";
 /// [`crate::Role`] of a node when roles differ (written by the launcher).
 pub const ROLE: &str = "nixl:role";
-/// RFC 3339 time after which the cluster may be reaped.
+/// Life of an instance in seconds from its launch on, while it has no
+/// [`EXPIRES_AT`] (written by the launcher at creation).
+pub const TTL_SECS: &str = "nixl:ttl-secs";
+/// RFC 3339 time at which an instance ends (written by the launcher).
 pub const EXPIRES_AT: &str = "nixl:expires-at";
 /// [`crate::IdentityRecord`], written by the node on itself.
 pub const IDENTITY: &str = "nixl:identity";

@@ -1,6 +1,7 @@
 //! A failed command: what went wrong, what to do, and whether money may still
 //! be running.
 
+use crate::lifetime::NoTime;
 use crate::plan::Findings;
 use nixl_aws::AwsError;
 use nixl_cluster::Provider;
@@ -235,6 +236,9 @@ pub enum Problem {
         /// Name.
         name: String,
     },
+    /// The end of a node is no time.
+    #[error(transparent)]
+    NoTime(#[from] NoTime),
     /// `down` ended and something is left.
     #[error("not everything could be removed")]
     Residue,
@@ -301,6 +305,7 @@ impl Problem {
             Self::Timeout { .. } | Self::NotReady { .. } => "timeout",
             Self::TrackingServer { .. } => "tracking_server",
             Self::Foreign { .. } => "foreign",
+            Self::NoTime(_) => "no_time",
             Self::Residue => "residue",
             Self::NoCluster { .. } => "no_cluster",
         }

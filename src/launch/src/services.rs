@@ -4,6 +4,7 @@ use nixl_aws::Result;
 use nixl_aws::ec2::{Addresses, Console, Ec2, Reservations, SpotRequests};
 use nixl_aws::iam::Iam;
 use nixl_aws::sagemaker::SageMaker;
+use nixl_aws::scheduler::Scheduler;
 use nixl_aws::ssm::ManagedNodes;
 use std::sync::Arc;
 
@@ -46,6 +47,8 @@ pub struct Services {
     pub sagemaker: Arc<dyn SageMaker>,
     /// SSM: agents, commands and sessions on nodes.
     pub ssm: Arc<dyn ManagedNodes>,
+    /// EventBridge Scheduler.
+    pub scheduler: Arc<dyn Scheduler>,
     /// S3.
     pub buckets: Arc<dyn Buckets>,
     /// STS.

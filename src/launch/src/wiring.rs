@@ -3,7 +3,7 @@
 use crate::services::{Account, Buckets, Services};
 use nixl_aws::s3::S3;
 use nixl_aws::sts::Sts;
-use nixl_aws::{Aws, Result, ec2, iam, s3, sagemaker, ssm, sts};
+use nixl_aws::{Aws, Result, ec2, iam, s3, sagemaker, scheduler, ssm, sts};
 use std::sync::Arc;
 
 /// Everything over one shared configuration.
@@ -19,6 +19,7 @@ pub fn services(aws: &Aws) -> Services {
         iam: Arc::new(iam::Client::new(aws)),
         sagemaker: Arc::new(sagemaker::Client::new(aws)),
         ssm: Arc::new(ssm::Client::new(aws)),
+        scheduler: Arc::new(scheduler::Client::new(aws)),
         buckets: Arc::new(OverS3(s3::Client::new(aws))),
         account: Arc::new(OverSts(sts::Client::new(aws))),
     }

@@ -97,11 +97,13 @@ impl Engine<'_> {
             tokio::join!(self.release_all(found), self.remove_leftovers(found));
         addresses?;
         leftovers?;
-        let (placement, groups, role) = tokio::join!(
+        let (schedules, placement, groups, role) = tokio::join!(
+            self.remove_scheduler(found, removal),
             self.remove_placement_groups(found, removal),
             self.remove_security_groups(found, removal),
             async { if removal.keep_free { Ok(()) } else { self.remove_node_role(found).await } },
         );
+        schedules?;
         placement?;
         groups?;
         role

@@ -10,6 +10,7 @@ use nixl_aws::ec2::{
     Address, Filter, Instance, PlacementGroup, Reservation, SecurityGroup, SpotRequest,
 };
 use nixl_aws::iam::{InstanceProfile, Role};
+use nixl_aws::scheduler::ScheduleGroup;
 use nixl_aws::{Result, Tag};
 use nixl_cluster::tag;
 use std::collections::BTreeSet;
@@ -50,6 +51,10 @@ pub(super) struct Inventory {
     pub profile: Option<InstanceProfile>,
     /// Role of the nodes.
     pub role: Option<Role>,
+    /// Group of the schedules that end the nodes.
+    pub schedule_group: Option<ScheduleGroup>,
+    /// Role of the schedules.
+    pub scheduler_role: Option<Role>,
     /// MLflow.
     pub mlflow: Mlflow,
     /// Has our name or was used by us, and is not ours.
@@ -69,6 +74,7 @@ impl Inventory {
         self.spot_requests.iter().for_each(|id| add("Spot request", id));
         self.reservations.iter().for_each(|it| add("capacity reservation", &it.id));
         self.addresses.iter().for_each(|it| add("Elastic IP address", &it.id));
+        self.schedule_group.iter().for_each(|it| add("schedule group", &it.name));
         let kept = if removal.keep_free { self.kept_placement_group.as_ref() } else { None };
         let unwanted = self.placement_groups.iter().filter(|it| Some(&it.name) != kept);
         unwanted.for_each(|it| add("placement group", &it.name));
@@ -76,6 +82,7 @@ impl Inventory {
             self.security_groups.iter().for_each(|it| add("security group", &it.id));
             self.profile.iter().for_each(|it| add("instance profile", &it.name));
             self.role.iter().for_each(|it| add("IAM role", &it.name));
+            self.scheduler_role.iter().for_each(|it| add("IAM role", &it.name));
         }
         if removal.mlflow {
             self.mlflow.server.iter().for_each(|name| add(TRACKING_SERVER, name));
@@ -94,6 +101,7 @@ impl Engine<'_> {
         let ours = [Filter::tag(tag::CLUSTER, self.cluster.as_str())];
         let named = [Filter::new("group-name", [self.cluster.security_group().as_str()])];
         let node_role = self.cluster.node_role();
+        let scheduler = self.cluster.scheduler();
         let (
             (mlflow, mut foreign),
             all_instances,
@@ -106,6 +114,8 @@ impl Engine<'_> {
             same_name,
             role,
             profile,
+            schedule_group,
+            scheduler_role,
         ) = tokio::try_join!(
             self.mlflow(),
             ec2.describe_instances(&ours),
@@ -118,6 +128,8 @@ impl Engine<'_> {
             ec2.describe_security_groups(&named),
             iam.role(&node_role),
             iam.instance_profile(&node_role),
+            self.services.scheduler.schedule_group(&scheduler),
+            iam.role(&scheduler),
         )?;
         let not_ours = |tags: &[Tag]| !is_ours(&self.cluster, tags);
         let strangers = same_name.iter().filter(|group| not_ours(&group.tags));
@@ -127,6 +139,12 @@ impl Engine<'_> {
         }
         if let Some(profile) = profile.as_ref().filter(|profile| not_ours(&profile.tags)) {
             foreign.push(Resource::new("instance profile", &profile.name));
+        }
+        if let Some(group) = schedule_group.as_ref().filter(|group| not_ours(&group.tags)) {
+            foreign.push(Resource::new("schedule group", &group.name));
+        }
+        if let Some(role) = scheduler_role.as_ref().filter(|role| not_ours(&role.tags)) {
+            foreign.push(Resource::new("IAM role", &role.name));
         }
         foreign.extend(self.attached(&all_instances, &mlflow).await?);
         Ok(Inventory {
@@ -152,6 +170,8 @@ impl Engine<'_> {
             security_groups,
             role: role.filter(|role| !not_ours(&role.tags)),
             profile: profile.filter(|profile| !not_ours(&profile.tags)),
+            schedule_group: schedule_group.filter(|group| !not_ours(&group.tags)),
+            scheduler_role: scheduler_role.filter(|role| !not_ours(&role.tags)),
             mlflow,
             foreign,
         })

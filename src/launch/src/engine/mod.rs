@@ -12,6 +12,7 @@ mod evidence;
 mod hold;
 mod inventory;
 mod launch;
+mod lifetime;
 mod links;
 mod memory;
 mod names;

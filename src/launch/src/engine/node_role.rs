@@ -28,7 +28,9 @@ impl Engine<'_> {
             async {
                 match &facts.node_role {
                     Some(_) => Ok(()),
-                    None => self.role(&name, "ec2.amazonaws.com", &tags).await.map(drop),
+                    None => {
+                        self.role(&name, &trust_policy("ec2.amazonaws.com"), &tags).await.map(drop)
+                    }
                 }
             },
             self.node_profile(facts, &name, &tags),
@@ -99,15 +101,15 @@ impl Engine<'_> {
         }
     }
 
-    /// Makes a role that one service may assume, or finds that it is ours.
+    /// Makes a role with this trust policy, or finds that it is ours.
     pub(super) async fn role(
         &self,
         name: &str,
-        service: &str,
+        trust: &Value,
         tags: &[Tag],
     ) -> Result<String, Problem> {
         let iam = &self.services.iam;
-        match iam.create_role(name, &trust_policy(service).to_string(), tags).await {
+        match iam.create_role(name, &trust.to_string(), tags).await {
             Ok(arn) => {
                 self.progress.told(&format!("IAM role {name} made"));
                 Ok(arn)

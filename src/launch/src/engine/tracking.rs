@@ -8,7 +8,9 @@ use super::inventory::Mlflow;
 use crate::errors;
 use crate::failure::Problem;
 use crate::keys;
-use crate::plan::{Facts, MLFLOW_POLICY, Tracking, is_ours, mlflow_policy, owner_tags};
+use crate::plan::{
+    Facts, MLFLOW_POLICY, Tracking, is_ours, mlflow_policy, owner_tags, trust_policy,
+};
 use crate::report::TrackingReport;
 use nixl_aws::sagemaker::CreateTrackingServer;
 use nixl_aws::{AwsError, Tag};
@@ -51,7 +53,7 @@ impl Engine<'_> {
             None => {
                 let mut tags = owner_tags(&self.cluster);
                 tags.push(Tag::new(keys::TRACKING_SERVER, name));
-                self.role(&role_name, "sagemaker.amazonaws.com", &tags).await?
+                self.role(&role_name, &trust_policy("sagemaker.amazonaws.com"), &tags).await?
             }
         };
         let policy = mlflow_policy(&self.region, bucket).to_string();

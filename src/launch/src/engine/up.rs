@@ -92,14 +92,19 @@ impl Engine<'_> {
             }
             Existing::None => self.launch(plan, facts, plan.tracking.arn(), wait).await?,
         };
-        let (named, given) = tokio::join!(self.name_nodes(&nodes), async {
-            if plan.spec.public_address == PublicAddress::Elastic {
-                return self.give_addresses(&nodes).await;
-            }
-            Ok(())
-        });
+        let (named, given, ending) = tokio::join!(
+            self.name_nodes(&nodes),
+            async {
+                if plan.spec.public_address == PublicAddress::Elastic {
+                    return self.give_addresses(&nodes).await;
+                }
+                Ok(())
+            },
+            self.schedule_ends(&nodes),
+        );
         named?;
         given?;
+        ending?;
         Ok((nodes, group))
     }
 }

@@ -96,7 +96,7 @@ fn run(state: &mut State, request: &RunInstances) -> Result<Vec<Instance>> {
             placement_group: request.placement_group.clone(),
             private_ip: Some(format!("10.0.0.{}", 10 + launch_index)),
             public_ip: Some(format!("203.0.113.{}", 10 + launch_index)),
-            launch_time: Some("1970-01-01T00:01:00Z".to_owned()),
+            launch_time: Some("2100-01-01T00:00:00Z".to_owned()),
             client_token: Some(request.client_token.clone()),
             market: request.market,
             reservation_used: request.reservation_id.clone(),

@@ -8,6 +8,7 @@ mod console;
 mod ec2;
 mod reservations;
 mod rest;
+mod scheduler;
 mod ssm;
 
 use crate::engine::{Clock, Engine, Pace, Stop};
@@ -67,6 +68,8 @@ pub(crate) struct State {
     pub profiles: BTreeMap<String, InstanceProfile>,
     pub server: Option<(TrackingServer, Vec<Tag>)>,
     pub buckets: BTreeSet<String>,
+    /// EventBridge Scheduler.
+    pub scheduler: scheduler::State,
     /// Value of `nixl:state` that nodes come to, instead of `paired`.
     pub nodes_say: Option<&'static str>,
     /// Nodes end by themselves with this reason code.
@@ -135,6 +138,7 @@ impl Fake {
             iam: shared.clone(),
             sagemaker: shared.clone(),
             ssm: shared.clone(),
+            scheduler: shared.clone(),
             buckets: shared.clone(),
             account: shared,
         }
@@ -199,6 +203,8 @@ impl Fake {
         left.extend(state.profiles.keys().cloned());
         left.extend(state.server.iter().map(|(server, _)| server.name.clone()));
         left.extend(state.buckets.iter().cloned());
+        left.extend(state.scheduler.group.iter().map(|it| it.name.clone()));
+        left.extend(state.scheduler.schedules.keys().cloned());
         left
     }
 

@@ -1,12 +1,12 @@
-//! When a cluster ends: the value of the tag `nixl:expires-at`.
+//! When a node ends: its tag `nixl:expires-at`, or else its launch and its time
+//! to live. The launch itself can only say the latter, since a launch that is sent
+//! again must be the same request.
 
 use jiff::{SignedDuration, Timestamp, Unit};
 use nixl_aws::Tag;
+use nixl_aws::ec2::Instance;
 use nixl_cluster::tag;
 use std::time::Duration;
-
-/// Value on the security group of a cluster without end; its nodes have no tag.
-const NEVER: &str = "never";
 
 /// The end of a cluster or of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,14 +17,17 @@ pub enum End {
     Never,
 }
 
-/// A value that is no time, or no time of ours.
+/// A value that is no time.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{} is {value:?}, which is no time; `nixl-launch extend --ttl 8h` writes a right one",
-    tag::EXPIRES_AT
+    "the tag {key} of {instance_id} is {value:?}, which is no time; `nixl-launch extend --ttl 8h` gives it an end"
 )]
 pub struct NoTime {
-    /// What the tag says.
+    /// Instance.
+    pub instance_id: String,
+    /// The tag.
+    pub key: &'static str,
+    /// What it says.
     pub value: String,
 }
 
@@ -40,29 +43,30 @@ impl End {
         end.map_or(Self::Never, Self::At)
     }
 
-    /// What the tags of a resource say.
+    /// What a node's tags say.
     ///
     /// # Errors
-    /// If it is no time.
-    pub fn of(tags: &[Tag]) -> Result<Self, NoTime> {
-        match Tag::find(tags, tag::EXPIRES_AT) {
-            None | Some(NEVER) => Ok(Self::Never),
-            Some(value) => {
-                value.parse().map(Self::At).map_err(|_| NoTime { value: value.to_owned() })
-            }
+    /// If they say no time.
+    pub fn of(node: &Instance) -> Result<Self, NoTime> {
+        let odd = |key, value: &str| NoTime {
+            instance_id: node.id.clone(),
+            key,
+            value: value.to_owned(),
+        };
+        if let Some(value) = Tag::find(&node.tags, tag::EXPIRES_AT) {
+            return value.parse().map(Self::At).map_err(|_| odd(tag::EXPIRES_AT, value));
         }
+        let Some(value) = Tag::find(&node.tags, tag::TTL_SECS) else { return Ok(Self::Never) };
+        let ttl = value.parse().map_err(|_| odd(tag::TTL_SECS, value))?;
+        let launched = node.launch_time.as_deref().and_then(|time| time.parse().ok());
+        let launched = launched.ok_or_else(|| odd(tag::TTL_SECS, "from an unknown launch on"))?;
+        Ok(Self::after(launched, Some(Duration::from_secs(ttl))))
     }
 
-    /// For resources on which a tag cannot be left out, as it was there before.
+    /// The tag, if there is an end.
     #[must_use]
-    pub fn tag(self) -> Tag {
-        Tag::new(tag::EXPIRES_AT, self.to_string())
-    }
-
-    /// For nodes: none if they live on.
-    #[must_use]
-    pub fn node_tag(self) -> Option<Tag> {
-        (self != Self::Never).then(|| self.tag())
+    pub fn tag(self) -> Option<Tag> {
+        (self != Self::Never).then(|| Tag::new(tag::EXPIRES_AT, self.to_string()))
     }
 
     /// The time, if there is one.
@@ -86,7 +90,7 @@ impl std::fmt::Display for End {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::At(at) => write!(f, "{at:.0}"),
-            Self::Never => f.write_str(NEVER),
+            Self::Never => f.write_str("never"),
         }
     }
 }
@@ -96,15 +100,18 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn node(tags: Vec<Tag>) -> Instance {
+        let launch_time = Some("2026-11-28T12:00:00Z".to_owned());
+        Instance { id: "i-1".to_owned(), launch_time, tags, ..Instance::default() }
+    }
+
     proptest! {
         /// What is written is what is read.
         #[test]
         fn ends_survive_their_tag(now in -1_000_000_000i64..100_000_000_000, ttl: Option<u64>) {
             let now = Timestamp::from_second(now).unwrap();
             let end = End::after(now, ttl.map(Duration::from_secs));
-            prop_assert_eq!(End::of(&[end.tag()]), Ok(end));
-            let on_node: Vec<Tag> = end.node_tag().into_iter().collect();
-            prop_assert_eq!(End::of(&on_node), Ok(end));
+            prop_assert_eq!(End::of(&node(end.tag().into_iter().collect())), Ok(end));
             if let Some(left) = end.left_secs(now) {
                 prop_assert_eq!(Some(left as u64), ttl);
             }
@@ -112,18 +119,22 @@ mod tests {
     }
 
     #[test]
-    fn ends_are_whole_seconds_in_utc() {
-        let now: Timestamp = "2026-11-28T12:00:00.7Z".parse().unwrap();
-        let end = End::after(now, Some(Duration::from_secs(8 * 3600)));
-        assert_eq!(end.to_string(), "2026-11-28T20:00:01Z");
+    fn a_node_without_the_tag_lives_from_its_launch_on() {
+        let ttl = Tag::new("nixl:ttl-secs", "28800");
+        let end = End::of(&node(vec![ttl.clone()])).unwrap();
+        assert_eq!(end.to_string(), "2026-11-28T20:00:00Z");
+        let moved = Tag::new("nixl:expires-at", "2026-11-28T23:00:00+01:00");
+        let end = End::of(&node(vec![ttl, moved])).unwrap();
+        assert_eq!(end.to_string(), "2026-11-28T22:00:00Z");
+        assert_eq!(End::of(&node(vec![])), Ok(End::Never));
         assert!(End::Never > end);
     }
 
     #[test]
     fn no_time_is_no_end_and_no_silence() {
-        let told = End::of(&[Tag::new("nixl:expires-at", "soon")]).unwrap_err().to_string();
-        assert!(told.contains("\"soon\""), "{told}");
-        let offset = End::of(&[Tag::new("nixl:expires-at", "2026-11-28T21:00:00+01:00")]);
-        assert_eq!(offset.unwrap().to_string(), "2026-11-28T20:00:00Z");
+        for (key, value) in [("nixl:expires-at", "soon"), ("nixl:ttl-secs", "8h")] {
+            let told = End::of(&node(vec![Tag::new(key, value)])).unwrap_err().to_string();
+            assert!(told.contains(key) && told.contains(value), "{told}");
+        }
     }
 }

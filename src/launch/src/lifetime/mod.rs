@@ -1,7 +1,11 @@
 //! How long a cluster lives and what that costs: pure, no I/O.
 
+mod change;
 mod cost;
 mod end;
+mod policy;
 
+pub use change::{Change, ChangeError};
 pub use cost::{Cost, Price, Run, cost, until};
 pub use end::{End, NoTime};
+pub use policy::{SCHEDULER_POLICY, scheduler_policy, scheduler_trust};

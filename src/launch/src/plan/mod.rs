@@ -26,7 +26,7 @@ pub use policy::{
 pub use spec::{DEFAULT_TTL_SECS, PublicAddress, Spec};
 pub use token::{client_token, record};
 pub use tracking::{Tracking, tracking_arn};
-pub use user_data::{MAX_USER_DATA_BYTES, user_data};
+pub use user_data::{LIFETIME_SCRIPT, MAX_USER_DATA_BYTES, user_data};
 
 use nixl_aws::Tag;
 use nixl_aws::ec2::{Image, InstanceTypeInfo, RunInstances, SecurityGroup};
@@ -183,6 +183,9 @@ impl Plan {
         }
         if let Some(arn) = self.tracking.arn() {
             tags.push(Tag::new(keys::TRACKING_ARN, arn));
+        }
+        if let Some(secs) = self.spec.ttl_secs {
+            tags.push(Tag::new(tag::TTL_SECS, secs.to_string()));
         }
         tags
     }

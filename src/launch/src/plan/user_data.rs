@@ -11,6 +11,9 @@ const LINE_BREAKS: [char; 3] = ['\u{85}', '\u{2028}', '\u{2029}'];
 
 const TEMPLATE: &str = include_str!("../../../../userdata/cloud-config.yaml");
 
+/// Powers a machine off at its end; `extend` sends it to nodes with a new one.
+pub const LIFETIME_SCRIPT: &str = include_str!("../../../../userdata/lifetime.sh");
+
 /// The cloud-config that leaves `settings` on a node.
 ///
 /// # Errors
@@ -23,7 +26,15 @@ pub fn user_data(settings: &NodeSettings) -> Result<String, String> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     let mut rendered = environment
-        .render_str(TEMPLATE, context! { path => settings::PATH, settings => text.trim_end() })
+        .render_str(
+            TEMPLATE,
+            context! {
+                lifetime => LIFETIME_SCRIPT.trim_end(),
+                path => settings::PATH,
+                settings => text.trim_end(),
+                ttl_secs => settings.ttl_secs.map(|secs| secs.to_string()).unwrap_or_default(),
+            },
+        )
         .map_err(|error| error.to_string())?;
     // The engine drops a template's last newline.
     rendered.push('\n');
@@ -42,7 +53,13 @@ mod tests {
     fn written(settings: &NodeSettings) -> NodeSettings {
         let text = user_data(settings).unwrap();
         assert!(text.starts_with("#cloud-config\n"));
+        assert!(text.len() < MAX_USER_DATA_BYTES / 2, "{} bytes", text.len());
         let document: serde_yaml_ng::Value = serde_yaml_ng::from_str(&text).unwrap();
+        let boot = document["bootcmd"][0].as_str().unwrap();
+        let script = boot.strip_prefix("(\nttl_secs=").unwrap().strip_suffix("\n)\n").unwrap();
+        let (ttl, script) = script.split_once('\n').unwrap();
+        assert_eq!(ttl.parse().ok(), settings.ttl_secs);
+        assert_eq!(script, LIFETIME_SCRIPT.trim_end());
         let file = &document["write_files"][0];
         assert_eq!(file["path"], "/etc/nixl/node.toml");
         assert_eq!(file["permissions"], "0644");

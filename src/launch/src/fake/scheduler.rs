@@ -1,0 +1,87 @@
+//! EventBridge Scheduler of the account in memory; nothing fires.
+
+use super::{ACCOUNT, Fake, REGION, refusal};
+use nixl_aws::scheduler::{Schedule, ScheduleGroup, Scheduler};
+use nixl_aws::{Result, Tag};
+use std::collections::BTreeMap;
+
+#[derive(Default)]
+pub(crate) struct State {
+    pub group: Option<ScheduleGroup>,
+    pub schedules: BTreeMap<String, Schedule>,
+    /// So many tries to make a schedule find that the role cannot be assumed.
+    pub role_unseen: u32,
+}
+
+#[async_trait::async_trait]
+impl Scheduler for Fake {
+    async fn schedule_group(&self, name: &str) -> Result<Option<ScheduleGroup>> {
+        self.call("GetScheduleGroup", |state| {
+            let found = state.scheduler.group.clone().filter(|it| it.name == name);
+            // Deletion takes a moment, as on AWS.
+            if found.as_ref().is_some_and(|it| it.deleting) {
+                state.scheduler.group = None;
+            }
+            Ok(found)
+        })
+    }
+
+    async fn create_schedule_group(&self, name: &str, tags: &[Tag]) -> Result<String> {
+        self.call("CreateScheduleGroup", |state| {
+            if state.scheduler.group.is_some() {
+                return Err(refusal("CreateScheduleGroup", "ConflictException", "", 409));
+            }
+            let arn = format!("arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule-group/{name}");
+            state.scheduler.group = Some(ScheduleGroup {
+                name: name.to_owned(),
+                arn: arn.clone(),
+                deleting: false,
+                tags: tags.to_vec(),
+            });
+            Ok(arn)
+        })
+    }
+
+    async fn delete_schedule_group(&self, _: &str) -> Result<()> {
+        self.call("DeleteScheduleGroup", |state| {
+            let Some(group) = &mut state.scheduler.group else {
+                return Err(refusal("Delete", "ResourceNotFoundException", "", 404));
+            };
+            group.deleting = true;
+            state.scheduler.schedules.clear();
+            Ok(())
+        })
+    }
+
+    async fn schedule(&self, _: &str, name: &str) -> Result<Option<Schedule>> {
+        self.call("GetSchedule", |state| Ok(state.scheduler.schedules.get(name).cloned()))
+    }
+
+    async fn create_schedule(&self, schedule: &Schedule) -> Result<()> {
+        self.call("CreateSchedule", |state| {
+            if state.scheduler.role_unseen > 0 {
+                state.scheduler.role_unseen -= 1;
+                let message = "The execution role you provide must allow AWS EventBridge Scheduler to assume the role.";
+                return Err(refusal("CreateSchedule", "ValidationException", message, 400));
+            }
+            if state.scheduler.group.is_none() {
+                return Err(refusal("CreateSchedule", "ResourceNotFoundException", "", 404));
+            }
+            if state.scheduler.schedules.contains_key(&schedule.name) {
+                return Err(refusal("CreateSchedule", "ConflictException", "", 409));
+            }
+            state.scheduler.schedules.insert(schedule.name.clone(), schedule.clone());
+            Ok(())
+        })
+    }
+
+    async fn update_schedule(&self, schedule: &Schedule) -> Result<()> {
+        self.call("UpdateSchedule", |state| {
+            match state.scheduler.schedules.get_mut(&schedule.name) {
+                Some(there) => *there = schedule.clone(),
+                None => return Err(refusal("Update", "ResourceNotFoundException", "", 404)),
+            }
+            Ok(())
+        })
+    }
+}
