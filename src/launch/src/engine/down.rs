@@ -86,8 +86,11 @@ impl Engine<'_> {
         removal: Removal,
     ) -> std::result::Result<(), Problem> {
         let mut ids: Vec<String> = found.instances.iter().map(|it| it.id.clone()).collect();
-        let (held, requests, appeared) =
-            tokio::join!(self.let_go_all(found), self.cancel_requests(found), self.cut_off(found));
+        let (held, requests, appeared) = tokio::join!(
+            self.let_go_found(found),
+            self.cancel_requests(found),
+            self.cut_off(found)
+        );
         let appeared = appeared?;
         ids.extend(appeared.into_iter().filter(|id| !ids.contains(id)).collect::<Vec<_>>());
         self.terminate(ids).await?;
@@ -125,12 +128,8 @@ impl Engine<'_> {
         Ok(ids)
     }
 
-    async fn let_go_all(&self, found: &Inventory) -> Result<()> {
-        for held in &found.reservations {
-            self.let_go(&held.id).await?;
-            self.progress.told(&format!("capacity reservation {} cancelled", held.id));
-        }
-        Ok(())
+    async fn let_go_found(&self, found: &Inventory) -> Result<()> {
+        if found.reservations.is_empty() { Ok(()) } else { self.let_go_all().await }
     }
 
     async fn cancel_requests(&self, found: &Inventory) -> Result<()> {

@@ -3,8 +3,8 @@
 //! instances or for none, so it is a probe that launches nothing.
 //!
 //! It is tagged as it is made, ends by itself within minutes, and `down` finds
-//! and cancels it. Its token is the launch's with an ending of its own; its end
-//! is rounded, so that a repeat a moment later is the same request.
+//! and cancels it. Its token is the launch's and a number; its end is rounded, so
+//! that a repeat a moment later is the same request.
 //!
 //! Source: EC2 API model, CreateCapacityReservation, PlacementGroupArn.
 
@@ -19,6 +19,9 @@ use nixl_cluster::tag;
 /// Ends at a multiple of this, at least this far ahead: long enough for a
 /// launch with its retries, and cents where nobody cancels it.
 const ROUND_SECS: u64 = 600;
+
+/// States of a reservation that holds room.
+const LIVE: [&str; 2] = ["active", "pending"];
 
 /// Room for an attempt.
 #[derive(Debug)]
@@ -46,8 +49,8 @@ impl Engine<'_> {
         };
         let end_secs = (now_secs() / ROUND_SECS + 2) * ROUND_SECS;
         let partition = partition(&self.region);
-        let wanted = CreateReservation {
-            client_token: format!("{}-hold", request.client_token),
+        let mut wanted = CreateReservation {
+            client_token: String::new(),
             instance_type: request.instance_type.clone(),
             zone: attempt.place.zone.clone(),
             count: request.count,
@@ -70,40 +73,50 @@ impl Engine<'_> {
         let again = |error: &AwsError| {
             errors::passes(error) || errors::launch(error) == Launch::AwaitConsistency
         };
-        let call = async || self.services.reservations.create_reservation(&wanted).await;
-        match self.pace.patiently(self.pace.consistency, again, call).await {
-            Ok(held) => {
-                self.progress.told(&format!("room for {} held: {}", wanted.count, held.id));
-                Ok(Held::Room(held.id))
-            }
-            Err(error) => match errors::launch(&error) {
-                class @ (Launch::NextZone
-                | Launch::NotHere
-                | Launch::NextSubnet
-                | Launch::NextFamily
-                | Launch::NextMarket) => Ok(Held::Refused(class, error)),
-                // Made a moment ago with another end, and not shown yet.
-                Launch::Adopt => {
-                    let held = self.held().await?.into_iter().find(|held| fits(held));
-                    held.map(|held| Held::Room(held.id)).ok_or_else(|| error.into())
+        // A token tells of its reservation also when that was given back, so each
+        // is asked until one is new.
+        let mut n = 0_u32;
+        loop {
+            wanted.client_token = format!("{}-{n}", request.client_token);
+            let call = async || self.services.reservations.create_reservation(&wanted).await;
+            match self.pace.patiently(self.pace.consistency, again, call).await {
+                Ok(held) if LIVE.contains(&held.state.as_str()) => {
+                    self.progress.told(&format!("room for {} held: {}", wanted.count, held.id));
+                    return Ok(Held::Room(held.id));
                 }
-                _ => Err(error.into()),
-            },
+                Ok(_) => {}
+                Err(error) => match errors::launch(&error) {
+                    class @ (Launch::NextZone
+                    | Launch::NotHere
+                    | Launch::NextSubnet
+                    | Launch::NextFamily
+                    | Launch::NextMarket) => return Ok(Held::Refused(class, error)),
+                    // Made a while ago with another end, and given back since.
+                    Launch::Adopt => {}
+                    _ => return Err(error.into()),
+                },
+            }
+            n += 1;
         }
     }
 
     /// Reservations that the cluster holds now.
     pub(super) async fn held(&self) -> nixl_aws::Result<Vec<Reservation>> {
-        let ours = [
-            Filter::tag(tag::CLUSTER, self.cluster.as_str()),
-            Filter::new("state", ["active", "pending"]),
-        ];
+        let ours = [Filter::tag(tag::CLUSTER, self.cluster.as_str()), Filter::new("state", LIVE)];
         let call = async || self.services.reservations.describe_reservations(&ours).await;
         self.pace.patiently(self.pace.consistency, errors::passes, call).await
     }
 
+    /// Gives all held room back.
+    pub(super) async fn let_go_all(&self) -> nixl_aws::Result<()> {
+        for held in self.held().await? {
+            self.let_go(&held.id).await?;
+        }
+        Ok(())
+    }
+
     /// Gives held room back; what runs in it runs on.
-    pub(super) async fn let_go(&self, id: &str) -> nixl_aws::Result<()> {
+    async fn let_go(&self, id: &str) -> nixl_aws::Result<()> {
         let call = async || self.services.reservations.cancel_reservation(id).await;
         self.removed(self.pace.patiently(self.pace.consistency, errors::passes, call).await)
     }

@@ -208,15 +208,17 @@ impl Engine<'_> {
                 Held::Refused(class, error) => return Ok(Sent::Refused(class, error)),
                 Held::Room(id) => Some(id),
             };
-            request.reservation_id = held.clone().or(request.reservation_id);
+            if held.is_some() {
+                request.reservation_id = held.clone();
+            }
             let (count, instance_type) = (request.count, &request.instance_type);
             let zone = &attempt.place.zone;
             self.progress.told(&format!("{count} {instance_type} requested in {zone}"));
             let sent = self.send(&request, &key).await;
             // An open launch is sent again into the same room.
             let open = sent.as_ref().is_err_and(|problem| !settled(problem));
-            if let Some(id) = held.filter(|_| !open) {
-                self.let_go(&id).await?;
+            if held.is_some() && !open {
+                self.let_go_all().await?;
             }
             match sent {
                 Ok(Sent::Spent(_)) if !renewed => {

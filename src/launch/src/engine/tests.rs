@@ -1,5 +1,9 @@
 //! `up` and `down` against the account in memory.
 
+mod removal;
+mod search;
+mod table;
+
 use super::{Patience, Removal};
 use crate::failure::{Failure, Left, Problem};
 use crate::fake::{Fake, Fault, REGION, refusal};
@@ -176,7 +180,7 @@ async fn unclear_answers_repeat_the_same_token() {
     fake.script("RunInstances", &[Fault::Lose, server, throttled, Fault::Lose]);
     up(&fake).await.unwrap();
     let state = fake.state();
-    assert_eq!(state.sent_tokens.len(), 3);
+    assert_eq!(state.sent_tokens.len(), 5);
     assert!(state.sent_tokens.iter().all(|token| *token == state.sent_tokens[0]));
     assert_eq!(state.instances.len(), 2);
 }

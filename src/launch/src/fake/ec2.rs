@@ -21,7 +21,7 @@ fn set(tags: &mut Vec<Tag>, new: &[Tag]) {
 
 /// Each look at an instance lets it go one step further.
 fn advance(state: &mut State) {
-    let (say, end) = (state.nodes_say, state.nodes_end);
+    let (say, end, end_in) = (state.nodes_say, state.nodes_end, state.nodes_end_in);
     for instance in &mut state.instances {
         let looks = state.looks.entry(instance.id.clone()).or_default();
         *looks += 1;
@@ -29,7 +29,9 @@ fn advance(state: &mut State) {
             ("shutting-down", _) => instance.state = "terminated".to_owned(),
             ("pending", n) if n >= 2 => {
                 instance.state = "running".to_owned();
-                if let Some(code) = end {
+                if let Some(code) = end
+                    && end_in.is_none_or(|zone| instance.zone == zone)
+                {
                     instance.state = "terminated".to_owned();
                     instance.state_reason_code = Some(code.to_owned());
                 }
@@ -48,7 +50,6 @@ fn advance(state: &mut State) {
 
 fn run(state: &mut State, request: &RunInstances) -> Result<Vec<Instance>> {
     const OP: &str = "RunInstances";
-    state.sent_tokens.push(request.client_token.clone());
     let zone = request.network_interfaces[0].subnet_id.replace("subnet-", "");
     let key = (zone.clone(), request.client_token.clone());
     let digest = format!("{request:?}");
@@ -136,6 +137,8 @@ impl Ec2 for Fake {
     }
 
     async fn run_instances(&self, request: &RunInstances) -> Result<Vec<Instance>> {
+        // Sent, whatever becomes of it.
+        self.state().sent_tokens.push(request.client_token.clone());
         self.call("RunInstances", |state| run(state, request))
     }
 

@@ -76,6 +76,12 @@ pub(crate) struct State {
     pub nodes_end: Option<&'static str>,
     /// The first launch into a new placement group finds it `pending`.
     pub slow_groups: bool,
+    /// Only nodes in this zone end.
+    pub nodes_end_in: Option<&'static str>,
+    /// The process ends at this change: before or after it is carried out.
+    pub dies_at: Option<(usize, bool)>,
+    /// It has ended: no call is answered any more.
+    pub is_dead: bool,
     /// So many looks at instances show none.
     pub hidden_looks: u32,
     pub ids: u32,
@@ -152,7 +158,7 @@ impl Fake {
             cluster: Default::default(),
             region: REGION.to_owned(),
             pace: Pace {
-                clock: Clock::Real,
+                clock: Clock::counted(),
                 stop: Stop::default(),
                 poll: quick(1),
                 poll_tracking: quick(1),
@@ -208,12 +214,36 @@ impl Fake {
         left
     }
 
+    /// Runs work until it is done or its process ends; whether it did.
+    pub async fn dead<T>(&self, work: impl Future<Output = T>) -> bool {
+        let mut work = std::pin::pin!(work);
+        let ended = std::future::poll_fn(|context| {
+            let done = work.as_mut().poll(context).is_ready();
+            let dead = self.state().is_dead;
+            if done || dead { std::task::Poll::Ready(dead) } else { std::task::Poll::Pending }
+        })
+        .await;
+        self.state().is_dead = false;
+        ended
+    }
+
     fn call<T>(
         &self,
         operation: &'static str,
         act: impl FnOnce(&mut State) -> Result<T>,
     ) -> Result<T> {
         let mut state = self.state();
+        let lost = |message: &str| {
+            Err(AwsError {
+                service: "fake",
+                operation,
+                kind: ErrorKind::Ambiguous,
+                message: message.to_owned(),
+            })
+        };
+        if state.is_dead {
+            return lost("nobody is there any more");
+        }
         state.calls.push(operation);
         let mut fault = state.script.get_mut(operation).and_then(VecDeque::pop_front);
         // A command changes nothing of the account, whatever it does on a node.
@@ -226,6 +256,13 @@ impl Fake {
             if let Some((_, planned)) = state.nth_change.take_if(|(at, _)| *at == n) {
                 fault = Some(planned);
             }
+            if let Some((_, carried_out)) = state.dies_at.take_if(|(at, _)| *at == n) {
+                if carried_out {
+                    let _ = act(&mut state);
+                }
+                state.is_dead = true;
+                return lost("the process has ended");
+            }
         }
         match fault {
             Some(Fault::Refuse(code, message, status)) => {
@@ -233,12 +270,7 @@ impl Fake {
             }
             Some(Fault::Lose) => {
                 act(&mut state)?;
-                Err(AwsError {
-                    service: "fake",
-                    operation,
-                    kind: ErrorKind::Ambiguous,
-                    message: "connection reset".to_owned(),
-                })
+                lost("connection reset")
             }
             None => act(&mut state),
         }

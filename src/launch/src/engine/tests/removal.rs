@@ -1,0 +1,85 @@
+//! `down`: whatever keeps EC2 from ending something, and what is kept.
+
+use super::{ALL, DENIED, down, patience, spec, up};
+use crate::engine::Removal;
+use crate::failure::{Left, Problem};
+use crate::fake::{Fake, Fault};
+use nixl_aws::Tag;
+use nixl_aws::ec2::{NetworkInterface, Volume};
+
+#[tokio::test]
+async fn a_protected_node_is_unprotected_and_an_unknown_id_stops_nothing() {
+    let fake = Fake::new();
+    up(&fake).await.unwrap();
+    let id = fake.state().instances[1].id.clone();
+    fake.state().protected.insert(id);
+    down(&fake).await.unwrap();
+    assert_eq!(fake.count("ModifyInstanceAttribute"), 1);
+    assert_eq!(fake.residue(), Vec::<String>::new());
+
+    let fake = Fake::new();
+    up(&fake).await.unwrap();
+    let gone = Fault::Refuse("InvalidInstanceID.NotFound", "", 400);
+    fake.script("TerminateInstances", &[gone.clone(), gone]);
+    // The first of them is said to be gone; the other one is ended, and the
+    // audit does not believe it.
+    let failure = down(&fake).await.unwrap_err();
+    let live = fake.state().instances.iter().filter(|it| it.state != "terminated").count();
+    assert_eq!(live, 1);
+    assert!(matches!(&failure.left, Left::Remaining(list) if list[0].kind == "instance"));
+    down(&fake).await.unwrap();
+    assert_eq!(fake.residue(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn one_that_may_not_be_ended_does_not_keep_the_others() {
+    let fake = Fake::new();
+    up(&fake).await.unwrap();
+    let id = fake.state().instances[0].id.clone();
+    fake.state().protected.insert(id);
+    fake.script("ModifyInstanceAttribute", &[DENIED]);
+    let failure = down(&fake).await.unwrap_err();
+    assert!(matches!(failure.problem, Problem::Aws { .. }), "{failure}");
+    assert_eq!(fake.state().instances[1].state, "terminated");
+}
+
+#[tokio::test]
+async fn what_outlived_its_node_goes_too() {
+    let fake = Fake::new();
+    up(&fake).await.unwrap();
+    let tags = vec![Tag::new("nixl:cluster", "nixl")];
+    let interface =
+        NetworkInterface { id: "eni-9".into(), tags: tags.clone(), ..Default::default() };
+    fake.state().interfaces.push(interface);
+    fake.state().volumes.push(Volume { id: "vol-9".into(), tags, ..Default::default() });
+    let removed = down(&fake).await.unwrap();
+    assert!(removed.removed.iter().any(|it| it.id == "vol-9"));
+    assert_eq!(fake.residue(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_failure_at_any_removal_that_keeps_what_is_free_converges() {
+    let keep_free = Removal { mlflow: false, keep_free: true };
+    let probe = Fake::new();
+    up(&probe).await.unwrap();
+    let made = probe.state().changes;
+    let services = probe.services();
+    probe.engine(&services).down(keep_free).await.unwrap();
+    let removals = probe.state().changes - made;
+    for n in 0..removals {
+        for carried_out in [false, true] {
+            let fake = Fake::new();
+            up(&fake).await.unwrap();
+            let at = fake.state().changes + n;
+            fake.state().dies_at = Some((at, carried_out));
+            let services = fake.services();
+            let engine = fake.engine(&services);
+            assert!(fake.dead(engine.down(keep_free)).await, "{n}");
+            fake.engine(&services).down(keep_free).await.unwrap();
+            let asked = spec();
+            fake.engine(&services).up(&asked, patience(500)).await.unwrap();
+            fake.engine(&services).down(ALL).await.unwrap();
+            assert_eq!(fake.residue(), Vec::<String>::new(), "{n} {carried_out}");
+        }
+    }
+}
