@@ -154,7 +154,8 @@ pub const ENDED_FOR_WANT_OF_ROOM: &[&str] = &[
 ];
 
 /// Removal: already gone.
-pub const GONE: &[&str] = &["*.NotFound", "InvalidPlacementGroup.Unknown", "NoSuch*"];
+pub const GONE: &[&str] =
+    &["*.NotFound", "InvalidPlacementGroup.Unknown", "NoSuch*", "ResourceNotFound*"];
 /// Removal: something else must be gone first.
 pub const IN_USE: &[&str] = &[
     "DependencyViolation",

@@ -51,7 +51,8 @@ async fn after_a_down_that_keeps_what_is_free_the_launch_is_the_only_change() {
     let keep_free = Removal { mlflow: false, keep_free: true };
     let removed = fake.engine(&services).down(keep_free).await.unwrap();
     let kinds: Vec<_> = removed.kept.iter().map(|it| it.kind).collect();
-    assert_eq!(kinds, ["placement group", "security group", "instance profile", "IAM role"]);
+    let free = ["placement group", "security group", "instance profile", "IAM role", "IAM role"];
+    assert_eq!(kinds, free);
     assert_ne!(tag(&fake, keys::GENERATION), generation);
     fake.state().calls.clear();
     up_with(&fake, &plain()).await.unwrap();
