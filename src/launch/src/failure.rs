@@ -2,7 +2,7 @@
 //! be running.
 
 use crate::lifetime::NoTime;
-use crate::plan::Findings;
+use crate::plan::Checks;
 use nixl_aws::AwsError;
 use nixl_cluster::Provider;
 use std::collections::BTreeSet;
@@ -124,7 +124,7 @@ pub enum Problem {
     },
     /// Obstacles found before anything was changed.
     #[error("{0}")]
-    Plan(Findings),
+    Plan(Checks),
     /// Every attempt was refused.
     #[error("nowhere is room for {count} nodes now:{}", lines(.refusals))]
     NoCapacity {

@@ -1,7 +1,7 @@
 //! `nixl-launch`: one cluster up, looked at, and down again.
 //!
 //! ```text
-//! cli ─▶ engine ─ reads ─▶ plan (pure: spec + facts ─▶ plan or findings)
+//! cli ─▶ engine ─ reads ─▶ plan (pure: spec + facts ─▶ plan with its checks)
 //!            └─ ensures what the plan says, waits, reports
 //! ```
 //! There is no state file: what was made is found again by its tags and by the

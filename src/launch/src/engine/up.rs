@@ -4,10 +4,11 @@ use super::arrival::Arrival;
 use super::{Engine, Goal, now_secs};
 use crate::failure::{Failure, Problem};
 use crate::keys;
-use crate::plan::{Existing, Facts, Plan, PublicAddress, Spec, plan};
+use crate::plan::{Existing, Facts, Plan, Spec, WayOut, plan};
 use crate::report::{Report, report};
 use nixl_aws::Tag;
 use nixl_aws::ec2::Instance;
+use nixl_cluster::check::Verdict;
 use std::time::{Duration, Instant};
 
 /// How long `up` waits.
@@ -27,10 +28,10 @@ impl Engine<'_> {
     pub async fn up(&self, spec: &Spec, patience: Patience) -> Result<Report, Failure> {
         let began = Instant::now();
         let facts = self.facts(spec).await.map_err(Failure::unchanged)?;
-        let plan =
-            plan(spec, &facts).map_err(|findings| Failure::unchanged(Problem::Plan(findings)))?;
-        for note in &plan.notes {
-            self.progress.told(&format!("note: {note}"));
+        let plan = plan(spec, &facts);
+        plan.ready().map_err(|checks| Failure::unchanged(Problem::Plan(checks)))?;
+        for check in plan.checks.iter().filter(|check| check.verdict == Verdict::Warn) {
+            self.progress.told(&format!("note: {check}"));
         }
         let outcome = self.carry_out(&plan, &facts, patience, began).await;
         self.progress.done();
@@ -95,7 +96,8 @@ impl Engine<'_> {
         let (named, given, ending) = tokio::join!(
             self.name_nodes(&nodes),
             async {
-                if plan.spec.public_address == PublicAddress::Elastic {
+                let way_out = nodes.first().and_then(|node| plan.way_out(node));
+                if way_out == Some(WayOut::Elastic) {
                     return self.give_addresses(&nodes).await;
                 }
                 Ok(())

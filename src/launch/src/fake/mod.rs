@@ -304,6 +304,7 @@ pub(crate) fn attempt(instance_type: &str, zone: &str) -> Attempt {
         instance_type: instance_type.to_owned(),
         market: Default::default(),
         place: Place { zone: zone.to_owned(), subnet_id: format!("subnet-{zone}") },
+        way_out: crate::plan::WayOut::Assigned,
         reservation_id: None,
         placement_group: Some(format!("nixl-{zone}")),
     }

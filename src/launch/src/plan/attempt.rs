@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// One RunInstances that may be sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Attempt {
     /// Type name; one of the plan's types.
     pub instance_type: String,
@@ -13,11 +14,25 @@ pub struct Attempt {
     pub market: Market,
     /// Zone and subnet.
     pub place: Place,
+    /// How its nodes reach AWS.
+    pub way_out: WayOut,
     /// Capacity Reservation or Capacity Block it goes into.
     pub reservation_id: Option<String>,
     /// Cluster placement group; none in a Capacity Block or a reservation that
     /// was not made in one.
     pub placement_group: Option<String>,
+}
+
+/// How nodes reach AWS (SSM, SageMaker, S3) from their subnet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WayOut {
+    /// A public address that EC2 assigns at launch, to a single interface only.
+    Assigned,
+    /// An Elastic IP on each node's first interface, once it runs.
+    Elastic,
+    /// No public address: a NAT gateway or VPC endpoints.
+    Private,
 }
 
 impl Attempt {

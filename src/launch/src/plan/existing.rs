@@ -1,14 +1,17 @@
 //! Nodes that are there already: whole, none, or an obstacle.
 
-use super::{Finding, Spec};
+use super::Spec;
+use super::check::{Check, NODES};
 use crate::keys;
 use nixl_aws::Tag;
 use nixl_aws::ec2::Instance;
 use nixl_cluster::{Layout, tag};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// What is there.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Existing {
     /// No node.
     None,
@@ -30,7 +33,19 @@ pub fn live(instances: &[Instance]) -> Vec<Instance> {
     live
 }
 
-pub(super) fn judge(spec: &Spec, instances: &[Instance]) -> Result<Existing, Finding> {
+/// A whole cluster of another size is there.
+fn other_size(spec: &Spec, there: &str) -> Check {
+    Check::fail(
+        NODES,
+        format!(
+            "cluster {} is there with {there} nodes, {} are asked for",
+            spec.cluster, spec.size
+        ),
+        "run `nixl-launch down` first",
+    )
+}
+
+pub(super) fn judge(spec: &Spec, instances: &[Instance]) -> Result<Existing, Check> {
     let live = live(instances);
     let gone = |i: &&Instance| !is_live(i) && i.state != "terminated";
     let dying: Vec<&Instance> = instances.iter().filter(gone).collect();
@@ -45,17 +60,29 @@ pub(super) fn judge(spec: &Spec, instances: &[Instance]) -> Result<Existing, Fin
         if reservations.len() > 1 {
             seen.push(format!("from {} launches", reservations.len()));
         }
-        return Err(Finding::Half { cluster: spec.cluster.to_string(), seen: seen.join(", ") });
+        return Err(Check::fail(
+            NODES,
+            format!("cluster {} is not whole ({})", spec.cluster, seen.join(", ")),
+            "run `nixl-launch down`, then `up` again",
+        ));
     }
     if live.len() as u32 != spec.size {
-        let cluster = spec.cluster.to_string();
-        return Err(Finding::OtherSize { cluster, there: size, asked: spec.size });
+        return Err(other_size(spec, &size));
     }
     Ok(Existing::Complete(live))
 }
 
-/// What was asked and is not so, because the cluster is there already.
-pub(super) fn differences(spec: &Spec, nodes: &[Instance]) -> Vec<String> {
+/// Of nodes that are there: what was asked and is not so.
+pub(super) fn checks(spec: &Spec, existing: &Existing) -> Vec<Check> {
+    let Existing::Complete(nodes) = existing else {
+        return vec![Check::pass(NODES, "none is there yet")];
+    };
+    let mut checks = vec![Check::pass(NODES, format!("all {} are there already", nodes.len()))];
+    checks.extend(differences(spec, nodes));
+    checks
+}
+
+fn differences(spec: &Spec, nodes: &[Instance]) -> Vec<Check> {
     let Some(node) = nodes.first() else { return Vec::new() };
     let told = Tag::find(&node.tags, keys::PROVIDER).unwrap_or("?");
     let roles = |size, prefill| Layout { size, prefill }.roles().map(|roles| roles.to_string());
@@ -81,7 +108,11 @@ pub(super) fn differences(spec: &Spec, nodes: &[Instance]) -> Vec<String> {
         .chain(pairs)
         .filter_map(|(flag, asked, there)| {
             let asked = asked.filter(|asked| *asked != there)?;
-            Some(format!("the cluster is already there with {there}; {flag} {asked} has no effect"))
+            Some(Check::warn(
+                NODES,
+                format!("the cluster is already there with {there}; {flag} {asked} has no effect"),
+                "run `nixl-launch down` first to have it otherwise",
+            ))
         })
         .collect()
 }

@@ -2,22 +2,24 @@
 //! every check is made before anything is changed.
 
 mod attempt;
+mod check;
 mod existing;
 mod facts;
-mod finding;
 mod network;
 mod place;
 mod policy;
 mod spec;
 mod token;
 mod tracking;
+mod types;
 mod user_data;
+mod way_out;
 
-pub use attempt::Attempt;
+pub use attempt::{Attempt, WayOut};
+pub use check::{Check, Checks};
 pub use existing::{Existing, is_live, live};
 pub use facts::{Facts, TrackingFacts, TypeFacts};
-pub use finding::{Finding, Findings};
-pub use network::interfaces;
+pub use network::{Slot, interfaces, layout};
 pub use place::{Place, hinted};
 pub use policy::{
     MLFLOW_POLICY, NODE_POLICY, SSM_CORE_POLICY, mlflow_policy, node_policy, partition,
@@ -29,33 +31,33 @@ pub use tracking::{Tracking, tracking_arn};
 pub use user_data::{LIFETIME_SCRIPT, MAX_USER_DATA_BYTES, user_data};
 
 use nixl_aws::Tag;
-use nixl_aws::ec2::{Image, InstanceTypeInfo, RunInstances, SecurityGroup};
-use nixl_cluster::{ClusterName, NodeSettings, Provider, ProviderChoice, instance_type, tag};
+use nixl_aws::ec2::{Image, Instance, InstanceTypeInfo, RunInstances, SecurityGroup};
+use nixl_cluster::check::Verdict;
+use nixl_cluster::{ClusterName, NodeSettings, tag};
+use serde::{Deserialize, Serialize};
 
 use crate::keys;
 
+/// Version of the document that [`Plan`] is.
+pub const VERSION: u32 = 1;
+
 /// Everything `up` will make sure of.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Plan {
+    /// [`VERSION`].
+    pub version: u32,
     /// What was asked for.
     pub spec: Spec,
     /// Account id.
     pub account: String,
-    /// Cluster.
-    pub cluster: ClusterName,
-    /// Nodes.
-    pub size: u32,
-    /// How many of them are told that they prefill.
-    pub prefill: Option<u32>,
-    /// Provider the nodes are told to use.
-    pub provider: ProviderChoice,
-    /// Image.
-    pub image: Image,
+    /// Image, if one can be used.
+    pub image: Option<Image>,
     /// The types that attempts name.
     pub types: Vec<InstanceTypeInfo>,
-    /// VPC of every place.
+    /// VPC of every place; empty if there is none.
     pub vpc_id: String,
-    /// What to try, best first; at least one.
+    /// What to try, best first; none if something stands in the way.
     pub attempts: Vec<Attempt>,
     /// The security group, if it is there.
     pub security_group: Option<SecurityGroup>,
@@ -65,100 +67,112 @@ pub struct Plan {
     pub existing: Existing,
     /// User data of every node.
     pub user_data: String,
-    /// What a person should know before and after.
-    pub notes: Vec<String>,
+    /// What was looked at.
+    pub checks: Vec<Check>,
 }
 
-/// Decides, or says everything that stands in the way.
-///
-/// # Errors
-/// All findings at once.
-pub fn plan(spec: &Spec, facts: &Facts) -> Result<Plan, Findings> {
-    let mut findings = Vec::new();
-    let mut notes = Vec::new();
-
-    let image = place::image(spec, facts).map_err(|f| findings.push(f)).ok();
-    if spec.size < 2 {
-        findings.push(Finding::Size { size: spec.size });
+/// Decides; what stands in the way is among the checks.
+#[must_use]
+pub fn plan(spec: &Spec, facts: &Facts) -> Plan {
+    let mut checks = Vec::new();
+    let image = place::image(spec, facts).map_err(|check| checks.push(check)).ok();
+    if let Some(image) = &image {
+        checks.push(Check::pass("image", format!("{} ({})", image.id, image.architecture)));
     }
     for of in &facts.types {
-        check_type(spec, &of.info, &mut findings, &mut notes);
-        if let Some(image) = &image {
-            check_architecture(image, &of.info, &mut findings);
+        types::check(spec, &of.info, image.as_ref(), &mut checks);
+    }
+    let vpc_id = place::vpc(facts).map_err(|check| checks.push(check)).unwrap_or_default();
+    let attempts = attempts(spec, facts, &vpc_id, &mut checks);
+    let security_group = check_ownership(spec, facts, &vpc_id, &mut checks);
+    let tracking = tracking::decide(spec, facts);
+    checks.push(tracking.as_ref().map_or_else(Clone::clone, |it| tracking::check(it, facts)));
+    let tracking = tracking.unwrap_or(Tracking::None);
+    let existing = existing::judge(spec, &facts.instances);
+    match &existing {
+        Ok(existing) => checks.extend(existing::checks(spec, existing)),
+        Err(check) => checks.push(check.clone()),
+    }
+    let user_data = match user_data(&settings(spec, &tracking)) {
+        Ok(text) => {
+            let found = format!("{} of {MAX_USER_DATA_BYTES} bytes", text.len());
+            checks.push(Check::pass("user-data", found));
+            text
         }
+        Err(why) => {
+            checks.push(Check::fail("user-data", why, "shorten the names it holds"));
+            String::new()
+        }
+    };
+    Plan {
+        version: VERSION,
+        spec: spec.clone(),
+        account: facts.account.clone(),
+        image,
+        types: facts.types.iter().map(|of| of.info.clone()).collect(),
+        vpc_id,
+        attempts,
+        security_group,
+        tracking,
+        existing: existing.unwrap_or(Existing::None),
+        user_data,
+        checks,
     }
-    let vpc_id = place::vpc(facts).map_err(|f| findings.push(f)).unwrap_or_default();
-    let attempts = attempts(spec, facts, &vpc_id, &mut findings);
-    let security_group = check_ownership(spec, facts, &vpc_id, &mut findings);
-    let tracking = tracking::decide(spec, facts).unwrap_or_else(|finding| {
-        findings.push(finding);
-        Tracking::None
-    });
-    let existing = existing::judge(spec, &facts.instances).unwrap_or_else(|finding| {
-        findings.push(finding);
-        Existing::None
-    });
-    if let Existing::Complete(nodes) = &existing {
-        notes.extend(existing::differences(spec, nodes));
-    }
-    let settings = NodeSettings {
+}
+
+fn settings(spec: &Spec, tracking: &Tracking) -> NodeSettings {
+    NodeSettings {
         prefill: spec.prefill,
         mlflow_tracking_arn: tracking.arn().map(str::to_owned),
         ttl_secs: spec.ttl_secs,
         idle_secs: spec.idle_secs,
         ..NodeSettings::new(spec.cluster.clone(), spec.size, spec.provider)
-    };
-    let user_data = user_data(&settings).unwrap_or_else(|why| {
-        findings.push(Finding::UserData { why });
-        String::new()
-    });
-    match image {
-        Some(image) if findings.is_empty() => Ok(Plan {
-            spec: spec.clone(),
-            account: facts.account.clone(),
-            cluster: spec.cluster.clone(),
-            size: spec.size,
-            prefill: spec.prefill,
-            provider: spec.provider,
-            image,
-            types: facts.types.iter().map(|of| of.info.clone()).collect(),
-            vpc_id,
-            attempts,
-            security_group,
-            tracking,
-            existing,
-            user_data,
-            notes,
-        }),
-        _ => Err(Findings(findings)),
     }
 }
 
 impl Plan {
+    /// Whether it can be carried out.
+    ///
+    /// # Errors
+    /// Every check that stands in the way, at once.
+    pub fn ready(&self) -> Result<(), Checks> {
+        let fails = |check: &&Check| check.verdict == Verdict::Fail;
+        let failed: Vec<Check> = self.checks.iter().filter(fails).cloned().collect();
+        if failed.is_empty() { Ok(()) } else { Err(Checks(failed)) }
+    }
+
+    /// How a node of its type and zone reaches AWS.
+    #[must_use]
+    pub fn way_out(&self, node: &Instance) -> Option<WayOut> {
+        let same =
+            |it: &&Attempt| it.instance_type == node.instance_type && it.place.zone == node.zone;
+        self.attempts.iter().find(same).map(|attempt| attempt.way_out)
+    }
+
     /// The launch request of one attempt, with its token.
     #[must_use]
     pub fn request(&self, attempt: &Attempt, group_id: &str, generation: &str) -> RunInstances {
         let info = self.types.iter().find(|info| info.name == attempt.instance_type);
         let mut request = RunInstances {
-            count: self.size,
-            image_id: self.image.id.clone(),
+            count: self.spec.size,
+            image_id: self.image.as_ref().map(|image| image.id.clone()).unwrap_or_default(),
             instance_type: attempt.instance_type.clone(),
             client_token: String::new(),
             market: attempt.market,
             reservation_id: attempt.reservation_id.clone(),
             placement_group: attempt.placement_group.clone(),
-            instance_profile: self.cluster.node_role(),
+            instance_profile: self.spec.cluster.node_role(),
             network_interfaces: interfaces(
                 info.unwrap_or(&InstanceTypeInfo::default()),
-                self.provider,
-                &attempt.place.subnet_id,
+                self.spec.provider,
+                attempt,
                 group_id,
             ),
             user_data: self.user_data.clone(),
             tags: self.node_tags(),
         };
         let record = record(attempt, &request);
-        request.client_token = client_token(&self.cluster, generation, &record);
+        request.client_token = client_token(&self.spec.cluster, generation, &record);
         request
     }
 
@@ -171,14 +185,14 @@ impl Plan {
     /// Tags of the cluster on everything it owns.
     #[must_use]
     pub fn tags(&self) -> Vec<Tag> {
-        owner_tags(&self.cluster)
+        owner_tags(&self.spec.cluster)
     }
 
     fn node_tags(&self) -> Vec<Tag> {
         let mut tags = self.tags();
-        tags.push(Tag::new(tag::SIZE, self.size.to_string()));
-        tags.push(Tag::new(keys::PROVIDER, self.provider.as_str()));
-        if let Some(prefill) = self.prefill {
+        tags.push(Tag::new(tag::SIZE, self.spec.size.to_string()));
+        tags.push(Tag::new(keys::PROVIDER, self.spec.provider.as_str()));
+        if let Some(prefill) = self.spec.prefill {
             tags.push(Tag::new(keys::PREFILL, prefill.to_string()));
         }
         if let Some(arn) = self.tracking.arn() {
@@ -204,13 +218,13 @@ pub fn is_ours(cluster: &ClusterName, tags: &[Tag]) -> bool {
 }
 
 /// Every type on every market in every place, in this order.
-fn attempts(spec: &Spec, facts: &Facts, vpc_id: &str, findings: &mut Vec<Finding>) -> Vec<Attempt> {
+fn attempts(spec: &Spec, facts: &Facts, vpc_id: &str, checks: &mut Vec<Check>) -> Vec<Attempt> {
     let mut attempts = Vec::new();
     for of in &facts.types {
         let places = match place::places(spec, facts, of, vpc_id) {
             Ok(places) => places,
-            Err(finding) => {
-                findings.push(finding);
+            Err(check) => {
+                checks.push(check);
                 continue;
             }
         };
@@ -219,6 +233,7 @@ fn attempts(spec: &Spec, facts: &Facts, vpc_id: &str, findings: &mut Vec<Finding
                 instance_type: of.info.name.clone(),
                 market: *market,
                 place: place.clone(),
+                way_out: way_out::decide(spec, facts, &of.info, &place.subnet_id),
                 reservation_id: spec.reservation_id.clone(),
                 placement_group: Some(spec.cluster.placement_group(&place.zone)),
             }));
@@ -227,64 +242,16 @@ fn attempts(spec: &Spec, facts: &Facts, vpc_id: &str, findings: &mut Vec<Finding
     attempts
 }
 
-fn check_type(
-    spec: &Spec,
-    info: &InstanceTypeInfo,
-    findings: &mut Vec<Finding>,
-    notes: &mut Vec<String>,
-) {
-    if spec.provider == Provider::Efa.into() && !info.efa_supported {
-        findings.push(Finding::NoEfa { instance_type: info.name.clone() });
-    }
-    if !info.placement_strategies.iter().any(|strategy| strategy == "cluster") {
-        findings.push(Finding::NoClusterPlacement { instance_type: info.name.clone() });
-    }
-    if spec.provider == Provider::Tcp.into() {
-        return;
-    }
-    if let Some(known) = instance_type::find(&info.name)
-        && !known.rdma_write
-    {
-        let missing = if known.rdma_read { "RDMA write" } else { "RDMA read or write" };
-        notes.push(format!(
-            "{}: its EFA has no {missing}, one-sided transfers are emulated; g6.12xlarge and g6e.12xlarge have both",
-            info.name
-        ));
-    }
-    if interfaces(info, spec.provider, "", "").len() > 1 {
-        notes.push(format!(
-            "{}: with several network cards EC2 gives no public address; the nodes reach AWS only through a NAT gateway or VPC endpoints",
-            info.name
-        ));
-    }
-}
-
-fn check_architecture(image: &Image, info: &InstanceTypeInfo, findings: &mut Vec<Finding>) {
-    if !info.architectures.contains(&image.architecture) {
-        findings.push(Finding::Architecture {
-            image: image.id.clone(),
-            image_architecture: image.architecture.clone(),
-            instance_type: info.name.clone(),
-            type_architectures: info.architectures.clone(),
-        });
-    }
-}
-
 /// What has our name must have our tag; the security group, if it is there.
 fn check_ownership(
     spec: &Spec,
     facts: &Facts,
     vpc_id: &str,
-    findings: &mut Vec<Finding>,
+    checks: &mut Vec<Check>,
 ) -> Option<SecurityGroup> {
     let cluster = &spec.cluster;
-    let mut foreign = |kind, name: &str| {
-        findings.push(Finding::Foreign {
-            kind,
-            name: name.to_owned(),
-            cluster: cluster.to_string(),
-        });
-    };
+    let before = checks.len();
+    let mut foreign = |kind, name: &str| checks.push(Check::foreign(kind, name, cluster));
     let group = facts
         .security_groups
         .iter()
@@ -303,6 +270,10 @@ fn check_ownership(
         && !is_ours(cluster, &profile.tags)
     {
         foreign("instance profile", &profile.name);
+    }
+    if checks.len() == before {
+        let names = [cluster.security_group(), cluster.node_role()].join(", ");
+        checks.push(Check::pass(check::OWNERSHIP, format!("{names}: free or this cluster's")));
     }
     group.cloned()
 }

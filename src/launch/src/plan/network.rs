@@ -4,6 +4,7 @@
 //! cards" and the EFA chapter: card 0 carries the addresses, every further card
 //! an `efa-only` interface, which has none.
 
+use super::{Attempt, WayOut};
 use nixl_aws::ec2::{InstanceTypeInfo, NetworkCard, NetworkInterfaceSpec};
 use nixl_cluster::{Provider, ProviderChoice};
 
@@ -11,14 +12,20 @@ const PLAIN: &str = "interface";
 const EFA: &str = "efa";
 const EFA_ONLY: &str = "efa-only";
 
-/// The interfaces of one node.
+/// A place on a network card for an interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Slot {
+    /// Network card.
+    pub card_index: u32,
+    /// Device index on the card.
+    pub device_index: u32,
+    /// `interface`, `efa` or `efa-only`.
+    pub interface_type: &'static str,
+}
+
+/// The interfaces of one node, without their subnet.
 #[must_use]
-pub fn interfaces(
-    info: &InstanceTypeInfo,
-    provider: ProviderChoice,
-    subnet_id: &str,
-    group_id: &str,
-) -> Vec<NetworkInterfaceSpec> {
+pub fn layout(info: &InstanceTypeInfo, provider: ProviderChoice) -> Vec<Slot> {
     let first = info.network_cards.iter().find(|card| card.index == 0);
     // A type may have cards without EFA, even the first (p6-b300).
     let first_has_efa = info.efa_supported && first.is_none_or(|card| offers(card, EFA));
@@ -34,17 +41,36 @@ pub fn interfaces(
         let plain = usize::from(!first_has_efa);
         chosen.truncate((info.efa_max_interfaces as usize + plain).max(1));
     }
-    let single = chosen.len() == 1;
     chosen
         .into_iter()
-        .map(|(card_index, device_index, interface_type)| NetworkInterfaceSpec {
+        .map(|(card_index, device_index, interface_type)| Slot {
             card_index,
             device_index,
-            interface_type: interface_type.to_owned(),
-            subnet_id: subnet_id.to_owned(),
+            interface_type,
+        })
+        .collect()
+}
+
+/// The interfaces of one node.
+#[must_use]
+pub fn interfaces(
+    info: &InstanceTypeInfo,
+    provider: ProviderChoice,
+    attempt: &Attempt,
+    group_id: &str,
+) -> Vec<NetworkInterfaceSpec> {
+    let slots = layout(info, provider);
+    // Refused by EC2 as soon as there are several interfaces, even as `false`.
+    let public = (slots.len() == 1).then_some(attempt.way_out == WayOut::Assigned);
+    slots
+        .into_iter()
+        .map(|slot| NetworkInterfaceSpec {
+            card_index: slot.card_index,
+            device_index: slot.device_index,
+            interface_type: slot.interface_type.to_owned(),
+            subnet_id: attempt.place.subnet_id.clone(),
             group_ids: vec![group_id.to_owned()],
-            // Refused by EC2 as soon as there are several interfaces.
-            associate_public_ip: single.then_some(true),
+            associate_public_ip: public,
         })
         .collect()
 }
@@ -75,43 +101,41 @@ mod tests {
         }
     }
 
-    fn layout(
+    fn slots(
         info: &InstanceTypeInfo,
         provider: impl Into<ProviderChoice>,
-    ) -> Vec<(u32, u32, String, Option<bool>)> {
-        interfaces(info, provider.into(), "subnet-1", "sg-1")
-            .into_iter()
-            .map(|i| (i.card_index, i.device_index, i.interface_type, i.associate_public_ip))
-            .collect()
+    ) -> Vec<(u32, u32, &'static str)> {
+        let slots = layout(info, provider.into());
+        slots.iter().map(|it| (it.card_index, it.device_index, it.interface_type)).collect()
     }
 
     const ALL: &[&str] = &["interface", "efa", "efa-only"];
 
     #[test]
-    fn a_single_card_gets_efa_and_a_public_address() {
+    fn a_single_card_gets_efa() {
         let info = with(1, vec![card(0, 7, ALL)]);
-        assert_eq!(layout(&info, Provider::Efa), [(0, 0, "efa".to_owned(), Some(true))]);
+        assert_eq!(slots(&info, Provider::Efa), [(0, 0, "efa")]);
     }
 
     #[test]
-    fn further_cards_are_efa_only_and_nothing_is_public() {
+    fn further_cards_are_efa_only() {
         let info = with(4, (0..4).map(|i| card(i, 15, ALL)).collect());
-        let got = layout(&info, Provider::Efa);
-        assert_eq!(got[0], (0, 0, "efa".to_owned(), None));
+        let got = slots(&info, Provider::Efa);
+        assert_eq!(got[0], (0, 0, "efa"));
         assert_eq!(
             got[1..].iter().map(|i| (i.0, i.1)).collect::<Vec<_>>(),
             [(1, 1), (2, 1), (3, 1)]
         );
         assert!(got[1..].iter().all(|i| i.2 == "efa-only"));
-        assert_eq!(layout(&info, ProviderChoice::Auto), got, "what may be used must be there");
-        assert_eq!(layout(&info, Provider::Tcp).len(), 1);
+        assert_eq!(slots(&info, ProviderChoice::Auto), got, "what may be used must be there");
+        assert_eq!(slots(&info, Provider::Tcp).len(), 1);
     }
 
     #[test]
     fn a_first_card_without_efa_stays_plain_and_single_slot_cards_use_device_0() {
         let mut cards = vec![card(0, 2, &["interface"])];
         cards.extend((1..=2).map(|i| card(i, 1, ALL)));
-        let got = layout(&with(2, cards), Provider::Efa);
+        let got = slots(&with(2, cards), Provider::Efa);
         assert_eq!(got.iter().map(|i| (i.0, i.1)).collect::<Vec<_>>(), [(0, 0), (1, 0), (2, 0)]);
         assert_eq!(got[0].2, "interface");
     }
@@ -119,8 +143,8 @@ mod tests {
     #[test]
     fn tcp_needs_one_interface_only() {
         let efa = with(4, (0..4).map(|i| card(i, 15, ALL)).collect());
-        assert_eq!(layout(&efa, Provider::Tcp), [(0, 0, "efa".to_owned(), Some(true))]);
+        assert_eq!(slots(&efa, Provider::Tcp), [(0, 0, "efa")]);
         let plain = with(0, vec![card(0, 3, &["interface"])]);
-        assert_eq!(layout(&plain, Provider::Tcp), [(0, 0, "interface".to_owned(), Some(true))]);
+        assert_eq!(slots(&plain, Provider::Tcp), [(0, 0, "interface")]);
     }
 }

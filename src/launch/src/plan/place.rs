@@ -1,6 +1,8 @@
 //! Image and zones.
 
-use super::{Attempt, Facts, Finding, Spec, TypeFacts};
+use super::check::Check;
+use super::{Attempt, Facts, Spec, TypeFacts};
+use crate::failure::joined;
 use nixl_aws::Tag;
 use nixl_aws::ec2::{Image, Subnet};
 use nixl_cluster::tag;
@@ -14,13 +16,23 @@ pub struct Place {
     pub subnet_id: String,
 }
 
+/// Name of the check of zones and subnets.
+pub(super) const ZONE: &str = "zones";
+
 /// The image named, or the newest baked one.
-pub(super) fn image(spec: &Spec, facts: &Facts) -> Result<Image, Finding> {
+pub(super) fn image(spec: &Spec, facts: &Facts) -> Result<Image, Check> {
+    const IMAGE: &str = "image";
     if let Some(ami) = &spec.ami {
-        let image = facts.images.iter().find(|image| image.id == *ami);
-        let image = image.ok_or_else(|| Finding::ImageMissing { ami: ami.clone() })?;
+        let image = facts.images.iter().find(|image| image.id == *ami).ok_or_else(|| {
+            Check::fail(
+                IMAGE,
+                format!("image {ami} is not there or not yours"),
+                "leave out --ami to use the newest baked one",
+            )
+        })?;
         if image.state != "available" {
-            return Err(Finding::ImageState { ami: ami.clone(), state: image.state.clone() });
+            let found = format!("image {ami} is {}, not available", image.state);
+            return Err(Check::fail(IMAGE, found, "wait for it, or name another --ami"));
         }
         return Ok(image.clone());
     }
@@ -31,12 +43,18 @@ pub(super) fn image(spec: &Spec, facts: &Facts) -> Result<Image, Finding> {
         // RFC 3339 in UTC sorts as text; the id settles a tie.
         .max_by_key(|image| (&image.creation_date, &image.id))
         .cloned()
-        .ok_or(Finding::NoImage)
+        .ok_or_else(|| Check::fail(IMAGE, "no image", "run `nixl-bake build`"))
 }
 
 /// The VPC.
-pub(super) fn vpc(facts: &Facts) -> Result<String, Finding> {
-    let vpc = facts.vpcs.iter().find(|vpc| vpc.is_default).ok_or(Finding::NoVpc)?;
+pub(super) fn vpc(facts: &Facts) -> Result<String, Check> {
+    let vpc = facts.vpcs.iter().find(|vpc| vpc.is_default).ok_or_else(|| {
+        Check::fail(
+            "vpc",
+            "the region has no default VPC",
+            "make one with `aws ec2 create-default-vpc`",
+        )
+    })?;
     Ok(vpc.id.clone())
 }
 
@@ -46,14 +64,14 @@ pub(super) fn places(
     facts: &Facts,
     of: &TypeFacts,
     vpc_id: &str,
-) -> Result<Vec<Place>, Finding> {
+) -> Result<Vec<Place>, Check> {
     let usable = |subnet: &&Subnet| {
         subnet.vpc_id == vpc_id
             && subnet.default_for_zone
             && subnet.free_addresses >= spec.size
             && of.zones.contains(&subnet.zone)
     };
-    let instance_type = of.info.name.clone();
+    let instance_type = &of.info.name;
     let mut places: Vec<Place> = facts
         .subnets
         .iter()
@@ -62,7 +80,15 @@ pub(super) fn places(
         .collect();
     places.sort_by(|a, b| a.zone.cmp(&b.zone));
     if places.is_empty() {
-        return Err(Finding::NoZone { instance_type, size: spec.size, offered: of.zones.clone() });
+        return Err(Check::fail(
+            ZONE,
+            format!(
+                "no zone offers {instance_type} and has a default subnet with {} free addresses (offered in: {})",
+                spec.size,
+                joined(&of.zones)
+            ),
+            "choose another --instance-type",
+        ));
     }
     if spec.zones.is_empty() {
         return Ok(places);
@@ -74,7 +100,11 @@ pub(super) fn places(
         } else {
             "the type is not offered there"
         };
-        return Err(Finding::Zone { zone: zone.clone(), instance_type, why, possible });
+        return Err(Check::fail(
+            ZONE,
+            format!("zone {zone} cannot be used for {instance_type}: {why}"),
+            format!("possible: {}", joined(&possible)),
+        ));
     }
     let rank = |place: &Place| spec.zones.iter().position(|zone| *zone == place.zone);
     places.retain(|place| rank(place).is_some());
@@ -97,6 +127,7 @@ pub fn hinted(attempts: &mut [Attempt], refused: &Attempt, message: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::WayOut;
 
     #[test]
     fn a_hint_reorders_and_nothing_else_does() {
@@ -104,6 +135,7 @@ mod tests {
             instance_type: "g6.12xlarge".to_owned(),
             market: Default::default(),
             place: Place { zone: zone.to_owned(), subnet_id: String::new() },
+            way_out: WayOut::Assigned,
             reservation_id: None,
             placement_group: None,
         };

@@ -5,6 +5,7 @@ use crate::fake::card;
 use nixl_aws::ec2::{Instance, Subnet, Vpc};
 use nixl_aws::iam::Role;
 use nixl_aws::sagemaker::TrackingServer;
+use nixl_cluster::Provider;
 use proptest::prelude::*;
 
 fn spec() -> Spec {
@@ -64,14 +65,28 @@ fn node(index: u32, state: &str, size: u32) -> Instance {
     }
 }
 
-fn refused(spec: &Spec, facts: &Facts) -> Vec<Finding> {
-    plan(spec, facts).unwrap_err().0
+/// A plan nothing stands in the way of.
+fn ready(spec: &Spec, facts: &Facts) -> Plan {
+    let plan = plan(spec, facts);
+    plan.ready().unwrap();
+    plan
+}
+
+/// Names of the checks that stand in the way, and what they say.
+fn refused(spec: &Spec, facts: &Facts) -> Vec<(String, String)> {
+    let checks = plan(spec, facts).ready().unwrap_err().0;
+    checks.into_iter().map(|check| (check.name.clone(), check.to_string())).collect()
+}
+
+fn warned(plan: &Plan, name: &str) -> Vec<String> {
+    let of = |check: &&Check| check.verdict == Verdict::Warn && check.name == name;
+    plan.checks.iter().filter(of).map(ToString::to_string).collect()
 }
 
 #[test]
 fn the_plain_case_takes_the_newest_image_and_every_possible_zone() {
-    let plan = plan(&spec(), &facts()).unwrap();
-    assert_eq!(plan.image.id, "ami-new");
+    let plan = ready(&spec(), &facts());
+    assert_eq!(plan.image.unwrap().id, "ami-new");
     let zones: Vec<&str> = plan.attempts.iter().map(|it| it.place.zone.as_str()).collect();
     assert_eq!(zones, ["us-east-1a", "us-east-1b"]);
     assert_eq!(plan.existing, Existing::None);
@@ -84,7 +99,7 @@ fn the_plain_case_takes_the_newest_image_and_every_possible_zone() {
 
 #[test]
 fn the_request_holds_the_whole_group() {
-    let plan = plan(&spec(), &facts()).unwrap();
+    let plan = ready(&spec(), &facts());
     let request = plan.request(&plan.attempts[0], "sg-1", "g");
     assert_eq!(request.count, 2);
     assert_eq!(request.placement_group.as_deref(), Some("nixl-us-east-1a"));
@@ -96,7 +111,7 @@ fn the_request_holds_the_whole_group() {
 
 #[test]
 fn a_token_is_the_same_for_the_same_launch_only() {
-    let plan_of = |spec: &Spec| plan(spec, &facts()).unwrap();
+    let plan_of = |spec: &Spec| ready(spec, &facts());
     let base = plan_of(&spec());
     let token = |plan: &Plan, place: usize, group: &str, generation: &str| {
         plan.request(&plan.attempts[place], group, generation).client_token
@@ -120,7 +135,7 @@ fn a_token_is_the_same_for_the_same_launch_only() {
 proptest! {
     #[test]
     fn generations_never_share_a_token(a in "[a-f0-9]{1,32}", b in "[a-f0-9]{1,32}") {
-        let plan = plan(&spec(), &facts()).unwrap();
+        let plan = ready(&spec(), &facts());
         let token = |generation: &str| plan.request(&plan.attempts[0], "sg", generation).client_token;
         prop_assert_eq!(token(&a) == token(&b), a == b);
     }
@@ -134,15 +149,15 @@ fn every_obstacle_is_named_at_once() {
     facts.types[0].info.placement_strategies.clear();
     let found = refused(&Spec { zones: vec!["us-east-1c".to_owned()], ..spec() }, &facts);
     assert_eq!(found.len(), 4, "{found:?}");
-    assert!(found[0].to_string().contains("nixl-bake build"));
-    assert!(found[3].to_string().contains("us-east-1a, us-east-1b"));
+    assert!(found[0].1.contains("nixl-bake build"));
+    assert!(found.iter().any(|it| it.1.contains("us-east-1a, us-east-1b")));
 }
 
 #[test]
 fn an_image_for_another_architecture_is_refused() {
     let mut facts = facts();
     facts.images.iter_mut().for_each(|image| image.architecture = "arm64".to_owned());
-    assert!(matches!(refused(&spec(), &facts)[0], Finding::Architecture { .. }));
+    assert_eq!(refused(&spec(), &facts)[0].0, "architecture");
 }
 
 #[test]
@@ -157,7 +172,7 @@ fn what_only_has_our_name_is_left_alone() {
         ..Default::default()
     }];
     let found = refused(&spec(), &facts);
-    assert!(found.iter().all(|finding| matches!(finding, Finding::Foreign { .. })));
+    assert!(found.iter().all(|it| it.0 == "ownership"), "{found:?}");
     assert_eq!(found.len(), 2);
 }
 
@@ -165,7 +180,7 @@ fn what_only_has_our_name_is_left_alone() {
 fn a_bucket_without_its_record_is_foreign() {
     let mut facts = facts();
     facts.tracking.bucket_exists = true;
-    assert!(matches!(refused(&spec(), &facts)[0], Finding::Foreign { kind: "S3 bucket", .. }));
+    assert!(refused(&spec(), &facts)[0].1.starts_with("S3 bucket"));
 }
 
 #[test]
@@ -176,17 +191,18 @@ fn somebodys_tracking_server_is_attached_and_a_broken_one_refused() {
         Some((TrackingServer { arn, status: status.to_owned(), ..Default::default() }, vec![]))
     };
     facts.tracking.server = server("Created");
-    let attached = plan(&spec(), &facts).unwrap().tracking;
+    let attached = ready(&spec(), &facts).tracking;
     assert!(matches!(attached, Tracking::Attach { arn, .. } if arn == "arn:other"));
     facts.tracking.server = server("CreateFailed");
-    assert!(matches!(refused(&spec(), &facts)[0], Finding::TrackingServer { .. }));
+    assert_eq!(refused(&spec(), &facts)[0].0, "mlflow");
 }
 
 #[test]
 fn nodes_that_are_there_are_whole_or_in_the_way() {
     let judge = |instances: Vec<Instance>, size| {
         let facts = Facts { instances, ..facts() };
-        plan(&Spec { size, ..spec() }, &facts)
+        let plan = plan(&Spec { size, ..spec() }, &facts);
+        plan.ready().map(|()| plan)
     };
     let whole = judge(vec![node(1, "running", 2), node(0, "pending", 2)], 2).unwrap();
     assert!(matches!(whole.existing, Existing::Complete(nodes) if nodes[0].launch_index == 0));
@@ -198,19 +214,19 @@ fn nodes_that_are_there_are_whole_or_in_the_way() {
         vec![node(0, "running", 2), node(1, "stopped", 2)],
         vec![node(0, "shutting-down", 2)],
     ] {
-        let findings = judge(half, 2).unwrap_err();
-        assert!(matches!(findings.0[..], [Finding::Half { .. }]), "{findings}");
-        assert!(findings.to_string().contains("nixl-launch down"));
+        let checks = judge(half, 2).unwrap_err();
+        assert!(checks.0.len() == 1 && checks.to_string().contains("is not whole"), "{checks}");
+        assert!(checks.to_string().contains("nixl-launch down"));
     }
     let other = judge(vec![node(0, "running", 2), node(1, "running", 2)], 3).unwrap_err();
-    assert!(matches!(other.0[..], [Finding::OtherSize { .. }]));
+    assert!(other.to_string().contains("2 nodes, 3 are asked for"), "{other}");
 }
 
 #[test]
 fn flags_without_effect_are_noted() {
     let facts = Facts { instances: vec![node(0, "running", 2), node(1, "running", 2)], ..facts() };
     let spec = Spec { provider: Provider::Tcp.into(), prefill: Some(1), ..spec() };
-    let notes = plan(&spec, &facts).unwrap().notes;
+    let notes = warned(&ready(&spec, &facts), "nodes");
     assert_eq!(notes.len(), 2);
     assert!(notes[0].contains("--provider tcp has no effect"));
     assert!(notes[1].contains("there with no roles; --roles prefill=1,decode=1 has no effect"));
@@ -221,5 +237,32 @@ fn a_type_without_rdma_is_noted() {
     let mut facts = facts();
     facts.types[0].info.name = "g5.12xlarge".to_owned();
     let spec = Spec { instance_types: vec!["g5.12xlarge".to_owned()], ..spec() };
-    assert!(plan(&spec, &facts).unwrap().notes[0].contains("no RDMA read or write"));
+    assert!(warned(&ready(&spec, &facts), "rdma")[0].contains("no RDMA read or write"));
+}
+
+#[test]
+fn a_plan_is_a_document_that_can_be_read_again() {
+    let plan = ready(&spec(), &facts());
+    let text = serde_json::to_string_pretty(&plan).unwrap();
+    assert_eq!(serde_json::from_str::<Plan>(&text).unwrap(), plan);
+    assert_eq!(serde_json::to_string_pretty(&ready(&spec(), &facts())).unwrap(), text);
+}
+
+#[test]
+fn nodes_have_a_way_out_that_ec2_allows() {
+    let way = |spec: &Spec, facts: &Facts| {
+        let plan = ready(spec, facts);
+        let request = plan.request(&plan.attempts[0], "sg-1", "g");
+        (plan.attempts[0].way_out, request.network_interfaces[0].associate_public_ip)
+    };
+    assert_eq!(way(&spec(), &facts()), (WayOut::Assigned, Some(true)));
+    let asked = |public_address| Spec { public_address, ..spec() };
+    assert_eq!(way(&asked(PublicAddress::None), &facts()), (WayOut::Private, Some(false)));
+    assert_eq!(way(&asked(PublicAddress::Elastic), &facts()), (WayOut::Elastic, Some(false)));
+    let mut several = facts();
+    several.types[0].info.efa_max_interfaces = 2;
+    several.types[0].info.network_cards.push(nixl_aws::ec2::NetworkCard { index: 1, ..card() });
+    assert_eq!(way(&spec(), &several), (WayOut::Elastic, None));
+    several.subnets.iter_mut().for_each(|subnet| subnet.map_public_ip = false);
+    assert_eq!(way(&spec(), &several), (WayOut::Private, None));
 }

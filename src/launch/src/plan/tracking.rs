@@ -1,11 +1,14 @@
 //! The MLflow tracking server: made, used again or attached.
 
-use super::{Facts, Finding, Spec, is_ours, partition};
+use super::check::Check;
+use super::{Facts, Spec, is_ours, partition};
 use crate::keys;
 use nixl_aws::Tag;
+use serde::{Deserialize, Serialize};
 
 /// What happens about MLflow.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Tracking {
     /// Nothing.
     None,
@@ -55,7 +58,10 @@ pub fn tracking_arn(region: &str, account: &str, name: &str) -> String {
     format!("arn:{partition}:sagemaker:{region}:{account}:mlflow-tracking-server/{name}")
 }
 
-pub(super) fn decide(spec: &Spec, facts: &Facts) -> Result<Tracking, Finding> {
+/// Name of the check of the tracking server.
+const MLFLOW: &str = "mlflow";
+
+pub(super) fn decide(spec: &Spec, facts: &Facts) -> Result<Tracking, Check> {
     let Some(name) = spec.tracking_server.clone() else { return Ok(Tracking::None) };
     let tracking = &facts.tracking;
     if let Some((server, tags)) = &tracking.server {
@@ -70,32 +76,53 @@ pub(super) fn decide(spec: &Spec, facts: &Facts) -> Result<Tracking, Finding> {
             _ => None,
         };
         if let Some(advice) = advice {
-            return Err(Finding::TrackingServer { name, status: server.status.clone(), advice });
+            let found = format!("MLflow tracking server {name} is {}", server.status);
+            return Err(Check::fail(MLFLOW, found, advice));
         }
         if !is_ours(&spec.cluster, tags) {
             return Ok(Tracking::Attach { name, arn: server.arn.clone() });
         }
     }
-    let foreign = |kind, name: &str| Finding::Foreign {
-        kind,
-        name: name.to_owned(),
-        cluster: spec.cluster.to_string(),
-    };
     let bucket = spec.cluster.artifact_bucket(&facts.account, &spec.region);
     match &tracking.role {
         Some(role) if !is_ours(&spec.cluster, &role.tags) => {
-            return Err(foreign("IAM role", &role.name));
+            return Err(Check::foreign("IAM role", &role.name, &spec.cluster));
         }
         Some(role) => {
             let made = Tag::find(&role.tags, keys::TRACKING_SERVER);
             if let Some(made) = made.filter(|made| *made != name) {
-                return Err(Finding::OtherServer { made: made.to_owned(), asked: name });
+                return Err(Check::fail(
+                    MLFLOW,
+                    format!("the cluster has made the MLflow tracking server {made}"),
+                    format!(
+                        "leave out --tracking-server {name} or name {made}, or run `nixl-launch down` first"
+                    ),
+                ));
             }
         }
         // The role is the record of the bucket: without it, the bucket is not ours.
-        None if tracking.bucket_exists => return Err(foreign("S3 bucket", &bucket)),
+        None if tracking.bucket_exists => {
+            return Err(Check::foreign("S3 bucket", &bucket, &spec.cluster));
+        }
         None => {}
     }
     let arn = tracking_arn(&spec.region, &facts.account, &name);
     Ok(Tracking::Own { name, arn, bucket })
+}
+
+/// What happens about MLflow, told.
+pub(super) fn check(tracking: &Tracking, facts: &Facts) -> Check {
+    match tracking {
+        Tracking::None => Check::skip(MLFLOW, "not asked for"),
+        Tracking::Attach { name, .. } => Check::pass(
+            MLFLOW,
+            format!("tracking server {name} is somebody else's: attached, never changed"),
+        ),
+        Tracking::Own { name, .. } if facts.tracking.server.is_some() => {
+            Check::pass(MLFLOW, format!("tracking server {name} is there already"))
+        }
+        Tracking::Own { name, bucket, .. } => {
+            Check::pass(MLFLOW, format!("tracking server {name} is made, with bucket {bucket}"))
+        }
+    }
 }
