@@ -1,0 +1,126 @@
+"""`./test crash`: kill -9 at every call of `up` and `down`, continued from a computer that knows nothing.
+
+usage: main.py FOLDER_OF_PROGRAMS [--only TEXT] [--workers N] [--no-peer]
+
+Which calls there are is learnt from a run without faults in each scenario, so none can be forgotten; at calls that only read
+it is killed in the first scenario, in the others at all that change something. Every point is a
+fresh region without machines. Afterwards the account must hold exactly what an undisturbed `up` makes, or nothing, as
+boto3 sees it. A boto3 script without a tool goes through the same matrix beside it; what it leaves is counted, and is
+no failure of this suite.
+"""
+
+import argparse
+import multiprocessing
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+import peer
+from matrix import Program, Scenario, go, points, rehearse
+from region import PORT
+
+# AWS is late: what was made is not seen, nor is a role, for these seconds.
+LATE_SECS = 5
+LATE = ("ec2.instance_visible", "ec2.security_group_visible", "ec2.tags_visible", "iam.profile_visible")
+
+
+def window(name):
+    return {"window": {"name": name, "length": f"{LATE_SECS}s"}}
+
+
+# Nodes that need Elastic IPs.
+MANY_CARDS = ("--instance-type", "p4d.24xlarge")
+ALL = ("--mlflow",)
+NO_ROOM = {"capacity": {"zone": "us-east-1a", "instance_type": MANY_CARDS[1], "instances": 0}}
+SCENARIOS = (
+    Scenario("cold", down=ALL, reads=True),
+    Scenario("a zone without room first, several cards", MANY_CARDS, ALL, (NO_ROOM,)),
+    Scenario("AWS is late", down=ALL, settings=tuple(window(name) for name in LATE)),
+)
+PEER_SCENARIOS = tuple(one for one in SCENARIOS if not one.up)
+
+
+def ours(binary):
+    def start(environment, home, command, arguments):
+        line = [binary, command, *arguments]
+        return subprocess.Popen(line, env=environment, cwd=home, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+    return Program("nixl-launch", start)
+
+
+def work(job):
+    binaries, name, point, there = job
+    program = ours(f"{binaries}/nixl-launch") if name == "nixl-launch" else peer.program()
+    try:
+        reached, wrong = go(binaries, program, point, there)
+    except Exception as error:  # a worker's own trouble is a failed point, with its cause
+        reached, wrong = True, f"{type(error).__name__}: {error}"
+    return point, reached, wrong
+
+
+def through(pool, binaries, program, scenarios, only):
+    """Runs one program through its matrix: how many points failed."""
+    begun = time.monotonic()
+    jobs = []
+    for scenario in scenarios:
+        calls, there = rehearse(binaries, program, scenario)
+        made = [(binaries, program.name, point, there) for point in points(scenario, calls) if only in str(point)]
+        counts = " and ".join(f"{len(calls[command])} calls of {command}" for command in calls)
+        print(f"  {program.name}, {scenario.name}: {counts}, {len(made)} points", flush=True)
+        jobs += made
+    failed = missed = 0
+    for done, (point, reached, wrong) in enumerate(pool.imap_unordered(work, jobs), 1):
+        if done % 100 == 0:
+            print(f"  {program.name}: {done} of {len(jobs)}, {time.monotonic() - begun:.0f} s", flush=True)
+        missed += not reached
+        if wrong:
+            failed += 1
+            print(f"  FAIL {program.name}: {point}: {wrong}", flush=True)
+    took = time.monotonic() - begun
+    print(
+        f"  {program.name}: {len(jobs)} points, {failed} failed, {missed} not reached since a poll was not made, {took:.0f} s",
+        flush=True,
+    )
+    return failed
+
+
+def worker():
+    """Begins a worker: with a port of its own, and ended by a signal as usual."""
+    PORT.clear()
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def take_down(binaries, folder):
+    """Ends regions whose workers were ended."""
+    for state in pathlib.Path(folder).glob("*/state"):
+        environment = {**os.environ, "NIXL_REGION_STATE_DIR": str(state)}
+        subprocess.run([f"{binaries}/nixl-region", "down"], env=environment, capture_output=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("binaries")
+    parser.add_argument("--only", default="", help="only points with this text")
+    parser.add_argument("--workers", type=int, default=16 * (os.cpu_count() or 1))
+    parser.add_argument("--no-peer", action="store_true")
+    options = parser.parse_args()
+    binaries = os.path.abspath(options.binaries)
+    # Who is told to end leaves nothing behind either.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by a signal"))
+    with tempfile.TemporaryDirectory(prefix="nixl-crash-") as tempfile.tempdir:
+        try:
+            with multiprocessing.get_context("fork").Pool(options.workers, initializer=worker) as pool:
+                failed = through(pool, binaries, ours(f"{binaries}/nixl-launch"), SCENARIOS, options.only)
+                if not options.no_peer:
+                    through(pool, binaries, peer.program(), PEER_SCENARIOS, options.only)
+        finally:
+            take_down(binaries, tempfile.tempdir)
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
