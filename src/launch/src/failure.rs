@@ -1,7 +1,7 @@
 //! A failed command: what went wrong, what to do, and whether money may still
 //! be running.
 
-use crate::lifetime::NoTime;
+use crate::lifetime::{ChangeError, NoTime};
 use crate::plan::Checks;
 use nixl_aws::AwsError;
 use nixl_cluster::Provider;
@@ -236,6 +236,30 @@ pub enum Problem {
         /// Name.
         name: String,
     },
+    /// There is no such end.
+    #[error(transparent)]
+    NoEnd(#[from] ChangeError),
+    /// The end that is wanted is over.
+    #[error(
+        "{end} is over: the nodes would power off at once; say --yes if that is meant, or use `nixl-launch down`"
+    )]
+    EndIsOver {
+        /// What was asked for.
+        end: String,
+    },
+    /// The timers of some nodes were not moved.
+    #[error(
+        "tag and schedule say {end}, but the timer of these nodes stands as it was: they power off at {old} unless `nixl-launch extend --until {end}` reaches them before:\n{}",
+        .standing.iter().map(|node| format!("  {node}")).collect::<Vec<_>>().join("\n")
+    )]
+    TimersStand {
+        /// End before.
+        old: String,
+        /// End wanted.
+        end: String,
+        /// Nodes, and why they could not be told.
+        standing: Vec<String>,
+    },
     /// The end of a node is no time.
     #[error(transparent)]
     NoTime(#[from] NoTime),
@@ -305,6 +329,9 @@ impl Problem {
             Self::Timeout { .. } | Self::NotReady { .. } => "timeout",
             Self::TrackingServer { .. } => "tracking_server",
             Self::Foreign { .. } => "foreign",
+            Self::NoEnd(_) => "no_end",
+            Self::EndIsOver { .. } => "end_is_over",
+            Self::TimersStand { .. } => "timers_stand",
             Self::NoTime(_) => "no_time",
             Self::Residue => "residue",
             Self::NoCluster { .. } => "no_cluster",

@@ -1,7 +1,7 @@
 //! Launches a cluster, looks at it, takes it down.
 
 use clap::Parser;
-use nixl_launch::cli::{Cli, Output, exit_code, failed, run};
+use nixl_launch::cli::{Cli, Output, Told, exit_code, failed, run};
 use nixl_launch::failure::{Failure, Left};
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
@@ -26,6 +26,7 @@ fn main() -> ExitCode {
     runtime.shutdown_background();
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<Told>() => ExitCode::from(exit_code(&error)),
         Err(error) => {
             tell(&error);
             if output == Output::Json {

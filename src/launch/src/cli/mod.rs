@@ -1,15 +1,19 @@
 //! The command line: a file a command.
 
 mod down;
+mod extend;
 mod interrupt;
 mod nodes;
+mod reap;
 mod render_user_data;
 mod status;
 mod up;
 
 pub use down::Down;
+pub use extend::Extend;
 pub use interrupt::OnInterrupt;
 pub use nodes::{Nodes, RolesError};
+pub use reap::Reap;
 pub use render_user_data::RenderUserData;
 pub use up::Up;
 
@@ -65,6 +69,10 @@ pub enum Command {
     Status,
     /// Remove the cluster and prove that nothing is left
     Down(Down),
+    /// Move the end of the cluster
+    Extend(Extend),
+    /// Find the clusters whose time is over, and take them down
+    Reap(Reap),
     /// Print the user data a node would get
     #[command(hide = true)]
     RenderUserData(RenderUserData),
@@ -85,7 +93,7 @@ impl Cli {
         let nodes = match &self.command {
             Command::Up(Up { nodes, .. })
             | Command::RenderUserData(RenderUserData { nodes, .. }) => *nodes,
-            Command::Status | Command::Down(_) => return Ok(()),
+            _ => return Ok(()),
         };
         nodes.check().map_err(|error| Self::command().error(ErrorKind::ValueValidation, error))
     }
@@ -100,6 +108,8 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Up(flags) => up::run(&cli, flags).await,
         Command::Status => status::run(&cli).await,
         Command::Down(flags) => down::run(&cli, flags).await,
+        Command::Extend(flags) => extend::run(&cli, flags).await,
+        Command::Reap(flags) => reap::run(&cli, flags).await,
         Command::RenderUserData(flags) => {
             print!("{}", render_user_data::run(&cli.cluster, flags)?);
             Ok(())
@@ -173,9 +183,20 @@ async fn with_services<T>(
 #[error("interrupted")]
 pub struct Interrupted;
 
+/// The result is on stdout already; the exit code says more.
+#[derive(Debug, thiserror::Error)]
+#[error("exit code {code}")]
+pub struct Told {
+    /// Exit code.
+    pub code: u8,
+}
+
 /// Exit code of a failed command: 130 after Ctrl-C, as shells have it, else 1.
 #[must_use]
 pub fn exit_code(error: &anyhow::Error) -> u8 {
+    if let Some(told) = error.downcast_ref::<Told>() {
+        return told.code;
+    }
     let by_person = error.is::<Interrupted>()
         || matches!(
             error.downcast_ref::<Failure>(),

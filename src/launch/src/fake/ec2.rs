@@ -129,6 +129,11 @@ impl Ec2 for Fake {
             let found = state.instances.iter().filter(|it| {
                 fits(filters, |name| match name {
                     "client-token" => it.client_token.clone(),
+                    "tag-key" => it
+                        .tags
+                        .iter()
+                        .map(|tag| tag.key.clone())
+                        .find(|key| filters.iter().any(|it| it.values.contains(key))),
                     _ => tagged(&it.tags, name),
                 })
             });

@@ -168,7 +168,7 @@ impl Fake {
                 warnings: quick(20),
                 retry_first: quick(1),
                 retry_longest: quick(2),
-                unclear: quick(20),
+                unclear: quick(200),
                 iam: quick(50),
                 consistency: quick(50),
                 settle: quick(5),

@@ -4,8 +4,10 @@ mod change;
 mod cost;
 mod end;
 mod policy;
+mod verdict;
 
 pub use change::{Change, ChangeError};
 pub use cost::{Cost, Price, Run, cost, until};
 pub use end::{End, NoTime};
 pub use policy::{SCHEDULER_POLICY, scheduler_policy, scheduler_trust};
+pub use verdict::{Found, Verdict, judge};

@@ -1,0 +1,193 @@
+//! `extend`: a new end for every layer that ends the nodes.
+
+use super::Engine;
+use super::remote::{self, Outcome, RemoteNode, RemoteScript};
+use crate::failure::{Failure, Problem};
+use crate::lifetime::{Change, End};
+use crate::plan::{LIFETIME_SCRIPT, live};
+use jiff::Timestamp;
+use nixl_aws::Tag;
+use nixl_aws::ec2::{Filter, Instance};
+use nixl_cluster::tag;
+use serde::Serialize;
+
+/// Setting a timer takes a second; a busy node gets more.
+const SCRIPT_SECS: u32 = 60;
+
+/// What `extend` did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Extended {
+    /// Cluster.
+    pub cluster: String,
+    /// End before, RFC 3339 or `never`; the earliest of all nodes.
+    pub old_end: String,
+    /// End now.
+    pub end: String,
+    /// Seconds from now to the end; negative if it is over.
+    pub left_secs: i64,
+    /// Nodes whose tag, schedule and timer were moved, by rank.
+    pub nodes: Vec<String>,
+}
+
+impl Engine<'_> {
+    /// Moves the end of all nodes: tag, schedule and the nodes' own timers. An
+    /// end that is over by now only if `over` is wanted.
+    ///
+    /// # Errors
+    /// If any of them still has its old end.
+    pub async fn extend(&self, change: Change, over: bool) -> Result<Extended, Failure> {
+        let ours = [Filter::tag(tag::CLUSTER, self.cluster.as_str())];
+        let seen = self.services.ec2.describe_instances(&ours).await.map_err(Failure::unchanged)?;
+        let nodes = live(&seen);
+        if nodes.is_empty() {
+            let (cluster, region) = (self.cluster.to_string(), self.region.clone());
+            return Err(Failure::unchanged(Problem::NoCluster { cluster, region }));
+        }
+        // A tag that is no time is what this command mends.
+        let old = nodes.iter().filter_map(|node| End::of(node).ok()).min().unwrap_or(End::Never);
+        let now = Timestamp::now();
+        let end = change.end(old, now).map_err(|error| Failure::unchanged(Problem::from(error)))?;
+        let left_secs = end.left_secs(now).unwrap_or(i64::MAX);
+        if left_secs <= 0 && !over {
+            return Err(Failure::unchanged(Problem::EndIsOver { end: end.to_string() }));
+        }
+        match self.move_end(nodes, old, end).await {
+            Ok(nodes) => Ok(Extended {
+                cluster: self.cluster.to_string(),
+                old_end: old.to_string(),
+                end: end.to_string(),
+                left_secs,
+                nodes: nodes.iter().map(|node| self.cluster.node(node.launch_index)).collect(),
+            }),
+            Err(problem) => Err(Failure { problem, left: self.left().await }),
+        }
+    }
+
+    /// First what holds over a reboot and tells the daemon, last the timers: what
+    /// fails is told, and the same command does the rest.
+    async fn move_end(
+        &self,
+        mut nodes: Vec<Instance>,
+        old: End,
+        end: End,
+    ) -> Result<Vec<Instance>, Problem> {
+        let tags: Vec<Tag> = end.tag().into_iter().collect();
+        let ids: Vec<String> = nodes.iter().map(|node| node.id.clone()).collect();
+        let call = async || self.services.ec2.create_tags(&ids, &tags).await;
+        self.pace.patiently(self.pace.consistency, crate::errors::passes, call).await?;
+        for node in &mut nodes {
+            node.tags.retain(|tag| tag.key != tag::EXPIRES_AT);
+            node.tags.extend(tags.iter().cloned());
+        }
+        let (scheduled, timers) =
+            tokio::join!(self.schedule_ends(&nodes), self.move_timers(&nodes, end));
+        let standing: Vec<String> = timers?
+            .into_iter()
+            .filter(|(_, outcome)| outcome.success().is_none())
+            .map(|(node, outcome)| format!("{} ({}): {outcome}", node.name, node.instance_id))
+            .collect();
+        scheduled?;
+        if !standing.is_empty() {
+            let (old, end) = (old.to_string(), end.to_string());
+            return Err(Problem::TimersStand { old, end, standing });
+        }
+        Ok(nodes)
+    }
+
+    /// The script of the nodes' own user data with another end: it fails where no
+    /// timer waits for it.
+    async fn move_timers(
+        &self,
+        nodes: &[Instance],
+        end: End,
+    ) -> Result<Vec<(RemoteNode, Outcome)>, Problem> {
+        let remote: Vec<RemoteNode> = nodes
+            .iter()
+            .map(|node| RemoteNode {
+                rank: node.launch_index,
+                name: self.cluster.node(node.launch_index),
+                instance_id: node.id.clone(),
+            })
+            .collect();
+        let script = RemoteScript {
+            text: &format!("set -- {end}\n{LIFETIME_SCRIPT}"),
+            timeout_secs: SCRIPT_SECS,
+            purpose: "nixl-launch extend",
+            poll: self.pace.poll,
+        };
+        Ok(remote::run(self.services.ssm.as_ref(), &remote, &script).await?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Patience;
+    use crate::fake::{Fake, REGION};
+    use crate::plan::Spec;
+    use std::time::Duration;
+
+    const TWO_HOURS: Duration = Duration::from_secs(7200);
+
+    async fn cluster() -> Fake {
+        let fake = Fake::new();
+        let services = fake.services();
+        let patience = Patience { ready: Duration::from_millis(500), capacity: Duration::ZERO };
+        let spec = Spec::new(Default::default(), REGION);
+        fake.engine(&services).up(&spec, patience).await.unwrap();
+        fake
+    }
+
+    async fn extend(fake: &Fake, change: Change, over: bool) -> Result<Extended, Failure> {
+        let services = fake.services();
+        fake.engine(&services).extend(change, over).await
+    }
+
+    #[tokio::test]
+    async fn tag_schedule_and_timer_of_every_node_are_moved() {
+        let fake = cluster().await;
+        let done = extend(&fake, Change::By(TWO_HOURS), false).await.unwrap();
+        assert_eq!(done.old_end, "2100-01-01T08:00:00Z");
+        assert_eq!(done.end, "2100-01-01T10:00:00Z");
+        assert_eq!(done.nodes, ["nixl-node1", "nixl-node2"]);
+        let state = fake.state();
+        for node in &state.instances {
+            assert_eq!(Tag::find(&node.tags, "nixl:expires-at"), Some(done.end.as_str()));
+            assert_eq!(state.scheduler.schedules[&node.id].at_utc, "2100-01-01T10:00:00");
+        }
+        let script = &state.ssm.commands.last().unwrap().1.script;
+        assert!(script.starts_with("set -- 2100-01-01T10:00:00Z\n"), "{script}");
+    }
+
+    #[tokio::test]
+    async fn a_node_that_cannot_be_reached_is_no_success() {
+        let fake = cluster().await;
+        let id = fake.state().instances[1].id.clone();
+        fake.state().ssm.ping.insert(id.clone(), "ConnectionLost");
+        let failure = extend(&fake, Change::By(TWO_HOURS), false).await.unwrap_err();
+        let told = failure.to_string();
+        assert!(told.contains(&id) && told.contains("2100-01-01T08:00:00Z"), "{told}");
+        assert!(!told.contains("nixl-node1"), "{told}");
+        // Once it is there again, the same end is given to the rest.
+        fake.state().ssm.ping.clear();
+        let until = Change::Until("2100-01-01T10:00:00Z".parse().unwrap());
+        extend(&fake, until, false).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_end_that_is_over_must_be_wanted() {
+        let fake = cluster().await;
+        let past = Change::Until("2020-01-01T00:00:00Z".parse().unwrap());
+        let failure = extend(&fake, past, false).await.unwrap_err();
+        assert!(matches!(failure.problem, Problem::EndIsOver { .. }));
+        assert_eq!(fake.count("CreateTags"), cluster().await.count("CreateTags"));
+        let done = extend(&fake, past, true).await.unwrap();
+        assert!(done.left_secs < 0);
+    }
+
+    #[tokio::test]
+    async fn without_nodes_there_is_nothing_to_extend() {
+        let failure = extend(&Fake::new(), Change::By(TWO_HOURS), false).await.unwrap_err();
+        assert!(matches!(failure.problem, Problem::NoCluster { .. }));
+    }
+}

@@ -1,0 +1,151 @@
+//! Which clusters of an account are over: pure, from what EC2 shows.
+
+use super::End;
+use crate::plan::is_live;
+use jiff::Timestamp;
+use nixl_aws::Tag;
+use nixl_aws::ec2::Instance;
+use nixl_cluster::{ClusterName, tag};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// What is to be done about a cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "verdict")]
+pub enum Verdict {
+    /// Every node's time is over, for longer than the grace.
+    Over {
+        /// Seconds since the end of the last one.
+        since_secs: i64,
+    },
+    /// It lives on, or the grace does.
+    Lives {
+        /// Seconds until its end; negative within the grace.
+        left_secs: i64,
+    },
+    /// A node has no end: somebody wanted that, or it is none of ours.
+    NoEnd,
+    /// Nobody knows the end of a node.
+    Unreadable {
+        /// Why.
+        why: String,
+    },
+    /// The tag holds no name that this program gives.
+    NotOurs,
+}
+
+/// A cluster as its instances show it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Found {
+    /// Value of `nixl:cluster`.
+    pub cluster: String,
+    /// Instances that run, are stopped or about to be.
+    pub instance_ids: Vec<String>,
+    /// Latest end of them, if each has one.
+    pub end: Option<String>,
+    /// What it means.
+    #[serde(flatten)]
+    pub verdict: Verdict,
+}
+
+impl Found {
+    /// The cluster's name, if it is over.
+    #[must_use]
+    pub fn over(&self) -> Option<ClusterName> {
+        matches!(self.verdict, Verdict::Over { .. }).then(|| self.cluster.parse().ok()).flatten()
+    }
+}
+
+/// Every cluster with an instance that is not terminated, by name. The latest end
+/// of its nodes counts: an extension that got half way is one.
+#[must_use]
+pub fn judge(instances: &[Instance], grace_secs: u64, now: Timestamp) -> Vec<Found> {
+    let mut clusters: BTreeMap<&str, Vec<&Instance>> = BTreeMap::new();
+    for node in instances {
+        let there = is_live(node) || matches!(node.state.as_str(), "stopping" | "stopped");
+        if let Some(cluster) = Tag::find(&node.tags, tag::CLUSTER).filter(|_| there) {
+            clusters.entry(cluster).or_default().push(node);
+        }
+    }
+    let grace_secs = i64::try_from(grace_secs).unwrap_or(i64::MAX);
+    let found = clusters.into_iter().map(|(cluster, nodes)| {
+        let ends: Result<Vec<End>, _> = nodes.iter().map(|node| End::of(node)).collect();
+        let end = ends.as_ref().ok().and_then(|ends| ends.iter().max().copied());
+        let verdict = match (&ends, end.and_then(|end| end.left_secs(now))) {
+            _ if cluster.parse::<ClusterName>().is_err() => Verdict::NotOurs,
+            (Err(error), _) => Verdict::Unreadable { why: error.to_string() },
+            (Ok(_), None) => Verdict::NoEnd,
+            (Ok(_), Some(left)) if left.saturating_add(grace_secs) <= 0 => {
+                Verdict::Over { since_secs: -left }
+            }
+            (Ok(_), Some(left_secs)) => Verdict::Lives { left_secs },
+        };
+        Found {
+            cluster: cluster.to_owned(),
+            instance_ids: nodes.iter().map(|node| node.id.clone()).collect(),
+            end: end.filter(|end| *end != End::Never).map(|end| end.to_string()),
+            verdict,
+        }
+    });
+    found.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn now() -> Timestamp {
+        "2026-11-28T12:00:00Z".parse().unwrap()
+    }
+
+    fn node(cluster: &str, state: &str, end: &str) -> Instance {
+        let mut tags = vec![Tag::new("nixl:cluster", cluster)];
+        if !end.is_empty() {
+            tags.push(Tag::new("nixl:expires-at", end));
+        }
+        Instance {
+            id: format!("i-{cluster}"),
+            state: state.to_owned(),
+            tags,
+            ..Instance::default()
+        }
+    }
+
+    fn verdict(nodes: &[Instance]) -> Verdict {
+        judge(nodes, 600, now()).remove(0).verdict
+    }
+
+    #[test]
+    fn a_cluster_is_over_when_all_its_nodes_are() {
+        let over = node("a", "running", "2026-11-28T11:00:00Z");
+        assert_eq!(verdict(std::slice::from_ref(&over)), Verdict::Over { since_secs: 3600 });
+        let extended = node("a", "running", "2026-11-28T13:00:00Z");
+        assert_eq!(verdict(&[over.clone(), extended]), Verdict::Lives { left_secs: 3600 });
+        let within_grace = node("a", "running", "2026-11-28T11:55:00Z");
+        assert_eq!(verdict(&[within_grace]), Verdict::Lives { left_secs: -300 });
+        let stopped = node("a", "stopped", "2026-11-28T11:00:00Z");
+        assert!(matches!(verdict(&[stopped]), Verdict::Over { .. }), "its disk costs money");
+        assert_eq!(judge(&[node("a", "terminated", "2026-11-28T11:00:00Z")], 0, now()), []);
+        assert_eq!(verdict(&[over, node("a", "running", "")]), Verdict::NoEnd);
+    }
+
+    #[test]
+    fn what_is_not_understood_is_told_and_left_alone() {
+        let odd = node("a", "running", "soon");
+        assert!(matches!(verdict(&[odd]), Verdict::Unreadable { .. }));
+        let stranger = node("Their Cluster", "running", "2026-11-28T11:00:00Z");
+        assert_eq!(verdict(std::slice::from_ref(&stranger)), Verdict::NotOurs);
+        assert_eq!(judge(&[stranger], 0, now())[0].over(), None);
+    }
+
+    proptest! {
+        /// Nothing that has time left, or grace, is ever over.
+        #[test]
+        fn time_and_grace_hold(left in -100_000i64..100_000, grace in 0u64..100_000) {
+            let end = now() + jiff::SignedDuration::from_secs(left);
+            let found = judge(&[node("a", "running", &format!("{end:.0}"))], grace, now());
+            prop_assert_eq!(found[0].over().is_some(), left + grace as i64 <= 0);
+        }
+    }
+}
