@@ -226,6 +226,14 @@ pub enum Problem {
         /// Status.
         status: String,
     },
+    /// There is no tracking server that this cluster has made.
+    #[error(
+        "cluster {cluster} has made no MLflow tracking server; one that is only attached is left alone"
+    )]
+    NoTrackingServer {
+        /// Cluster.
+        cluster: String,
+    },
     /// Something is there with our name that is not ours.
     #[error(
         "{kind} {name} is there but does not carry the cluster's tag; it is left alone: delete it or choose another --cluster"
@@ -328,6 +336,7 @@ impl Problem {
             Self::Explained { problem, .. } => problem.code(),
             Self::Timeout { .. } | Self::NotReady { .. } => "timeout",
             Self::TrackingServer { .. } => "tracking_server",
+            Self::NoTrackingServer { .. } => "no_tracking_server",
             Self::Foreign { .. } => "foreign",
             Self::NoEnd(_) => "no_end",
             Self::EndIsOver { .. } => "end_is_over",

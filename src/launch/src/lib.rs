@@ -7,12 +7,14 @@
 //! There is no state file: what was made is found again by its tags and by the
 //! names [`nixl_cluster::ClusterName`] derives, from any machine.
 
+pub mod audit;
 pub mod cli;
 pub mod engine;
 pub mod errors;
 pub mod failure;
 pub mod keys;
 pub mod lifetime;
+pub mod list;
 pub mod node_says;
 pub mod plan;
 pub mod progress;

@@ -59,6 +59,14 @@ struct Created {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
+struct Listed {
+    #[serde(default)]
+    tracking_server_summaries: Vec<Created>,
+    next_token: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
 struct Tags {
     #[serde(default)]
     tags: Vec<WireTag>,
@@ -105,6 +113,33 @@ impl SageMaker for Client {
             Err(error) if error.is(NOT_FOUND) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    async fn list_tracking_servers(&self) -> Result<Vec<String>> {
+        let mut all = Vec::new();
+        let mut token: Option<String> = None;
+        loop {
+            let mut body = json!({});
+            if let Some(token) = &token {
+                body["NextToken"] = json!(token);
+            }
+            let page: Listed = self.json.call("ListMlflowTrackingServers", &body).await?;
+            all.extend(page.tracking_server_summaries.into_iter().map(|it| it.tracking_server_arn));
+            match page.next_token {
+                Some(next) if token.as_ref() != Some(&next) => token = Some(next),
+                _ => return Ok(all),
+            }
+        }
+    }
+
+    async fn stop_tracking_server(&self, name: &str) -> Result<()> {
+        let body = json!({ "TrackingServerName": name });
+        self.json.call::<_, Created>("StopMlflowTrackingServer", &body).await.map(drop)
+    }
+
+    async fn start_tracking_server(&self, name: &str) -> Result<()> {
+        let body = json!({ "TrackingServerName": name });
+        self.json.call::<_, Created>("StartMlflowTrackingServer", &body).await.map(drop)
     }
 
     async fn list_tags(&self, arn: &str) -> Result<Vec<Tag>> {

@@ -48,6 +48,12 @@ pub trait SageMaker: Send + Sync {
     async fn create_tracking_server(&self, request: &CreateTrackingServer) -> Result<String>;
     /// The server, or `None` if there is none of this name.
     async fn describe_tracking_server(&self, name: &str) -> Result<Option<TrackingServer>>;
+    /// ARNs of all servers of the region (all pages).
+    async fn list_tracking_servers(&self) -> Result<Vec<String>>;
+    /// Starts to stop a server; its store is kept.
+    async fn stop_tracking_server(&self, name: &str) -> Result<()>;
+    /// Starts a server that is stopped.
+    async fn start_tracking_server(&self, name: &str) -> Result<()>;
     /// Tags of a resource.
     async fn list_tags(&self, arn: &str) -> Result<Vec<Tag>>;
     /// Starts deletion; fine if there is none of this name.

@@ -1,21 +1,27 @@
 //! The command line: a file a command.
 
+mod audit;
 mod down;
 mod extend;
 mod interrupt;
+mod list;
+mod mlflow;
 mod nodes;
 mod reap;
 mod render_user_data;
 mod status;
 mod up;
+mod wait;
 
 pub use down::Down;
 pub use extend::Extend;
 pub use interrupt::OnInterrupt;
+pub use mlflow::Mlflow;
 pub use nodes::{Nodes, RolesError};
 pub use reap::Reap;
 pub use render_user_data::RenderUserData;
 pub use up::Up;
+pub use wait::Wait;
 
 use crate::engine::{Engine, Pace, Removal};
 use crate::failure::{Failure, Left, Problem};
@@ -67,6 +73,15 @@ pub enum Command {
     Up(Up),
     /// Show the cluster as it is
     Status,
+    /// Show all clusters of the region
+    List,
+    /// Wait until the cluster is paired, reachable through SSM, or gone
+    Wait(Wait),
+    /// Show everything of every cluster of the region; exit code 1 if anything costs
+    /// money for nobody
+    Audit,
+    /// Stop or start the MLflow tracking server of the cluster
+    Mlflow(Mlflow),
     /// Remove the cluster and prove that nothing is left
     Down(Down),
     /// Move the end of the cluster
@@ -107,6 +122,10 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
     match &cli.command {
         Command::Up(flags) => up::run(&cli, flags).await,
         Command::Status => status::run(&cli).await,
+        Command::List => list::run(&cli).await,
+        Command::Wait(flags) => wait::run(&cli, flags).await,
+        Command::Audit => audit::run(&cli).await,
+        Command::Mlflow(flags) => mlflow::run(&cli, flags).await,
         Command::Down(flags) => down::run(&cli, flags).await,
         Command::Extend(flags) => extend::run(&cli, flags).await,
         Command::Reap(flags) => reap::run(&cli, flags).await,

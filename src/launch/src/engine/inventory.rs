@@ -207,7 +207,7 @@ impl Engine<'_> {
         Ok(attached)
     }
 
-    async fn mlflow(&self) -> Result<(Mlflow, Vec<Resource>)> {
+    pub(super) async fn mlflow(&self) -> Result<(Mlflow, Vec<Resource>)> {
         let role_name = self.cluster.mlflow_role();
         let (account, role) = tokio::try_join!(
             self.services.account.account_id(),

@@ -7,6 +7,7 @@
 mod addresses;
 mod arrival;
 mod clock;
+mod clusters;
 mod down;
 mod evidence;
 mod extend;
@@ -31,6 +32,7 @@ mod status;
 mod stop;
 mod terminate;
 mod tracking;
+mod tracking_power;
 mod up;
 mod wait;
 
@@ -40,6 +42,7 @@ pub use extend::Extended;
 pub use pace::Pace;
 pub use reap::Look;
 pub use stop::Stop;
+pub use tracking_power::Power;
 pub use up::Patience;
 pub use wait::Goal;
 

@@ -1,13 +1,15 @@
 //! `status`: what is there now.
 
-use super::{Engine, now_secs};
+use super::{Engine, Goal, now_secs};
+use crate::errors;
 use crate::failure::{Failure, Problem};
 use crate::keys;
 use crate::plan::{is_ours, live};
-use crate::report::{Report, report};
+use crate::report::{LinkReport, Report, report};
 use nixl_aws::Tag;
-use nixl_aws::ec2::Filter;
+use nixl_aws::ec2::{Filter, Instance};
 use nixl_cluster::tag;
+use std::time::Duration;
 
 impl Engine<'_> {
     /// The cluster as it is.
@@ -15,11 +17,65 @@ impl Engine<'_> {
     /// # Errors
     /// If there is none or it cannot be read.
     pub async fn status(&self) -> Result<Report, Failure> {
-        let ec2 = &self.services.ec2;
+        let nodes = self.nodes_there().await?;
+        let (mut report, told) = tokio::join!(self.told_of(&nodes), self.links_known(&nodes));
+        if let Ok(report) = &mut report {
+            report.links = told;
+        }
+        report
+    }
+
+    /// Waits until the nodes that are there have come to `goal`.
+    ///
+    /// # Errors
+    /// If there is no cluster, or it does not come to that in time.
+    pub async fn wait(&self, goal: Goal, timeout: Duration) -> Result<Report, Failure> {
+        let began = self.pace.clock.now();
+        let nodes = live(&self.nodes_there().await?);
+        let waited = self.wait_ready(&nodes, goal, timeout, began).await;
+        self.progress.done();
+        let ready = waited.map_err(Failure::unchanged)?;
+        let report = self.told_of(&ready.nodes).await?;
+        Ok(ready.told_in(report))
+    }
+
+    /// Waits until no node of the cluster is left.
+    ///
+    /// # Errors
+    /// If one is after that time.
+    pub async fn wait_gone(&self, timeout: Duration) -> Result<(), Failure> {
+        let clock = &self.pace.clock;
+        let start = clock.now();
         let ours = [Filter::tag(tag::CLUSTER, self.cluster.as_str())];
-        let (mut instances, groups) =
-            tokio::try_join!(ec2.describe_instances(&ours), ec2.describe_security_groups(&ours),)
-                .map_err(Failure::unchanged)?;
+        loop {
+            let call = async || self.services.ec2.describe_instances(&ours).await;
+            let seen = self.pace.patiently(self.pace.consistency, errors::passes, call).await;
+            let mut nodes = seen.map_err(Failure::unchanged)?;
+            nodes.retain(|node| node.state != "terminated");
+            for node in &nodes {
+                let name = self.cluster.node(node.launch_index);
+                self.progress.doing(&name, &node.state);
+            }
+            if nodes.is_empty() {
+                self.progress.done();
+                return Ok(());
+            }
+            if clock.since(start) >= timeout {
+                self.progress.done();
+                let secs = timeout.as_secs();
+                let missing = nodes.iter().map(|node| format!("{} is {}", node.id, node.state));
+                let missing = missing.collect();
+                return Err(Failure::unchanged(Problem::Timeout { secs, missing }));
+            }
+            clock.sleep(self.pace.poll).await;
+        }
+    }
+
+    /// Nodes of the cluster by rank, those that ended while others live too.
+    async fn nodes_there(&self) -> Result<Vec<Instance>, Failure> {
+        let ours = [Filter::tag(tag::CLUSTER, self.cluster.as_str())];
+        let instances = self.services.ec2.describe_instances(&ours).await;
+        let mut instances = instances.map_err(Failure::unchanged)?;
         // Ended nodes are worth showing only while others live.
         if live(&instances).is_empty() {
             instances.retain(|node| node.state != "terminated");
@@ -32,13 +88,40 @@ impl Engine<'_> {
             return Err(Failure::unchanged(Problem::NoCluster { cluster, region }));
         }
         instances.sort_by_key(|node| node.launch_index);
-        let told = instances.iter().find_map(|node| Tag::find(&node.tags, keys::TRACKING_ARN));
-        let tracking = match told.and_then(|arn| arn.rsplit('/').next()) {
-            Some(name) => self.tracking_report(name).await.map_err(Failure::unchanged)?,
-            None => None,
+        Ok(instances)
+    }
+
+    async fn told_of(&self, nodes: &[Instance]) -> Result<Report, Failure> {
+        let ours = [Filter::tag(tag::CLUSTER, self.cluster.as_str())];
+        let told = nodes.iter().find_map(|node| Tag::find(&node.tags, keys::TRACKING_ARN));
+        let tracking = async {
+            match told.and_then(|arn| arn.rsplit('/').next()) {
+                Some(name) => self.tracking_report(name).await,
+                None => Ok(None),
+            }
         };
+        let (groups, tracking) =
+            tokio::try_join!(self.services.ec2.describe_security_groups(&ours), tracking)
+                .map_err(Failure::unchanged)?;
         let group = groups.into_iter().find(|group| is_ours(&self.cluster, &group.tags));
         let group = group.map(|group| group.id);
-        Ok(report(&self.cluster, &self.region, &instances, group, tracking, now_secs()))
+        Ok(report(&self.cluster, &self.region, nodes, group, tracking, now_secs()))
+    }
+
+    /// Links as the nodes know them; none of nodes that cannot be asked: the
+    /// rest of a status is worth telling without.
+    async fn links_known(&self, nodes: &[Instance]) -> Vec<LinkReport> {
+        let running: Vec<Instance> =
+            nodes.iter().filter(|node| node.state == "running").cloned().collect();
+        if running.is_empty() {
+            return Vec::new();
+        }
+        match self.links(&running).await {
+            Ok(told) => told.iter().flat_map(|(_, says)| says).flat_map(|it| it.links()).collect(),
+            Err(error) => {
+                tracing::debug!(%error, "the links cannot be asked for");
+                Vec::new()
+            }
+        }
     }
 }

@@ -3,12 +3,17 @@
 use super::{Fake, State, card, refusal};
 use nixl_aws::ec2::*;
 use nixl_aws::{Result, Tag};
+use nixl_cluster::tag;
 
 pub(super) fn fits(filters: &[Filter], get: impl Fn(&str) -> Option<String>) -> bool {
     filters.iter().all(|filter| get(&filter.name).is_some_and(|v| filter.values.contains(&v)))
 }
 
 pub(super) fn tagged(tags: &[Tag], name: &str) -> Option<String> {
+    // The only key that is asked for without a value.
+    if name == "tag-key" {
+        return Tag::find(tags, tag::CLUSTER).map(|_| tag::CLUSTER.to_owned());
+    }
     Tag::find(tags, name.strip_prefix("tag:")?).map(str::to_owned)
 }
 

@@ -171,6 +171,11 @@ impl SageMaker for Fake {
             let shown = server.clone();
             match shown.status.as_str() {
                 "Deleting" => state.server = None,
+                "Stopping" => server.status = "Stopped".to_owned(),
+                "Starting" => {
+                    server.status = "Started".to_owned();
+                    server.is_active = true;
+                }
                 "Creating" => {
                     server.status = "Created".to_owned();
                     server.is_active = true;
@@ -179,6 +184,31 @@ impl SageMaker for Fake {
                 _ => {}
             }
             Ok(Some(shown))
+        })
+    }
+
+    async fn list_tracking_servers(&self) -> Result<Vec<String>> {
+        self.call("ListMlflowTrackingServers", |state| {
+            Ok(state.server.iter().map(|(server, _)| server.arn.clone()).collect())
+        })
+    }
+
+    async fn stop_tracking_server(&self, _: &str) -> Result<()> {
+        self.call("StopMlflowTrackingServer", |state| {
+            if let Some((server, _)) = &mut state.server {
+                server.status = "Stopping".to_owned();
+                server.is_active = false;
+            }
+            Ok(())
+        })
+    }
+
+    async fn start_tracking_server(&self, _: &str) -> Result<()> {
+        self.call("StartMlflowTrackingServer", |state| {
+            if let Some((server, _)) = &mut state.server {
+                server.status = "Starting".to_owned();
+            }
+            Ok(())
         })
     }
 

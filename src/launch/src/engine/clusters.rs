@@ -1,0 +1,179 @@
+//! `list` and `audit`: all clusters of the region, by tags.
+
+use super::{Engine, Removal};
+use crate::audit::{Audit, ClusterAudit, Found, audit};
+use crate::failure::Failure;
+use crate::list::{ClusterLine, lines};
+use nixl_aws::ec2::{Filter, Instance};
+use nixl_aws::{Result, Tag};
+use nixl_cluster::{ClusterName, tag};
+use std::collections::BTreeSet;
+
+/// All that `down` could remove.
+const ALL: Removal = Removal { mlflow: true, keep_free: false };
+
+fn any_cluster() -> [Filter; 1] {
+    [Filter::new("tag-key", [tag::CLUSTER])]
+}
+
+impl Engine<'_> {
+    /// Every cluster of the region that has instances.
+    ///
+    /// # Errors
+    /// If EC2 cannot be asked.
+    pub async fn list(&self) -> std::result::Result<Vec<ClusterLine>, Failure> {
+        let instances = self.services.ec2.describe_instances(&any_cluster()).await;
+        let instances = instances.map_err(Failure::unchanged)?;
+        Ok(lines(&instances, jiff::Timestamp::now()))
+    }
+
+    /// Everything of every cluster of the region, and what of it costs money for
+    /// nobody.
+    ///
+    /// # Errors
+    /// If a service cannot be asked: an audit that saw nothing must not look clean.
+    pub async fn audit_region(&self) -> std::result::Result<Audit, Failure> {
+        self.audited().await.map_err(Failure::unchanged)
+    }
+
+    async fn audited(&self) -> Result<Audit> {
+        let (names, instances) = self.names_seen().await?;
+        let mut clusters: Vec<ClusterAudit> = Vec::new();
+        // One after the other: each is a round of a dozen reads.
+        for name in names {
+            let engine = Engine {
+                cluster: name.clone(),
+                pace: self.pace.clone(),
+                region: self.region.clone(),
+                ..*self
+            };
+            let found = engine.inventory().await?;
+            let of = |node: &&Instance| Tag::find(&node.tags, tag::CLUSTER) == Some(name.as_str());
+            clusters.extend(audit(&Found {
+                cluster: name.as_str(),
+                instances: instances.iter().filter(of).collect(),
+                resources: found.resources(ALL),
+                foreign: found.foreign,
+                now: jiff::Timestamp::now(),
+            }));
+        }
+        Ok(Audit { region: self.region.clone(), clusters })
+    }
+
+    /// Clusters that anything is tagged with, and the one asked for: what has only
+    /// a derived name is found by that.
+    async fn names_seen(&self) -> Result<(BTreeSet<ClusterName>, Vec<Instance>)> {
+        let any = any_cluster();
+        let ec2 = &self.services.ec2;
+        let (instances, interfaces, volumes, groups, placement, reservations, addresses, servers) =
+            tokio::try_join!(
+                ec2.describe_instances(&any),
+                ec2.describe_network_interfaces(&any),
+                ec2.describe_volumes(&any),
+                ec2.describe_security_groups(&any),
+                ec2.describe_placement_groups(&any),
+                self.services.reservations.describe_reservations(&any),
+                self.services.addresses.describe_addresses(&any),
+                self.tagged_servers(),
+            )?;
+        let tags = instances
+            .iter()
+            .map(|it| &it.tags)
+            .chain(interfaces.iter().map(|it| &it.tags))
+            .chain(volumes.iter().map(|it| &it.tags))
+            .chain(groups.iter().map(|it| &it.tags))
+            .chain(placement.iter().map(|it| &it.tags))
+            .chain(reservations.iter().map(|it| &it.tags))
+            .chain(addresses.iter().map(|it| &it.tags))
+            .chain(&servers);
+        let named = tags.filter_map(|tags| Tag::find(tags, tag::CLUSTER)?.parse().ok());
+        let mut names: BTreeSet<ClusterName> = named.collect();
+        names.insert(self.cluster.clone());
+        Ok((names, instances))
+    }
+
+    /// Tags of all tracking servers.
+    async fn tagged_servers(&self) -> Result<Vec<Vec<Tag>>> {
+        let sagemaker = &self.services.sagemaker;
+        let arns = sagemaker.list_tracking_servers().await?;
+        let tags = arns.iter().map(|arn| sagemaker.list_tags(arn));
+        futures_util::future::try_join_all(tags).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{Goal, Patience};
+    use crate::failure::Problem;
+    use crate::fake::{Fake, Fault, REGION};
+    use crate::plan::Spec;
+    use std::time::Duration;
+
+    const SHORT: Duration = Duration::from_millis(500);
+
+    async fn up(fake: &Fake) {
+        let services = fake.services();
+        let spec = Spec::new(Default::default(), REGION);
+        let patience = Patience { ready: SHORT, capacity: Duration::ZERO };
+        fake.engine(&services).up(&spec, patience).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_audit_sees_a_cluster_until_it_is_gone() {
+        let fake = Fake::new();
+        let services = fake.services();
+        let engine = fake.engine(&services);
+        assert!(engine.audit_region().await.unwrap().clusters.is_empty());
+        up(&fake).await;
+        let audit = engine.audit_region().await.unwrap();
+        assert!(audit.is_clean(), "{audit:?}");
+        assert_eq!((audit.clusters.len(), audit.clusters[0].nodes), (1, 2));
+        assert_eq!(engine.list().await.unwrap().len(), 1);
+        // Kept on purpose, and still it costs.
+        let kept = Removal { mlflow: false, keep_free: true };
+        engine.down(kept).await.unwrap();
+        let audit = engine.audit_region().await.unwrap();
+        assert!(!audit.is_clean() && audit.clusters[0].orphaned, "{audit:?}");
+        assert!(engine.list().await.unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn another_clusters_server_alone_is_found_by_its_tag() {
+        let fake = Fake::new();
+        up(&fake).await;
+        let services = fake.services();
+        let engine = fake.engine(&services);
+        engine.down(Removal { mlflow: false, keep_free: false }).await.unwrap();
+        let cluster = "other".parse().unwrap();
+        let other = Engine { cluster, ..fake.engine(&services) };
+        let audit = other.audit_region().await.unwrap();
+        let billed = &audit.clusters[0].billed;
+        assert_eq!((audit.clusters[0].cluster.as_str(), billed.len()), ("nixl", 2), "{audit:?}");
+    }
+
+    #[tokio::test]
+    async fn an_audit_that_may_not_see_is_no_clean_one() {
+        let fake = Fake::new();
+        fake.script("DescribeVolumes", &[Fault::Refuse("UnauthorizedOperation", "no", 403)]);
+        let services = fake.services();
+        assert!(fake.engine(&services).audit_region().await.is_err());
+    }
+
+    #[tokio::test]
+    async fn waits_end_with_the_goal_or_with_the_time() {
+        let fake = Fake::new();
+        let services = fake.services();
+        let engine = fake.engine(&services);
+        engine.wait_gone(SHORT).await.unwrap();
+        let none = engine.wait(Goal::Ready, SHORT).await.unwrap_err();
+        assert!(matches!(none.problem, Problem::NoCluster { .. }));
+        up(&fake).await;
+        for goal in [Goal::Ready, Goal::Ssm] {
+            let report = engine.wait(goal, SHORT).await.unwrap();
+            assert_eq!(report.state, "paired");
+        }
+        let late = engine.wait_gone(Duration::from_millis(5)).await.unwrap_err();
+        assert_eq!(late.problem.code(), "timeout");
+    }
+}

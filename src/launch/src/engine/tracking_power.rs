@@ -1,0 +1,178 @@
+//! Stopping and starting the tracking server of the cluster: its hours cost
+//! money, what it has stored is kept.
+
+use super::Engine;
+use crate::errors;
+use crate::failure::{Failure, Problem};
+use crate::report::TrackingReport;
+use nixl_aws::sagemaker::TrackingServer;
+
+/// What the server is to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Power {
+    /// Usable.
+    On,
+    /// Stopped; its URL does not answer.
+    Off,
+}
+
+/// The next thing to do about a server.
+#[derive(Debug, PartialEq, Eq)]
+enum Step {
+    /// It is as it is to be.
+    Done,
+    /// Something is being done to it; it ends by itself.
+    Wait,
+    /// Ask SageMaker for it.
+    Ask,
+    /// It cannot come to that.
+    Never,
+}
+
+/// By SageMaker's states (API reference, DescribeMlflowTrackingServer).
+fn step(server: &TrackingServer, power: Power, asked: bool) -> Step {
+    match (server.status.as_str(), power) {
+        ("Stopped", Power::Off) => Step::Done,
+        ("Created" | "Started" | "Updated" | "UpdateFailed", Power::On) if server.is_active => {
+            Step::Done
+        }
+        ("Creating" | "Updating" | "Starting" | "Stopping", _) => Step::Wait,
+        // What was asked for has failed; asking again would hide it.
+        ("StopFailed", Power::Off) | ("StartFailed", Power::On) if asked => Step::Never,
+        ("Created" | "Started" | "Updated" | "UpdateFailed" | "StopFailed", Power::Off)
+        | ("Stopped" | "StartFailed", Power::On) => Step::Ask,
+        // `Created` and not active yet.
+        ("Created" | "Started" | "Updated" | "UpdateFailed", Power::On) => Step::Wait,
+        _ => Step::Never,
+    }
+}
+
+impl Engine<'_> {
+    /// Stops or starts the server that this cluster has made, and waits for it.
+    ///
+    /// # Errors
+    /// If the cluster has made none, or it does not come to that.
+    pub async fn power_tracking(&self, power: Power) -> Result<TrackingReport, Failure> {
+        let outcome = self.turn(power).await;
+        self.progress.done();
+        outcome.map_err(Failure::unchanged)
+    }
+
+    async fn turn(&self, power: Power) -> Result<TrackingReport, Problem> {
+        let (mlflow, _) = self.mlflow().await?;
+        let Some(name) = mlflow.server else {
+            return Err(Problem::NoTrackingServer { cluster: self.cluster.to_string() });
+        };
+        let sagemaker = &self.services.sagemaker;
+        let subject = format!("MLflow {name}");
+        let clock = &self.pace.clock;
+        let start = clock.now();
+        let mut asked = false;
+        loop {
+            let call = async || sagemaker.describe_tracking_server(&name).await;
+            let found = self.pace.patiently(self.pace.consistency, errors::passes, call).await?;
+            let Some(server) = found else {
+                return Err(Problem::NoTrackingServer { cluster: self.cluster.to_string() });
+            };
+            match step(&server, power, asked) {
+                Step::Done => {
+                    let TrackingServer { arn, url, status, is_active: active, .. } = server;
+                    return Ok(TrackingReport { arn, url, status, active, owned: true });
+                }
+                Step::Never => {
+                    return Err(Problem::TrackingServer { name, status: server.status });
+                }
+                Step::Ask if !asked => {
+                    let call = async || match power {
+                        Power::On => sagemaker.start_tracking_server(&name).await,
+                        Power::Off => sagemaker.stop_tracking_server(&name).await,
+                    };
+                    // Repeated after a lost answer, it finds it under way.
+                    let budget = self.pace.consistency;
+                    match self.pace.patiently(budget, errors::passes, call).await {
+                        Err(error) if !errors::is(&error, errors::IN_USE) => {
+                            return Err(error.into());
+                        }
+                        _ => asked = true,
+                    }
+                }
+                Step::Ask | Step::Wait => {}
+            }
+            if clock.since(start) >= self.pace.tracking {
+                let secs = clock.since(start).as_secs();
+                let missing = vec![format!("MLflow tracking server {name} is {}", server.status)];
+                return Err(Problem::Timeout { secs, missing });
+            }
+            self.progress.doing(&subject, &server.status);
+            clock.sleep(self.pace.poll_tracking.min(self.pace.poll_ssm)).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Patience;
+    use crate::fake::{Fake, REGION};
+    use crate::plan::Spec;
+    use std::time::Duration;
+
+    const PATIENCE: Patience =
+        Patience { ready: Duration::from_millis(500), capacity: Duration::ZERO };
+
+    fn server(status: &str, is_active: bool) -> TrackingServer {
+        TrackingServer { status: status.to_owned(), is_active, ..Default::default() }
+    }
+
+    #[test]
+    fn each_state_has_its_step() {
+        let off = |status, asked| step(&server(status, false), Power::Off, asked);
+        let on = |status, active, asked| step(&server(status, active), Power::On, asked);
+        assert_eq!(off("Stopped", false), Step::Done);
+        assert_eq!(off("StopFailed", false), Step::Ask);
+        assert_eq!(off("StopFailed", true), Step::Never);
+        assert_eq!(off("Stopping", true), Step::Wait);
+        assert_eq!(off("CreateFailed", false), Step::Never);
+        assert_eq!(on("Stopped", false, false), Step::Ask);
+        assert_eq!(on("Created", false, false), Step::Wait);
+        assert_eq!(on("Started", true, true), Step::Done);
+        assert_eq!(on("StartFailed", false, true), Step::Never);
+        assert_eq!(on("Deleting", false, false), Step::Never);
+    }
+
+    #[tokio::test]
+    async fn ours_is_stopped_and_started_again_and_each_once() {
+        let fake = Fake::new();
+        let services = fake.services();
+        let engine = fake.engine(&services);
+        let none = engine.power_tracking(Power::Off).await.unwrap_err();
+        assert!(matches!(none.problem, Problem::NoTrackingServer { .. }));
+        let spec = Spec::new(Default::default(), REGION);
+        engine.up(&spec, PATIENCE).await.unwrap();
+        for _ in 0..2 {
+            let report = engine.power_tracking(Power::Off).await.unwrap();
+            assert_eq!((report.status.as_str(), report.active), ("Stopped", false));
+        }
+        let report = engine.power_tracking(Power::On).await.unwrap();
+        assert!(report.active, "{report:?}");
+        assert_eq!(fake.count("StopMlflowTrackingServer"), 1);
+        assert_eq!(fake.count("StartMlflowTrackingServer"), 1);
+    }
+
+    #[tokio::test]
+    async fn one_that_is_only_attached_is_left_alone() {
+        let fake = Fake::new();
+        let spec = Spec::new(Default::default(), REGION);
+        let name = spec.tracking_server.clone().unwrap();
+        fake.state().server = Some((
+            TrackingServer { name, ..server("Created", true) },
+            vec![nixl_aws::Tag::new("owner", "somebody")],
+        ));
+        let services = fake.services();
+        let engine = fake.engine(&services);
+        engine.up(&spec, PATIENCE).await.unwrap();
+        let refused = engine.power_tracking(Power::Off).await.unwrap_err();
+        assert!(matches!(refused.problem, Problem::NoTrackingServer { .. }), "{refused}");
+        assert_eq!(fake.count("StopMlflowTrackingServer"), 0);
+    }
+}
