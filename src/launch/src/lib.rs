@@ -9,6 +9,7 @@
 
 pub mod audit;
 pub mod cli;
+pub mod doctor;
 pub mod engine;
 pub mod errors;
 pub mod failure;

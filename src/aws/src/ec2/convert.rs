@@ -230,15 +230,22 @@ pub(super) fn subnet(found: sdk::Subnet) -> Subnet {
 
 pub(super) fn security_group(found: sdk::SecurityGroup) -> SecurityGroup {
     let id = found.group_id.unwrap_or_default();
-    let to_itself = |rules: Option<Vec<sdk::IpPermission>>| {
-        rules.unwrap_or_default().iter().any(|rule| {
-            rule.ip_protocol.as_deref() == Some("-1")
-                && rule.user_id_group_pairs().iter().any(|pair| pair.group_id() == Some(&id))
-        })
+    let all_protocols = |rule: &&sdk::IpPermission| rule.ip_protocol.as_deref() == Some("-1");
+    let to_itself = |rules: &[sdk::IpPermission]| {
+        rules
+            .iter()
+            .filter(all_protocols)
+            .any(|rule| rule.user_id_group_pairs().iter().any(|pair| pair.group_id() == Some(&id)))
     };
+    let to_all = |rule: &sdk::IpPermission| {
+        rule.ip_ranges().iter().any(|range| range.cidr_ip() == Some("0.0.0.0/0"))
+    };
+    let (inward, outward) =
+        (found.ip_permissions.unwrap_or_default(), found.ip_permissions_egress.unwrap_or_default());
     SecurityGroup {
-        self_ingress: to_itself(found.ip_permissions),
-        self_egress: to_itself(found.ip_permissions_egress),
+        self_ingress: to_itself(&inward),
+        self_egress: to_itself(&outward),
+        open_egress: outward.iter().filter(all_protocols).any(to_all),
         name: found.group_name.unwrap_or_default(),
         vpc_id: found.vpc_id.unwrap_or_default(),
         tags: tags(found.tags),

@@ -252,6 +252,8 @@ pub struct SecurityGroup {
     pub self_ingress: bool,
     /// All traffic out to the group itself is allowed by a group rule.
     pub self_egress: bool,
+    /// All traffic out to every IPv4 address is allowed.
+    pub open_egress: bool,
     /// Tags.
     pub tags: Vec<Tag>,
 }

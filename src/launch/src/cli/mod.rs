@@ -1,6 +1,7 @@
 //! The command line: a file a command.
 
 mod audit;
+mod doctor;
 mod down;
 mod extend;
 mod interrupt;
@@ -77,6 +78,8 @@ pub enum Command {
     List,
     /// Wait until the cluster is paired, reachable through SSM, or gone
     Wait(Wait),
+    /// Look at everything that may be wrong and say what to do; exit code 1 if anything fails
+    Doctor,
     /// Show everything of every cluster of the region; exit code 1 if anything costs
     /// money for nobody
     Audit,
@@ -124,6 +127,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Status => status::run(&cli).await,
         Command::List => list::run(&cli).await,
         Command::Wait(flags) => wait::run(&cli, flags).await,
+        Command::Doctor => doctor::run(&cli).await,
         Command::Audit => audit::run(&cli).await,
         Command::Mlflow(flags) => mlflow::run(&cli, flags).await,
         Command::Down(flags) => down::run(&cli, flags).await,

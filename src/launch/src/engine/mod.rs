@@ -8,6 +8,7 @@ mod addresses;
 mod arrival;
 mod clock;
 mod clusters;
+mod doctor;
 mod down;
 mod evidence;
 mod extend;

@@ -276,6 +276,7 @@ impl Ec2 for Fake {
                 id: id.clone(),
                 name: name.to_owned(),
                 vpc_id: vpc_id.to_owned(),
+                open_egress: true,
                 tags: tags.to_vec(),
                 ..Default::default()
             });

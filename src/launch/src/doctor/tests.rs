@@ -1,0 +1,220 @@
+use super::*;
+use nixl_aws::ErrorKind;
+use nixl_aws::Tag;
+use nixl_aws::ec2::AttachedInterface;
+
+fn error(code: &str) -> AwsError {
+    AwsError {
+        service: "ec2",
+        operation: "X",
+        kind: ErrorKind::Service { code: code.to_owned(), status: 403 },
+        message: "told".to_owned(),
+    }
+}
+
+fn tags(more: &[(&str, &str)]) -> Vec<Tag> {
+    let all = [("nixl:cluster", "nixl")].iter().chain(more);
+    all.map(|(key, value)| Tag::new(*key, *value)).collect()
+}
+
+fn node(rank: u32) -> Instance {
+    let id = format!("i-{rank}");
+    Instance {
+        state: "running".to_owned(),
+        launch_index: rank,
+        zone: "us-east-1a".to_owned(),
+        placement_group: Some("nixl-us-east-1a".to_owned()),
+        public_ip: Some("203.0.113.1".to_owned()),
+        interfaces: vec![AttachedInterface {
+            interface_type: "efa".to_owned(),
+            ..Default::default()
+        }],
+        tags: tags(&[
+            ("nixl:state", "1:paired:-:9"),
+            ("nixl:endpoint", "1:efa:AAAA"),
+            ("nixl:provider", "efa"),
+            ("nixl:expires-at", "2026-11-28T20:00:00Z"),
+            ("nixl:tracking-arn", "arn:m/x"),
+        ]),
+        id,
+        ..Default::default()
+    }
+}
+
+/// A pair with nothing wrong.
+fn healthy() -> Facts {
+    let arn = "arn:m/x".to_owned();
+    let says = NodeSays { link: Some(Default::default()), ..Default::default() };
+    Facts {
+        cluster: Default::default(),
+        region: "us-east-1".to_owned(),
+        account: Ok("123456789012".to_owned()),
+        images: Ok(vec![Image {
+            id: "ami-1".to_owned(),
+            state: "available".to_owned(),
+            ..Default::default()
+        }]),
+        vpcs: Ok(vec![Vpc { id: "vpc-1".to_owned(), is_default: true }]),
+        subnets: Ok(vec![Subnet {
+            vpc_id: "vpc-1".to_owned(),
+            map_public_ip: true,
+            ..Default::default()
+        }]),
+        instances: Ok(vec![node(0), node(1)]),
+        groups: Ok(vec![SecurityGroup {
+            id: "sg-1".to_owned(),
+            self_ingress: true,
+            self_egress: true,
+            open_egress: true,
+            tags: tags(&[]),
+            ..Default::default()
+        }]),
+        placement: Ok(vec![PlacementGroup {
+            name: "nixl-us-east-1a".to_owned(),
+            state: "available".to_owned(),
+            ..Default::default()
+        }]),
+        role: Ok(Some(Role {
+            name: "nixl-node".to_owned(),
+            tags: tags(&[]),
+            ..Default::default()
+        })),
+        profile: Ok(Some(InstanceProfile {
+            roles: vec!["nixl-node".to_owned()],
+            ..Default::default()
+        })),
+        attached: Ok(vec!["arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore".to_owned()]),
+        online: Ok(["i-0", "i-1"].map(str::to_owned).into()),
+        says: ["i-0", "i-1"].map(|id| (id.to_owned(), Ok(says.clone()))).into(),
+        tracking: Ok(Some(TrackingReport {
+            arn,
+            url: None,
+            status: "Created".to_owned(),
+            active: true,
+            owned: true,
+        })),
+        scheduled: Ok(["i-0", "i-1"].map(str::to_owned).into()),
+        plugin: true,
+        now: "2026-11-28T12:00:00Z".parse().unwrap(),
+    }
+}
+
+/// Names of what is not good, once each.
+fn ill(change: impl FnOnce(&mut Facts)) -> Vec<(String, Verdict)> {
+    let mut facts = healthy();
+    change(&mut facts);
+    let bad = diagnose(&facts).checks.into_iter().filter(|check| check.verdict >= Verdict::Warn);
+    let mut bad: Vec<_> = bad
+        .map(|check| {
+            assert!(check.fix.is_some(), "{check:?}");
+            (check.name, check.verdict)
+        })
+        .collect();
+    bad.dedup();
+    bad
+}
+
+fn one(name: &str, verdict: Verdict) -> Vec<(String, Verdict)> {
+    vec![(name.to_owned(), verdict)]
+}
+
+fn first(facts: &mut Facts) -> &mut Instance {
+    &mut facts.instances.as_mut().unwrap()[0]
+}
+
+fn tag(node: &mut Instance, key: &str, value: &str) {
+    node.tags.retain(|tag| tag.key != key);
+    node.tags.push(Tag::new(key, value));
+}
+
+#[test]
+fn a_healthy_pair_has_nothing() {
+    assert_eq!(ill(|_| {}), []);
+    assert_eq!(diagnose(&healthy()).verdict, Verdict::Pass);
+}
+
+#[test]
+fn one_bad_credential_is_one_failure() {
+    for (code, name) in [("InvalidClientTokenId", "credentials"), ("RequestExpired", "clock")] {
+        let mut facts = healthy();
+        facts.account = Err(error(code));
+        facts.instances = Err(error(code));
+        let checks = diagnose(&facts).checks;
+        assert_eq!((checks.len(), checks[0].name.as_str()), (2, name));
+        assert_eq!((checks[0].verdict, checks[1].verdict), (Verdict::Fail, Verdict::Skip));
+    }
+    let mut facts = healthy();
+    facts.account = Err(AwsError { kind: ErrorKind::Unreachable, ..error("") });
+    assert_eq!(diagnose(&facts).checks[0].name, "endpoint");
+}
+
+#[test]
+fn without_a_cluster_the_account_is_looked_at() {
+    let mut facts = healthy();
+    facts.instances = Ok(vec![]);
+    let diagnosis = diagnose(&facts);
+    assert_eq!((diagnosis.verdict, diagnosis.checks.len()), (Verdict::Pass, 7));
+    assert_eq!(ill(|facts| facts.images = Ok(vec![])), one("image", Verdict::Warn));
+    assert_eq!(ill(|facts| facts.vpcs = Ok(vec![])), one("network", Verdict::Warn));
+    assert_eq!(ill(|facts| facts.subnets = Ok(vec![])), one("network", Verdict::Warn));
+}
+
+#[test]
+fn a_rule_that_is_missing_is_named_with_the_call_that_restores_it() {
+    for direction in ["ingress", "egress"] {
+        let mut facts = healthy();
+        let group = &mut facts.groups.as_mut().unwrap()[0];
+        if direction == "ingress" {
+            group.self_ingress = false
+        } else {
+            group.self_egress = false
+        }
+        let checks = diagnose(&facts).checks;
+        let failed: Vec<_> = checks.iter().filter(|it| it.verdict == Verdict::Fail).collect();
+        assert_eq!((failed.len(), failed[0].name.as_str()), (1, &*format!("self-{direction}")));
+        let call = format!("authorize-security-group-{direction} --group-id sg-1");
+        assert!(failed[0].fix.as_ref().unwrap().contains(&call), "{failed:?}");
+    }
+    let closed = ill(|facts| facts.groups.as_mut().unwrap()[0].open_egress = false);
+    assert_eq!(closed, one("egress", Verdict::Warn));
+    assert_eq!(ill(|facts| facts.groups = Ok(vec![])), one("security-group", Verdict::Fail));
+}
+
+#[test]
+fn each_thing_that_breaks_is_the_one_that_is_named() {
+    use Verdict::{Fail, Warn};
+    assert_eq!(ill(|f| first(f).zone = "us-east-1b".to_owned()), one("zone", Fail));
+    assert_eq!(ill(|f| first(f).placement_group = None), one("placement-group", Warn));
+    assert_eq!(ill(|f| f.placement = Ok(vec![])), one("placement-group", Warn));
+    assert_eq!(ill(|f| f.role = Ok(None)), one("role", Fail));
+    assert_eq!(ill(|f| f.profile = Ok(None)), one("profile", Fail));
+    assert_eq!(ill(|f| f.attached = Ok(vec![])), one("ssm-policy", Fail));
+    assert_eq!(ill(|f| f.scheduled = Ok(Default::default())), one("schedule", Warn));
+    assert_eq!(ill(|f| f.tracking = Ok(None)), one("mlflow", Fail));
+    let stopped = ill(|f| f.tracking.as_mut().unwrap().as_mut().unwrap().active = false);
+    assert_eq!(stopped, one("mlflow", Fail));
+    assert_eq!(ill(|f| f.now = "2026-11-28T21:00:00Z".parse().unwrap()), one("end", Fail));
+    let other_end = ill(|f| tag(first(f), "nixl:expires-at", "2026-11-29T00:00:00Z"));
+    assert_eq!(other_end, one("end", Warn));
+    assert_eq!(ill(|f| first(f).state = "stopped".to_owned()), one("instance", Fail));
+    let plain = |f: &mut Facts| first(f).interfaces[0].interface_type = "interface".to_owned();
+    assert_eq!(ill(plain), one("interfaces", Fail));
+    let deaf = |f: &mut Facts| {
+        f.online.as_mut().unwrap().remove("i-0");
+        f.says.remove("i-0");
+    };
+    assert_eq!(ill(deaf), one("ssm", Warn));
+    let dead = |f: &mut Facts| _ = f.says.insert("i-0".to_owned(), Ok(NodeSays::default()));
+    assert_eq!(ill(dead), one("daemon", Fail));
+    let alone = |f: &mut Facts| tag(first(f), "nixl:state", "1:degraded:pair.peer_lost:9");
+    assert_eq!(ill(alone), one("pairing", Fail));
+}
+
+#[test]
+fn what_may_not_be_read_is_a_warning_and_hides_nothing_else() {
+    let denied = || error("AccessDenied");
+    assert_eq!(ill(|f| f.placement = Err(denied())), one("placement-group", Verdict::Warn));
+    assert_eq!(ill(|f| f.online = Err(denied())), one("ssm", Verdict::Warn));
+    assert_eq!(ill(|f| f.instances = Err(denied())), one("nodes", Verdict::Warn));
+    assert_eq!(ill(|f| f.role = Err(denied())), one("role", Verdict::Warn));
+}
