@@ -4,6 +4,7 @@ use crate::server::Inner;
 use crate::state::capacity::Market;
 use crate::state::ec2::ZONES;
 use crate::state::quotas::{QUOTAS, Quota};
+use crate::state::spot_prices::Change;
 use crate::throttle::Scale;
 use crate::{rules, typo, windows};
 use jiff::SignedDuration;
@@ -35,6 +36,15 @@ pub enum Setting {
         #[arg(long, default_value = "on-demand", value_parser = market)]
         #[serde(default, with = "market_name")]
         market: Market,
+    },
+    /// The Spot price of a type in a zone from now on.
+    SpotPrice {
+        /// Availability Zone.
+        zone: String,
+        /// Instance type.
+        instance_type: String,
+        /// US dollars an hour.
+        usd_per_hour: f64,
     },
     /// A vCPU quota of the account; open requests for no more are approved by it.
     Quota {
@@ -81,6 +91,9 @@ pub enum SettingError {
     /// No such window.
     #[error("no window {0}{1}")]
     Window(String, String),
+    /// A price that is none.
+    #[error("{0} is no price in US dollars an hour")]
+    Price(f64),
     /// No such zone.
     #[error("no zone {0}{1}")]
     Zone(String, String),
@@ -112,17 +125,16 @@ impl Setting {
                 }
             }
             Self::Capacity { zone, instance_type, instances, market } => {
-                let mut zones = ZONES.iter().map(|(name, _)| *name);
-                if !zones.clone().any(|known| known == zone) {
-                    return Err(SettingError::Zone(zone.clone(), typo::hint(zone, zones.by_ref())));
-                }
-                let mut types =
-                    crate::api::ec2::InstanceType::all().iter().map(|t| t.name.as_str());
-                if !types.clone().any(|known| known == instance_type) {
-                    let hint = typo::hint(instance_type, types.by_ref());
-                    return Err(SettingError::InstanceType(instance_type.clone(), hint));
-                }
+                known(zone, instance_type)?;
                 region.state().ec2.capacity.set(zone, instance_type, *market, instances.0);
+            }
+            Self::SpotPrice { zone, instance_type, usd_per_hour } => {
+                known(zone, instance_type)?;
+                if !(*usd_per_hour > 0.0 && usd_per_hour.is_finite()) {
+                    return Err(SettingError::Price(*usd_per_hour));
+                }
+                let now = region.clock.now();
+                region.state().ec2.spot_prices.set(zone, instance_type, *usd_per_hour, now);
             }
             Self::Quota { code, vcpus } => {
                 let now = region.clock.now();
@@ -149,11 +161,28 @@ impl Setting {
     }
 }
 
+/// There are such a zone and type.
+fn known(zone: &str, instance_type: &str) -> Result<(), SettingError> {
+    let mut zones = ZONES.iter().map(|(name, _)| *name);
+    if !zones.clone().any(|known| known == zone) {
+        return Err(SettingError::Zone(zone.to_owned(), typo::hint(zone, zones.by_ref())));
+    }
+    let mut types = crate::api::ec2::InstanceType::all().iter().map(|t| t.name.as_str());
+    if !types.clone().any(|known| known == instance_type) {
+        let hint = typo::hint(instance_type, types.by_ref());
+        return Err(SettingError::InstanceType(instance_type.to_owned(), hint));
+    }
+    Ok(())
+}
+
 /// Everything that can be set, as it is.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Settings {
     /// Windows.
     pub windows: Vec<WindowSetting>,
+    /// Spot prices in force.
+    #[serde(default)]
+    pub spot_prices: Vec<SpotPriceSetting>,
     /// Limits of capacity.
     pub capacity: Vec<CapacitySetting>,
     /// vCPU quotas.
@@ -182,6 +211,17 @@ pub struct WindowSetting {
     /// Its length when nothing was set.
     #[serde(serialize_with = "compact::required")]
     pub default: SignedDuration,
+}
+
+/// A Spot price.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct SpotPriceSetting {
+    /// Availability Zone.
+    pub zone: String,
+    /// Type.
+    pub instance_type: String,
+    /// US dollars an hour.
+    pub usd_per_hour: f64,
 }
 
 /// A limit of capacity.
@@ -228,6 +268,13 @@ impl Settings {
                 instances,
             }
         });
+        let price = |((zone, instance_type), changes): (&(String, String), &Vec<Change>)| {
+            Some(SpotPriceSetting {
+                zone: zone.clone(),
+                instance_type: instance_type.clone(),
+                usd_per_hour: changes.last()?.usd_per_hour,
+            })
+        };
         let quota = |quota: &Quota| QuotaSetting {
             code: quota.code.to_owned(),
             name: quota.name.to_owned(),
@@ -236,6 +283,7 @@ impl Settings {
         Self {
             quotas: QUOTAS.iter().map(quota).collect(),
             windows: windows::ALL.iter().map(window).collect(),
+            spot_prices: state.ec2.spot_prices.all().filter_map(price).collect(),
             capacity: capacity.collect(),
             clock_now: region.clock.now(),
             clock_ahead: region.clock.ahead(),

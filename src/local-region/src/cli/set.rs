@@ -53,6 +53,13 @@ fn table(settings: &Settings) -> comfy_table::Table {
             "room for so many instances at once".to_owned(),
         ]);
     }
+    for price in &settings.spot_prices {
+        table.add_row([
+            format!("spot-price {} {}", price.zone, price.instance_type),
+            price.usd_per_hour.to_string(),
+            "US dollars an hour".to_owned(),
+        ]);
+    }
     for quota in &settings.quotas {
         table.add_row([
             format!("quota {}", quota.code),

@@ -25,10 +25,12 @@ pub mod pricing;
 pub mod quotas;
 pub mod requests;
 pub mod reservations;
+pub mod route_tables;
 pub mod run_command;
 pub mod scheduler;
 pub mod security_groups;
 pub mod sessions;
+pub mod spot_prices;
 pub mod sts;
 pub mod tags;
 pub mod throttling;
@@ -98,9 +100,11 @@ pub static AREAS: &[(&str, &[&Rule], &[Gap])] = &[
     ("Elastic IP addresses", addresses::RULES, addresses::GAPS),
     ("Security groups", security_groups::RULES, security_groups::GAPS),
     ("Traffic between machines", network::RULES, network::GAPS),
+    ("Route tables", route_tables::RULES, route_tables::GAPS),
     ("Placement groups", placement_groups::RULES, placement_groups::GAPS),
     ("Types, markets and capacity", capacity::RULES, capacity::GAPS),
     ("Quotas", quotas::RULES, quotas::GAPS),
+    ("Spot prices", spot_prices::RULES, spot_prices::GAPS),
     ("Capacity Reservations", reservations::RULES, reservations::GAPS),
     ("Tags and filters", tags::RULES, tags::GAPS),
     ("Requests of EC2", requests::RULES, requests::GAPS),

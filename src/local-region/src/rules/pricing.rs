@@ -5,7 +5,6 @@ super::rules! {
         "pricing": "Prices are those of On-Demand instances of the catalogue in us-east-1, with Linux and shared tenancy, as of 2026-07-20 (source in data/prices.json); types without a price there have none. Reserved and Spot prices, other services, regions and systems are not there.",
         "pricing": "SKUs are not AWS's. A product has the attributes that callers filter by, not all that AWS tells.",
         "pricing": "A filter for a field that a product has not matches nothing; the codes of an unknown service, attribute or format are not verified.",
-        "ec2": "DescribeSpotPriceHistory is not there: no Spot prices with a source and date could be checked in.",
     ]
     SERVICE_NEEDED = "pricing.service-needed" {
         says: "A call for products names a service.",

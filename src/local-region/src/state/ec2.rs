@@ -154,6 +154,10 @@ pub struct Launch {
 pub struct Ec2 {
     /// The default VPC.
     pub vpc_id: String,
+    /// Its main route table.
+    pub route_table_id: String,
+    /// Where that leads what is for elsewhere.
+    pub internet_gateway_id: String,
     /// Default subnets in zone order.
     pub subnets: Vec<Subnet>,
     /// Security groups by id.
@@ -166,6 +170,8 @@ pub struct Ec2 {
     pub instances: BTreeMap<String, Instance>,
     /// Limits of capacity; none until one is set.
     pub capacity: super::capacity::Capacity,
+    /// Spot prices.
+    pub spot_prices: super::spot_prices::SpotPrices,
     /// Spot requests by id.
     pub spot_requests: BTreeMap<String, super::spot::SpotRequest>,
     /// Capacity Reservations by id.
@@ -213,12 +219,15 @@ impl Ec2 {
         });
         Self {
             vpc_id: ids::resource("vpc"),
+            route_table_id: ids::resource("rtb"),
+            internet_gateway_id: ids::resource("igw"),
             subnets,
             groups: BTreeMap::from([(group.id.clone(), group)]),
             placement_groups: BTreeMap::new(),
             images: BTreeMap::new(),
             instances: BTreeMap::new(),
             capacity: Default::default(),
+            spot_prices: Default::default(),
             spot_requests: BTreeMap::new(),
             reservations: BTreeMap::new(),
             lag: Lag::default(),
@@ -257,6 +266,7 @@ impl Ec2 {
             "cr" => self.reservations.contains_key(id),
             "subnet" => self.subnets.iter().any(|subnet| subnet.id == id),
             "vpc" => self.vpc_id == id,
+            "rtb" => self.route_table_id == id,
             "snap" => self.images.values().any(|image| image.snapshot_id == id),
             "vol" => self.live().any(|instance| instance.volume_id == id),
             "eni" => self.interface(id).is_some(),

@@ -21,6 +21,7 @@ pub mod scheduler;
 pub mod security_groups;
 pub mod sessions;
 pub mod spot;
+pub mod spot_prices;
 pub mod ssm;
 pub mod subnet;
 

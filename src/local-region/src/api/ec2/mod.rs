@@ -21,9 +21,11 @@ mod power;
 mod profile;
 mod quota;
 mod reservations;
+mod route_tables;
 mod run;
 mod security_groups;
 mod spot;
+mod spot_prices;
 mod tag_specifications;
 mod tags;
 mod terminate;
@@ -89,6 +91,7 @@ pub fn perform(call: &Call<'_>, p: &Params) -> Answer {
         "DescribeAvailabilityZones" => network::zones(call, p),
         "DescribeRegions" => network::regions(call, p),
         "DescribeVpcs" => network::vpcs(call, p),
+        "DescribeRouteTables" => route_tables::describe(call, p),
         "DescribeSubnets" => network::subnets(call, p),
         "CreateNetworkInterface" => interfaces::create(call, p),
         "DescribeNetworkInterfaces" => interfaces::describe(call, p),
@@ -112,6 +115,7 @@ pub fn perform(call: &Call<'_>, p: &Params) -> Answer {
         "CreatePlacementGroup" => placement_groups::create(call, p),
         "DescribePlacementGroups" => placement_groups::describe(call, p),
         "DeletePlacementGroup" => placement_groups::delete(call, p),
+        "DescribeSpotPriceHistory" => spot_prices::history(call, p),
         "DescribeSpotInstanceRequests" => spot::describe(call, p),
         "CancelSpotInstanceRequests" => spot::cancel(call, p),
         "CreateCapacityReservation" => reservations::create(call, p),

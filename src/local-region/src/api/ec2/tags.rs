@@ -21,6 +21,7 @@ fn kind(id: &str) -> Option<&'static str> {
         "cr" => "capacity-reservation",
         "subnet" => "subnet",
         "vpc" => "vpc",
+        "rtb" => "route-table",
         "snap" => "snapshot",
         "vol" => "volume",
         "eni" => "network-interface",

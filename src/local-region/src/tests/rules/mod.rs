@@ -20,10 +20,12 @@ mod pricing;
 mod quotas;
 mod requests;
 mod reservations;
+mod route_tables;
 mod run_command;
 mod scheduler;
 mod security_groups;
 mod sessions;
+mod spot_prices;
 mod standalone;
 mod sts;
 mod tags;
@@ -71,9 +73,11 @@ fn cases() -> Vec<Case> {
         interfaces::cases(),
         standalone::cases(),
         addresses::cases(),
+        route_tables::cases(),
         placement_groups::cases(),
         capacity::cases(),
         reservations::cases(),
+        spot_prices::cases(),
         parameters::cases(),
         tracking_servers::cases(),
         mlflow_apps::cases(),
