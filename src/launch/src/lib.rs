@@ -7,6 +7,7 @@
 //! There is no state file: what was made is found again by its tags and by the
 //! names [`nixl_cluster::ClusterName`] derives, from any machine.
 
+pub mod access;
 pub mod audit;
 pub mod cli;
 pub mod doctor;
@@ -22,6 +23,7 @@ pub mod progress;
 pub mod render;
 pub mod report;
 pub mod services;
+pub mod session;
 pub mod terminal;
 pub mod timeline;
 pub mod wiring;

@@ -1,7 +1,7 @@
 //! Launches a cluster, looks at it, takes it down.
 
 use clap::Parser;
-use nixl_launch::cli::{Cli, Output, Told, exit_code, failed, run};
+use nixl_launch::cli::{Cli, Exited, Output, Told, exit_code, failed, run};
 use nixl_launch::failure::{Failure, Left};
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
@@ -28,6 +28,9 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is::<Told>() => ExitCode::from(exit_code(&error)),
         Err(error) => {
+            if let Some(exited) = error.downcast_ref::<Exited>() {
+                return exited.into();
+            }
             tell(&error);
             if output == Output::Json {
                 println!("{:#}", failed(&error));

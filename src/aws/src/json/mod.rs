@@ -74,6 +74,11 @@ impl JsonClient {
         Self::from_sdk(aws.sdk(), service)
     }
 
+    /// URL that is called, if it is known.
+    pub fn endpoint(&self) -> Option<&str> {
+        self.inner.endpoint.as_deref().ok()
+    }
+
     fn from_sdk(sdk: &SdkConfig, service: Service) -> Self {
         let region = sdk.region().map(AsRef::as_ref);
         let timeouts = sdk.timeout_config();

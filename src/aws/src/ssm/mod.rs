@@ -34,4 +34,10 @@ impl Client {
     pub fn new(aws: &Aws) -> Self {
         Self { json: JsonClient::new(aws, SERVICE) }
     }
+
+    /// URL that is called, for programs that call SSM themselves.
+    #[must_use]
+    pub fn endpoint(&self) -> Option<&str> {
+        self.json.endpoint()
+    }
 }

@@ -1,11 +1,16 @@
 //! The command line: a file a command.
 
+mod access;
 mod audit;
+mod connect;
 mod doctor;
 mod down;
+mod exec;
 mod extend;
+mod forward;
 mod interrupt;
 mod list;
+mod logs;
 mod mlflow;
 mod nodes;
 mod reap;
@@ -14,9 +19,14 @@ mod status;
 mod up;
 mod wait;
 
+pub use access::Exited;
+pub use connect::Connect;
 pub use down::Down;
+pub use exec::Exec;
 pub use extend::Extend;
+pub use forward::{Dashboard, Forward};
 pub use interrupt::OnInterrupt;
+pub use logs::Logs;
 pub use mlflow::Mlflow;
 pub use nodes::{Nodes, RolesError};
 pub use reap::Reap;
@@ -91,6 +101,16 @@ pub enum Command {
     Extend(Extend),
     /// Find the clusters whose time is over, and take them down
     Reap(Reap),
+    /// Open a login shell on a node
+    Connect(Connect),
+    /// Run a command on all nodes
+    Exec(Exec),
+    /// Show the nodes' journals as one
+    Logs(Logs),
+    /// Bring a port of a node to this computer
+    Forward(Forward),
+    /// Bring the page of a node to this computer
+    Dashboard(Dashboard),
     /// Print the user data a node would get
     #[command(hide = true)]
     RenderUserData(RenderUserData),
@@ -133,6 +153,11 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Down(flags) => down::run(&cli, flags).await,
         Command::Extend(flags) => extend::run(&cli, flags).await,
         Command::Reap(flags) => reap::run(&cli, flags).await,
+        Command::Connect(flags) => connect::run(&cli, flags).await,
+        Command::Exec(flags) => exec::run(&cli, flags).await,
+        Command::Logs(flags) => logs::run(&cli, flags).await,
+        Command::Forward(flags) => forward::forward(&cli, flags).await,
+        Command::Dashboard(flags) => forward::dashboard(&cli, flags).await,
         Command::RenderUserData(flags) => {
             print!("{}", render_user_data::run(&cli.cluster, flags)?);
             Ok(())

@@ -18,8 +18,16 @@ pub(crate) struct State {
     pub unseen_looks: u32,
     /// Commands sent: id and request.
     pub commands: Vec<(String, SendCommand)>,
+    /// Where sessions lead.
+    pub stream_url: Option<String>,
     /// Commands cancelled.
     pub cancelled: BTreeSet<String>,
+}
+
+impl State {
+    fn url(&self) -> String {
+        self.stream_url.clone().unwrap_or_else(|| "ws://nowhere.invalid/".to_owned())
+    }
 }
 
 #[async_trait::async_trait]
@@ -95,15 +103,15 @@ impl ManagedNodes for Fake {
                 return Err(refusal("StartSession", "TargetNotConnected", &message, 400));
             }
             let id = state.id("session");
-            Ok(Session { stream_url: format!("ws://fake/{id}"), token: id.clone(), id })
+            Ok(Session { stream_url: state.ssm.url(), token: id.clone(), id })
         })
     }
 
     async fn resume_session(&self, session_id: &str) -> Result<Option<Session>> {
-        self.call("ResumeSession", |_| {
+        self.call("ResumeSession", |state| {
             Ok(Some(Session {
                 id: session_id.to_owned(),
-                stream_url: format!("ws://fake/{session_id}"),
+                stream_url: state.ssm.url(),
                 token: format!("{session_id}-again"),
             }))
         })
