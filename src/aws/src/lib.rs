@@ -20,6 +20,10 @@ pub mod imagebuilder;
 pub mod imds;
 #[cfg(feature = "json")]
 mod json;
+#[cfg(feature = "pricing")]
+pub mod pricing;
+#[cfg(feature = "quotas")]
+pub mod quotas;
 #[cfg(feature = "s3")]
 pub mod s3;
 #[cfg(feature = "sagemaker")]

@@ -1,8 +1,9 @@
 //! A failed command: what went wrong, what to do, and whether money may still
 //! be running.
 
+use crate::input::UsageError;
 use crate::lifetime::{ChangeError, NoTime};
-use crate::plan::Checks;
+use crate::plan::{Changed, Checks};
 use nixl_aws::AwsError;
 use nixl_cluster::Provider;
 use std::collections::BTreeSet;
@@ -125,6 +126,12 @@ pub enum Problem {
     /// Obstacles found before anything was changed.
     #[error("{0}")]
     Plan(Checks),
+    /// Things asked for that do not go together.
+    #[error(transparent)]
+    Usage(#[from] UsageError),
+    /// A saved plan is of another time.
+    #[error(transparent)]
+    Changed(#[from] Changed),
     /// Every attempt was refused.
     #[error("nowhere is room for {count} nodes now:{}", lines(.refusals))]
     NoCapacity {
@@ -328,6 +335,8 @@ impl Problem {
             Self::Plan(_) => "plan",
             Self::NoCapacity { .. } => "no_capacity",
             Self::Unsettled { .. } => "unsettled",
+            Self::Usage(_) => "usage",
+            Self::Changed(_) => "changed",
             Self::OtherSize { .. } => "other_size",
             Self::Interrupted => "interrupted",
             Self::NodeFailed { .. } => "node_failed",

@@ -1,8 +1,10 @@
 //! The services as this program uses them; tests put a fake in their place.
 
 use nixl_aws::Result;
-use nixl_aws::ec2::{Addresses, Console, Ec2, Reservations, SpotRequests};
+use nixl_aws::ec2::{Addresses, Console, Ec2, Reservations, SpotRequests, Surroundings};
 use nixl_aws::iam::Iam;
+use nixl_aws::pricing::Pricing;
+use nixl_aws::quotas::Quotas;
 use nixl_aws::sagemaker::SageMaker;
 use nixl_aws::scheduler::Scheduler;
 use nixl_aws::ssm::ManagedNodes;
@@ -20,6 +22,8 @@ pub trait Account: Send + Sync {
 pub trait Buckets: Send + Sync {
     /// Whether the bucket is there and belongs to `account`.
     async fn exists(&self, bucket: &str, account: &str) -> Result<bool>;
+    /// The caller's own buckets whose names begin with `prefix`.
+    async fn own(&self, prefix: &str) -> Result<Vec<String>>;
     /// Makes it, in the client's region, closed to the public.
     async fn create(&self, bucket: &str) -> Result<()>;
     /// Deletes every object in it.
@@ -41,6 +45,12 @@ pub struct Services {
     pub spot: Arc<dyn SpotRequests>,
     /// EC2's consoles.
     pub console: Arc<dyn Console>,
+    /// Routes and Spot prices.
+    pub surroundings: Arc<dyn Surroundings>,
+    /// Service Quotas.
+    pub quotas: Arc<dyn Quotas>,
+    /// Prices.
+    pub pricing: Arc<dyn Pricing>,
     /// IAM.
     pub iam: Arc<dyn Iam>,
     /// SageMaker.

@@ -3,7 +3,7 @@
 use crate::services::{Account, Buckets, Services};
 use nixl_aws::s3::S3;
 use nixl_aws::sts::Sts;
-use nixl_aws::{Aws, Result, ec2, iam, s3, sagemaker, scheduler, ssm, sts};
+use nixl_aws::{Aws, Result, ec2, iam, pricing, quotas, s3, sagemaker, scheduler, ssm, sts};
 use std::sync::Arc;
 
 /// Everything over one shared configuration.
@@ -15,6 +15,9 @@ pub fn services(aws: &Aws) -> Services {
         addresses: ec2.clone(),
         spot: ec2.clone(),
         console: ec2.clone(),
+        surroundings: ec2.clone(),
+        quotas: Arc::new(quotas::Client::new(aws)),
+        pricing: Arc::new(pricing::Client::new(aws)),
         ec2,
         iam: Arc::new(iam::Client::new(aws)),
         sagemaker: Arc::new(sagemaker::Client::new(aws)),
@@ -40,6 +43,10 @@ struct OverS3(s3::Client);
 impl Buckets for OverS3 {
     async fn exists(&self, bucket: &str, account: &str) -> Result<bool> {
         self.0.head_bucket(bucket, account).await
+    }
+
+    async fn own(&self, prefix: &str) -> Result<Vec<String>> {
+        self.0.own_buckets(prefix).await
     }
 
     async fn create(&self, bucket: &str) -> Result<()> {

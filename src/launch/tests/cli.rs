@@ -38,6 +38,15 @@ fn usage_errors_exit_2() {
         &["up", "--timeout", "soon"],
         &["up", "--tracking-server", "-x"],
         &["up", "--no-mlflow", "--tracking-server", "x"],
+        &["up", "--instance-type", "g6.12xlrage"],
+        &["plan", "--ami", "ami-1"],
+        &["plan", "--market", "spto"],
+        &["plan", "--region", "us-east1"],
+        &["plan", "--reservation", "cr-0123456789abcdef0", "--market", "spot"],
+        &["plan", "--ttl", "soon"],
+        &["up", "--plan", "x", "--ami", "ami-0123456789abcdef0"],
+        &["up", "--plan", "x", "--nodes", "3"],
+        &["plan", "--zone", "us-west-2a"],
         &[],
     ] {
         let (code, stderr) = failure(program(&home).args(args));
@@ -134,4 +143,21 @@ fn user_data_can_be_rendered_without_aws() {
     for line in ["cluster = \"other\"", "size = 3", "prefill = 1"] {
         assert!(text.contains(line), "{text}");
     }
+}
+
+#[test]
+fn a_wrong_file_is_told_with_its_place_before_any_call() {
+    let home = TempDir::new().unwrap();
+    std::fs::write(home.path().join("nixl.toml"), "nodes = 2\nintance-type = \"x\"\n").unwrap();
+    for command in ["up", "plan", "status", "down"] {
+        let (code, stderr) = failure(program(&home).current_dir(home.path()).arg(command));
+        assert_eq!(code, 2, "{stderr}");
+        let expected = "nixl.toml:2:1: unknown field `intance-type`";
+        assert!(
+            stderr.contains(expected) && stderr.contains("did you mean instance-type?"),
+            "{stderr}"
+        );
+    }
+    let (code, stderr) = failure(program(&home).args(["up", "--config", "/nonexistent.toml"]));
+    assert!(code == 2 && stderr.contains("/nonexistent.toml"), "{stderr}");
 }

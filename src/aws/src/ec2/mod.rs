@@ -8,6 +8,7 @@ mod console;
 mod convert;
 mod reservations;
 mod spot;
+mod surroundings;
 mod types;
 
 pub use addresses::{Address, Addresses};
@@ -15,6 +16,7 @@ pub use client::Client;
 pub use console::Console;
 pub use reservations::{CreateReservation, Reservation, Reservations};
 pub use spot::{SpotRequest, SpotRequests};
+pub use surroundings::{RouteTable, SpotPrice, Surroundings};
 pub use types::*;
 
 use client::{SERVICE, named};

@@ -79,6 +79,13 @@ impl JsonClient {
         self.inner.endpoint.as_deref().ok()
     }
 
+    /// The same in a region of its own, for services that are not in all.
+    #[cfg(feature = "pricing")]
+    pub fn in_region(aws: &Aws, service: Service, region: &str) -> Self {
+        let region = aws_config::Region::new(region.to_owned());
+        Self::from_sdk(&aws.sdk().clone().into_builder().region(region).build(), service)
+    }
+
     fn from_sdk(sdk: &SdkConfig, service: Service) -> Self {
         let region = sdk.region().map(AsRef::as_ref);
         let timeouts = sdk.timeout_config();

@@ -38,6 +38,18 @@ impl Client {
             .build();
         Self { sdk: aws_sdk_s3::Client::from_conf(config), region: aws.region().map(str::to_owned) }
     }
+
+    /// The caller's own buckets whose names begin with `prefix`, all pages.
+    ///
+    /// # Errors
+    /// Also if the caller may use buckets, but not list them.
+    pub async fn own_buckets(&self, prefix: &str) -> Result<Vec<String>> {
+        let pages = self.sdk.list_buckets().prefix(prefix).into_paginator().send();
+        let found = pages.try_collect().await.map_err(failed("ListBuckets"))?;
+        let names = found.into_iter().flat_map(|page| page.buckets.unwrap_or_default());
+        // Not everybody who speaks S3 knows the prefix.
+        Ok(names.filter_map(|it| it.name).filter(|name| name.starts_with(prefix)).collect())
+    }
 }
 
 #[async_trait::async_trait]

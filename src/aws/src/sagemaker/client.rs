@@ -48,6 +48,8 @@ struct Described {
     tracking_server_url: Option<String>,
     #[serde(default)]
     artifact_store_uri: String,
+    #[serde(default)]
+    role_arn: String,
     mlflow_version: Option<String>,
 }
 
@@ -107,6 +109,7 @@ impl SageMaker for Client {
                 status: found.tracking_server_status,
                 is_active: found.is_active == "Active",
                 url: found.tracking_server_url,
+                role_arn: found.role_arn,
                 artifact_store_uri: found.artifact_store_uri,
                 mlflow_version: found.mlflow_version,
             })),

@@ -22,6 +22,8 @@ pub struct TrackingServer {
     pub url: Option<String>,
     /// `s3://…`
     pub artifact_store_uri: String,
+    /// Role it assumes.
+    pub role_arn: String,
     /// Version of MLflow.
     pub mlflow_version: Option<String>,
 }

@@ -13,6 +13,7 @@ mod list;
 mod logs;
 mod mlflow;
 mod nodes;
+mod plan;
 mod reap;
 mod render_user_data;
 mod status;
@@ -29,6 +30,7 @@ pub use interrupt::OnInterrupt;
 pub use logs::Logs;
 pub use mlflow::Mlflow;
 pub use nodes::{Nodes, RolesError};
+pub use plan::PlanFlags;
 pub use reap::Reap;
 pub use render_user_data::RenderUserData;
 pub use up::Up;
@@ -36,6 +38,8 @@ pub use wait::Wait;
 
 use crate::engine::{Engine, Pace, Removal};
 use crate::failure::{Failure, Left, Problem};
+use crate::input::{self, Asked, FileError, UsageError};
+use crate::plan::{Plan, Spec};
 use crate::progress::for_stderr;
 use crate::report::Report;
 use crate::terminal::Terminal;
@@ -46,7 +50,7 @@ use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 use interrupt::interruptible;
 use nixl_aws::Aws;
 use nixl_cluster::ClusterName;
-use nixl_cluster::name::DEFAULT_CLUSTER;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Launch a pair (or more) of nodes in one placement group and wait until they
@@ -54,11 +58,20 @@ use std::time::Duration;
 #[derive(Debug, Parser)]
 #[command(name = "nixl-launch", version, about)]
 pub struct Cli {
-    /// Name of the cluster
-    #[arg(long, global = true, default_value = DEFAULT_CLUSTER)]
+    /// Name of the cluster [default: nixl]
+    #[arg(long = "cluster", global = true, value_name = "CLUSTER")]
+    pub given_cluster: Option<ClusterName>,
+    /// The same, or what the file says, or the default
+    #[arg(skip)]
     pub cluster: ClusterName,
+    /// File that says what is asked for [default: nixl.toml, if it is there]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// What the file says
+    #[arg(skip)]
+    pub file: Asked,
     /// Region; otherwise what AWS_REGION or the profile says
-    #[arg(long, global = true)]
+    #[arg(long, global = true, value_parser = input::region)]
     pub region: Option<String>,
     /// Form of the result on stdout
     #[arg(long, global = true, value_enum, default_value_t = Output::Text)]
@@ -80,6 +93,8 @@ pub enum Output {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Show what `up` would do, and every check; nothing is changed
+    Plan(PlanFlags),
     /// Make sure that the cluster is there and paired
     Up(Up),
     /// Show the cluster as it is
@@ -129,7 +144,8 @@ impl Cli {
     /// A usage error, as the parser's own.
     pub fn check(&self) -> Result<(), clap::Error> {
         let nodes = match &self.command {
-            Command::Up(Up { nodes, .. })
+            Command::Up(Up { asked: Asked { layout: nodes, .. }, .. })
+            | Command::Plan(PlanFlags { asked: Asked { layout: nodes, .. }, .. })
             | Command::RenderUserData(RenderUserData { nodes, .. }) => *nodes,
             _ => return Ok(()),
         };
@@ -137,12 +153,48 @@ impl Cli {
     }
 }
 
+impl Cli {
+    /// Reads the file. Region and cluster are a flag's, or a saved plan's, or the
+    /// file's.
+    fn settle(&mut self) -> anyhow::Result<()> {
+        self.file = input::load(self.config.as_deref())?;
+        if let Command::Up(Up { plan: Some(path), asked, .. }) = &self.command {
+            if *asked != Asked::default() {
+                return Err(Failure::unchanged(UsageError::PlanAndMore).into());
+            }
+            let spec = Plan::load(path)?.spec;
+            let cluster = self.given_cluster.get_or_insert_with(|| spec.cluster.clone());
+            let region = self.region.get_or_insert_with(|| spec.region.clone());
+            if *cluster != spec.cluster || *region != spec.region {
+                let planned = format!("{} in {}", spec.cluster, spec.region);
+                let error =
+                    UsageError::Planned { planned, asked: format!("{cluster} in {region}") };
+                return Err(Failure::unchanged(error).into());
+            }
+        }
+        let file = &self.file;
+        let cluster = self.given_cluster.clone().or_else(|| file.cluster.clone());
+        self.cluster = cluster.unwrap_or_default();
+        self.region =
+            self.region.take().or_else(|| file.region.as_ref().map(|region| region.0.clone()));
+        Ok(())
+    }
+
+    /// What is asked for by flags and file.
+    fn spec(&self, flags: &Asked, engine: &Engine<'_>) -> Result<Spec, UsageError> {
+        let asked = flags.clone().over(self.file.clone());
+        asked.spec(&engine.cluster, &engine.region)
+    }
+}
+
 /// Runs one command; the result goes to stdout.
 ///
 /// # Errors
 /// With everything a person needs to go on: a [`Failure`] where AWS was asked.
-pub async fn run(cli: Cli) -> anyhow::Result<()> {
+pub async fn run(mut cli: Cli) -> anyhow::Result<()> {
+    cli.settle()?;
     match &cli.command {
+        Command::Plan(flags) => plan::run(&cli, flags).await,
         Command::Up(flags) => up::run(&cli, flags).await,
         Command::Status => status::run(&cli).await,
         Command::List => list::run(&cli).await,
@@ -239,7 +291,8 @@ pub struct Told {
     pub code: u8,
 }
 
-/// Exit code of a failed command: 130 after Ctrl-C, as shells have it, else 1.
+/// Exit code of a failed command: 130 after Ctrl-C, as shells have it, 2 for what
+/// was asked wrongly, else 1.
 #[must_use]
 pub fn exit_code(error: &anyhow::Error) -> u8 {
     if let Some(told) = error.downcast_ref::<Told>() {
@@ -250,7 +303,16 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
             error.downcast_ref::<Failure>(),
             Some(Failure { problem: Problem::Interrupted, .. })
         );
-    if by_person { 130 } else { 1 }
+    let by_usage = error.is::<FileError>()
+        || matches!(
+            error.downcast_ref::<Failure>(),
+            Some(Failure { problem: Problem::Usage(_), .. })
+        );
+    match (by_person, by_usage) {
+        (true, _) => 130,
+        (_, true) => 2,
+        _ => 1,
+    }
 }
 
 /// A failed command as a document: `error` with a stable `code`, the `message`

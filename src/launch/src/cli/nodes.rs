@@ -7,7 +7,7 @@ use nixl_cluster::{Layout, Roles};
 const DEFAULT_NODES: u32 = 2;
 
 /// How many nodes, and what they do.
-#[derive(Debug, Clone, Copy, Default, Args)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Args)]
 pub struct Nodes {
     /// Number of nodes, at least 2 [default: 2, or as many as `--roles` counts]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..))]

@@ -1,7 +1,7 @@
 //! `render-user-data`: what a node would get, for `userdata/check.sh`.
 
 use super::Nodes;
-use super::up::FabricProvider;
+use crate::input::FabricProvider;
 use crate::plan::user_data;
 use anyhow::Context;
 use clap::Args;

@@ -14,6 +14,7 @@ mod evidence;
 mod extend;
 mod hold;
 mod inventory;
+mod known;
 mod launch;
 mod lifetime;
 mod links;

@@ -1,15 +1,44 @@
-//! The one round of reads before a plan.
+//! The one round of reads before a plan: nothing here waits for another read,
+//! except to find out more about what was refused.
 
 use super::Engine;
 use crate::errors;
+use crate::input::nearest;
 use crate::plan::{Facts, NODE_POLICY, Spec, TrackingFacts, TypeFacts};
 use nixl_aws::Result;
-use nixl_aws::ec2::{Filter, Image};
-use nixl_cluster::tag;
+use nixl_aws::ec2::{Filter, Image, Reservation};
+use nixl_cluster::{instance_type, tag};
+
+/// EC2's code for a type that it does not have.
+const UNKNOWN_TYPE: &[&str] = &["InvalidInstanceType"];
+
+/// A type, or its name where there is none, and what was probably meant.
+type FoundType = std::result::Result<TypeFacts, (String, Option<String>)>;
 
 impl Engine<'_> {
     /// Everything a plan needs, in parallel.
-    pub(super) async fn facts(&self, spec: &Spec) -> Result<Facts> {
+    ///
+    /// # Errors
+    /// If something cannot be read that no launch can do without.
+    pub async fn facts(&self, spec: &Spec) -> Result<Facts> {
+        let (needed, known) = tokio::join!(self.needed(spec), self.known(spec));
+        let needed = needed?;
+        Ok(Facts {
+            reservations: known.reservations,
+            usage: known.usage,
+            quotas: known.quotas,
+            prices: known.prices,
+            spot_prices: known.spot_prices,
+            routes: known.routes,
+            addresses: known.addresses,
+            own_addresses: known.own_addresses,
+            address_limit: known.address_limit,
+            read_at: Some(jiff::Timestamp::now()),
+            ..needed
+        })
+    }
+
+    async fn needed(&self, spec: &Spec) -> Result<Facts> {
         let ec2 = &self.services.ec2;
         let iam = &self.services.iam;
         let ours = [Filter::tag(tag::CLUSTER, self.cluster.as_str())];
@@ -17,9 +46,10 @@ impl Engine<'_> {
         let node_role = self.cluster.node_role();
         // First in the list, first to be told: who is calling.
         let (
-            (account, tracking),
+            account,
+            tracking,
             images,
-            types,
+            found,
             vpcs,
             subnets,
             instances,
@@ -28,8 +58,10 @@ impl Engine<'_> {
             node_role,
             (node_policy, node_managed_policies),
             node_profile,
+            reservation,
         ) = tokio::try_join!(
-            self.account_and_tracking(spec),
+            self.services.account.account_id(),
+            self.tracking_facts(spec),
             self.images(spec),
             self.types(spec),
             ec2.describe_vpcs(&[]),
@@ -40,11 +72,23 @@ impl Engine<'_> {
             iam.role(&node_role),
             self.policies(&node_role),
             iam.instance_profile(&node_role),
+            self.asked_reservation(spec),
         )?;
+        let (types, unknown_types): (Vec<_>, Vec<_>) = found.into_iter().partition(|it| it.is_ok());
+        let (mut tracking, buckets) = tracking;
+        if spec.tracking_server.is_some() {
+            let bucket = self.cluster.artifact_bucket(&account, &self.region);
+            tracking.bucket_exists = match buckets {
+                Some(names) => names.contains(&bucket),
+                // Who may not list buckets may still use this one.
+                None => self.services.buckets.exists(&bucket, &account).await?,
+            };
+        }
         Ok(Facts {
             account,
             images,
-            types,
+            types: types.into_iter().filter_map(FoundType::ok).collect(),
+            unknown_types: unknown_types.into_iter().filter_map(FoundType::err).collect(),
             vpcs,
             subnets,
             instances,
@@ -55,15 +99,23 @@ impl Engine<'_> {
             node_managed_policies,
             node_profile,
             tracking,
+            reservation,
+            ..Facts::default()
         })
     }
 
-    async fn types(&self, spec: &Spec) -> Result<Vec<TypeFacts>> {
+    async fn types(&self, spec: &Spec) -> Result<Vec<FoundType>> {
         let ec2 = &self.services.ec2;
         let facts = async |name: &String| {
             let (info, zones) =
-                tokio::try_join!(ec2.describe_instance_type(name), ec2.zones_offering(name))?;
-            Ok(TypeFacts { info, zones })
+                tokio::join!(ec2.describe_instance_type(name), ec2.zones_offering(name));
+            match info {
+                Ok(info) => Ok(Ok(TypeFacts { info, zones: zones? })),
+                Err(error) if error.is(UNKNOWN_TYPE) => {
+                    Ok(Err((name.clone(), nearest_type(name).map(str::to_owned))))
+                }
+                Err(error) => Err(error),
+            }
         };
         futures_util::future::try_join_all(spec.instance_types.iter().map(facts)).await
     }
@@ -89,28 +141,31 @@ impl Engine<'_> {
         }
     }
 
-    async fn account_and_tracking(&self, spec: &Spec) -> Result<(String, TrackingFacts)> {
-        let account = self.services.account.account_id().await?;
-        let Some(name) = &spec.tracking_server else {
-            return Ok((account, TrackingFacts::default()));
-        };
-        let sagemaker = &self.services.sagemaker;
-        let server = async {
-            match sagemaker.describe_tracking_server(name).await? {
-                Some(server) => {
-                    let tags = sagemaker.list_tags(&server.arn).await?;
-                    Ok(Some((server, tags)))
-                }
-                None => Ok(None),
-            }
-        };
-        let bucket = self.cluster.artifact_bucket(&account, &self.region);
-        let role = self.cluster.mlflow_role();
-        let (server, role, bucket_exists) = tokio::try_join!(
-            server,
-            self.services.iam.role(&role),
-            self.services.buckets.exists(&bucket, &account),
-        )?;
-        Ok((account, TrackingFacts { server, role, bucket_exists }))
+    async fn asked_reservation(&self, spec: &Spec) -> Result<Option<Reservation>> {
+        match &spec.reservation_id {
+            Some(id) => self.services.reservations.reservation(id).await,
+            None => Ok(None),
+        }
     }
+
+    /// What is there of MLflow, and the caller's buckets of the cluster's name, if
+    /// they may be listed: the account's id, part of the one that is looked for,
+    /// is being read at the same time.
+    async fn tracking_facts(&self, spec: &Spec) -> Result<(TrackingFacts, Option<Vec<String>>)> {
+        let Some(name) = &spec.tracking_server else {
+            return Ok((TrackingFacts::default(), None));
+        };
+        let role = self.cluster.mlflow_role();
+        let (server, role, buckets) = tokio::join!(
+            self.services.sagemaker.describe_tracking_server(name),
+            self.services.iam.role(&role),
+            self.services.buckets.own(&role),
+        );
+        let facts = TrackingFacts { server: server?, role: role?, bucket_exists: false };
+        Ok((facts, buckets.ok()))
+    }
+}
+
+fn nearest_type(name: &str) -> Option<&'static str> {
+    nearest(name, instance_type::TABLE.iter().map(|known| known.name))
 }

@@ -28,12 +28,36 @@ impl Engine<'_> {
     pub async fn up(&self, spec: &Spec, patience: Patience) -> Result<Report, Failure> {
         let began = Instant::now();
         let facts = self.facts(spec).await.map_err(Failure::unchanged)?;
-        let plan = plan(spec, &facts);
+        self.execute(plan(spec, &facts), &facts, patience, began).await
+    }
+
+    /// The same by a plan of another time, exactly: it is never planned anew.
+    ///
+    /// # Errors
+    /// Also if something is not as it was, before anything is changed.
+    pub async fn up_as_planned(&self, saved: &Plan, patience: Patience) -> Result<Report, Failure> {
+        let began = Instant::now();
+        let spec = saved.pinned();
+        let facts = self.facts(&spec).await.map_err(Failure::unchanged)?;
+        let now = plan(&spec, &facts);
+        saved.unchanged(&now).map_err(Failure::unchanged)?;
+        // What is there is found again; what is decided is the saved plan's.
+        let plan = Plan { attempts: saved.attempts.clone(), ..now };
+        self.execute(plan, &facts, patience, began).await
+    }
+
+    async fn execute(
+        &self,
+        plan: Plan,
+        facts: &Facts,
+        patience: Patience,
+        began: Instant,
+    ) -> Result<Report, Failure> {
         plan.ready().map_err(|checks| Failure::unchanged(Problem::Plan(checks)))?;
         for check in plan.checks.iter().filter(|check| check.verdict == Verdict::Warn) {
             self.progress.told(&format!("note: {check}"));
         }
-        let outcome = self.carry_out(&plan, &facts, patience, began).await;
+        let outcome = self.carry_out(&plan, facts, patience, began).await;
         self.progress.done();
         match outcome {
             Ok(report) => Ok(report),

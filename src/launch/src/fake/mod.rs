@@ -6,6 +6,7 @@
 mod addresses;
 mod console;
 mod ec2;
+mod market;
 mod reservations;
 mod rest;
 mod scheduler;
@@ -60,6 +61,8 @@ pub(crate) struct State {
     pub interfaces: Vec<NetworkInterface>,
     pub volumes: Vec<Volume>,
     pub spot: Vec<SpotRequest>,
+    /// Values of quotas by code; others are not known.
+    pub quotas: BTreeMap<&'static str, f64>,
     /// Instances that may not be terminated.
     pub protected: BTreeSet<String>,
     pub roles: BTreeMap<String, Role>,
@@ -141,6 +144,9 @@ impl Fake {
             addresses: shared.clone(),
             spot: shared.clone(),
             console: shared.clone(),
+            surroundings: shared.clone(),
+            quotas: shared.clone(),
+            pricing: shared.clone(),
             iam: shared.clone(),
             sagemaker: shared.clone(),
             ssm: shared.clone(),

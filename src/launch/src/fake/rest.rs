@@ -156,6 +156,7 @@ impl SageMaker for Fake {
                 name: request.name.clone(),
                 status: "Creating".to_owned(),
                 artifact_store_uri: request.artifact_store_uri.clone(),
+                role_arn: request.role_arn.clone(),
                 ..Default::default()
             };
             state.server = Some((server, request.tags.clone()));
@@ -251,6 +252,12 @@ impl SageMaker for Fake {
 impl Buckets for Fake {
     async fn exists(&self, bucket: &str, _: &str) -> Result<bool> {
         self.call("HeadBucket", |state| Ok(state.buckets.contains(bucket)))
+    }
+
+    async fn own(&self, prefix: &str) -> Result<Vec<String>> {
+        self.call("ListBuckets", |state| {
+            Ok(state.buckets.iter().filter(|it| it.starts_with(prefix)).cloned().collect())
+        })
     }
 
     async fn create(&self, bucket: &str) -> Result<()> {

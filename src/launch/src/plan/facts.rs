@@ -1,21 +1,61 @@
 //! What is there, as read in one round.
 
-use nixl_aws::Tag;
 use nixl_aws::ec2::{
-    Image, Instance, InstanceTypeInfo, PlacementGroup, SecurityGroup, Subnet, Vpc,
+    Image, Instance, InstanceTypeInfo, PlacementGroup, Reservation, RouteTable, SecurityGroup,
+    SpotPrice, Subnet, Vpc,
 };
 use nixl_aws::iam::{InstanceProfile, Role};
+use nixl_aws::pricing::ListPrice;
+use nixl_aws::quotas::Increase;
 use nixl_aws::sagemaker::TrackingServer;
+
+/// A fact a launch can do without: who may not read it may still launch.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Known<T> {
+    /// So it is.
+    Value(T),
+    /// Why it is not known.
+    Unknown(String),
+}
+
+impl<T> Default for Known<T> {
+    fn default() -> Self {
+        Self::Unknown("not asked for".to_owned())
+    }
+}
+
+impl<T> Known<T> {
+    /// The value, if it is known.
+    pub fn value(&self) -> Option<&T> {
+        match self {
+            Self::Value(value) => Some(value),
+            Self::Unknown(_) => None,
+        }
+    }
+}
+
+impl<T> From<nixl_aws::Result<T>> for Known<T> {
+    fn from(read: nixl_aws::Result<T>) -> Self {
+        match read {
+            Ok(value) => Self::Value(value),
+            Err(error) => Self::Unknown(error.to_string()),
+        }
+    }
+}
 
 /// A snapshot of the account and region.
 #[derive(Debug, Clone, Default)]
 pub struct Facts {
+    /// When it was read.
+    pub read_at: Option<jiff::Timestamp>,
     /// Account id.
     pub account: String,
     /// Image candidates: the one named, or every baked one.
     pub images: Vec<Image>,
-    /// The types asked for, in that order.
+    /// The types asked for, in that order, without those that EC2 does not know.
     pub types: Vec<TypeFacts>,
+    /// Types that EC2 does not know, and what was probably meant.
+    pub unknown_types: Vec<(String, Option<String>)>,
     /// VPCs.
     pub vpcs: Vec<Vpc>,
     /// Subnets.
@@ -36,6 +76,26 @@ pub struct Facts {
     pub node_profile: Option<InstanceProfile>,
     /// MLflow.
     pub tracking: TrackingFacts,
+    /// The reservation asked for.
+    pub reservation: Option<Reservation>,
+    /// Reservations of the account.
+    pub reservations: Known<Vec<Reservation>>,
+    /// Instances of the account that run or are about to.
+    pub usage: Known<Vec<Instance>>,
+    /// Quotas of the types asked for.
+    pub quotas: Vec<QuotaFacts>,
+    /// On-Demand prices of the types asked for and of what may be offered instead.
+    pub prices: Vec<PriceFacts>,
+    /// Spot prices of the types asked for.
+    pub spot_prices: Known<Vec<SpotPrice>>,
+    /// Route tables.
+    pub routes: Known<Vec<RouteTable>>,
+    /// How many Elastic IP addresses the account has.
+    pub addresses: Known<u32>,
+    /// Of these, how many are the cluster's already.
+    pub own_addresses: u32,
+    /// How many it may have.
+    pub address_limit: Known<f64>,
 }
 
 /// An instance type, and where it is offered.
@@ -47,11 +107,31 @@ pub struct TypeFacts {
     pub zones: Vec<String>,
 }
 
+/// A quota as read.
+#[derive(Debug, Clone, Default)]
+pub struct QuotaFacts {
+    /// `L-…`
+    pub code: String,
+    /// Its value.
+    pub limit: Known<f64>,
+    /// Increases that are not settled.
+    pub pending: Known<Vec<Increase>>,
+}
+
+/// A price as read.
+#[derive(Debug, Clone, Default)]
+pub struct PriceFacts {
+    /// Type name.
+    pub instance_type: String,
+    /// On-Demand price, if there is one.
+    pub price: Known<Option<ListPrice>>,
+}
+
 /// What is there of MLflow.
 #[derive(Debug, Clone, Default)]
 pub struct TrackingFacts {
-    /// The server of the asked name, and its tags.
-    pub server: Option<(TrackingServer, Vec<Tag>)>,
+    /// The server of the asked name.
+    pub server: Option<TrackingServer>,
     /// The role the cluster would make for it.
     pub role: Option<Role>,
     /// The bucket the cluster would make for it is there.

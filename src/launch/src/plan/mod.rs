@@ -5,9 +5,14 @@ mod attempt;
 mod check;
 mod existing;
 mod facts;
+mod lifetime;
 mod network;
 mod place;
 mod policy;
+mod price;
+mod quota;
+mod reservation;
+mod saved;
 mod spec;
 mod token;
 mod tracking;
@@ -18,23 +23,31 @@ mod way_out;
 pub use attempt::{Attempt, WayOut};
 pub use check::{Check, Checks};
 pub use existing::{Existing, is_live, live};
-pub use facts::{Facts, TrackingFacts, TypeFacts};
+pub use facts::{Facts, Known, PriceFacts, QuotaFacts, TrackingFacts, TypeFacts};
 pub use network::{Slot, interfaces, layout};
 pub use place::{Place, hinted};
 pub use policy::{
     MLFLOW_POLICY, NODE_POLICY, SSM_CORE_POLICY, mlflow_policy, node_policy, partition,
     ssm_core_policy_arn, trust_policy,
 };
+pub use price::Price;
+pub use quota::{
+    ADDRESSES as ADDRESSES_QUOTA, Quota, SERVICE as QUOTA_SERVICE, code as quota_code,
+};
+pub use saved::{Changed, Difference, SavedError};
 pub use spec::{DEFAULT_TTL_SECS, PublicAddress, Spec};
 pub use token::{client_token, record};
 pub use tracking::{Tracking, tracking_arn};
+pub use types::alternatives;
 pub use user_data::{LIFETIME_SCRIPT, MAX_USER_DATA_BYTES, user_data};
 
 use nixl_aws::Tag;
-use nixl_aws::ec2::{Image, Instance, InstanceTypeInfo, RunInstances, SecurityGroup};
+use nixl_aws::ec2::{Image, Instance, InstanceTypeInfo, Market, RunInstances, SecurityGroup};
 use nixl_cluster::check::Verdict;
 use nixl_cluster::{ClusterName, NodeSettings, tag};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
 
 use crate::keys;
 
@@ -65,6 +78,12 @@ pub struct Plan {
     pub tracking: Tracking,
     /// Nodes that are there already.
     pub existing: Existing,
+    /// vCPU quotas that it draws on.
+    pub quotas: Vec<Quota>,
+    /// Prices that AWS told.
+    pub prices: Vec<Price>,
+    /// Inline policies of the roles it makes, by role.
+    pub policies: BTreeMap<String, Value>,
     /// User data of every node.
     pub user_data: String,
     /// What was looked at.
@@ -77,13 +96,19 @@ pub fn plan(spec: &Spec, facts: &Facts) -> Plan {
     let mut checks = Vec::new();
     let image = place::image(spec, facts).map_err(|check| checks.push(check)).ok();
     if let Some(image) = &image {
-        checks.push(Check::pass("image", format!("{} ({})", image.id, image.architecture)));
+        let age = image.creation_date.get(..10).unwrap_or_default();
+        let found = format!("{} ({}) {age}", image.id, image.architecture);
+        checks.push(Check::pass("image", found.trim_end()));
     }
+    checks.extend(types::unknown(spec, facts));
     for of in &facts.types {
-        types::check(spec, &of.info, image.as_ref(), &mut checks);
+        checks.extend(types::checks(spec, facts, &of.info, image.as_ref()));
     }
-    let vpc_id = place::vpc(facts).map_err(|check| checks.push(check)).unwrap_or_default();
+    checks.extend(reservation::checks(spec, facts));
+    let vpc_id = place::vpc(spec, facts).map_err(|check| checks.push(check)).unwrap_or_default();
     let attempts = attempts(spec, facts, &vpc_id, &mut checks);
+    checks.extend(placement(&attempts));
+    checks.extend(way_out::checks(spec, facts, &attempts));
     let security_group = check_ownership(spec, facts, &vpc_id, &mut checks);
     let tracking = tracking::decide(spec, facts);
     checks.push(tracking.as_ref().map_or_else(Clone::clone, |it| tracking::check(it, facts)));
@@ -93,6 +118,13 @@ pub fn plan(spec: &Spec, facts: &Facts) -> Plan {
         Ok(existing) => checks.extend(existing::checks(spec, existing)),
         Err(check) => checks.push(check.clone()),
     }
+    let existing = existing.unwrap_or(Existing::None);
+    let types: Vec<InstanceTypeInfo> = facts.types.iter().map(|of| of.info.clone()).collect();
+    let quotas = quota::quotas(spec, facts, &types);
+    checks.extend(quota::checks(spec, &existing, &quotas));
+    let prices = price::prices(spec, facts);
+    checks.extend(price::checks(spec, facts, &prices));
+    checks.extend(lifetime::checks(spec, facts, &prices));
     let user_data = match user_data(&settings(spec, &tracking)) {
         Ok(text) => {
             let found = format!("{} of {MAX_USER_DATA_BYTES} bytes", text.len());
@@ -109,15 +141,27 @@ pub fn plan(spec: &Spec, facts: &Facts) -> Plan {
         spec: spec.clone(),
         account: facts.account.clone(),
         image,
-        types: facts.types.iter().map(|of| of.info.clone()).collect(),
+        types,
         vpc_id,
         attempts,
         security_group,
+        policies: policies(spec, &tracking),
         tracking,
-        existing: existing.unwrap_or(Existing::None),
+        existing,
+        quotas,
+        prices,
         user_data,
         checks,
     }
+}
+
+fn policies(spec: &Spec, tracking: &Tracking) -> BTreeMap<String, Value> {
+    let node = (spec.cluster.node_role(), node_policy(&spec.region, tracking.arn()));
+    let mut policies = BTreeMap::from([node]);
+    if let Tracking::Own { bucket, .. } = tracking {
+        policies.insert(spec.cluster.mlflow_role(), mlflow_policy(&spec.region, bucket));
+    }
+    policies
 }
 
 fn settings(spec: &Spec, tracking: &Tracking) -> NodeSettings {
@@ -220,7 +264,9 @@ pub fn is_ours(cluster: &ClusterName, tags: &[Tag]) -> bool {
 /// Every type on every market in every place, in this order.
 fn attempts(spec: &Spec, facts: &Facts, vpc_id: &str, checks: &mut Vec<Check>) -> Vec<Attempt> {
     let mut attempts = Vec::new();
-    for of in &facts.types {
+    // Without a VPC there is no subnet, and the check of the VPC has said why.
+    let types: &[TypeFacts] = if vpc_id.is_empty() { &[] } else { &facts.types };
+    for of in types {
         let places = match place::places(spec, facts, of, vpc_id) {
             Ok(places) => places,
             Err(check) => {
@@ -228,18 +274,53 @@ fn attempts(spec: &Spec, facts: &Facts, vpc_id: &str, checks: &mut Vec<Check>) -
                 continue;
             }
         };
-        for market in &spec.markets {
+        checks.push(place::check(spec, of, &places));
+        let reservation = reservation::of(spec, facts);
+        if reservation.is_some_and(|it| it.instance_type != of.info.name) {
+            continue;
+        }
+        let block = reservation.is_some_and(|it| it.capacity_block);
+        let markets = if block { &[Market::CapacityBlock][..] } else { &spec.markets };
+        for market in markets {
             attempts.extend(places.iter().map(|place| Attempt {
                 instance_type: of.info.name.clone(),
                 market: *market,
                 place: place.clone(),
                 way_out: way_out::decide(spec, facts, &of.info, &place.subnet_id),
                 reservation_id: spec.reservation_id.clone(),
-                placement_group: Some(spec.cluster.placement_group(&place.zone)),
+                // Into a reservation only with the group it was made in: EC2 finds
+                // no room in any other, though the reservation has it.
+                placement_group: match reservation {
+                    Some(it) => it.placement_group.clone(),
+                    None => Some(spec.cluster.placement_group(&place.zone)),
+                },
             }));
         }
     }
     attempts
+}
+
+/// One placement group a zone, or why there is none.
+fn placement(attempts: &[Attempt]) -> Option<Check> {
+    const NAME: &str = "placement";
+    let first = attempts.first()?;
+    let check = match (&first.placement_group, first.market) {
+        (Some(group), _) if first.reservation_id.is_some() => {
+            Check::pass(NAME, format!("{group}, the reservation's own"))
+        }
+        (Some(group), _) => {
+            Check::pass(NAME, format!("cluster placement group {group}, one a zone"))
+        }
+        (None, Market::CapacityBlock) => {
+            Check::skip(NAME, "none: a Capacity Block is placed by itself")
+        }
+        (None, _) => Check::warn(
+            NAME,
+            "none: the reservation was not made in one, so nodes may be far apart",
+            "make the reservation in a cluster placement group to have them close",
+        ),
+    };
+    Some(check)
 }
 
 /// What has our name must have our tag; the security group, if it is there.
@@ -278,5 +359,7 @@ fn check_ownership(
     group.cloned()
 }
 
+#[cfg(test)]
+mod catalogue;
 #[cfg(test)]
 mod tests;

@@ -12,6 +12,23 @@ const PLAIN: &str = "interface";
 const EFA: &str = "efa";
 const EFA_ONLY: &str = "efa-only";
 
+/// Device index on further cards where it is not the rule's, and what is doubtful
+/// about it. p5 and p5e can have more addresses ("max IP bandwidth": `efa` on each
+/// fourth card); the default here is one address a node.
+const DEVICE_INDEX: &[(&str, u32, &str)] = &[
+    (
+        "p6-b300.48xlarge",
+        0,
+        "device index 0 on further cards is AWS's own command, its guide says 1; not tried on AWS",
+    ),
+    ("p6e-gb200.36xlarge", 0, "device index 0 on further cards is not tried on AWS"),
+];
+
+/// What is doubtful about a type's layout.
+pub(super) fn doubt(name: &str) -> Option<&'static str> {
+    DEVICE_INDEX.iter().find(|row| row.0 == name).map(|row| row.2)
+}
+
 /// A place on a network card for an interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Slot {
@@ -35,7 +52,8 @@ pub fn layout(info: &InstanceTypeInfo, provider: ProviderChoice) -> Vec<Slot> {
         chosen.extend(further.filter_map(|card| {
             let kind = [EFA_ONLY, EFA].into_iter().find(|kind| offers(card, kind))?;
             // A card that takes a single interface has only device index 0.
-            let device = u32::from(card.max_interfaces != 1);
+            let known = DEVICE_INDEX.iter().find(|row| row.0 == info.name).map(|row| row.1);
+            let device = known.unwrap_or(u32::from(card.max_interfaces != 1));
             Some((card.index, device, kind))
         }));
         let plain = usize::from(!first_has_efa);

@@ -1,7 +1,7 @@
-//! Image and zones.
+//! Image, VPC, zones and subnets.
 
 use super::check::Check;
-use super::{Attempt, Facts, Spec, TypeFacts};
+use super::{Attempt, Facts, Spec, TypeFacts, reservation};
 use crate::failure::joined;
 use nixl_aws::Tag;
 use nixl_aws::ec2::{Image, Subnet};
@@ -9,6 +9,7 @@ use nixl_cluster::tag;
 
 /// A zone to try, and the subnet in it.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Place {
     /// Zone name.
     pub zone: String,
@@ -17,7 +18,8 @@ pub struct Place {
 }
 
 /// Name of the check of zones and subnets.
-pub(super) const ZONE: &str = "zones";
+const ZONES: &str = "zones";
+const VPC: &str = "vpc";
 
 /// The image named, or the newest baked one.
 pub(super) fn image(spec: &Spec, facts: &Facts) -> Result<Image, Check> {
@@ -46,19 +48,40 @@ pub(super) fn image(spec: &Spec, facts: &Facts) -> Result<Image, Check> {
         .ok_or_else(|| Check::fail(IMAGE, "no image", "run `nixl-bake build`"))
 }
 
-/// The VPC.
-pub(super) fn vpc(facts: &Facts) -> Result<String, Check> {
-    let vpc = facts.vpcs.iter().find(|vpc| vpc.is_default).ok_or_else(|| {
-        Check::fail(
-            "vpc",
-            "the region has no default VPC",
-            "make one with `aws ec2 create-default-vpc`",
-        )
-    })?;
-    Ok(vpc.id.clone())
+/// The VPC of the subnets asked for, or the default one.
+pub(super) fn vpc(spec: &Spec, facts: &Facts) -> Result<String, Check> {
+    if spec.subnets.is_empty() {
+        let vpc = facts.vpcs.iter().find(|vpc| vpc.is_default).ok_or_else(|| {
+            Check::fail(
+                VPC,
+                "the region has no default VPC",
+                "make one with `aws ec2 create-default-vpc`, or say --subnet",
+            )
+        })?;
+        return Ok(vpc.id.clone());
+    }
+    let mut vpcs = Vec::new();
+    for id in &spec.subnets {
+        let subnet = facts.subnets.iter().find(|it| it.id == *id).ok_or_else(|| {
+            Check::fail(
+                VPC,
+                format!("subnet {id} is not there in {}", spec.region),
+                "list yours with `aws ec2 describe-subnets`",
+            )
+        })?;
+        if !vpcs.contains(&subnet.vpc_id) {
+            vpcs.push(subnet.vpc_id.clone());
+        }
+    }
+    if vpcs.len() > 1 {
+        let found = format!("the subnets are in several VPCs: {}", joined(&vpcs));
+        return Err(Check::fail(VPC, found, "name subnets of one, EFA does not leave a VPC"));
+    }
+    Ok(vpcs.remove(0))
 }
 
-/// The places to try for a type: those asked for in that order, else by name of zone.
+/// The places to try for a type: zones as asked for, else by name; one subnet
+/// in each.
 pub(super) fn places(
     spec: &Spec,
     facts: &Facts,
@@ -67,27 +90,31 @@ pub(super) fn places(
 ) -> Result<Vec<Place>, Check> {
     let usable = |subnet: &&Subnet| {
         subnet.vpc_id == vpc_id
-            && subnet.default_for_zone
+            && (spec.subnets.contains(&subnet.id)
+                || spec.subnets.is_empty() && subnet.default_for_zone)
             && subnet.free_addresses >= spec.size
             && of.zones.contains(&subnet.zone)
+            && reservation::of(spec, facts).is_none_or(|it| it.zone == subnet.zone)
     };
     let instance_type = &of.info.name;
-    let mut places: Vec<Place> = facts
-        .subnets
-        .iter()
-        .filter(usable)
+    let asked = |subnet: &Subnet| spec.subnets.iter().position(|id| *id == subnet.id);
+    let mut subnets: Vec<&Subnet> = facts.subnets.iter().filter(usable).collect();
+    subnets.sort_by_key(|it| (it.zone.clone(), asked(it), it.id.clone()));
+    subnets.dedup_by(|second, first| second.zone == first.zone);
+    let mut places: Vec<Place> = subnets
+        .into_iter()
         .map(|subnet| Place { zone: subnet.zone.clone(), subnet_id: subnet.id.clone() })
         .collect();
-    places.sort_by(|a, b| a.zone.cmp(&b.zone));
+    let kind = if spec.subnets.is_empty() { "default" } else { "named" };
     if places.is_empty() {
         return Err(Check::fail(
-            ZONE,
+            ZONES,
             format!(
-                "no zone offers {instance_type} and has a default subnet with {} free addresses (offered in: {})",
+                "no zone offers {instance_type} and has a {kind} subnet with {} free addresses (offered in: {})",
                 spec.size,
                 joined(&of.zones)
             ),
-            "choose another --instance-type",
+            "choose another --instance-type or --subnet",
         ));
     }
     if spec.zones.is_empty() {
@@ -96,12 +123,12 @@ pub(super) fn places(
     let possible: Vec<String> = places.iter().map(|place| place.zone.clone()).collect();
     if let Some(zone) = spec.zones.iter().find(|zone| !possible.contains(zone)) {
         let why = if of.zones.contains(zone) {
-            "it has no default subnet with enough free addresses"
+            format!("it has no {kind} subnet with enough free addresses")
         } else {
-            "the type is not offered there"
+            "the type is not offered there".to_owned()
         };
         return Err(Check::fail(
-            ZONE,
+            ZONES,
             format!("zone {zone} cannot be used for {instance_type}: {why}"),
             format!("possible: {}", joined(&possible)),
         ));
@@ -110,6 +137,17 @@ pub(super) fn places(
     places.retain(|place| rank(place).is_some());
     places.sort_by_key(|place| rank(place));
     Ok(places)
+}
+
+/// The order, and why it is so.
+pub(super) fn check(spec: &Spec, of: &TypeFacts, places: &[Place]) -> Check {
+    let zones: Vec<&str> = places.iter().map(|place| place.zone.as_str()).collect();
+    let why = match (&spec.reservation_id, spec.zones.is_empty()) {
+        (Some(_), _) => "where the reservation is",
+        (None, true) => "by name; EC2's hint reorders them",
+        (None, false) => "as asked for",
+    };
+    Check::pass(ZONES, format!("{}: {} ({why})", of.info.name, joined(&zones)))
 }
 
 /// Puts those first that EC2's refusal names as having capacity ("You can

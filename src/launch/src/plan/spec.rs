@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub const DEFAULT_TTL_SECS: u64 = 8 * 3600;
 
 /// How nodes reach AWS (SSM, SageMaker, S3) from their subnet.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum PublicAddress {
     /// EC2's own where a single interface allows it, else an Elastic IP where the

@@ -188,7 +188,7 @@ fn somebodys_tracking_server_is_attached_and_a_broken_one_refused() {
     let mut facts = facts();
     let server = |status: &str| {
         let arn = "arn:other".to_owned();
-        Some((TrackingServer { arn, status: status.to_owned(), ..Default::default() }, vec![]))
+        Some(TrackingServer { arn, status: status.to_owned(), ..Default::default() })
     };
     facts.tracking.server = server("Created");
     let attached = ready(&spec(), &facts).tracking;
@@ -265,4 +265,193 @@ fn nodes_have_a_way_out_that_ec2_allows() {
     assert_eq!(way(&spec(), &several), (WayOut::Elastic, None));
     several.subnets.iter_mut().for_each(|subnet| subnet.map_public_ip = false);
     assert_eq!(way(&spec(), &several), (WayOut::Private, None));
+}
+
+fn terminal(columns: usize) -> crate::terminal::Terminal {
+    crate::terminal::Terminal { columns: Some(columns), colour: false }
+}
+
+/// A g5 pair on both markets, with everything known.
+fn told() -> (Spec, Facts) {
+    let mut facts = facts();
+    facts.types[0].info.name = "g5.12xlarge".to_owned();
+    (facts.types[0].info.vcpus, facts.types[0].info.gpus) = (48, 4);
+    let price = |instance_type: &str, usd_per_hour| PriceFacts {
+        instance_type: instance_type.to_owned(),
+        price: Known::Value(Some(nixl_aws::pricing::ListPrice {
+            usd_per_hour,
+            published: "2026-07-20T13:44:30Z".to_owned(),
+        })),
+    };
+    facts.prices = vec![price("g5.12xlarge", 5.672), price("g6.12xlarge", 4.6016)];
+    facts.quotas = vec![QuotaFacts {
+        code: "L-DB2E81BA".to_owned(),
+        limit: Known::Value(192.0),
+        pending: Known::Value(Vec::new()),
+    }];
+    facts.usage = Known::Value(vec![Instance {
+        instance_type: "g6.4xlarge".to_owned(),
+        vcpus: 16,
+        ..Default::default()
+    }]);
+    facts.reservations = Known::Value(Vec::new());
+    facts.routes = Known::Value(vec![nixl_aws::ec2::RouteTable {
+        vpc_id: "vpc-1".to_owned(),
+        is_main: true,
+        default_target: Some("igw-1".to_owned()),
+        ..Default::default()
+    }]);
+    let spec = Spec { instance_types: vec!["g5.12xlarge".to_owned()], ..spec() };
+    (spec, facts)
+}
+
+#[test]
+fn tables_are_those_of_the_golden_files() {
+    let (spec, facts) = told();
+    let mut plan = plan(&spec, &facts);
+    // User data has tests of its own, and changes with what nodes are told.
+    plan.user_data.clear();
+    plan.checks.retain(|check| check.name != "user-data");
+    for columns in [80, 160] {
+        let text = crate::plan_table::text(&plan, terminal(columns));
+        assert!(text.lines().all(|line| line.chars().count() <= columns), "{text}");
+        super::catalogue::golden(&format!("plan-{columns}.txt"), &text);
+    }
+    let document = serde_json::to_string_pretty(&plan).unwrap();
+    super::catalogue::golden("plan.json", &format!("{document}\n"));
+}
+
+#[test]
+fn a_quota_that_is_too_small_stands_in_the_way() {
+    let (spec, mut facts) = told();
+    facts.quotas[0].limit = Known::Value(111.0);
+    let found = refused(&spec, &facts);
+    assert!(found.len() == 1 && found[0].0 == "quota", "{found:?}");
+    assert!(found[0].1.contains("--desired-value 112"), "{found:?}");
+}
+
+#[test]
+fn the_most_it_costs_is_told_only_if_every_type_has_a_price() {
+    let (mut spec, facts) = told();
+    let lifetime = |spec: &Spec| {
+        let checks = plan(spec, &facts).checks;
+        checks.into_iter().find(|check| check.name == "lifetime").unwrap().found
+    };
+    assert_eq!(lifetime(&spec), "8h; instances cost $90.75 at most");
+    // No Spot price is known, but it is never above this.
+    spec.markets = vec![Market::Spot];
+    assert_eq!(lifetime(&spec), "8h; instances cost $90.75 at most");
+    spec.instance_types.push("p5.48xlarge".to_owned());
+    assert_eq!(lifetime(&spec), "8h; what it costs is not known");
+}
+
+#[test]
+fn subnets_bring_their_vpc_and_must_share_it() {
+    let mut facts = facts();
+    facts.subnets[0].vpc_id = "vpc-2".to_owned();
+    facts.subnets[0].default_for_zone = false;
+    let named = |ids: &[&str]| Spec {
+        subnets: ids.iter().map(|id| format!("subnet-us-east-1{id}")).collect(),
+        ..spec()
+    };
+    let plan = ready(&named(&["b"]), &facts);
+    assert_eq!((plan.vpc_id.as_str(), plan.attempts.len()), ("vpc-2", 1));
+    assert!(refused(&named(&["a", "b"]), &facts)[0].1.contains("several VPCs"));
+    assert!(refused(&named(&["x"]), &facts)[0].1.contains("not there"));
+}
+
+fn block() -> nixl_aws::ec2::Reservation {
+    nixl_aws::ec2::Reservation {
+        id: "cr-1".to_owned(),
+        state: "active".to_owned(),
+        instance_type: "g6.12xlarge".to_owned(),
+        zone: "us-east-1b".to_owned(),
+        total: 2,
+        available: 2,
+        capacity_block: true,
+        ..Default::default()
+    }
+}
+
+#[test]
+fn a_capacity_block_has_its_market_its_zone_and_no_group() {
+    let facts = Facts { reservation: Some(block()), ..facts() };
+    let spec = Spec { reservation_id: Some("cr-1".to_owned()), ..spec() };
+    let attempts = ready(&spec, &facts).attempts;
+    assert_eq!(attempts.len(), 1);
+    assert_eq!(attempts[0].key(), "g6.12xlarge/capacity-block/us-east-1b");
+    assert_eq!(attempts[0].placement_group, None);
+    let own = nixl_aws::ec2::Reservation {
+        capacity_block: false,
+        placement_group: Some("mine".to_owned()),
+        ..block()
+    };
+    let attempts = ready(&spec, &Facts { reservation: Some(own), ..facts.clone() }).attempts;
+    assert_eq!(attempts[0].key(), "g6.12xlarge/on-demand/us-east-1b");
+    assert_eq!(attempts[0].placement_group.as_deref(), Some("mine"));
+}
+
+#[test]
+fn a_reservation_that_cannot_be_used_says_why() {
+    let spec = Spec { reservation_id: Some("cr-1".to_owned()), ..spec() };
+    let why = |reservation| refused(&spec, &Facts { reservation, ..facts() })[0].1.clone();
+    assert!(why(None).contains("not there"));
+    let with = |change: fn(&mut nixl_aws::ec2::Reservation)| {
+        let mut reservation = block();
+        change(&mut reservation);
+        why(Some(reservation))
+    };
+    assert!(with(|it| it.state = "scheduled".to_owned()).contains("is scheduled"));
+    assert!(with(|it| it.available = 1).contains("room for 1 of 2"));
+    assert!(with(|it| it.instance_type = "p5.48xlarge".to_owned()).contains("--instance-type p5"));
+}
+
+#[test]
+fn a_saved_plan_is_the_same_until_something_changes() {
+    let facts = facts();
+    let saved = ready(&spec(), &facts);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("plan.json");
+    saved.save(&path).unwrap();
+    assert_eq!(Plan::load(&path).unwrap(), saved);
+    let now = |facts: &Facts| saved.unchanged(&plan(&saved.pinned(), facts));
+    assert_eq!(now(&facts), Ok(()));
+    // A newer image and a further zone are not in the plan.
+    let mut more = facts.clone();
+    more.images.push(baked("ami-newer", "2026-03-01"));
+    more.types[0].zones.push("us-east-1c".to_owned());
+    assert_eq!(now(&more), Ok(()));
+    let mut gone = facts.clone();
+    gone.subnets.retain(|subnet| subnet.zone != "us-east-1a");
+    let text = now(&gone).unwrap_err().to_string();
+    assert!(text.contains("attempts") && text.contains("+ nothing"), "{text}");
+    let mut without = facts;
+    without.images.retain(|image| image.id != "ami-new");
+    assert!(now(&without).unwrap_err().to_string().contains("image"));
+    std::fs::write(&path, "{\"version\": 99}").unwrap();
+    assert!(Plan::load(&path).unwrap_err().to_string().contains("version 99"));
+}
+
+#[test]
+fn a_server_made_with_our_role_is_ours_and_no_other() {
+    let mut facts = facts();
+    let role = Role {
+        name: "nixl-mlflow".to_owned(),
+        arn: "arn:role".to_owned(),
+        tags: vec![
+            Tag::new(tag::CLUSTER, "nixl"),
+            Tag::new(keys::TRACKING_SERVER, "nixl-efa-mlflow"),
+        ],
+    };
+    facts.tracking.role = Some(role);
+    let server = |role_arn: &str| TrackingServer {
+        arn: "arn:server".to_owned(),
+        status: "Created".to_owned(),
+        role_arn: role_arn.to_owned(),
+        ..Default::default()
+    };
+    facts.tracking.server = Some(server("arn:role"));
+    assert!(matches!(ready(&spec(), &facts).tracking, Tracking::Own { .. }));
+    facts.tracking.server = Some(server("arn:other"));
+    assert!(matches!(ready(&spec(), &facts).tracking, Tracking::Attach { .. }));
 }

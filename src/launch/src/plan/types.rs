@@ -1,18 +1,47 @@
 //! Whether an instance type can do what is asked of it.
 
 use super::check::Check;
-use super::{Spec, layout};
+use super::price::{Price, on_demand};
+use super::{Facts, Spec, layout, quota};
 use crate::failure::joined;
 use nixl_aws::ec2::{Image, InstanceTypeInfo};
 use nixl_cluster::{Provider, instance_type};
 
-pub(super) fn check(
+/// Types of the same vCPUs and quota that have RDMA read and write.
+#[must_use]
+pub fn alternatives(name: &str) -> Vec<&'static str> {
+    let Some(known) = instance_type::find(name).filter(|known| !known.rdma_write) else {
+        return Vec::new();
+    };
+    let fits = |it: &&instance_type::InstanceType| {
+        it.rdma_read && it.rdma_write && it.vcpus == known.vcpus && quota::shared(it.name, name)
+    };
+    instance_type::TABLE.iter().filter(fits).map(|it| it.name).collect()
+}
+
+/// Types that EC2 does not know in this region.
+pub(super) fn unknown(spec: &Spec, facts: &Facts) -> Vec<Check> {
+    let told = facts.unknown_types.iter().map(|(name, near)| {
+        let fix = near.as_ref().map_or("choose another --instance-type".to_owned(), |near| {
+            format!("did you mean {near}?")
+        });
+        Check::fail("instance-type", format!("{name} is not there in {}", spec.region), fix)
+    });
+    told.collect()
+}
+
+pub(super) fn checks(
     spec: &Spec,
+    facts: &Facts,
     info: &InstanceTypeInfo,
     image: Option<&Image>,
-    checks: &mut Vec<Check>,
-) {
+) -> Vec<Check> {
     let name = &info.name;
+    let gpus = if info.gpus == 0 { "no GPU".to_owned() } else { format!("{} GPUs", info.gpus) };
+    let mut checks = vec![Check::pass(
+        "instance-type",
+        format!("{name}: {} vCPUs, {gpus}, {} EFA", info.vcpus, info.efa_max_interfaces),
+    )];
     if let Some(image) = image
         && !info.architectures.contains(&image.architecture)
     {
@@ -41,29 +70,56 @@ pub(super) fn check(
             "choose e.g. g6.12xlarge, or --provider tcp",
         ));
     } else if spec.provider != Provider::Tcp.into() {
-        checks.push(rdma(name));
-        let cards = layout(info, spec.provider).len();
-        if cards > 1 {
-            checks.push(Check::warn(
-                "way-out",
-                format!("{name}: with {cards} network interfaces EC2 gives no public address"),
-                "the nodes reach AWS only through a NAT gateway or VPC endpoints",
-            ));
-        }
+        checks.push(rdma(facts, name));
+        checks.push(interfaces(spec, info));
     }
+    checks
 }
 
-fn rdma(name: &str) -> Check {
-    match instance_type::find(name) {
-        Some(known) if known.rdma_write => Check::pass("rdma", format!("{name}: read and write")),
-        Some(known) => {
-            let missing = if known.rdma_read { "RDMA write" } else { "RDMA read or write" };
-            Check::warn(
-                "rdma",
-                format!("{name}: its EFA has no {missing}, one-sided transfers are emulated"),
-                "g6.12xlarge and g6e.12xlarge have both",
-            )
-        }
-        None => Check::skip("rdma", format!("{name}: not known")),
+fn rdma(facts: &Facts, name: &str) -> Check {
+    const NAME: &str = "rdma";
+    let Some(known) = instance_type::find(name) else {
+        return Check::skip(NAME, format!("{name}: not in this program's table"));
+    };
+    if known.rdma_read && known.rdma_write {
+        return Check::pass(NAME, format!("{name}: read and write"));
+    }
+    let missing = if known.rdma_read { "RDMA write" } else { "RDMA read or write" };
+    let found = format!(
+        "{name}: its EFA has no {missing}, so libfabric emulates NIXL's one-sided transfers in software"
+    );
+    let offered: Vec<String> = alternatives(name)
+        .into_iter()
+        .map(|other| match on_demand(facts, other) {
+            Some(Price { usd_per_hour, .. }) => format!("{other} (${usd_per_hour} an hour)"),
+            None => other.to_owned(),
+        })
+        .collect();
+    if offered.is_empty() {
+        return Check::warn(NAME, found, "no type of the same vCPUs and quota has both");
+    }
+    let here = on_demand(facts, name)
+        .map(|price| format!(", {name} is ${} an hour", price.usd_per_hour))
+        .unwrap_or_default();
+    Check::warn(
+        NAME,
+        found,
+        format!("of the same vCPUs and quota, with both: {}{here}", joined(&offered)),
+    )
+}
+
+/// The layout as EC2's card data has it.
+fn interfaces(spec: &Spec, info: &InstanceTypeInfo) -> Check {
+    const NAME: &str = "interfaces";
+    let slots = layout(info, spec.provider);
+    let efa = slots.iter().filter(|slot| slot.interface_type != "interface").count();
+    let found = format!("{}: {efa} EFA on {} network cards", info.name, slots.len());
+    match super::network::doubt(&info.name) {
+        Some(doubt) => Check::warn(
+            NAME,
+            format!("{found}; {doubt}"),
+            "look at `nixl-noded check` once it runs",
+        ),
+        None => Check::pass(NAME, found),
     }
 }

@@ -1,7 +1,10 @@
 //! How nodes reach AWS from their subnet.
 
-use super::{Facts, PublicAddress, Spec, WayOut, layout};
+use super::check::Check;
+use super::{Attempt, Facts, PublicAddress, Spec, WayOut, layout, quota};
 use nixl_aws::ec2::InstanceTypeInfo;
+
+const NAME: &str = "way-out";
 
 /// EC2 assigns a public address to a single interface only (API reference,
 /// AssociatePublicIpAddress); several need an Elastic IP, which works only
@@ -12,12 +15,109 @@ pub(super) fn decide(
     info: &InstanceTypeInfo,
     subnet_id: &str,
 ) -> WayOut {
-    let public = || facts.subnets.iter().any(|it| it.id == subnet_id && it.map_public_ip);
     match spec.public_address {
         PublicAddress::None => WayOut::Private,
         PublicAddress::Elastic => WayOut::Elastic,
+        // An address is of no use behind a NAT gateway.
+        PublicAddress::Auto if is_public(facts, subnet_id) == Some(false) => WayOut::Private,
         PublicAddress::Auto if layout(info, spec.provider).len() == 1 => WayOut::Assigned,
-        PublicAddress::Auto if public() => WayOut::Elastic,
-        PublicAddress::Auto => WayOut::Private,
+        PublicAddress::Auto => WayOut::Elastic,
     }
+}
+
+/// Where 0.0.0.0/0 leads from the subnet, if its route table is known.
+fn default_target<'a>(facts: &'a Facts, subnet_id: &str) -> Option<Option<&'a str>> {
+    let tables = facts.routes.value()?;
+    let vpc = &facts.subnets.iter().find(|it| it.id == subnet_id)?.vpc_id;
+    let own = tables.iter().find(|table| table.subnet_ids.iter().any(|id| id == subnet_id));
+    let table = own.or_else(|| tables.iter().find(|it| it.is_main && it.vpc_id == *vpc))?;
+    Some(table.default_target.as_deref())
+}
+
+/// Whether the internet is reached with a public address: by the route, or else
+/// by whether instances get one there.
+fn is_public(facts: &Facts, subnet_id: &str) -> Option<bool> {
+    match default_target(facts, subnet_id) {
+        Some(target) => Some(target.is_some_and(|target| target.starts_with("igw-"))),
+        None => facts.subnets.iter().find(|it| it.id == subnet_id).map(|it| it.map_public_ip),
+    }
+}
+
+/// One check for each type and way, then the addresses.
+pub(super) fn checks(spec: &Spec, facts: &Facts, attempts: &[Attempt]) -> Vec<Check> {
+    let mut checks: Vec<Check> = Vec::new();
+    for attempt in attempts {
+        let Some(of) = facts.types.iter().find(|of| of.info.name == attempt.instance_type) else {
+            continue;
+        };
+        let check = check(facts, attempt, layout(&of.info, spec.provider).len());
+        if !checks.contains(&check) {
+            checks.push(check);
+        }
+    }
+    if attempts.iter().any(|attempt| attempt.way_out == WayOut::Elastic) {
+        checks.push(addresses(spec, facts));
+    }
+    checks
+}
+
+fn check(facts: &Facts, attempt: &Attempt, interfaces: usize) -> Check {
+    let name = &attempt.instance_type;
+    let subnet = &attempt.place.subnet_id;
+    let target = default_target(facts, subnet);
+    match (attempt.way_out, target) {
+        (WayOut::Assigned, _) => {
+            Check::pass(NAME, format!("{name}: EC2 gives its one interface a public address"))
+        }
+        (WayOut::Elastic, Some(target)) if !target.is_some_and(|it| it.starts_with("igw-")) => {
+            Check::warn(
+                NAME,
+                format!(
+                    "{name}: an Elastic IP in {subnet}, which has no route to an internet gateway"
+                ),
+                "choose a public --subnet, or --public-address none",
+            )
+        }
+        (WayOut::Elastic, _) => Check::pass(
+            NAME,
+            format!(
+                "{name}: an Elastic IP on each node, with {interfaces} interfaces EC2 gives none"
+            ),
+        ),
+        (WayOut::Private, Some(Some(target))) if target.starts_with("nat-") => {
+            Check::pass(NAME, format!("{name}: no public address, out by {target}"))
+        }
+        (WayOut::Private, _) => Check::warn(
+            NAME,
+            format!(
+                "{name}: no public address in {subnet}; nodes must reach EC2, SSM and SageMaker"
+            ),
+            "see to a NAT gateway or VPC endpoints (ec2, ssm, ssmmessages, ec2messages, sagemaker.api, s3), or say --public-address elastic in a public --subnet",
+        ),
+    }
+}
+
+/// Elastic IPs are few: 5 in a region unless more are asked for.
+fn addresses(spec: &Spec, facts: &Facts) -> Check {
+    const NAME: &str = "addresses";
+    let (Some(used), Some(limit)) = (facts.addresses.value(), facts.address_limit.value()) else {
+        return Check::skip(NAME, "how many Elastic IPs are left is not known");
+    };
+    let ours = facts.own_addresses.min(spec.size);
+    let need = spec.size - ours;
+    let found = format!("{need} Elastic IPs needed, {used} used, limit {limit}");
+    if f64::from(used.saturating_add(need)) <= *limit {
+        return Check::pass(NAME, found);
+    }
+    Check::fail(
+        NAME,
+        found,
+        format!(
+            "release some, say --public-address none, or ask for more: aws service-quotas request-service-quota-increase --service-code {} --quota-code {} --desired-value {} --region {}",
+            quota::SERVICE,
+            quota::ADDRESSES,
+            used.saturating_add(need),
+            spec.region
+        ),
+    )
 }

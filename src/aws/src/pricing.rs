@@ -1,0 +1,145 @@
+//! The Price List (API reference 2017-10-15), by hand-signed AwsJson 1.1: what
+//! an instance costs On-Demand.
+
+use crate::json::{JsonClient, Service};
+use crate::{Aws, Result};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+const SERVICE: Service = Service {
+    name: "pricing",
+    endpoint_prefix: "api.pricing",
+    signing_name: "pricing",
+    target_prefix: "AWSPriceListService",
+    endpoint_variable: "PRICING",
+};
+
+/// A price of the list.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ListPrice {
+    /// US dollars for an hour of one instance.
+    pub usd_per_hour: f64,
+    /// When the list was published, as the list says it.
+    pub published: String,
+}
+
+/// The call; [`Client`] makes it, tests script it.
+#[async_trait::async_trait]
+pub trait Pricing: Send + Sync {
+    /// On-Demand price of Linux with shared tenancy; none if the list has no
+    /// price in US dollars, or several.
+    async fn on_demand(&self, region: &str, instance_type: &str) -> Result<Option<ListPrice>>;
+}
+
+/// The client.
+#[derive(Debug, Clone)]
+pub struct Client {
+    json: JsonClient,
+}
+
+impl Client {
+    /// A client with the shared configuration, at the endpoint nearest to its region.
+    #[must_use]
+    pub fn new(aws: &Aws) -> Self {
+        let near = aws.region().map_or("us-east-1", endpoint_region);
+        Self { json: JsonClient::in_region(aws, SERVICE, near) }
+    }
+}
+
+/// The Price List answers in four regions only (AWS Billing user guide, "Price
+/// List API endpoints").
+fn endpoint_region(region: &str) -> &'static str {
+    match region.split('-').next().unwrap_or_default() {
+        "eu" | "me" | "il" | "af" => "eu-central-1",
+        "ap" => "ap-south-1",
+        "cn" => "cn-northwest-1",
+        _ => "us-east-1",
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Products {
+    /// Each a JSON document of its own.
+    #[serde(default)]
+    price_list: Vec<String>,
+}
+
+fn request(region: &str, instance_type: &str) -> Value {
+    let filters = [
+        ("instanceType", instance_type),
+        ("regionCode", region),
+        ("operatingSystem", "Linux"),
+        ("preInstalledSw", "NA"),
+        ("tenancy", "Shared"),
+        ("capacitystatus", "Used"),
+        ("marketoption", "OnDemand"),
+    ]
+    .map(|(field, value)| json!({"Type": "TERM_MATCH", "Field": field, "Value": value}));
+    json!({"ServiceCode": "AmazonEC2", "FormatVersion": "aws_v1", "Filters": filters})
+}
+
+/// The one price that all products agree on.
+fn price(products: &[String]) -> Option<ListPrice> {
+    let mut found: Option<ListPrice> = None;
+    for text in products {
+        let product: Value = serde_json::from_str(text).ok()?;
+        let terms = product["terms"]["OnDemand"].as_object()?.values();
+        let dimensions = terms.filter_map(|term| term["priceDimensions"].as_object());
+        for dimension in dimensions.flat_map(|dimensions| dimensions.values()) {
+            let usd: f64 = dimension["pricePerUnit"]["USD"].as_str()?.parse().ok()?;
+            if dimension["unit"] != "Hrs" || usd <= 0.0 {
+                continue;
+            }
+            if found.as_ref().is_some_and(|it| it.usd_per_hour != usd) {
+                return None;
+            }
+            let published = product["publicationDate"].as_str().unwrap_or_default().to_owned();
+            found = Some(ListPrice { usd_per_hour: usd, published });
+        }
+    }
+    found
+}
+
+#[async_trait::async_trait]
+impl Pricing for Client {
+    async fn on_demand(&self, region: &str, instance_type: &str) -> Result<Option<ListPrice>> {
+        let answer: Products =
+            self.json.call("GetProducts", &request(region, instance_type)).await?;
+        Ok(price(&answer.price_list))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn product(usd: &str, unit: &str) -> String {
+        let dimension = json!({"unit": unit, "pricePerUnit": {"USD": usd}});
+        let term = json!({"priceDimensions": {"r": dimension}});
+        json!({"terms": {"OnDemand": {"t": term}}, "publicationDate": "2026-07-20T00:00:00Z"})
+            .to_string()
+    }
+
+    #[test]
+    fn one_price_is_a_price_and_two_are_none() {
+        let one = price(&[product("4.6016", "Hrs")]).expect("a price");
+        assert_eq!((one.usd_per_hour, one.published.as_str()), (4.6016, "2026-07-20T00:00:00Z"));
+        assert_eq!(
+            price(&[product("1", "Hrs"), product("1.0", "Hrs")]).map(|it| it.usd_per_hour),
+            Some(1.0)
+        );
+        assert_eq!(price(&[product("1", "Hrs"), product("2", "Hrs")]), None);
+        for nothing in [vec![], vec![product("0", "Hrs")], vec![product("1", "Quantity")]] {
+            assert_eq!(price(&nothing), None);
+        }
+        assert_eq!(price(&["{".to_owned()]), None);
+    }
+
+    #[test]
+    fn every_region_has_an_endpoint() {
+        let near = ["us-west-2", "eu-north-1", "ap-east-1", "cn-north-1", "sa-east-1"];
+        let expected = ["us-east-1", "eu-central-1", "ap-south-1", "cn-northwest-1", "us-east-1"];
+        assert_eq!(near.map(endpoint_region), expected);
+    }
+}

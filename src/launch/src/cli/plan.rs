@@ -1,0 +1,42 @@
+//! `plan`: what `up` would do, and every check; nothing is changed.
+
+use super::{Cli, Output, with_engine};
+use crate::failure::Failure;
+use crate::input::Asked;
+use crate::plan::plan;
+use crate::plan_table;
+use crate::terminal::Terminal;
+use anyhow::Context;
+use clap::Args;
+use std::path::PathBuf;
+
+/// Flags of `plan`.
+#[derive(Debug, Args)]
+pub struct PlanFlags {
+    /// What is asked for
+    #[command(flatten)]
+    pub asked: Asked,
+    /// Write the plan there as well, for `up --plan FILE`
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+/// Exit code 1 if something stands in the way, as `up` would have.
+pub(super) async fn run(cli: &Cli, flags: &PlanFlags) -> anyhow::Result<()> {
+    let plan = with_engine(cli, async |engine| {
+        let spec = cli.spec(&flags.asked, engine).map_err(Failure::unchanged)?;
+        Ok(plan(&spec, &engine.facts(&spec).await.map_err(Failure::unchanged)?))
+    })
+    .await?;
+    if let Some(path) = &flags.out {
+        plan.save(path).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    match cli.output {
+        Output::Json => println!("{}", serde_json::to_string_pretty(&plan)?),
+        Output::Text => print!("{}", plan_table::text(&plan, Terminal::of(&std::io::stdout()))),
+    }
+    if plan.ready().is_err() {
+        return Err(super::Told { code: 1 }.into());
+    }
+    Ok(())
+}

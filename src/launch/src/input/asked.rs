@@ -1,0 +1,298 @@
+//! The flags of a launch; the keys of `nixl.toml` are the same.
+
+use super::names::{
+    AmiId, Lifetime, Minutes, RegionName, ReservationId, ServerName, SubnetId, TypeName, ZoneName,
+};
+use super::near::hint;
+use crate::cli::{Nodes, RolesError};
+use crate::plan::{PublicAddress, Spec};
+use clap::{Args, ValueEnum};
+use nixl_aws::ec2::Market;
+use nixl_cluster::{ClusterName, Provider, ProviderChoice, Roles};
+use serde::Deserialize;
+use serde::de::{Deserializer, Error as _};
+use std::str::FromStr;
+
+/// What is asked for; what is not said is left to the file or to the defaults.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Asked {
+    /// In the file only: `--cluster` is a flag of every command.
+    #[arg(skip)]
+    pub cluster: Option<ClusterName>,
+    /// In the file only: `--region` is a flag of every command.
+    #[arg(skip)]
+    pub region: Option<RegionName>,
+    /// Image [default: the newest one baked by `nixl-bake build`]
+    #[arg(long, value_name = "AMI")]
+    pub ami: Option<AmiId>,
+    /// EC2 instance types, best first [default: g6.12xlarge]
+    #[arg(long, value_delimiter = ',', value_name = "TYPE")]
+    #[serde(deserialize_with = "one_or_more")]
+    pub instance_type: Vec<TypeName>,
+    /// Markets, best first: on-demand, spot [default: on-demand]
+    #[arg(long, value_delimiter = ',')]
+    #[serde(deserialize_with = "one_or_more")]
+    pub market: Vec<MarketName>,
+    /// Capacity Reservation or Capacity Block to launch into, cr-…
+    #[arg(long, value_name = "ID", conflicts_with = "market")]
+    pub reservation: Option<ReservationId>,
+    /// How many nodes, and what they do
+    #[command(flatten)]
+    #[serde(skip)]
+    pub layout: Nodes,
+    /// `--nodes` of the file.
+    #[arg(skip)]
+    pub(super) nodes: Option<u32>,
+    /// `--roles` of the file.
+    #[arg(skip)]
+    #[serde(deserialize_with = "roles")]
+    pub(super) roles: Option<Roles>,
+    /// libfabric provider the nodes use [default: efa]
+    #[arg(long, value_enum)]
+    pub provider: Option<FabricProvider>,
+    /// The only zones to try, best first [default: each that offers the type]
+    #[arg(long, value_delimiter = ',')]
+    #[serde(deserialize_with = "one_or_more")]
+    pub zone: Vec<ZoneName>,
+    /// The only subnets to use, of one VPC [default: those of the default VPC]
+    #[arg(long, value_delimiter = ',')]
+    #[serde(deserialize_with = "one_or_more")]
+    pub subnet: Vec<SubnetId>,
+    /// How nodes reach AWS: EC2's own address or else an Elastic IP, none, or
+    /// always an Elastic IP [default: auto]
+    #[arg(long, value_enum)]
+    pub public_address: Option<PublicAddress>,
+    /// Reserve room for all nodes in the placement group before they are launched
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub hold: Option<bool>,
+    /// How long the cluster lives, e.g. 90m, 8h, 2d, or never [default: 8h]
+    #[arg(long, value_name = "TIME")]
+    pub ttl: Option<Lifetime>,
+    /// End the cluster when no node used its GPUs or the fabric for so long
+    #[arg(long, value_name = "TIME")]
+    pub idle: Option<Minutes>,
+    /// MLflow tracking server to create or attach [default: nixl-efa-mlflow]
+    #[arg(long, value_name = "NAME")]
+    pub tracking_server: Option<ServerName>,
+    /// No MLflow
+    #[arg(long, conflicts_with = "tracking_server", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub no_mlflow: Option<bool>,
+}
+
+/// Providers that work between machines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FabricProvider {
+    /// AWS Elastic Fabric Adapter
+    Efa,
+    /// TCP: works everywhere, slowly
+    Tcp,
+    /// EFA where the instance type has it, else TCP
+    Auto,
+}
+
+impl From<FabricProvider> for ProviderChoice {
+    fn from(provider: FabricProvider) -> Self {
+        match provider {
+            FabricProvider::Efa => Self::Only(Provider::Efa),
+            FabricProvider::Tcp => Self::Only(Provider::Tcp),
+            FabricProvider::Auto => Self::Auto,
+        }
+    }
+}
+
+/// A market that needs no reservation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct MarketName(pub Market);
+
+impl FromStr for MarketName {
+    type Err = String;
+    fn from_str(given: &str) -> Result<Self, String> {
+        match given {
+            "on-demand" => Ok(Self(Market::OnDemand)),
+            "spot" => Ok(Self(Market::Spot)),
+            "capacity-block" => Err("a Capacity Block is named by --reservation cr-…".to_owned()),
+            _ => Err(format!(
+                "{given:?} is no market: write on-demand or spot{}",
+                hint(given, ["on-demand", "spot"])
+            )),
+        }
+    }
+}
+
+impl TryFrom<String> for MarketName {
+    type Error = String;
+    fn try_from(given: String) -> Result<Self, String> {
+        given.parse()
+    }
+}
+
+/// Things asked for that do not go together.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UsageError {
+    /// More or fewer roles than nodes.
+    #[error(transparent)]
+    Roles(#[from] RolesError),
+    /// A zone elsewhere.
+    #[error("zone {zone} is not in region {region}")]
+    ZoneElsewhere {
+        /// Zone.
+        zone: String,
+        /// Region.
+        region: String,
+    },
+    /// A saved plan says everything.
+    #[error("--plan says everything: leave out the other flags of what is asked for")]
+    PlanAndMore,
+    /// A saved plan is for another cluster.
+    #[error("the plan is for {planned}, not {asked}")]
+    Planned {
+        /// Its cluster and region.
+        planned: String,
+        /// Those asked for.
+        asked: String,
+    },
+    /// A reservation has a market of its own.
+    #[error("{reservation} is paid for as it was reserved: leave out market")]
+    ReservationMarket {
+        /// Reservation.
+        reservation: String,
+    },
+    /// Room is held On-Demand only, and is there in a reservation.
+    #[error("hold reserves On-Demand room: leave out {with}")]
+    Hold {
+        /// What it does not go with.
+        with: &'static str,
+    },
+}
+
+impl Asked {
+    /// These flags, and the file's where they say nothing.
+    #[must_use]
+    pub fn over(self, file: Self) -> Self {
+        let no_mlflow = match self.tracking_server {
+            Some(_) => None,
+            None => self.no_mlflow.or(file.no_mlflow),
+        };
+        let said = self.layout.nodes.is_some() || self.layout.roles.is_some();
+        Self {
+            cluster: self.cluster.or(file.cluster),
+            region: self.region.or(file.region),
+            ami: self.ami.or(file.ami),
+            instance_type: either(self.instance_type, file.instance_type),
+            // One asked for by flag replaces the other of the file.
+            reservation: self
+                .reservation
+                .clone()
+                .or_else(|| file.reservation.filter(|_| self.market.is_empty())),
+            market: either(
+                self.market,
+                if self.reservation.is_some() { Vec::new() } else { file.market },
+            ),
+            layout: if said { self.layout } else { file.layout },
+            nodes: None,
+            roles: None,
+            provider: self.provider.or(file.provider),
+            zone: either(self.zone, file.zone),
+            subnet: either(self.subnet, file.subnet),
+            public_address: self.public_address.or(file.public_address),
+            hold: self.hold.or(file.hold),
+            ttl: self.ttl.or(file.ttl),
+            idle: self.idle.or(file.idle),
+            tracking_server: self.tracking_server.or(file.tracking_server),
+            no_mlflow,
+        }
+    }
+
+    /// With the defaults for the rest.
+    ///
+    /// # Errors
+    /// If two things do not go together.
+    pub fn spec(self, cluster: &ClusterName, region: &str) -> Result<Spec, UsageError> {
+        self.layout.check()?;
+        if let Some(zone) = self.zone.iter().find(|zone| !zone.is_in(region)) {
+            let (zone, region) = (zone.0.clone(), region.to_owned());
+            return Err(UsageError::ZoneElsewhere { zone, region });
+        }
+        let hold = self.hold.unwrap_or_default();
+        if let Some(reservation) = &self.reservation {
+            if !self.market.is_empty() {
+                let reservation = reservation.0.clone();
+                return Err(UsageError::ReservationMarket { reservation });
+            }
+            if hold {
+                return Err(UsageError::Hold { with: "reservation" });
+            }
+        }
+        if hold && self.market.contains(&MarketName(Market::Spot)) {
+            return Err(UsageError::Hold { with: "market spot" });
+        }
+        let mut spec = Spec::new(cluster.clone(), region);
+        let layout = self.layout.layout();
+        (spec.size, spec.prefill) = (layout.size, layout.prefill);
+        spec.ami = self.ami.map(|it| it.0);
+        let types: Vec<String> = self.instance_type.into_iter().map(|it| it.0).collect();
+        spec.instance_types = either(once(types), spec.instance_types);
+        let markets = self.market.into_iter().map(|it| it.0).collect();
+        spec.markets = either(once(markets), spec.markets);
+        spec.reservation_id = self.reservation.map(|it| it.0);
+        spec.provider = self.provider.map_or(spec.provider, Into::into);
+        spec.zones = once(self.zone.into_iter().map(|it| it.0).collect());
+        spec.subnets = once(self.subnet.into_iter().map(|it| it.0).collect());
+        spec.public_address = self.public_address.unwrap_or(spec.public_address);
+        spec.hold = hold;
+        if let Some(Lifetime(ttl)) = self.ttl {
+            spec.ttl_secs = ttl.map(|ttl| ttl.as_secs());
+        }
+        spec.idle_secs = self.idle.map(|idle| idle.0.as_secs());
+        if let Some(server) = self.tracking_server {
+            spec.tracking_server = Some(server.0);
+        }
+        if self.no_mlflow == Some(true) {
+            spec.tracking_server = None;
+        }
+        Ok(spec)
+    }
+}
+
+fn either<T>(first: Vec<T>, second: Vec<T>) -> Vec<T> {
+    if first.is_empty() { second } else { first }
+}
+
+/// Each once, in the order of its first.
+fn once<T: PartialEq>(items: Vec<T>) -> Vec<T> {
+    let mut kept = Vec::new();
+    for item in items {
+        if !kept.contains(&item) {
+            kept.push(item);
+        }
+    }
+    kept
+}
+
+/// `"a"` or `["a", "b"]`.
+fn one_or_more<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: TryFrom<String>,
+    T::Error: std::fmt::Display,
+{
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "expected a text or a list of texts")]
+    enum Texts {
+        One(String),
+        More(Vec<String>),
+    }
+    let texts = match Texts::deserialize(deserializer)? {
+        Texts::One(text) => vec![text],
+        Texts::More(texts) => texts,
+    };
+    texts.into_iter().map(|text| T::try_from(text).map_err(D::Error::custom)).collect()
+}
+
+fn roles<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Roles>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map(Some).map_err(D::Error::custom)
+}

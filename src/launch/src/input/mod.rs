@@ -1,0 +1,30 @@
+//! What a person asks for, from flags and `nixl.toml`.
+//!
+//! ```text
+//! flags ──▶ Asked ─┐
+//!                  ├─ over ─▶ Asked ─▶ Spec (defaults filled in, what goes together checked)
+//! nixl.toml ▶ Asked ┘
+//! ```
+//! Each name is checked for its form where it is read, so an error has its flag
+//! or its line; nothing is asked of AWS before.
+
+mod asked;
+mod file;
+mod names;
+mod near;
+
+pub use asked::{Asked, FabricProvider, MarketName, UsageError};
+pub use file::{DEFAULT_PATH, FileError, load};
+pub use names::{
+    AmiId, BadName, Lifetime, Minutes, RegionName, ReservationId, ServerName, SubnetId, TypeName,
+    ZoneName,
+};
+pub use near::{hint, nearest};
+
+/// A region of the right form, for flags.
+///
+/// # Errors
+/// If it is of another form, with what was probably meant.
+pub fn region(given: &str) -> Result<String, BadName> {
+    given.parse::<RegionName>().map(|region| region.0)
+}

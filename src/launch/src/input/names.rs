@@ -1,0 +1,256 @@
+//! Names and ids by their form, as AWS writes them.
+//!
+//! Sources: EC2 API reference, "Resource IDs" (8 or 17 hex digits); EC2 user
+//! guide, "Instance type naming conventions", "Regions and Zones".
+
+use super::near::hint;
+use nixl_cluster::instance_type;
+use regex_lite::Regex;
+use serde::Deserialize;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// A text of another form.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{given:?} is no {what}: {rule}{hint}")]
+pub struct BadName {
+    /// As given.
+    pub given: String,
+    /// What it should be.
+    pub what: &'static str,
+    /// Its form.
+    pub rule: &'static str,
+    /// What was probably meant, or nothing.
+    pub hint: String,
+}
+
+/// Regions to offer for a typo; any name of the right form is taken.
+const REGIONS: &[&str] = &[
+    "af-south-1",
+    "ap-east-1",
+    "ap-northeast-1",
+    "ap-northeast-2",
+    "ap-northeast-3",
+    "ap-south-1",
+    "ap-south-2",
+    "ap-southeast-1",
+    "ap-southeast-2",
+    "ap-southeast-3",
+    "ap-southeast-4",
+    "ca-central-1",
+    "ca-west-1",
+    "cn-north-1",
+    "cn-northwest-1",
+    "eu-central-1",
+    "eu-central-2",
+    "eu-north-1",
+    "eu-south-1",
+    "eu-south-2",
+    "eu-west-1",
+    "eu-west-2",
+    "eu-west-3",
+    "il-central-1",
+    "me-central-1",
+    "me-south-1",
+    "mx-central-1",
+    "sa-east-1",
+    "us-east-1",
+    "us-east-2",
+    "us-gov-east-1",
+    "us-gov-west-1",
+    "us-west-1",
+    "us-west-2",
+];
+
+fn types() -> Vec<&'static str> {
+    instance_type::TABLE.iter().map(|known| known.name).collect()
+}
+
+fn none() -> Vec<&'static str> {
+    Vec::new()
+}
+
+/// A text that fits a pattern.
+macro_rules! name {
+    ($(#[$doc:meta])* $name:ident, $what:literal, $pattern:literal, $rule:literal, $known:expr) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+        #[serde(try_from = "String")]
+        pub struct $name(pub String);
+
+        impl FromStr for $name {
+            type Err = BadName;
+            fn from_str(given: &str) -> Result<Self, BadName> {
+                let fits = Regex::new($pattern).is_ok_and(|pattern| pattern.is_match(given));
+                if fits {
+                    return Ok(Self(given.to_owned()));
+                }
+                let hint = hint(given, $known());
+                Err(BadName { given: given.to_owned(), what: $what, rule: $rule, hint })
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = BadName;
+            fn try_from(given: String) -> Result<Self, BadName> {
+                given.parse()
+            }
+        }
+    };
+}
+
+name!(
+    /// An image.
+    AmiId, "image id", "^ami-([0-9a-f]{8}|[0-9a-f]{17})$",
+    "write ami- and 8 or 17 hex digits", none
+);
+name!(
+    /// A subnet.
+    SubnetId, "subnet id", "^subnet-([0-9a-f]{8}|[0-9a-f]{17})$",
+    "write subnet- and 8 or 17 hex digits", none
+);
+name!(
+    /// A Capacity Reservation or Capacity Block.
+    ReservationId, "Capacity Reservation id", "^cr-([0-9a-f]{8}|[0-9a-f]{17})$",
+    "write cr- and 17 hex digits", none
+);
+name!(
+    /// An instance type.
+    TypeName, "instance type",
+    r"^[a-z][a-z0-9-]*\.(nano|micro|small|medium|([0-9]+x|x)?large|metal(-[0-9]+xl)?)$",
+    "write a family, a dot and a size", types
+);
+name!(
+    /// A region.
+    RegionName, "region", "^[a-z]{2}(-[a-z]+)+-[0-9]$", "write e.g. us-east-1", || REGIONS.to_vec()
+);
+name!(
+    /// A zone: an Availability Zone or a Local Zone.
+    ZoneName, "zone", "^[a-z]{2}(-[a-z]+)+-[0-9]([a-z]|-[a-z0-9-]*[a-z0-9])$",
+    "write a region and a letter, e.g. us-east-1a", none
+);
+name!(
+    /// A tracking server: SageMaker's rule, cut at 64 so that the ARN fits a tag value.
+    ServerName, "tracking server name", "^[a-zA-Z0-9]([a-zA-Z0-9-]{0,62}[a-zA-Z0-9])?$",
+    "use 1 to 64 of a-z, A-Z, 0-9 and '-', no '-' at either end", none
+);
+
+impl ZoneName {
+    /// Whether it is one of the region's.
+    #[must_use]
+    pub fn is_in(&self, region: &str) -> bool {
+        self.0
+            .strip_prefix(region)
+            .is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()))
+    }
+}
+
+fn duration(given: &str, what: &'static str) -> Result<Duration, BadName> {
+    let bad = |rule| BadName { given: given.to_owned(), what, rule, hint: String::new() };
+    let rule = "write e.g. 30m, 8h or 2d";
+    let span: jiff::SignedDuration = match given.strip_suffix('d') {
+        // A day is 24 hours here, which jiff leaves open.
+        Some(days) => {
+            let hours = days.parse::<i64>().ok().and_then(|days| days.checked_mul(24));
+            jiff::SignedDuration::from_hours(
+                hours.filter(|hours| hours.abs() < 1 << 32).ok_or_else(|| bad(rule))?,
+            )
+        }
+        None => given.parse().map_err(|_| bad(rule))?,
+    };
+    let span = Duration::try_from(span).map_err(|_| bad(rule))?;
+    if span < Duration::from_secs(60) { Err(bad("the least is 1m")) } else { Ok(span) }
+}
+
+/// How long a cluster lives: `8h`, or `never`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Lifetime(pub Option<Duration>);
+
+impl FromStr for Lifetime {
+    type Err = BadName;
+    fn from_str(given: &str) -> Result<Self, BadName> {
+        if given == "never" {
+            return Ok(Self(None));
+        }
+        duration(given, "lifetime").map(|span| Self(Some(span)))
+    }
+}
+
+impl TryFrom<String> for Lifetime {
+    type Error = BadName;
+    fn try_from(given: String) -> Result<Self, BadName> {
+        given.parse()
+    }
+}
+
+/// A duration of at least a minute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Minutes(pub Duration);
+
+impl FromStr for Minutes {
+    type Err = BadName;
+    fn from_str(given: &str) -> Result<Self, BadName> {
+        duration(given, "duration").map(Self)
+    }
+}
+
+impl TryFrom<String> for Minutes {
+    type Error = BadName;
+    fn try_from(given: String) -> Result<Self, BadName> {
+        given.parse()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn names_of_the_right_form_are_taken() {
+        for name in ["g6.12xlarge", "p6-b200.48xlarge", "c5n.metal", "m7i.metal-24xl", "t3.micro"] {
+            assert!(name.parse::<TypeName>().is_ok(), "{name}");
+        }
+        for known in instance_type::TABLE {
+            assert!(known.name.parse::<TypeName>().is_ok(), "{}", known.name);
+        }
+        for region in REGIONS {
+            assert!(region.parse::<RegionName>().is_ok(), "{region}");
+            assert!(format!("{region}a").parse::<ZoneName>().unwrap().is_in(region));
+        }
+        assert!("us-west-2-lax-1a".parse::<ZoneName>().unwrap().is_in("us-west-2"));
+        assert!("ami-0123456789abcdef0".parse::<AmiId>().is_ok());
+        assert_eq!("never".parse(), Ok(Lifetime(None)));
+        assert_eq!("2d".parse(), Ok(Minutes(Duration::from_secs(172_800))));
+    }
+
+    #[test]
+    fn others_are_told_with_what_was_meant() {
+        let told = |error: BadName| error.to_string();
+        let error = told("g6.12xlrage".parse::<TypeName>().unwrap_err());
+        assert!(error.ends_with("did you mean g6.12xlarge?"), "{error}");
+        let error = told("us-east1".parse::<RegionName>().unwrap_err());
+        assert!(error.ends_with("did you mean us-east-1?"), "{error}");
+        for bad in ["us-east-1", "a", "us-east-1-"] {
+            assert!(bad.parse::<ZoneName>().is_err(), "{bad}");
+        }
+        assert!("ami-123".parse::<AmiId>().is_err());
+        assert!("cr-xyz".parse::<ReservationId>().is_err());
+        for bad in ["", "soon", "-1h", "0s", "59s", "1", "99999999999d"] {
+            assert!(bad.parse::<Lifetime>().is_err(), "{bad}");
+        }
+        assert!(!ZoneName("us-east-11a".to_owned()).is_in("us-east-1"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_breaks_a_parser(text in "\\PC{0,40}") {
+            let _ = text.parse::<Lifetime>();
+            let _ = text.parse::<Minutes>();
+            let _ = text.parse::<ZoneName>();
+            let _ = text.parse::<TypeName>();
+        }
+    }
+}
