@@ -19,6 +19,9 @@ const BILLED: [&str; 6] = [
     "S3 bucket",
 ];
 
+/// Of these, what only `down --mlflow` removes.
+const MLFLOW: [&str; 2] = [TRACKING_SERVER, "S3 bucket"];
+
 /// What was read of one cluster.
 #[derive(Debug)]
 pub struct Found<'a> {
@@ -131,7 +134,10 @@ fn paragraph(cluster: &ClusterAudit, terminal: Terminal) -> String {
     list("costs nothing", &cluster.free);
     list("not this cluster's", &cluster.foreign);
     if cluster.wastes() {
-        text.push_str(&format!("      fix: nixl-launch down --cluster {name}\n"));
+        // `down` alone keeps the runs that are in MLflow.
+        let mlflow = cluster.billed.iter().any(|it| MLFLOW.contains(&it.kind));
+        let flag = if mlflow { " --mlflow" } else { "" };
+        text.push_str(&format!("      fix: nixl-launch down{flag} --cluster {name}\n"));
     }
     text
 }
@@ -183,6 +189,9 @@ mod tests {
         assert!(!running.wastes() && running.nodes == 1);
         let free = audited(&[], &[("security group", "sg-1")]);
         assert!(free.orphaned && !free.wastes());
+        let server = audited(&[], &[(TRACKING_SERVER, "nixl-efa-mlflow")]);
+        let told = paragraph(&server, Terminal { columns: None, colour: false });
+        assert!(told.ends_with("fix: nixl-launch down --mlflow --cluster nixl\n"), "{told}");
         let late = audited(&[node("running", "2026-11-28T11:00:00Z")], &[("instance", "i-1")]);
         assert!(late.expired && late.wastes());
     }

@@ -174,16 +174,16 @@ pub fn line(timeline: &Timeline, now_secs: f64, columns: usize) -> String {
         Some(note) => format!("{words}… {now_secs:.0}s ({note})"),
         None => format!("{words}… {now_secs:.0}s"),
     };
-    let steps = |name: fn(Stage) -> &'static str| {
+    let steps = |name: fn(Stage) -> &'static str, separator: &str| {
         let mut marks = timeline.marks.clone();
         marks.sort_by(|a, b| a.at_secs.total_cmp(&b.at_secs).then(a.name.cmp(&b.name)));
         let seen = marks.iter().map(|mark| format!("{} {:.0}s", name(mark.name), mark.at_secs));
-        seen.chain(awaited.map(|stage| waiting(name(stage)))).collect::<Vec<_>>().join(" → ")
+        seen.chain(awaited.map(|stage| waiting(name(stage)))).collect::<Vec<_>>().join(separator)
     };
     let last = awaited.map_or_else(|| "ready".to_owned(), |stage| waiting(stage.words()));
     let counted = format!("{}/{} {last}", timeline.marks.len(), Stage::ALL.len());
     let fits = |text: &String| text.chars().count() <= columns;
-    [steps(Stage::words), steps(Stage::short), counted]
+    [steps(Stage::words, " → "), steps(Stage::short, ", "), counted]
         .into_iter()
         .find(fits)
         .unwrap_or_else(|| last.chars().take(columns).collect())

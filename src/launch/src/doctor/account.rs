@@ -4,13 +4,11 @@ use super::{Check, Facts, unread};
 use nixl_aws::{AwsError, ErrorKind};
 use nixl_cluster::check::Verdict;
 
-/// Codes with which AWS refuses a signature for its time.
-const CLOCK: &[&str] = &[
-    "RequestExpired",
-    "RequestTimeTooSkewed",
-    "InvalidSignatureException",
-    "SignatureDoesNotMatch",
-];
+/// Codes with which AWS refuses a request for its time.
+const CLOCK: &[&str] = &["RequestExpired", "RequestTimeTooSkewed"];
+/// What a refusal of the signature says where the time is the cause (General
+/// Reference, "Troubleshoot Signature Version 4").
+const CLOCK_TEXTS: [&str; 2] = ["Signature expired", "Signature not yet current"];
 
 /// Who is calling, and whether AWS agrees with this computer's clock.
 pub(super) fn credentials(facts: &Facts) -> Vec<Check> {
@@ -25,8 +23,8 @@ pub(super) fn credentials(facts: &Facts) -> Vec<Check> {
 }
 
 fn refused(error: &AwsError) -> Check {
-    if error.is(CLOCK) {
-        let fix = "compare the clock of this computer (`timedatectl`), then the secret key";
+    if error.is(CLOCK) || CLOCK_TEXTS.iter().any(|text| error.message.contains(text)) {
+        let fix = "set the clock of this computer: `timedatectl` shows whether it is synchronised";
         return Check::fail("clock", error.to_string(), fix);
     }
     match error.kind {

@@ -143,6 +143,13 @@ fn one_bad_credential_is_one_failure() {
         assert_eq!((checks.len(), checks[0].name.as_str()), (2, name));
         assert_eq!((checks[0].verdict, checks[1].verdict), (Verdict::Fail, Verdict::Skip));
     }
+    let late = "Signature expired: 20261128T100000Z is now earlier than 20261128T110000Z";
+    for (message, name) in [(late, "clock"), ("does not match the signature", "credentials")] {
+        let mut facts = healthy();
+        let message = message.to_owned();
+        facts.account = Err(AwsError { message, ..error("SignatureDoesNotMatch") });
+        assert_eq!(diagnose(&facts).checks[0].name, name);
+    }
     let mut facts = healthy();
     facts.account = Err(AwsError { kind: ErrorKind::Unreachable, ..error("") });
     assert_eq!(diagnose(&facts).checks[0].name, "endpoint");

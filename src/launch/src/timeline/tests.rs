@@ -96,7 +96,7 @@ fn a_line_says_as_much_as_has_room() {
         lines,
         [
             "requested 1s → running 6s → daemon registered 31s → SSM online 33s → paired… 41s (pair.peer_unknown)",
-            "requested 1s → running 6s → daemon 31s → SSM 33s → paired… 41s (pair.peer_unknown)",
+            "requested 1s, running 6s, daemon 31s, SSM 33s, paired… 41s (pair.peer_unknown)",
             "4/6 paired… 41s (pair.peer_unknown)",
             "paired… 41s (pair.pe",
         ]
