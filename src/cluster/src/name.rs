@@ -1,6 +1,7 @@
 //! Names derived from the cluster name, so that any machine can find again
 //! what another one made.
 
+use sha2::{Digest, Sha256};
 use std::fmt;
 use std::str::FromStr;
 
@@ -11,10 +12,17 @@ pub const DEFAULT_TRACKING_SERVER: &str = "nixl-efa-mlflow";
 /// TCP port of the node daemon's HTTP interface, loopback only.
 pub const HEALTH_PORT: u16 = 9100;
 
+/// Longest name of an IAM role (IAM user guide, "IAM and AWS STS quotas").
+const ROLE_CHARS: usize = 64;
+/// Longest name of an S3 bucket (S3 user guide, "Bucket naming rules").
+const BUCKET_CHARS: usize = 63;
+/// Enough that the few names of an account never meet by chance.
+const HASH_CHARS: usize = 10;
+
 /// A valid cluster name: 1 to 32 of `a-z 0-9 -`, a letter first, no `-` last.
 ///
-/// The bound keeps every derived name inside the shortest AWS limit (IAM role
-/// names, 64; S3 bucket names, 63 with the account id in them).
+/// IAM and S3 are not regional, so what is made there has the region in its
+/// name: clusters of one name in two regions share nothing.
 #[derive(
     Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
 )]
@@ -57,30 +65,53 @@ impl ClusterName {
         format!("{}-{zone}", self.0)
     }
 
-    /// IAM role, and the instance profile of the same name.
+    /// IAM role of the nodes, and the instance profile of the same name.
     #[must_use]
-    pub fn node_role(&self) -> String {
-        format!("{}-node", self.0)
+    pub fn node_role(&self, region: &str) -> String {
+        bounded(format!("{}-node-{region}", self.0), ROLE_CHARS)
     }
 
     /// IAM role the MLflow tracking server assumes to reach its bucket.
     #[must_use]
-    pub fn mlflow_role(&self) -> String {
-        format!("{}-mlflow", self.0)
+    pub fn mlflow_role(&self, region: &str) -> String {
+        bounded(format!("{}-mlflow-{region}", self.0), ROLE_CHARS)
     }
 
-    /// Group of the schedules that end the nodes, and the IAM role they act as.
+    /// Group of the schedules that end the nodes.
     #[must_use]
     pub fn scheduler(&self) -> String {
         format!("{}-scheduler", self.0)
     }
 
+    /// IAM role these schedules act as.
+    #[must_use]
+    pub fn scheduler_role(&self, region: &str) -> String {
+        bounded(format!("{}-scheduler-{region}", self.0), ROLE_CHARS)
+    }
+
     /// S3 bucket for MLflow artifacts; unique by account and region.
     #[must_use]
     pub fn artifact_bucket(&self, account: &str, region: &str) -> String {
-        let name = format!("{}-mlflow-{account}-{region}", self.0);
-        name.chars().take(63).collect::<String>().trim_end_matches('-').to_owned()
+        bounded(format!("{}{account}-{region}", self.artifact_bucket_prefix()), BUCKET_CHARS)
     }
+
+    /// What the names of such buckets begin with, in any account and region.
+    #[must_use]
+    pub fn artifact_bucket_prefix(&self) -> String {
+        format!("{}-mlflow-", self.0)
+    }
+}
+
+/// The name, or where it is too long its beginning and a hash of all of it:
+/// names that differ in their tails stay different.
+fn bounded(name: String, chars: usize) -> String {
+    if name.len() <= chars {
+        return name;
+    }
+    let digest = hex::encode(Sha256::digest(&name));
+    let (tail, room) = (&digest[..HASH_CHARS], chars - HASH_CHARS - 1);
+    let head: String = name.chars().take(room).collect();
+    format!("{}-{tail}", head.trim_end_matches('-'))
 }
 
 impl Default for ClusterName {
@@ -136,9 +167,42 @@ mod tests {
         }
     }
 
+    /// All names that are global in an account.
+    fn global(cluster: &str, region: &str) -> [String; 4] {
+        let name: ClusterName = cluster.parse().unwrap();
+        [
+            name.node_role(region),
+            name.mlflow_role(region),
+            name.scheduler_role(region),
+            name.artifact_bucket("123456789012", region),
+        ]
+    }
+
     #[test]
-    fn bucket_names_stay_inside_the_s3_limit() {
-        let name: ClusterName = "a".repeat(32).parse().unwrap();
-        assert!(name.artifact_bucket("123456789012", "ap-southeast-2").len() <= 63);
+    fn global_names_say_their_region() {
+        assert_eq!(
+            global("nixl", "us-east-1"),
+            [
+                "nixl-node-us-east-1",
+                "nixl-mlflow-us-east-1",
+                "nixl-scheduler-us-east-1",
+                "nixl-mlflow-123456789012-us-east-1",
+            ]
+        );
+    }
+
+    #[test]
+    fn no_two_regions_share_a_name_and_all_fit() {
+        let regions = ["ap-southeast-1", "ap-southeast-2", "us-east-1", "mars-northsouth-12345"];
+        for cluster in ["a".repeat(32), "nixl".to_owned()] {
+            let names: Vec<String> =
+                regions.iter().flat_map(|region| global(&cluster, region)).collect();
+            let distinct: std::collections::BTreeSet<&String> = names.iter().collect();
+            assert_eq!(distinct.len(), names.len(), "{names:?}");
+            for [node, mlflow, scheduler, bucket] in regions.map(|it| global(&cluster, it)) {
+                assert!([node, mlflow, scheduler].iter().all(|role| role.len() <= 64));
+                assert!(bucket.len() <= 63, "{bucket}");
+            }
+        }
     }
 }

@@ -160,7 +160,7 @@ mod tests {
             cluster: "nixl",
             instances: instances.iter().collect(),
             resources: resources.iter().map(|(kind, id)| Resource::new(kind, *id)).collect(),
-            foreign: vec![Resource::new("IAM role", "nixl-node")],
+            foreign: vec![Resource::new("IAM role", "nixl-node-r")],
             now: "2026-11-28T12:00:00Z".parse().unwrap(),
         })
         .unwrap()
@@ -178,7 +178,7 @@ mod tests {
         assert_eq!(
             text(&audit, Terminal { columns: None, colour: false }),
             "FAIL  nixl: no node runs\n      billed: volume vol-1\n      \
-             costs nothing: security group sg-1\n      not this cluster's: IAM role nixl-node\n      \
+             costs nothing: security group sg-1\n      not this cluster's: IAM role nixl-node-r\n      \
              fix: nixl-launch down --cluster nixl\n"
         );
     }

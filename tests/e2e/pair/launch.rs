@@ -113,7 +113,9 @@ pub fn down(region: &Region) -> Result<()> {
         .into_iter()
         .flatten()
         .filter_map(|role| role["RoleName"].as_str())
-        .filter(|name| ["nixl-node", "nixl-mlflow"].contains(name))
+        .filter(|name| {
+            ["nixl-node-", "nixl-mlflow-", "nixl-scheduler-"].iter().any(|it| name.starts_with(it))
+        })
         .collect();
     ensure!(left.is_empty(), "roles left: {left:?}");
     let buckets = aws.ok(&["s3", "ls"])?;

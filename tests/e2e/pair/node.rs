@@ -155,7 +155,7 @@ pub fn self_only_tags(region: &Region, pair: &Pair) -> Result<()> {
     let credentials = region.exec_ok(
         "nixl-node1",
         &["sh", "-ec", "t=$(curl -s -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' http://169.254.169.254/latest/api/token); \
-           curl -sf -H \"X-aws-ec2-metadata-token: $t\" http://169.254.169.254/latest/meta-data/iam/security-credentials/nixl-node"],
+           curl -sf -H \"X-aws-ec2-metadata-token: $t\" http://169.254.169.254/latest/meta-data/iam/security-credentials/nixl-node-us-east-1"],
     )?;
     let c: Value = serde_json::from_str(&credentials)?;
     let text = |key: &str| c[key].as_str().unwrap_or_default().to_owned();

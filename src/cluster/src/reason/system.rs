@@ -37,7 +37,7 @@ reasons! {
         "Whatever on the node can be made to fetch a URL can read the role's credentials: `aws ec2 modify-instance-metadata-options --http-tokens required --instance-id ID`."
     CREDENTIALS_MISSING "system.credentials_missing" Error FixSetting
         "This instance has no role, or EC2 does not give its credentials."
-        "`aws ec2 associate-iam-instance-profile --iam-instance-profile Name=nixl-node --instance-id ID` gives it the role that `nixl-launch up` makes; the credentials come within a minute."
+        "`aws ec2 associate-iam-instance-profile --iam-instance-profile Name=nixl-node-REGION --instance-id ID` gives it the role that `nixl-launch up` makes; the credentials come within a minute."
     CREDENTIALS_REFUSED "system.credentials_refused" Error FixSetting ["code"]
         "EC2 could not get credentials for the role of this instance."
         "The role's trust policy must allow ec2.amazonaws.com to assume it; a role that was made anew under the same name must be added to its instance profile again."

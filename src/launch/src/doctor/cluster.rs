@@ -95,7 +95,7 @@ fn placement(facts: &Facts, nodes: &[Instance]) -> Check {
 }
 
 fn role(facts: &Facts) -> Vec<Check> {
-    let name = facts.cluster.node_role();
+    let name = facts.cluster.node_role(&facts.region);
     let again = "`nixl-launch up` makes it again; an SSM agent that missed it tries again after up to 30 minutes, or reboot the node";
     let role = match &facts.role {
         Err(error) => return vec![unread("role", error)],

@@ -75,12 +75,12 @@ fn healthy() -> Facts {
             ..Default::default()
         }]),
         role: Ok(Some(Role {
-            name: "nixl-node".to_owned(),
+            name: "nixl-node-us-east-1".to_owned(),
             tags: tags(&[]),
             ..Default::default()
         })),
         profile: Ok(Some(InstanceProfile {
-            roles: vec!["nixl-node".to_owned()],
+            roles: vec!["nixl-node-us-east-1".to_owned()],
             ..Default::default()
         })),
         attached: Ok(vec!["arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore".to_owned()]),

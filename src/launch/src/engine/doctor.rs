@@ -23,7 +23,7 @@ impl Engine<'_> {
         let (ec2, iam) = (&self.services.ec2, &self.services.iam);
         let ours = [Filter::tag(tag::CLUSTER, self.cluster.as_str())];
         let baked = [Filter::new("tag-key", [tag::DIGEST])];
-        let role_name = self.cluster.node_role();
+        let role_name = self.cluster.node_role(&self.region);
         let (account, images, vpcs, subnets, instances, groups, placement, role, profile, attached) = tokio::join!(
             self.services.account.account_id(),
             ec2.describe_images(&["self"], &baked),

@@ -100,8 +100,9 @@ impl Engine<'_> {
         let iam = &self.services.iam;
         let ours = [Filter::tag(tag::CLUSTER, self.cluster.as_str())];
         let named = [Filter::new("group-name", [self.cluster.security_group().as_str()])];
-        let node_role = self.cluster.node_role();
+        let node_role = self.cluster.node_role(&self.region);
         let scheduler = self.cluster.scheduler();
+        let ends_as = self.cluster.scheduler_role(&self.region);
         let (
             (mlflow, mut foreign),
             all_instances,
@@ -129,7 +130,7 @@ impl Engine<'_> {
             iam.role(&node_role),
             iam.instance_profile(&node_role),
             self.services.scheduler.schedule_group(&scheduler),
-            iam.role(&scheduler),
+            iam.role(&ends_as),
         )?;
         let not_ours = |tags: &[Tag]| !is_ours(&self.cluster, tags);
         let strangers = same_name.iter().filter(|group| not_ours(&group.tags));
@@ -208,7 +209,7 @@ impl Engine<'_> {
     }
 
     pub(super) async fn mlflow(&self) -> Result<(Mlflow, Vec<Resource>)> {
-        let role_name = self.cluster.mlflow_role();
+        let role_name = self.cluster.mlflow_role(&self.region);
         let (account, role) = tokio::try_join!(
             self.services.account.account_id(),
             self.services.iam.role(&role_name),

@@ -38,7 +38,7 @@ impl Engine<'_> {
         }
         let group_arn = self.schedule_group().await?;
         let trust = scheduler_trust(&group_arn);
-        let name = self.cluster.scheduler();
+        let name = self.cluster.scheduler_role(&self.region);
         let role_arn = self.role(&name, &trust, &owner_tags(&self.cluster)).await?;
         let policy = scheduler_policy(&self.cluster, &self.region, &group_arn).to_string();
         self.services.iam.put_role_policy(&name, SCHEDULER_POLICY, &policy).await?;

@@ -22,7 +22,7 @@ impl Engine<'_> {
         tracking_arn: Option<&str>,
     ) -> Result<(), Problem> {
         let iam = &self.services.iam;
-        let name = self.cluster.node_role();
+        let name = self.cluster.node_role(&self.region);
         let tags = owner_tags(&self.cluster);
         let (role, full) = tokio::join!(
             async {

@@ -43,7 +43,7 @@ impl Engine<'_> {
         let iam = &self.services.iam;
         let ours = [Filter::tag(tag::CLUSTER, self.cluster.as_str())];
         let group_name = [Filter::new("group-name", [self.cluster.security_group().as_str()])];
-        let node_role = self.cluster.node_role();
+        let node_role = self.cluster.node_role(&self.region);
         // First in the list, first to be told: who is calling.
         let (
             account,
@@ -155,11 +155,12 @@ impl Engine<'_> {
         let Some(name) = &spec.tracking_server else {
             return Ok((TrackingFacts::default(), None));
         };
-        let role = self.cluster.mlflow_role();
+        let role = self.cluster.mlflow_role(&self.region);
+        let prefix = self.cluster.artifact_bucket_prefix();
         let (server, role, buckets) = tokio::join!(
             self.services.sagemaker.describe_tracking_server(name),
             self.services.iam.role(&role),
-            self.services.buckets.own(&role),
+            self.services.buckets.own(&prefix),
         );
         let facts = TrackingFacts { server: server?, role: role?, bucket_exists: false };
         Ok((facts, buckets.ok()))

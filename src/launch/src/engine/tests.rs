@@ -4,7 +4,7 @@ mod removal;
 mod search;
 mod table;
 
-use super::{Patience, Removal};
+use super::{Engine, Patience, Removal};
 use crate::failure::{Failure, Left, Problem};
 use crate::fake::{Fake, Fault, REGION, refusal};
 use crate::plan::{Spec, live};
@@ -53,7 +53,7 @@ async fn up_makes_everything_once_and_down_leaves_nothing() {
         let names: Vec<_> =
             state.instances.iter().map(|it| Tag::find(&it.tags, "Name").unwrap()).collect();
         assert_eq!(names, ["nixl-node1", "nixl-node2"]);
-        assert!(state.attached["nixl-node"].iter().all(|arn| arn.contains("SSMManaged")));
+        assert!(state.attached["nixl-node-us-east-1"].iter().all(|arn| arn.contains("SSMManaged")));
     }
     let again = up(&fake).await.unwrap();
     let ids = |report: &Report| -> Vec<String> {
@@ -360,9 +360,9 @@ async fn without_mlflow_nothing_of_it_is_made() {
     assert!(
         state.server.is_none()
             && state.buckets.is_empty()
-            && !state.roles.contains_key("nixl-mlflow")
+            && !state.roles.contains_key("nixl-mlflow-us-east-1")
     );
-    assert!(!state.policies["nixl-node"]["nixl-node"].contains("sagemaker"));
+    assert!(!state.policies["nixl-node-us-east-1"]["nixl-node"].contains("sagemaker"));
 }
 
 #[tokio::test]
@@ -383,4 +383,33 @@ async fn an_unreadable_account_leaves_it_unknown() {
     fake.script("DescribeVolumes", &[broken]);
     assert_eq!(up(&fake).await.unwrap_err().left, Left::Unknown);
     assert_eq!(refusal("X", "C", "m", 400).code(), Some("C"));
+}
+
+/// IAM knows no regions: what the same name has made in another one must not be
+/// touched from here.
+#[tokio::test]
+async fn a_cluster_of_the_same_name_in_another_region_keeps_its_roles() {
+    let fake = Fake::new();
+    let services = fake.services();
+    let other = "eu-west-1";
+    let there = Engine { region: other.to_owned(), ..fake.engine(&services) };
+    there.up(&Spec::new(Default::default(), other), patience(500)).await.unwrap();
+    let of_there = |fake: &Fake| {
+        let state = fake.state();
+        let policies = state.policies.iter().filter(|(name, _)| name.ends_with(other));
+        (
+            policies.map(|(name, it)| (name.clone(), it.clone())).collect::<Vec<_>>(),
+            state.roles.len(),
+        )
+    };
+    let (before, roles) = of_there(&fake);
+    assert_eq!((before.len(), roles), (3, 3));
+    // The fake has one EC2: in the other region there would be no instances.
+    fake.state().instances.clear();
+    fake.state().groups.clear();
+    fake.state().server = None;
+    up(&fake).await.unwrap();
+    assert_eq!(of_there(&fake).0, before, "policies are left as they were");
+    fake.engine(&services).down(ALL).await.unwrap();
+    assert_eq!(of_there(&fake), (before, roles));
 }

@@ -47,7 +47,7 @@ impl Engine<'_> {
             }
             Tracking::Own { name, bucket, .. } => (name, bucket),
         };
-        let role_name = self.cluster.mlflow_role();
+        let role_name = self.cluster.mlflow_role(&self.region);
         let role_arn = match &facts.tracking.role {
             Some(role) => role.arn.clone(),
             None => {

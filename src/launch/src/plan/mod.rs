@@ -156,10 +156,11 @@ pub fn plan(spec: &Spec, facts: &Facts) -> Plan {
 }
 
 fn policies(spec: &Spec, tracking: &Tracking) -> BTreeMap<String, Value> {
-    let node = (spec.cluster.node_role(), node_policy(&spec.region, tracking.arn()));
+    let node = (spec.cluster.node_role(&spec.region), node_policy(&spec.region, tracking.arn()));
     let mut policies = BTreeMap::from([node]);
     if let Tracking::Own { bucket, .. } = tracking {
-        policies.insert(spec.cluster.mlflow_role(), mlflow_policy(&spec.region, bucket));
+        policies
+            .insert(spec.cluster.mlflow_role(&spec.region), mlflow_policy(&spec.region, bucket));
     }
     policies
 }
@@ -205,7 +206,7 @@ impl Plan {
             market: attempt.market,
             reservation_id: attempt.reservation_id.clone(),
             placement_group: attempt.placement_group.clone(),
-            instance_profile: self.spec.cluster.node_role(),
+            instance_profile: self.spec.cluster.node_role(&self.spec.region),
             network_interfaces: interfaces(
                 info.unwrap_or(&InstanceTypeInfo::default()),
                 self.spec.provider,
@@ -353,7 +354,7 @@ fn check_ownership(
         foreign("instance profile", &profile.name);
     }
     if checks.len() == before {
-        let names = [cluster.security_group(), cluster.node_role()].join(", ");
+        let names = [cluster.security_group(), cluster.node_role(&spec.region)].join(", ");
         checks.push(Check::pass(check::OWNERSHIP, format!("{names}: free or this cluster's")));
     }
     group.cloned()

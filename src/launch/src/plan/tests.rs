@@ -103,7 +103,7 @@ fn the_request_holds_the_whole_group() {
     let request = plan.request(&plan.attempts[0], "sg-1", "g");
     assert_eq!(request.count, 2);
     assert_eq!(request.placement_group.as_deref(), Some("nixl-us-east-1a"));
-    assert_eq!(request.instance_profile, "nixl-node");
+    assert_eq!(request.instance_profile, "nixl-node-us-east-1");
     assert_eq!(Tag::find(&request.tags, tag::CLUSTER), Some("nixl"));
     assert_eq!(Tag::find(&request.tags, tag::SIZE), Some("2"));
     assert!(request.client_token.len() <= 64 && request.client_token.is_ascii());
@@ -163,7 +163,7 @@ fn an_image_for_another_architecture_is_refused() {
 #[test]
 fn what_only_has_our_name_is_left_alone() {
     let mut facts = facts();
-    facts.node_role = Some(Role { name: "nixl-node".to_owned(), ..Default::default() });
+    facts.node_role = Some(Role { name: "nixl-node-us-east-1".to_owned(), ..Default::default() });
     facts.security_groups = vec![SecurityGroup {
         id: "sg-9".to_owned(),
         name: "nixl-fabric".to_owned(),

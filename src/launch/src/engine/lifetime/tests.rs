@@ -37,7 +37,9 @@ async fn every_node_has_its_end_in_a_tag_and_a_schedule() {
             assert_eq!(schedule.input, format!("{{\"InstanceIds\":[\"{}\"]}}", node.id));
             assert_eq!(format!("{}Z", schedule.at_utc), ends[0].to_string());
         }
-        assert!(state.policies["nixl-scheduler"]["nixl-end-nodes"].contains("nixl:cluster"));
+        assert!(
+            state.policies["nixl-scheduler-us-east-1"]["nixl-end-nodes"].contains("nixl:cluster")
+        );
     }
     // A second `up` leaves the end as it is, and mends what is missing.
     fake.state().scheduler.schedules.pop_first();
@@ -54,7 +56,9 @@ async fn without_end_there_is_neither() {
     up(&fake, &Spec { ttl_secs: None, ..spec() }).await.unwrap();
     assert_eq!(ends(&fake), [End::Never, End::Never]);
     let state = fake.state();
-    assert!(state.scheduler.group.is_none() && !state.roles.contains_key("nixl-scheduler"));
+    assert!(
+        state.scheduler.group.is_none() && !state.roles.contains_key("nixl-scheduler-us-east-1")
+    );
 }
 
 #[tokio::test]

@@ -43,7 +43,7 @@ const CASES: &[(&str, &str, Launch)] = &[
     ("Unavailable", "the service is overloaded", Launch::Retry),
     (
         "InvalidParameterValue",
-        "Value (nixl-node) for parameter iamInstanceProfile.name is invalid. Invalid IAM Instance Profile name",
+        "Value (nixl-node-us-east-1) for parameter iamInstanceProfile.name is invalid. Invalid IAM Instance Profile name",
         Launch::AwaitIam,
     ),
     ("InvalidParameterValue", "IAM Instance Profile has no associated IAM Roles", Launch::AwaitIam),
