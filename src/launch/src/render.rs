@@ -1,5 +1,6 @@
 //! A report as tables, or as plain lines where tables have no room.
 
+use crate::lifetime::Cost;
 use crate::report::{LinkReport, NodeReport, Report};
 use crate::terminal::{Terminal, wrapped};
 use comfy_table::presets::UTF8_FULL_CONDENSED;
@@ -39,6 +40,9 @@ fn facts(report: &Report) -> Vec<(&'static str, String)> {
         ("image", report.image_id.clone()),
         ("placement group", report.placement_group.clone().unwrap_or_else(dash)),
         ("security group", report.security_group.clone().unwrap_or_else(dash)),
+        ("ends", ends(report)),
+        ("cost of instances", cost(report)),
+        ("price from", report.cost.as_ref().map_or_else(dash, |cost| cost.source.clone())),
         ("MLflow tracking ARN", tracking.map_or_else(dash, |t| t.arn.clone())),
         ("MLflow tracking URL", tracking.and_then(|t| t.url.clone()).unwrap_or_else(dash)),
         (
@@ -50,6 +54,31 @@ fn facts(report: &Report) -> Vec<(&'static str, String)> {
             }),
         ),
     ]
+}
+
+fn ends(report: &Report) -> String {
+    let at = report.ends_at.as_ref().map(|at| format!("{at}, ")).unwrap_or_default();
+    format!("{at}{}", left(report.left_secs))
+}
+
+/// `in 3h`, `60s ago`, `never`.
+#[must_use]
+pub fn left(secs: Option<i64>) -> String {
+    match secs {
+        None => "never".to_owned(),
+        Some(left) if left < 0 => format!("{} ago", age(left.unsigned_abs())),
+        Some(left) => format!("in {}", age(left.unsigned_abs())),
+    }
+}
+
+/// Of the instances alone.
+fn cost(report: &Report) -> String {
+    report.cost.as_ref().map_or_else(
+        || "unknown".to_owned(),
+        |Cost { usd_so_far, usd_per_hour, .. }| {
+            format!("${usd_so_far:.2} so far, ${usd_per_hour:.2} an hour")
+        },
+    )
 }
 
 /// What the nodes were told, and what they use if that says more.
@@ -209,6 +238,13 @@ mod tests {
                 active: true,
                 owned: true,
             }),
+            ends_at: Some("2026-11-28T20:00:00Z".to_owned()),
+            left_secs: Some(10_800),
+            cost: Some(Cost {
+                usd_per_hour: 9.2,
+                usd_so_far: 4.6,
+                source: "AWS Price List".to_owned(),
+            }),
             nodes: vec![node(0, "paired", None), node(1, "degraded", Some("pair.peer_lost"))],
             links: vec![LinkReport {
                 from_rank: 0,
@@ -236,6 +272,9 @@ mod tests {
 │ image               ┆ ami-1                            │
 │ placement group     ┆ nixl-us-east-1a                  │
 │ security group      ┆ sg-1                             │
+│ ends                ┆ 2026-11-28T20:00:00Z, in 3h      │
+│ cost of instances   ┆ $4.60 so far, $9.20 an hour      │
+│ price from          ┆ AWS Price List                   │
 │ MLflow tracking ARN ┆ arn:x                            │
 │ MLflow tracking URL ┆ https://m                        │
 │ MLflow status       ┆ Created, active, of this cluster │

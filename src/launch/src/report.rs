@@ -1,6 +1,8 @@
 //! What is there, for people and scripts: the result of `up` and `status`.
 
 use crate::keys;
+use crate::lifetime::{Cost, End};
+use crate::plan::is_live;
 use crate::timeline::{Mark, Timeline};
 use nixl_aws::Tag;
 use nixl_aws::ec2::Instance;
@@ -32,6 +34,12 @@ pub struct Report {
     pub security_group: Option<String>,
     /// MLflow.
     pub tracking: Option<TrackingReport>,
+    /// RFC 3339 time at which its first node ends; none if nothing ends it.
+    pub ends_at: Option<String>,
+    /// Seconds until then; negative once it is over.
+    pub left_secs: Option<i64>,
+    /// What its nodes that run cost; none where a price is unknown.
+    pub cost: Option<Cost>,
     /// Nodes by rank.
     pub nodes: Vec<NodeReport>,
     /// Links measured, each in one direction; none where no node could be asked.
@@ -132,6 +140,8 @@ pub fn report(
     let first = nodes.first();
     let tagged = |key| first.and_then(|node| Tag::find(&node.tags, key)).map(str::to_owned);
     let text = |get: fn(&Instance) -> &String| first.map(get).cloned().unwrap_or_default();
+    let end = nodes.iter().filter(|it| is_live(it)).filter_map(|it| End::of(it).ok()).min();
+    let left_secs = |at: jiff::Timestamp| at.as_second().saturating_sub_unsigned(now_secs);
     let nodes: Vec<NodeReport> =
         nodes.iter().map(|node| self::node(cluster, node, now_secs)).collect();
     Report {
@@ -145,6 +155,9 @@ pub fn report(
         placement_group: first.and_then(|node| node.placement_group.clone()),
         security_group,
         tracking,
+        ends_at: end.and_then(End::at).map(|at| at.to_string()),
+        left_secs: end.and_then(End::at).map(left_secs),
+        cost: None,
         nodes,
         links: Vec::new(),
         warnings: Vec::new(),

@@ -4,6 +4,7 @@ use super::{Engine, Removal};
 use crate::audit::{Audit, ClusterAudit, Found, audit};
 use crate::failure::Failure;
 use crate::list::{ClusterLine, lines};
+use crate::plan::is_live;
 use nixl_aws::ec2::{Filter, Instance};
 use nixl_aws::{Result, Tag};
 use nixl_cluster::{ClusterName, tag};
@@ -24,7 +25,8 @@ impl Engine<'_> {
     pub async fn list(&self) -> std::result::Result<Vec<ClusterLine>, Failure> {
         let instances = self.services.ec2.describe_instances(&any_cluster()).await;
         let instances = instances.map_err(Failure::unchanged)?;
-        Ok(lines(&instances, jiff::Timestamp::now()))
+        let prices = self.prices(instances.iter().filter(|node| is_live(node))).await;
+        Ok(lines(&instances, &prices, jiff::Timestamp::now()))
     }
 
     /// Everything of every cluster of the region, and what of it costs money for
@@ -158,6 +160,22 @@ mod tests {
         fake.script("DescribeVolumes", &[Fault::Refuse("UnauthorizedOperation", "no", 403)]);
         let services = fake.services();
         assert!(fake.engine(&services).audit_region().await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_price_that_is_not_told_is_unknown_and_no_failure() {
+        let fake = Fake::new();
+        up(&fake).await;
+        let services = fake.services();
+        let engine = fake.engine(&services);
+        let cost = engine.status().await.unwrap().cost.unwrap();
+        assert_eq!(cost.usd_per_hour, 9.0);
+        assert_eq!(cost.source, "AWS Price List of 2026-07-20");
+        assert_eq!(engine.list().await.unwrap()[0].cost.as_ref().unwrap().usd_per_hour, 9.0);
+        let denied = Fault::Refuse("AccessDeniedException", "no", 400);
+        fake.script("GetProducts", &[denied.clone(), denied]);
+        assert_eq!(engine.status().await.unwrap().cost, None);
+        assert_eq!(engine.list().await.unwrap()[0].cost, None);
     }
 
     #[tokio::test]

@@ -23,6 +23,7 @@ mod names;
 mod node_role;
 mod pace;
 mod placement;
+mod prices;
 mod read;
 mod reap;
 mod record;

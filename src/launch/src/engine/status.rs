@@ -100,12 +100,14 @@ impl Engine<'_> {
                 None => Ok(None),
             }
         };
-        let (groups, tracking) =
-            tokio::try_join!(self.services.ec2.describe_security_groups(&ours), tracking)
-                .map_err(Failure::unchanged)?;
+        let groups = self.services.ec2.describe_security_groups(&ours);
+        let needed = async { tokio::try_join!(groups, tracking) };
+        let (needed, cost) = tokio::join!(needed, self.cost(nodes));
+        let (groups, tracking) = needed.map_err(Failure::unchanged)?;
         let group = groups.into_iter().find(|group| is_ours(&self.cluster, &group.tags));
         let group = group.map(|group| group.id);
-        Ok(report(&self.cluster, &self.region, nodes, group, tracking, now_secs()))
+        let report = report(&self.cluster, &self.region, nodes, group, tracking, now_secs());
+        Ok(Report { cost, ..report })
     }
 
     /// Links as the nodes know them; none of nodes that cannot be asked: the

@@ -89,7 +89,8 @@ impl Engine<'_> {
         let (ready, tracking) = self.unless_stopped(waits).await?;
         let group = Some(group);
         let report = report(&self.cluster, &self.region, &ready.nodes, group, tracking, now_secs());
-        Ok(ready.told_in(report))
+        let cost = self.cost(&ready.nodes).await;
+        Ok(ready.told_in(Report { cost, ..report }))
     }
 
     /// The nodes with their names, roles and addresses, and their security group.

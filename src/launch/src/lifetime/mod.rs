@@ -1,11 +1,13 @@
 //! How long a cluster lives and what that costs: pure, no I/O.
 
+mod bill;
 mod change;
 mod cost;
 mod end;
 mod policy;
 mod verdict;
 
+pub use bill::{Prices, Sort, bill};
 pub use change::{Change, ChangeError};
 pub use cost::{Cost, Price, Run, cost, until};
 pub use end::{End, NoTime};
