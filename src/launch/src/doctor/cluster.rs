@@ -3,7 +3,9 @@
 use super::{Check, Facts, unread};
 use crate::keys;
 use crate::lifetime::End;
+use crate::node_says::NodeSays;
 use crate::plan::{SSM_CORE_POLICY, is_live, is_ours};
+use jiff::Timestamp;
 use nixl_aws::Tag;
 use nixl_aws::ec2::{Instance, SecurityGroup};
 use std::collections::BTreeSet;
@@ -15,6 +17,7 @@ pub(super) fn judge(facts: &Facts, nodes: &[Instance]) -> Vec<Check> {
     checks.extend(role(facts));
     checks.push(end(facts, nodes));
     checks.push(schedule(facts, nodes));
+    checks.push(timer(facts, nodes));
     checks.extend(tracking(facts, nodes));
     checks
 }
@@ -150,6 +153,9 @@ fn end(facts: &Facts, nodes: &[Instance]) -> Check {
     }
 }
 
+/// An `extend` that was cut off leaves the later layers at the old end.
+const MEND: &str = "`nixl-launch up` moves what is too early, `nixl-launch extend` moves all";
+
 /// The layer that works with a dead node.
 fn schedule(facts: &Facts, nodes: &[Instance]) -> Check {
     let scheduled = match &facts.scheduled {
@@ -163,14 +169,50 @@ fn schedule(facts: &Facts, nodes: &[Instance]) -> Check {
     let without: Vec<&str> = nodes
         .iter()
         .filter(ends)
-        .filter(|node| !scheduled.contains(&node.id))
+        .filter(|node| !scheduled.contains_key(&node.id))
         .map(|node| node.id.as_str())
         .collect();
+    let other: Vec<String> = nodes
+        .iter()
+        .filter(ends)
+        .filter_map(|node| {
+            let (end, at) = (End::of(node).ok()?, scheduled.get(&node.id)?);
+            let differs = format!("{at}Z") != end.to_string();
+            differs
+                .then(|| format!("{} ends at {at}Z by its schedule, its tag says {end}", node.id))
+        })
+        .collect();
+    if !other.is_empty() {
+        return Check::warn("schedule", other.join("; "), MEND);
+    }
     if without.is_empty() {
         return Check::pass("schedule", "EventBridge Scheduler ends each node that has an end");
     }
     let found = format!("none for {}: only its own timers end it", without.join(", "));
     Check::warn("schedule", found, "`nixl-launch up` makes it again")
+}
+
+/// The layer that works without AWS.
+fn timer(facts: &Facts, nodes: &[Instance]) -> Check {
+    let (mut same, mut other) = (0, Vec::new());
+    for node in nodes.iter().filter(|node| is_live(node)) {
+        let Some(Ok(NodeSays { end: Some(kept), .. })) = facts.says.get(&node.id) else { continue };
+        let Ok(kept) = Timestamp::from_second(*kept) else { continue };
+        match End::of(node) {
+            Ok(end) if end == End::At(kept) => same += 1,
+            Ok(end) => other.push(format!(
+                "{} ends at {} by its own timer, its tag says {end}",
+                node.id,
+                End::At(kept)
+            )),
+            Err(_) => {}
+        }
+    }
+    match (same, other.is_empty()) {
+        (_, false) => Check::warn("timer", other.join("; "), MEND),
+        (0, true) => Check::skip("timer", "no node says when its own timer ends it"),
+        (_, true) => Check::pass("timer", "the nodes' own timers end them when their tags say"),
+    }
 }
 
 fn tracking(facts: &Facts, nodes: &[Instance]) -> Vec<Check> {

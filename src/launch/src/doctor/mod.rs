@@ -57,8 +57,9 @@ pub struct Facts {
     pub says: BTreeMap<String, Result<NodeSays, String>>,
     /// The server that the nodes were told of.
     pub tracking: Read<Option<TrackingReport>>,
-    /// Running nodes that have a schedule which ends them, by instance id.
-    pub scheduled: Read<BTreeSet<String>>,
+    /// When the schedules of running nodes end them, `2026-11-28T20:00:00` in UTC,
+    /// by instance id.
+    pub scheduled: Read<BTreeMap<String, String>>,
     /// `session-manager-plugin` is in the path.
     pub plugin: bool,
     /// Now.

@@ -17,6 +17,8 @@ fn tags(more: &[(&str, &str)]) -> Vec<Tag> {
     all.map(|(key, value)| Tag::new(*key, *value)).collect()
 }
 
+const ENDS: &str = "2026-11-28T20:00:00Z";
+
 fn node(rank: u32) -> Instance {
     let id = format!("i-{rank}");
     Instance {
@@ -33,7 +35,7 @@ fn node(rank: u32) -> Instance {
             ("nixl:state", "1:paired:-:9"),
             ("nixl:endpoint", "1:efa:AAAA"),
             ("nixl:provider", "efa"),
-            ("nixl:expires-at", "2026-11-28T20:00:00Z"),
+            ("nixl:expires-at", ENDS),
             ("nixl:tracking-arn", "arn:m/x"),
         ]),
         id,
@@ -44,7 +46,12 @@ fn node(rank: u32) -> Instance {
 /// A pair with nothing wrong.
 fn healthy() -> Facts {
     let arn = "arn:m/x".to_owned();
-    let says = NodeSays { link: Some(Default::default()), ..Default::default() };
+    let end: jiff::Timestamp = ENDS.parse().unwrap();
+    let says = NodeSays {
+        link: Some(Default::default()),
+        end: Some(end.as_second()),
+        ..Default::default()
+    };
     Facts {
         cluster: Default::default(),
         region: "us-east-1".to_owned(),
@@ -93,7 +100,7 @@ fn healthy() -> Facts {
             active: true,
             owned: true,
         })),
-        scheduled: Ok(["i-0", "i-1"].map(str::to_owned).into()),
+        scheduled: Ok(["i-0", "i-1"].map(|id| (id.to_owned(), ENDS.replace('Z', ""))).into()),
         plugin: true,
         now: "2026-11-28T12:00:00Z".parse().unwrap(),
     }
@@ -201,8 +208,19 @@ fn each_thing_that_breaks_is_the_one_that_is_named() {
     let stopped = ill(|f| f.tracking.as_mut().unwrap().as_mut().unwrap().active = false);
     assert_eq!(stopped, one("mlflow", Fail));
     assert_eq!(ill(|f| f.now = "2026-11-28T21:00:00Z".parse().unwrap()), one("end", Fail));
-    let other_end = ill(|f| tag(first(f), "nixl:expires-at", "2026-11-29T00:00:00Z"));
+    let other_end = ill(|f| {
+        tag(first(f), "nixl:expires-at", "2026-11-29T00:00:00Z");
+        f.scheduled.as_mut().unwrap().insert("i-0".to_owned(), "2026-11-29T00:00:00".to_owned());
+        let later: jiff::Timestamp = "2026-11-29T00:00:00Z".parse().unwrap();
+        f.says.get_mut("i-0").unwrap().as_mut().unwrap().end = Some(later.as_second());
+    });
     assert_eq!(other_end, one("end", Warn));
+    let at = |f: &mut Facts, at: &str| {
+        _ = f.scheduled.as_mut().unwrap().insert("i-0".to_owned(), at.to_owned())
+    };
+    assert_eq!(ill(|f| at(f, "2026-11-28T18:00:00")), one("schedule", Warn));
+    let timer = |f: &mut Facts| f.says.get_mut("i-0").unwrap().as_mut().unwrap().end = Some(1);
+    assert_eq!(ill(timer), one("timer", Warn));
     assert_eq!(ill(|f| first(f).state = "stopped".to_owned()), one("instance", Fail));
     let plain = |f: &mut Facts| first(f).interfaces[0].interface_type = "interface".to_owned();
     assert_eq!(ill(plain), one("interfaces", Fail));

@@ -81,7 +81,7 @@ impl Engine<'_> {
         self.progress.doing("nodes", "asked for their own checks through SSM");
         let id =
             |rank: u32| nodes.iter().find(|node| node.launch_index == rank).map(|it| it.id.clone());
-        match self.ask(nodes, &[Part::Check, Part::Link, Part::Journal]).await {
+        match self.ask(nodes, &[Part::Check, Part::Link, Part::Journal, Part::End]).await {
             Ok(told) => {
                 told.into_iter().filter_map(|(rank, says)| Some((id(rank)?, says))).collect()
             }
@@ -97,13 +97,13 @@ impl Engine<'_> {
         }
     }
 
-    /// Which of these nodes EventBridge Scheduler will end.
-    async fn scheduled(&self, nodes: &[Instance]) -> Read<BTreeSet<String>> {
+    /// Which of these nodes EventBridge Scheduler will end, and when.
+    async fn scheduled(&self, nodes: &[Instance]) -> Read<BTreeMap<String, String>> {
         let group = self.cluster.scheduler();
         let of = nodes.iter().map(|node| self.services.scheduler.schedule(&group, &node.id));
         let found = futures_util::future::try_join_all(of).await?;
-        let with = nodes.iter().zip(found).filter(|(_, schedule)| schedule.is_some());
-        Ok(with.map(|(node, _)| node.id.clone()).collect())
+        let with = nodes.iter().zip(found);
+        Ok(with.filter_map(|(node, it)| Some((node.id.clone(), it?.at_utc))).collect())
     }
 }
 

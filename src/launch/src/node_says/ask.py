@@ -1,6 +1,6 @@
 """What a node says of itself, as one JSON document on stdout.
 
-Arguments: the parts wanted, of `check`, `link`, `journal`. SSM cuts an answer
+Arguments: the parts wanted, of `check`, `link`, `journal`, `end`. SSM cuts an answer
 after 24000 characters, so what is good is left out, and what is long is cut.
 cloud-init is written in Python, so each node that has it can run this.
 """
@@ -50,8 +50,16 @@ def journal():
     return [line[:300] for line in lines]
 
 
+def end():
+    try:
+        with open("/var/lib/cloud/instance/nixl-expires-at", encoding="ascii") as kept:
+            return int(kept.read())
+    except (OSError, ValueError):
+        return None
+
+
 def main():
-    parts = {"check": check, "link": link, "journal": journal}
+    parts = {"check": check, "link": link, "journal": journal, "end": end}
     told = {name: parts[name]() for name in sys.argv[1:]}
     text = json.dumps(told, separators=(",", ":"))
     if len(text) > MOST_CHARS:

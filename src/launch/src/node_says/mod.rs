@@ -24,6 +24,8 @@ pub enum Part {
     Link,
     /// Last lines of the daemon's journal.
     Journal,
+    /// The end that its own timer has.
+    End,
 }
 
 impl Part {
@@ -32,6 +34,7 @@ impl Part {
             Self::Check => "check",
             Self::Link => "link",
             Self::Journal => "journal",
+            Self::End => "end",
         }
     }
 }
@@ -46,6 +49,8 @@ pub struct NodeSays {
     pub link: Option<LinkDocument>,
     /// Last lines of the daemon's journal.
     pub journal: Vec<String>,
+    /// When its own timer powers it off, seconds since the epoch.
+    pub end: Option<i64>,
 }
 
 /// Asks nodes at once; what each said, or why it said nothing, in their order.
