@@ -55,18 +55,29 @@ pub enum Left {
     Unknown,
 }
 
-impl std::fmt::Display for Left {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl Left {
+    /// In words, with the whole command that removes it.
+    #[must_use]
+    pub fn told(&self, cluster: &str, region: Option<&str>) -> String {
+        let region = region.map(|region| format!(" --region {region}")).unwrap_or_default();
+        let down = format!("nixl-launch down --cluster {cluster}{region}");
         match self {
-            Self::Unchanged => f.write_str("nothing was changed"),
-            Self::Clear => f.write_str("nothing of the cluster is left"),
-            Self::Remaining(list) => write!(
-                f,
-                "still there, money may be running: {}; `nixl-launch down` removes it",
-                joined(list)
-            ),
-            Self::Unknown => f.write_str(
-                "it is not known what is there, money may be running; `nixl-launch down` finds and removes it",
+            Self::Unchanged => "nothing was changed".to_owned(),
+            Self::Clear => "nothing of the cluster is left".to_owned(),
+            Self::Remaining(list) => {
+                let costs = list.iter().any(|it| [TRACKING_SERVER, "S3 bucket"].contains(&it.kind));
+                let there = joined(list);
+                let mut text =
+                    format!("still there, money may be running: {there}; `{down}` removes it");
+                if costs {
+                    text.push_str(&format!(
+                        ", all but MLflow's server and bucket, which go with their runs by `{down} --mlflow`"
+                    ));
+                }
+                text
+            }
+            Self::Unknown => format!(
+                "it is not known what is there, money may be running; `{down}` finds and removes it, `{down} --mlflow` MLflow's server and bucket as well"
             ),
         }
     }
@@ -264,7 +275,8 @@ pub enum Problem {
     },
     /// The timers of some nodes were not moved.
     #[error(
-        "tag and schedule say {end}, but the timer of these nodes stands as it was: they power off at {old} unless `nixl-launch extend --until {end}` reaches them before:\n{}",
+        "{}, but the timer of these nodes stands as it was: they power off at {old} unless `nixl-launch extend --until {end}` reaches them before:\n{}",
+        scheduled(end, .unscheduled.as_deref()),
         .standing.iter().map(|node| format!("  {node}")).collect::<Vec<_>>().join("\n")
     )]
     TimersStand {
@@ -274,6 +286,8 @@ pub enum Problem {
         end: String,
         /// Nodes, and why they could not be told.
         standing: Vec<String>,
+        /// Why the schedules were not moved either.
+        unscheduled: Option<String>,
     },
     /// The end of a node is no time.
     #[error(transparent)]
@@ -386,6 +400,13 @@ impl Failure {
     }
 }
 
+fn scheduled(end: &str, unscheduled: Option<&str>) -> String {
+    match unscheduled {
+        None => format!("tag and schedule say {end}"),
+        Some(why) => format!("the tag says {end}, the schedules were not moved ({why})"),
+    }
+}
+
 /// Items with commas between them.
 pub(crate) fn joined<T: ToString>(items: &[T]) -> String {
     if items.is_empty() {
@@ -400,4 +421,22 @@ fn indented(lines: &[String]) -> String {
 
 fn told(advice: &Option<&'static str>) -> String {
     advice.map(|advice| format!("; {advice}")).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_names_the_command_that_removes_it() {
+        let volume = Resource::new("volume", "vol-1");
+        let told = Left::Remaining(vec![volume.clone()]).told("a", Some("eu-west-1"));
+        assert!(told.contains("volume vol-1; `nixl-launch down --cluster a --region eu-west-1`"));
+        assert!(!told.contains("--mlflow"), "{told}");
+        let server = Resource::new(TRACKING_SERVER, "m");
+        for left in [Left::Remaining(vec![volume, server]), Left::Unknown] {
+            let told = left.told("a", None);
+            assert!(told.contains("`nixl-launch down --cluster a --mlflow`"), "{told}");
+        }
+    }
 }

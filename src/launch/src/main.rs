@@ -20,7 +20,7 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let output = cli.output;
+    let (output, cluster, region) = (cli.output, cli.cluster.clone(), cli.region.clone());
     let outcome = runtime.block_on(run(cli));
     // Nothing that is still open (a keep-alive connection) is waited for.
     runtime.shutdown_background();
@@ -31,7 +31,7 @@ fn main() -> ExitCode {
             if let Some(exited) = error.downcast_ref::<Exited>() {
                 return exited.into();
             }
-            tell(&error);
+            tell(&error, cluster.as_str(), region.as_deref());
             if output == Output::Json {
                 println!("{:#}", failed(&error));
             }
@@ -41,11 +41,11 @@ fn main() -> ExitCode {
 }
 
 /// The error, and under it what is left and may cost money.
-fn tell(error: &anyhow::Error) {
+fn tell(error: &anyhow::Error, cluster: &str, region: Option<&str>) {
     eprintln!("error: {error:#}");
     if let Some(failure) = error.downcast_ref::<Failure>()
         && failure.left != Left::Unchanged
     {
-        eprintln!("{}", failure.left);
+        eprintln!("{}", failure.left.told(cluster, region));
     }
 }

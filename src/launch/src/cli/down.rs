@@ -30,20 +30,46 @@ fn print_removed(cli: &Cli, removed: &Removed) -> anyhow::Result<()> {
         println!("{}", serde_json::to_string_pretty(removed)?);
         return Ok(());
     }
-    if removed.removed.is_empty() {
-        println!("nothing of cluster {} is there", cli.cluster);
-    } else {
-        println!("cluster {} is gone; removed:", cli.cluster);
-        removed.removed.iter().for_each(|it| println!("  {it}"));
-    }
-    if !removed.kept.is_empty() {
-        println!("kept: {}", joined(&removed.kept));
-        if let Some(cost) = removed.kept.iter().find_map(Resource::cost) {
-            println!("{cost}");
-        }
-    }
-    if !removed.foreign.is_empty() {
-        println!("not this cluster's, left alone: {}", joined(&removed.foreign));
-    }
+    lines(cli.cluster.as_str(), removed).iter().for_each(|line| println!("{line}"));
     Ok(())
+}
+
+/// What is gone, and what is kept and what that costs.
+pub(super) fn lines(cluster: &str, removed: &Removed) -> Vec<String> {
+    let Removed { removed, kept, foreign } = removed;
+    let mut lines = Vec::new();
+    if removed.is_empty() {
+        lines.push(format!("nothing of cluster {cluster} is there"));
+    } else {
+        lines.push(format!("cluster {cluster} is gone; removed:"));
+        lines.extend(removed.iter().map(|it| format!("  {it}")));
+    }
+    if !kept.is_empty() {
+        lines.push(format!("kept: {}", joined(kept)));
+        lines.extend(kept.iter().find_map(Resource::cost).map(str::to_owned));
+    }
+    if !foreign.is_empty() {
+        lines.push(format!("not this cluster's, left alone: {}", joined(foreign)));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::TRACKING_SERVER;
+
+    #[test]
+    fn what_is_kept_is_told_with_its_cost() {
+        let removed = Removed {
+            removed: vec![Resource::new("instance", "i-1")],
+            kept: vec![Resource::new(TRACKING_SERVER, "m")],
+            foreign: vec![],
+        };
+        let told = lines("nixl", &removed);
+        assert_eq!(told[..2], ["cluster nixl is gone; removed:", "  instance i-1"]);
+        assert_eq!(told[2], "kept: MLflow tracking server m");
+        assert!(told[3].contains("USD 0.64 an hour") && told[3].contains("down --mlflow"));
+        assert_eq!(lines("x", &Removed::default()), ["nothing of cluster x is there"]);
+    }
 }

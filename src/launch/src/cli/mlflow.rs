@@ -1,7 +1,7 @@
 //! `mlflow stop|start`: the tracking server's hours.
 
-use super::{Cli, Output, with_engine};
-use crate::engine::Power;
+use super::{Cli, OnInterrupt, Output, with_changes};
+use crate::engine::{Engine, Power};
 use clap::{Args, Subcommand};
 
 /// Flags of `mlflow`.
@@ -24,7 +24,8 @@ pub(super) async fn run(cli: &Cli, flags: &Mlflow) -> anyhow::Result<()> {
         What::Stop => Power::Off,
         What::Start => Power::On,
     };
-    let report = with_engine(cli, async |engine| engine.power_tracking(power).await).await?;
+    let work = async |engine: &Engine<'_>| engine.power_tracking(power).await;
+    let report = with_changes(cli, Some(OnInterrupt::Leave), work).await?;
     if cli.output == Output::Json {
         println!("{}", serde_json::to_string_pretty(&report)?);
         return Ok(());
@@ -32,7 +33,7 @@ pub(super) async fn run(cli: &Cli, flags: &Mlflow) -> anyhow::Result<()> {
     println!("{} is {}", report.arn, report.status);
     if power == Power::Off {
         println!(
-            "its hours cost no more; its store and its bucket are kept and cost what they hold, until `nixl-launch down`"
+            "its hours cost no more; its store and its bucket are kept and cost what they hold, until `nixl-launch down --mlflow`"
         );
     }
     Ok(())

@@ -248,9 +248,8 @@ async fn with_changes<T>(
         let removal = engine.down(Removal::default());
         let leave = Some(OnInterrupt::Leave);
         let removed = interruptible(removal, &stop, engine.progress, leave).await.outcome?;
-        for it in removed.removed {
-            engine.progress.told(&format!("removed: {it}"));
-        }
+        let lines = down::lines(cli.cluster.as_str(), &removed);
+        lines.iter().for_each(|line| engine.progress.told(line));
         Err(Interrupted.into())
     })
     .await

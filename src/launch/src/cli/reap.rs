@@ -2,7 +2,7 @@
 
 use super::{Cli, Down, OnInterrupt, Output, Told, with_changes};
 use crate::engine::{Engine, Look, Removal, Removed};
-use crate::failure::Failure;
+use crate::failure::{Failure, Left, Problem, Resource, joined};
 use crate::lifetime::{Found, Verdict};
 use clap::Args;
 use jiff::SignedDuration;
@@ -11,6 +11,8 @@ use std::time::Duration;
 
 /// Exit code of a look that finds clusters to take down.
 const DUE: u8 = 3;
+/// Exit code after Ctrl-C, as shells have it.
+const INTERRUPTED: u8 = 130;
 
 /// Flags of `reap`.
 #[derive(Debug, Args)]
@@ -32,6 +34,8 @@ struct Reaped {
     look: Look,
     /// What was removed, by cluster; empty without `--yes`.
     removed: Vec<Gone>,
+    /// Clusters that are not gone though they should be.
+    failed: Vec<Failed>,
 }
 
 #[derive(Debug, Serialize)]
@@ -41,46 +45,71 @@ struct Gone {
     removed: Removed,
 }
 
+#[derive(Debug, Serialize)]
+struct Failed {
+    cluster: String,
+    code: &'static str,
+    message: String,
+    left: Left,
+}
+
 pub(super) async fn run(cli: &Cli, flags: &Reap) -> anyhow::Result<()> {
     let work = async |engine: &Engine<'_>| reap(engine, flags).await;
     let reaped = with_changes(cli, Some(OnInterrupt::Leave), work).await?;
+    // Also after a failure: what is gone is gone.
     match cli.output {
         Output::Json => println!("{}", serde_json::to_string_pretty(&reaped)?),
         Output::Text => print!("{}", told(&reaped)),
     }
-    if !flags.yes && !reaped.look.over().is_empty() {
-        return Err(Told { code: DUE }.into());
+    match reaped.code(flags.yes) {
+        0 => Ok(()),
+        code => Err(Told { code }.into()),
     }
-    Ok(())
+}
+
+impl Reaped {
+    fn code(&self, yes: bool) -> u8 {
+        let interrupted = |it: &Failed| it.code == Problem::Interrupted.code();
+        match self.failed.as_slice() {
+            failed if failed.iter().any(interrupted) => INTERRUPTED,
+            [_, ..] => 1,
+            [] if !yes && !self.look.over().is_empty() => DUE,
+            [] => 0,
+        }
+    }
 }
 
 async fn reap(engine: &Engine<'_>, flags: &Reap) -> Result<Reaped, Failure> {
-    let look = engine.look_for_over(flags.grace).await?;
     let removal = Removal { mlflow: flags.down.mlflow, keep_free: flags.down.keep_free };
-    let mut removed = Vec::new();
-    let mut failed = None;
-    for cluster in look.over().iter().filter(|_| flags.yes) {
-        match engine.reap(cluster, flags.grace, removal).await {
-            Ok(Some(gone)) => removed.push(Gone { cluster: cluster.to_string(), removed: gone }),
-            Ok(None) => engine.progress.told(&format!("{cluster} was extended meanwhile")),
-            // One that cannot be removed is no reason to let the others run.
-            Err(failure) => {
-                engine.progress.told(&format!("{cluster}: {failure}; {}", failure.left));
-                failed = Some(failure);
+    let look = engine.look_for_over(flags.grace, removal).await?;
+    let (mut removed, mut failed) = (Vec::new(), Vec::new());
+    for name in look.over().iter().filter(|_| flags.yes) {
+        let cluster = name.to_string();
+        match engine.reap(name, flags.grace, removal).await {
+            Ok(Some(gone)) => removed.push(Gone { cluster, removed: gone }),
+            Ok(None) => {
+                let told = "was extended or is being launched, or is gone by now: left alone";
+                engine.progress.told(&format!("{cluster} {told}"));
+            }
+            // One that cannot be removed is no reason to let the others run; a
+            // person who wants to leave is.
+            Err(Failure { problem, left }) => {
+                let (code, message) = (problem.code(), problem.to_string());
+                failed.push(Failed { cluster, code, message, left });
             }
         }
+        if engine.pace.stop.is_asked() {
+            break;
+        }
     }
-    match failed {
-        Some(failure) => Err(failure),
-        None => Ok(Reaped { look, removed }),
-    }
+    Ok(Reaped { look, removed, failed })
 }
 
 fn told(reaped: &Reaped) -> String {
     let Look { account, region, clusters } = &reaped.look;
     let mut text = match clusters.len() {
         0 => format!(
-            "no instance of account {account} in {region} carries the tag nixl:cluster: there is nothing to reap, or this is the wrong account or region\n"
+            "nothing of account {account} in {region} carries the tag nixl:cluster: there is nothing to reap, or this is the wrong account or region\n"
         ),
         count => format!(
             "{count} clusters of account {account} in {region}, {} of them over\n",
@@ -91,10 +120,17 @@ fn told(reaped: &Reaped) -> String {
         text.push_str(&line(found));
     }
     for Gone { cluster, removed } in &reaped.removed {
-        text.push_str(&format!("cluster {cluster} is gone; removed:\n"));
-        removed.removed.iter().for_each(|it| text.push_str(&format!("  {it}\n")));
+        super::down::lines(cluster, removed)
+            .iter()
+            .for_each(|line| text.push_str(&format!("{line}\n")));
     }
-    if reaped.removed.is_empty() && !reaped.look.over().is_empty() {
+    for Failed { cluster, message, left, .. } in &reaped.failed {
+        text.push_str(&format!(
+            "cluster {cluster} is not gone: {message}\n  {}\n",
+            left.told(cluster, Some(region))
+        ));
+    }
+    if reaped.removed.is_empty() && reaped.failed.is_empty() && !reaped.look.over().is_empty() {
         text.push_str("nothing was removed; `nixl-launch reap --yes` takes them down\n");
     }
     text
@@ -109,6 +145,22 @@ fn line(found: &Found) -> String {
             format!("over for {}, within the grace", span(*left))
         }
         Verdict::Lives { left_secs } => format!("lives until {end}, for {}", span(*left_secs)),
+        Verdict::Leftovers { left } => {
+            return format!(
+                "  {}: over, no node is left; still there: {}\n",
+                found.cluster,
+                joined(left)
+            );
+        }
+        Verdict::Kept { kept } => {
+            let cost = kept.iter().find_map(Resource::cost).map(|cost| format!("\n    {cost}"));
+            return format!(
+                "  {}: no node is left; kept unless --mlflow is given, or by --keep-free: {}{}\n",
+                found.cluster,
+                joined(kept),
+                cost.unwrap_or_default()
+            );
+        }
         Verdict::NoEnd => "has no end, left alone".to_owned(),
         Verdict::Unreadable { why } => format!("left alone: {why}"),
         Verdict::NotOurs => "is no cluster of nixl-launch, left alone".to_owned(),
@@ -128,7 +180,7 @@ mod tests {
 
     fn reaped(clusters: Vec<Found>) -> Reaped {
         let (account, region) = ("123456789012".to_owned(), "us-east-1".to_owned());
-        Reaped { look: Look { account, region, clusters }, removed: Vec::new() }
+        Reaped { look: Look { account, region, clusters }, removed: Vec::new(), failed: Vec::new() }
     }
 
     #[test]
@@ -150,6 +202,29 @@ mod tests {
 
     #[test]
     fn a_reaper_that_sees_nothing_says_so() {
-        assert!(told(&reaped(vec![])).contains("no instance of account 123456789012 in us-east-1"));
+        assert!(told(&reaped(vec![])).contains("nothing of account 123456789012 in us-east-1"));
+    }
+
+    #[test]
+    fn what_is_gone_is_told_also_if_others_are_not() {
+        let over = found("a", Verdict::Leftovers { left: vec![Resource::new("volume", "vol-1")] });
+        let mut half = reaped(vec![over]);
+        assert_eq!((half.code(false), half.code(true)), (DUE, 0));
+        let removed =
+            Removed { removed: vec![Resource::new("instance", "i-9")], ..Removed::default() };
+        half.removed.push(Gone { cluster: "b".to_owned(), removed });
+        half.failed.push(Failed {
+            cluster: "a".to_owned(),
+            code: Problem::Residue.code(),
+            message: Problem::Residue.to_string(),
+            left: Left::Unknown,
+        });
+        let text = told(&half);
+        assert!(text.contains("a: over, no node is left; still there: volume vol-1"), "{text}");
+        assert!(text.contains("cluster b is gone; removed:\n  instance i-9"), "{text}");
+        assert!(text.contains("cluster a is not gone") && text.contains("--cluster a"), "{text}");
+        assert_eq!(half.code(true), 1);
+        half.failed[0].code = Problem::Interrupted.code();
+        assert_eq!(half.code(true), INTERRUPTED);
     }
 }

@@ -64,7 +64,7 @@ impl Engine<'_> {
 
     /// Clusters that anything is tagged with, and the one asked for: what has only
     /// a derived name is found by that.
-    async fn names_seen(&self) -> Result<(BTreeSet<ClusterName>, Vec<Instance>)> {
+    pub(super) async fn names_seen(&self) -> Result<(BTreeSet<ClusterName>, Vec<Instance>)> {
         let any = any_cluster();
         let ec2 = &self.services.ec2;
         let (instances, interfaces, volumes, groups, placement, reservations, addresses, servers) =

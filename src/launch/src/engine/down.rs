@@ -4,7 +4,7 @@ use super::Engine;
 use super::inventory::Inventory;
 use super::record::{Group, Record};
 use crate::errors;
-use crate::failure::{Failure, Left, Problem, Resource};
+use crate::failure::{Failure, Problem, Resource};
 use nixl_aws::{AwsError, Result};
 use std::time::Duration;
 
@@ -43,21 +43,15 @@ impl Engine<'_> {
         let before = self.inventory().await.map_err(Failure::unchanged)?;
         let outcome = self.remove(&before, removal).await;
         self.progress.done();
-        // After a failure one look is enough to say what is left.
-        let patience = if outcome.is_ok() { self.pace.consistency } else { Duration::ZERO };
-        let after = self.audit(removal, patience).await;
-        let left = match &after {
-            Ok(list) if list.is_empty() => Left::Clear,
-            Ok(list) => Left::Remaining(list.clone()),
-            Err(_) => Left::Unknown,
-        };
-        match (outcome, after) {
-            (Err(problem), _) => Err(Failure { problem, left }),
-            (Ok(()), Err(error)) => Err(Failure { problem: error.into(), left }),
-            (Ok(()), Ok(list)) if !list.is_empty() => {
-                Err(Failure { problem: Problem::Residue, left })
+        if let Err(problem) = outcome {
+            return Err(Failure { problem, left: self.left().await });
+        }
+        match self.audit(removal, self.pace.consistency).await {
+            Err(error) => Err(Failure::unknown(error)),
+            Ok(list) if !list.is_empty() => {
+                Err(Failure { problem: Problem::Residue, left: self.left().await })
             }
-            (Ok(()), Ok(_)) => {
+            Ok(_) => {
                 let removed = before.resources(removal);
                 let all = before.resources(Removal { mlflow: true, keep_free: false });
                 let kept = all.into_iter().filter(|it| !removed.contains(it));

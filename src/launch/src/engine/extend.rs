@@ -1,6 +1,7 @@
 //! `extend`: a new end for every layer that ends the nodes.
 
 use super::Engine;
+use super::lifetime::Moves;
 use super::remote::{self, Outcome, RemoteNode, RemoteScript};
 use crate::failure::{Failure, Problem};
 use crate::lifetime::{Change, End};
@@ -10,9 +11,16 @@ use nixl_aws::Tag;
 use nixl_aws::ec2::{Filter, Instance};
 use nixl_cluster::tag;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// Setting a timer takes a second; a busy node gets more.
 const SCRIPT_SECS: u32 = 60;
+
+/// Put before the nodes' script, it leaves a node alone that ends then or later.
+const ONLY_LATER: &str = "\
+kept=$(cat \"${NIXL_KEPT:-/var/lib/cloud/instance/nixl-expires-at}\" 2>/dev/null) || kept=0
+[ \"${kept:-0}\" -lt \"$(date -d \"$1\" +%s)\" ] || exit 0
+";
 
 /// What `extend` did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -79,19 +87,51 @@ impl Engine<'_> {
             node.tags.retain(|tag| tag.key != tag::EXPIRES_AT);
             node.tags.extend(tags.iter().cloned());
         }
-        let (scheduled, timers) =
-            tokio::join!(self.schedule_ends(&nodes), self.move_timers(&nodes, end));
-        let standing: Vec<String> = timers?
-            .into_iter()
-            .filter(|(_, outcome)| outcome.success().is_none())
-            .map(|(node, outcome)| format!("{} ({}): {outcome}", node.name, node.instance_id))
-            .collect();
-        scheduled?;
-        if !standing.is_empty() {
-            let (old, end) = (old.to_string(), end.to_string());
-            return Err(Problem::TimersStand { old, end, standing });
+        let (scheduled, timers) = tokio::join!(
+            self.schedule_ends(&nodes, Moves::Anywhere),
+            self.move_timers(&nodes, end, "")
+        );
+        let standing = standing(&nodes, timers);
+        if standing.is_empty() {
+            return scheduled.map(|()| nodes);
         }
-        Ok(nodes)
+        let (old, end) = (old.to_string(), end.to_string());
+        let unscheduled = scheduled.err().map(|problem| problem.to_string());
+        Err(Problem::TimersStand { old, end, standing, unscheduled })
+    }
+
+    /// Moves timers that still have an earlier end than the tags say, as an
+    /// `extend` leaves them that was cut off. What cannot be reached is told.
+    pub(super) async fn mend_timers(&self) {
+        let ours = [Filter::tag(tag::CLUSTER, self.cluster.as_str())];
+        let call = async || self.services.ec2.describe_instances(&ours).await;
+        let nodes =
+            match self.pace.patiently(self.pace.consistency, crate::errors::passes, call).await {
+                Ok(seen) => live(&seen),
+                Err(error) => {
+                    self.progress
+                        .told(&format!("note: the nodes' timers were not looked at: {error}"));
+                    return;
+                }
+            };
+        let now = Timestamp::now();
+        let mut by_end: BTreeMap<End, Vec<Instance>> = BTreeMap::new();
+        for node in nodes {
+            // Past its end, it would power off; and what says no time, says nothing.
+            if let Ok(end) = End::of(&node)
+                && end.at().is_some_and(|at| at > now)
+            {
+                by_end.entry(end).or_default().push(node);
+            }
+        }
+        for (end, nodes) in by_end {
+            let timers = self.move_timers(&nodes, end, ONLY_LATER).await;
+            for it in standing(&nodes, timers) {
+                self.progress.told(&format!(
+                    "note: whether the timer of this node stands at {end} is not known: {it}"
+                ));
+            }
+        }
     }
 
     /// The script of the nodes' own user data with another end: it fails where no
@@ -100,7 +140,8 @@ impl Engine<'_> {
         &self,
         nodes: &[Instance],
         end: End,
-    ) -> Result<Vec<(RemoteNode, Outcome)>, Problem> {
+        before: &str,
+    ) -> nixl_aws::Result<Vec<(RemoteNode, Outcome)>> {
         let remote: Vec<RemoteNode> = nodes
             .iter()
             .map(|node| RemoteNode {
@@ -110,12 +151,27 @@ impl Engine<'_> {
             })
             .collect();
         let script = RemoteScript {
-            text: &format!("set -- {end}\n{LIFETIME_SCRIPT}"),
+            text: &format!("set -- {end}\n{before}{LIFETIME_SCRIPT}"),
             timeout_secs: SCRIPT_SECS,
             purpose: "nixl-launch extend",
             poll: self.pace.poll,
         };
-        Ok(remote::run(self.services.ssm.as_ref(), &remote, &script).await?)
+        remote::run(self.services.ssm.as_ref(), &remote, &script).await
+    }
+}
+
+/// Nodes whose timers were not moved, and why.
+fn standing(
+    nodes: &[Instance],
+    timers: nixl_aws::Result<Vec<(RemoteNode, Outcome)>>,
+) -> Vec<String> {
+    match timers {
+        Ok(timers) => timers
+            .into_iter()
+            .filter(|(_, outcome)| outcome.success().is_none())
+            .map(|(node, outcome)| format!("{} ({}): {outcome}", node.name, node.instance_id))
+            .collect(),
+        Err(error) => nodes.iter().map(|node| format!("{}: {error}", node.id)).collect(),
     }
 }
 
@@ -123,7 +179,7 @@ impl Engine<'_> {
 mod tests {
     use super::*;
     use crate::engine::Patience;
-    use crate::fake::{Fake, REGION};
+    use crate::fake::{Fake, Fault, REGION};
     use crate::plan::Spec;
     use std::time::Duration;
 
@@ -183,6 +239,52 @@ mod tests {
         assert_eq!(fake.count("CreateTags"), cluster().await.count("CreateTags"));
         let done = extend(&fake, past, true).await.unwrap();
         assert!(done.left_secs < 0);
+    }
+
+    #[tokio::test]
+    async fn schedules_and_timers_that_stand_are_both_told() {
+        let fake = cluster().await;
+        let id = fake.state().instances[1].id.clone();
+        fake.state().ssm.ping.insert(id.clone(), "ConnectionLost");
+        let denied = Fault::Refuse("AccessDeniedException", "not you", 403);
+        fake.script("UpdateSchedule", &[denied]);
+        let told = extend(&fake, Change::By(TWO_HOURS), false).await.unwrap_err().to_string();
+        assert!(told.contains(&id) && told.contains("not you"), "{told}");
+        assert!(!told.contains("tag and schedule say"), "{told}");
+    }
+
+    /// `kill -9` after the tags: the next `up` does the rest.
+    #[tokio::test]
+    async fn an_extension_that_was_cut_off_is_mended_by_up() {
+        let fake = cluster().await;
+        let changes = fake.state().changes;
+        fake.state().dies_at = Some((changes, true));
+        let services = fake.services();
+        let engine = fake.engine(&services);
+        assert!(fake.dead(engine.extend(Change::By(TWO_HOURS), false)).await);
+        let patience = Patience { ready: Duration::from_millis(500), capacity: Duration::ZERO };
+        engine.up(&Spec::new(Default::default(), REGION), patience).await.unwrap();
+        let state = fake.state();
+        for node in &state.instances {
+            assert_eq!(state.scheduler.schedules[&node.id].at_utc, "2100-01-01T10:00:00");
+        }
+        let script = &state.ssm.commands.last().unwrap().1.script;
+        assert!(script.starts_with("set -- 2100-01-01T10:00:00Z\nkept="), "{script}");
+    }
+
+    /// Somebody extends the cluster after `up` has read its tags.
+    #[tokio::test]
+    async fn up_never_moves_a_schedule_earlier() {
+        let fake = cluster().await;
+        for schedule in fake.state().scheduler.schedules.values_mut() {
+            schedule.at_utc = "2100-01-02T00:00:00".to_owned();
+        }
+        let services = fake.services();
+        let patience = Patience { ready: Duration::from_millis(500), capacity: Duration::ZERO };
+        let engine = fake.engine(&services);
+        engine.up(&Spec::new(Default::default(), REGION), patience).await.unwrap();
+        let ends = fake.state();
+        assert!(ends.scheduler.schedules.values().all(|it| it.at_utc == "2100-01-02T00:00:00"));
     }
 
     #[tokio::test]

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 /// First wait before what found no room is tried again; doubles up to the longest.
 const RESCAN_FIRST: Duration = Duration::from_secs(15);
-const RESCAN_LONGEST: Duration = Duration::from_secs(180);
+pub(super) const RESCAN_LONGEST: Duration = Duration::from_secs(180);
 
 /// A launch under way.
 struct Course<'a> {

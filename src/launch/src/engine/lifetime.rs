@@ -16,6 +16,15 @@ use nixl_aws::ec2::Instance;
 use nixl_aws::scheduler::{Schedule, ScheduleGroup};
 use serde_json::json;
 
+/// Which way a schedule that is there may be moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Moves {
+    /// To where a person wants it.
+    Anywhere,
+    /// Only later: somebody may extend the cluster while its tags are being read.
+    Later,
+}
+
 /// Scheduler checks that it can assume a role that IAM may not show it yet.
 fn role_not_shown_yet(error: &AwsError) -> bool {
     error.is(&["ValidationException"]) && error.message.to_ascii_lowercase().contains("role")
@@ -24,7 +33,11 @@ fn role_not_shown_yet(error: &AwsError) -> bool {
 impl Engine<'_> {
     /// Makes sure of a schedule for each of these nodes, at the end that its tag
     /// tells. A node whose time is over is left to its own timers and to `reap`.
-    pub(super) async fn schedule_ends(&self, nodes: &[Instance]) -> Result<(), Problem> {
+    pub(super) async fn schedule_ends(
+        &self,
+        nodes: &[Instance],
+        moves: Moves,
+    ) -> Result<(), Problem> {
         let now = Timestamp::now();
         let mut ends = Vec::new();
         for node in nodes {
@@ -40,17 +53,14 @@ impl Engine<'_> {
         let trust = scheduler_trust(&group_arn);
         let name = self.cluster.scheduler_role(&self.region);
         let role_arn = self.role(&name, &trust, &owner_tags(&self.cluster)).await?;
-        let policy = scheduler_policy(&self.cluster, &self.region, &group_arn).to_string();
-        self.services.iam.put_role_policy(&name, SCHEDULER_POLICY, &policy).await?;
+        let policy = scheduler_policy(&self.cluster, &self.region, &group_arn);
+        self.inline_policy(&name, SCHEDULER_POLICY, &policy).await?;
         let schedules = ends.into_iter().map(|(node, at)| {
             let schedule = self.end_of(node, at, &role_arn);
-            async move { self.schedule(schedule).await }
+            async move { self.schedule(schedule, moves).await }
         });
         // Joined, not raced: calls that change something are never dropped.
-        for done in futures_util::future::join_all(schedules).await {
-            done?;
-        }
-        Ok(())
+        futures_util::future::join_all(schedules).await.into_iter().collect()
     }
 
     fn end_of(&self, node: &Instance, at: Timestamp, role_arn: &str) -> Schedule {
@@ -66,11 +76,18 @@ impl Engine<'_> {
         }
     }
 
-    async fn schedule(&self, wanted: Schedule) -> Result<(), Problem> {
+    async fn schedule(&self, mut wanted: Schedule, moves: Moves) -> Result<(), Problem> {
         let scheduler = &self.services.scheduler;
         match scheduler.schedule(&wanted.group, &wanted.name).await? {
-            Some(there) if there == wanted => return Ok(()),
-            Some(_) => {}
+            Some(there) => {
+                // Times of this form compare as text.
+                if moves == Moves::Later && there.at_utc > wanted.at_utc {
+                    wanted.at_utc.clone_from(&there.at_utc);
+                }
+                if there == wanted {
+                    return Ok(());
+                }
+            }
             None => {
                 let call = async || scheduler.create_schedule(&wanted).await;
                 match self.pace.patiently(self.pace.iam, role_not_shown_yet, call).await {
@@ -110,7 +127,7 @@ impl Engine<'_> {
                     missing,
                 });
             }
-            self.pace.clock.sleep(self.pace.poll).await;
+            self.rest(self.pace.poll).await?;
         }
     }
 
@@ -143,7 +160,7 @@ impl Engine<'_> {
                     missing,
                 });
             }
-            self.pace.clock.sleep(self.pace.poll).await;
+            self.rest(self.pace.poll).await?;
         }
         self.progress.told(&format!("schedule group {} removed", group.name));
         Ok(())

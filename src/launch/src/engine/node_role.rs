@@ -45,9 +45,7 @@ impl Engine<'_> {
                 if there.is_some_and(|there: Value| there == policy) {
                     return Ok(());
                 }
-                let text = policy.to_string();
-                let call = async || iam.put_role_policy(&name, NODE_POLICY, &text).await;
-                self.pace.patiently(self.pace.consistency, not_there_yet, call).await
+                self.inline_policy(&name, NODE_POLICY, &policy).await
             },
             async {
                 let arn = ssm_core_policy_arn(&self.region);
@@ -99,6 +97,18 @@ impl Engine<'_> {
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Writes an inline policy of a role that IAM may not show itself yet.
+    pub(super) async fn inline_policy(
+        &self,
+        role: &str,
+        policy: &str,
+        document: &Value,
+    ) -> nixl_aws::Result<()> {
+        let text = document.to_string();
+        let call = async || self.services.iam.put_role_policy(role, policy, &text).await;
+        self.pace.patiently(self.pace.consistency, not_there_yet, call).await
     }
 
     /// Makes a role with this trust policy, or finds that it is ours.

@@ -1,11 +1,13 @@
 //! `reap`: every cluster of the account and region whose time is over.
 
+use super::inventory::Inventory;
+use super::record::Record;
 use super::{Engine, Removal, Removed};
-use crate::failure::Failure;
-use crate::lifetime::{Found, judge};
+use crate::failure::{Failure, Problem};
+use crate::lifetime::{Found, judge, judge_rest};
 use jiff::Timestamp;
-use nixl_aws::ec2::Filter;
-use nixl_cluster::{ClusterName, tag};
+use nixl_aws::ec2::SecurityGroup;
+use nixl_cluster::ClusterName;
 use serde::Serialize;
 use std::time::Duration;
 
@@ -16,7 +18,7 @@ pub struct Look {
     pub account: String,
     /// Region it looked at.
     pub region: String,
-    /// Every cluster with an instance, by name.
+    /// Every cluster of which anything is there, by name.
     pub clusters: Vec<Found>,
 }
 
@@ -28,24 +30,36 @@ impl Look {
     }
 }
 
+/// All that `down` could remove.
+const ALL: Removal = Removal { mlflow: true, keep_free: false };
+
 impl Engine<'_> {
-    /// Looks at all clusters, whatever this engine's own is.
+    /// Looks at all clusters, whatever this engine's own is: at their nodes, and at
+    /// what is left of those without any that `removal` would remove.
     ///
     /// # Errors
     /// If it cannot: a reaper that sees nothing must not look like one that finds
     /// nothing.
-    pub async fn look_for_over(&self, grace: Duration) -> Result<Look, Failure> {
-        let any = [Filter::new("tag-key", [tag::CLUSTER])];
-        let (account, instances) = tokio::try_join!(
-            self.services.account.account_id(),
-            self.services.ec2.describe_instances(&any),
-        )
-        .map_err(Failure::unchanged)?;
-        let clusters = judge(&instances, grace.as_secs(), Timestamp::now());
+    pub async fn look_for_over(&self, grace: Duration, removal: Removal) -> Result<Look, Failure> {
+        self.looked(grace, removal).await.map_err(Failure::unchanged)
+    }
+
+    async fn looked(&self, grace: Duration, removal: Removal) -> nixl_aws::Result<Look> {
+        let (account, (names, instances)) =
+            tokio::try_join!(self.services.account.account_id(), self.names_seen())?;
+        let mut clusters = judge(&instances, grace.as_secs(), Timestamp::now());
+        for name in names {
+            if clusters.iter().all(|found| found.cluster != name.as_str()) {
+                let rest = self.of(&name).inventory().await?;
+                clusters.extend(judge_rest(&name, rest.resources(ALL), rest.resources(removal)));
+            }
+        }
+        clusters.sort_by(|a, b| a.cluster.cmp(&b.cluster));
         Ok(Look { account, region: self.region.clone(), clusters })
     }
 
-    /// Takes one of them down, if it is over still: somebody may have extended it.
+    /// Takes one of them down, if it is over still: somebody may have extended it,
+    /// or may be launching it.
     ///
     /// # Errors
     /// With what is left.
@@ -55,17 +69,54 @@ impl Engine<'_> {
         grace: Duration,
         removal: Removal,
     ) -> Result<Option<Removed>, Failure> {
-        if !self.look_for_over(grace).await?.over().contains(cluster) {
+        let look = self.look_for_over(grace, removal).await?;
+        if !look.over().contains(cluster) {
             return Ok(None);
         }
-        let engine = Engine {
-            services: self.services,
-            progress: self.progress,
-            cluster: cluster.clone(),
-            region: self.region.clone(),
-            pace: self.pace.clone(),
-        };
+        let nodes = look.clusters.iter().find(|it| it.cluster == cluster.as_str());
+        let nodes = nodes.is_some_and(|it| !it.instance_ids.is_empty());
+        let engine = self.of(cluster);
+        if !nodes && engine.is_worked_on().await.map_err(Failure::unchanged)? {
+            return Ok(None);
+        }
+        // The last point at which nothing is begun.
+        if self.pace.stop.is_asked() {
+            return Err(Failure::unchanged(Problem::Interrupted));
+        }
         engine.down(removal).await.map(Some)
+    }
+
+    /// Whether somebody launches a cluster that has no nodes. The last launch may
+    /// be in flight unless it left nodes that ended; one that is, or a search for
+    /// room, writes to AWS before the longest wait of a launch is over.
+    async fn is_worked_on(&self) -> Result<bool, Problem> {
+        let before = self.inventory().await?;
+        let settled = |group: &SecurityGroup| {
+            let token = Record::of(&group.tags).token(&self.cluster);
+            token.is_some_and(|token| before.tokens.contains(&token))
+        };
+        let groups = &before.security_groups;
+        if !groups.is_empty() && groups.iter().all(settled) {
+            return Ok(false);
+        }
+        let wait = self.pace.unclear.max(super::launch::RESCAN_LONGEST);
+        self.progress.told(&format!(
+            "cluster {} has no node; for {} s it is seen whether somebody launches it",
+            self.cluster,
+            wait.as_secs()
+        ));
+        self.rest(wait).await?;
+        let after = self.inventory().await?;
+        let tags = |found: &Inventory| -> Vec<_> {
+            found.security_groups.iter().map(|group| Record::of(&group.tags)).collect()
+        };
+        Ok(tags(&before) != tags(&after) || before.resources(ALL) != after.resources(ALL))
+    }
+
+    /// The same for another cluster.
+    fn of(&self, cluster: &ClusterName) -> Engine<'_> {
+        let (region, pace) = (self.region.clone(), self.pace.clone());
+        Engine { cluster: cluster.clone(), region, pace, ..*self }
     }
 }
 
@@ -74,6 +125,7 @@ mod tests {
     use super::*;
     use crate::engine::Patience;
     use crate::fake::{Fake, REGION};
+    use crate::lifetime::Verdict;
     use crate::plan::Spec;
     use nixl_aws::Tag;
 
@@ -84,10 +136,10 @@ mod tests {
         let engine = fake.engine(&services);
         let patience = Patience { ready: Duration::from_millis(500), capacity: Duration::ZERO };
         engine.up(&Spec::new(Default::default(), REGION), patience).await.unwrap();
-        let look = engine.look_for_over(Duration::ZERO).await.unwrap();
+        let look = engine.look_for_over(Duration::ZERO, ALL).await.unwrap();
         assert_eq!((look.clusters.len(), look.over()), (1, vec![]));
         let name = ClusterName::default();
-        let removal = Removal { mlflow: true, keep_free: false };
+        let removal = ALL;
         assert_eq!(engine.reap(&name, Duration::ZERO, removal).await.unwrap(), None);
 
         for node in &mut fake.state().instances {
@@ -95,12 +147,58 @@ mod tests {
             node.tags.push(Tag::new("nixl:expires-at", "2020-01-01T00:00:00Z"));
         }
         assert_eq!(
-            engine.look_for_over(Duration::ZERO).await.unwrap().over(),
+            engine.look_for_over(Duration::ZERO, ALL).await.unwrap().over(),
             std::slice::from_ref(&name)
         );
         let removed = engine.reap(&name, Duration::ZERO, removal).await.unwrap().unwrap();
         assert!(removed.removed.len() > 2);
         assert_eq!(fake.residue(), Vec::<String>::new());
-        assert_eq!(engine.look_for_over(Duration::ZERO).await.unwrap().clusters, []);
+        assert_eq!(engine.look_for_over(Duration::ZERO, ALL).await.unwrap().clusters, []);
+    }
+
+    /// Ends all nodes, as their timers and schedules do.
+    async fn after_the_usual_end(fake: &Fake) {
+        let services = fake.services();
+        let patience = Patience { ready: Duration::from_millis(500), capacity: Duration::ZERO };
+        let engine = fake.engine(&services);
+        engine.up(&Spec::new(Default::default(), REGION), patience).await.unwrap();
+        fake.state().instances.iter_mut().for_each(|node| node.state = "terminated".to_owned());
+    }
+
+    #[tokio::test]
+    async fn what_the_usual_end_leaves_is_found_and_goes() {
+        for shown in [true, false] {
+            let fake = Fake::new();
+            after_the_usual_end(&fake).await;
+            if !shown {
+                // An hour later EC2 shows them no more.
+                fake.state().instances.clear();
+            }
+            let services = fake.services();
+            let name = ClusterName::default();
+            let engine = Engine { cluster: "other".parse().unwrap(), ..fake.engine(&services) };
+            let look = engine.look_for_over(Duration::ZERO, ALL).await.unwrap();
+            assert_eq!(look.over(), std::slice::from_ref(&name), "{look:?}");
+            let without = Removal::default();
+            assert!(engine.reap(&name, Duration::ZERO, without).await.unwrap().is_some());
+            let look = engine.look_for_over(Duration::ZERO, without).await.unwrap();
+            assert!(matches!(look.clusters[0].verdict, Verdict::Kept { .. }), "{look:?}");
+            assert!(engine.reap(&name, Duration::ZERO, ALL).await.unwrap().is_some());
+            assert_eq!(fake.residue(), Vec::<String>::new());
+        }
+    }
+
+    #[tokio::test]
+    async fn whoever_wants_to_leave_leaves_before_the_first_change() {
+        let fake = Fake::new();
+        after_the_usual_end(&fake).await;
+        let services = fake.services();
+        let engine = fake.engine(&services);
+        let before = fake.residue();
+        engine.pace.stop.ask();
+        let name = ClusterName::default();
+        let failure = engine.reap(&name, Duration::ZERO, ALL).await.unwrap_err();
+        assert!(matches!(failure.problem, Problem::Interrupted));
+        assert_eq!(fake.residue(), before);
     }
 }

@@ -274,7 +274,7 @@ async fn a_wait_without_end_says_what_is_missing() {
     let failure = fake.engine(&services).up(&spec(), patience(20)).await.unwrap_err();
     let text = failure.to_string();
     assert!(text.contains("nixl-node2") && text.contains("pair.peer_unreachable"), "{text}");
-    assert!(failure.left.to_string().contains("money may be running"));
+    assert!(failure.left.told("nixl", None).contains("money may be running"));
 }
 
 #[tokio::test]
@@ -412,4 +412,14 @@ async fn a_cluster_of_the_same_name_in_another_region_keeps_its_roles() {
     assert_eq!(of_there(&fake).0, before, "policies are left as they were");
     fake.engine(&services).down(ALL).await.unwrap();
     assert_eq!(of_there(&fake), (before, roles));
+}
+
+/// IAM shows a role it has just made only after a while.
+#[tokio::test]
+async fn a_policy_of_a_role_that_is_not_shown_yet_is_written_again() {
+    const UNSEEN: Fault = Fault::Refuse("NoSuchEntity", "The role cannot be found.", 404);
+    let fake = Fake::new();
+    fake.script("PutRolePolicy", &[UNSEEN, UNSEEN, UNSEEN]);
+    up(&fake).await.unwrap();
+    assert_eq!(fake.count("PutRolePolicy"), 6);
 }

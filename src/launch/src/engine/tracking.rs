@@ -56,8 +56,8 @@ impl Engine<'_> {
                 self.role(&role_name, &trust_policy("sagemaker.amazonaws.com"), &tags).await?
             }
         };
-        let policy = mlflow_policy(&self.region, bucket).to_string();
-        self.services.iam.put_role_policy(&role_name, MLFLOW_POLICY, &policy).await?;
+        let policy = mlflow_policy(&self.region, bucket);
+        self.inline_policy(&role_name, MLFLOW_POLICY, &policy).await?;
         if !facts.tracking.bucket_exists {
             self.services.buckets.create(bucket).await?;
             self.progress.told(&format!("S3 bucket {bucket} made"));
@@ -172,7 +172,7 @@ impl Engine<'_> {
         let call = async || sagemaker.delete_tracking_server(name).await;
         self.progress.doing(&subject, "deleting");
         self.pace.patiently(self.pace.tracking, not_deletable_yet, call).await?;
-        let start = Instant::now();
+        let start = self.pace.clock.now();
         let mut delay = FIRST_POLL.min(self.pace.poll_tracking);
         loop {
             let call = async || sagemaker.describe_tracking_server(name).await;
@@ -187,11 +187,12 @@ impl Engine<'_> {
                     status: server.status,
                 });
             }
-            if start.elapsed() >= self.pace.tracking {
+            let waited = self.pace.clock.since(start);
+            if waited >= self.pace.tracking {
                 let missing = vec![format!("MLflow tracking server {name} is {}", server.status)];
-                return Err(Problem::Timeout { secs: start.elapsed().as_secs(), missing });
+                return Err(Problem::Timeout { secs: waited.as_secs(), missing });
             }
-            tokio::time::sleep(delay).await;
+            self.rest(delay).await?;
             delay = delay.mul_f64(1.5).min(self.pace.poll_tracking);
         }
     }

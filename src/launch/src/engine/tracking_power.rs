@@ -53,12 +53,17 @@ impl Engine<'_> {
     /// # Errors
     /// If the cluster has made none, or it does not come to that.
     pub async fn power_tracking(&self, power: Power) -> Result<TrackingReport, Failure> {
-        let outcome = self.turn(power).await;
+        let mut asked = false;
+        let outcome = self.turn(power, &mut asked).await;
         self.progress.done();
-        outcome.map_err(Failure::unchanged)
+        outcome.map_err(
+            |problem| {
+                if asked { Failure::unknown(problem) } else { Failure::unchanged(problem) }
+            },
+        )
     }
 
-    async fn turn(&self, power: Power) -> Result<TrackingReport, Problem> {
+    async fn turn(&self, power: Power, asked: &mut bool) -> Result<TrackingReport, Problem> {
         let (mlflow, _) = self.mlflow().await?;
         let Some(name) = mlflow.server else {
             return Err(Problem::NoTrackingServer { cluster: self.cluster.to_string() });
@@ -67,14 +72,13 @@ impl Engine<'_> {
         let subject = format!("MLflow {name}");
         let clock = &self.pace.clock;
         let start = clock.now();
-        let mut asked = false;
         loop {
             let call = async || sagemaker.describe_tracking_server(&name).await;
             let found = self.pace.patiently(self.pace.consistency, errors::passes, call).await?;
             let Some(server) = found else {
                 return Err(Problem::NoTrackingServer { cluster: self.cluster.to_string() });
             };
-            match step(&server, power, asked) {
+            match step(&server, power, *asked) {
                 Step::Done => {
                     let TrackingServer { arn, url, status, is_active: active, .. } = server;
                     return Ok(TrackingReport { arn, url, status, active, owned: true });
@@ -82,18 +86,20 @@ impl Engine<'_> {
                 Step::Never => {
                     return Err(Problem::TrackingServer { name, status: server.status });
                 }
-                Step::Ask if !asked => {
+                Step::Ask if !*asked => {
+                    // Also if the answer is lost.
+                    *asked = true;
                     let call = async || match power {
                         Power::On => sagemaker.start_tracking_server(&name).await,
                         Power::Off => sagemaker.stop_tracking_server(&name).await,
                     };
                     // Repeated after a lost answer, it finds it under way.
                     let budget = self.pace.consistency;
-                    match self.pace.patiently(budget, errors::passes, call).await {
-                        Err(error) if !errors::is(&error, errors::IN_USE) => {
-                            return Err(error.into());
-                        }
-                        _ => asked = true,
+                    let answer = self.pace.patiently(budget, errors::passes, call).await;
+                    if let Err(error) = answer
+                        && !errors::is(&error, errors::IN_USE)
+                    {
+                        return Err(error.into());
                     }
                 }
                 Step::Ask | Step::Wait => {}
@@ -104,7 +110,7 @@ impl Engine<'_> {
                 return Err(Problem::Timeout { secs, missing });
             }
             self.progress.doing(&subject, &server.status);
-            clock.sleep(self.pace.poll_tracking.min(self.pace.poll_ssm)).await;
+            self.rest(self.pace.poll_tracking.min(self.pace.poll_ssm)).await?;
         }
     }
 }
@@ -113,7 +119,8 @@ impl Engine<'_> {
 mod tests {
     use super::*;
     use crate::engine::Patience;
-    use crate::fake::{Fake, REGION};
+    use crate::failure::Left;
+    use crate::fake::{Fake, Fault, REGION};
     use crate::plan::Spec;
     use std::time::Duration;
 
@@ -157,6 +164,18 @@ mod tests {
         assert!(report.active, "{report:?}");
         assert_eq!(fake.count("StopMlflowTrackingServer"), 1);
         assert_eq!(fake.count("StartMlflowTrackingServer"), 1);
+    }
+
+    #[tokio::test]
+    async fn after_it_was_asked_for_nobody_says_that_nothing_was_changed() {
+        let fake = Fake::new();
+        let services = fake.services();
+        let engine = fake.engine(&services);
+        engine.up(&Spec::new(Default::default(), REGION), PATIENCE).await.unwrap();
+        let denied = Fault::Refuse("AccessDeniedException", "not you", 403);
+        fake.script("StopMlflowTrackingServer", &[denied]);
+        let failure = engine.power_tracking(Power::Off).await.unwrap_err();
+        assert_eq!(failure.left, Left::Unknown);
     }
 
     #[tokio::test]

@@ -1,6 +1,7 @@
 //! `up`: read, plan, make sure of everything, wait.
 
 use super::arrival::Arrival;
+use super::lifetime::Moves;
 use super::{Engine, Goal, now_secs};
 use crate::failure::{Failure, Problem};
 use crate::keys;
@@ -87,6 +88,13 @@ impl Engine<'_> {
             )
         };
         let (ready, tracking) = self.unless_stopped(waits).await?;
+        if matches!(plan.existing, Existing::Complete(_)) {
+            let mend = async {
+                self.mend_timers().await;
+                Ok(())
+            };
+            self.unless_stopped(mend).await?;
+        }
         let group = Some(group);
         let report = report(&self.cluster, &self.region, &ready.nodes, group, tracking, now_secs());
         let cost = self.cost(&ready.nodes).await;
@@ -127,7 +135,7 @@ impl Engine<'_> {
                 }
                 Ok(())
             },
-            self.schedule_ends(&nodes),
+            self.schedule_ends(&nodes, Moves::Later),
         );
         named?;
         given?;

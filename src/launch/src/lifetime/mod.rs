@@ -12,4 +12,4 @@ pub use change::{Change, ChangeError};
 pub use cost::{Cost, Price, Run, cost, until};
 pub use end::{End, NoTime};
 pub use policy::{SCHEDULER_POLICY, scheduler_policy, scheduler_trust};
-pub use verdict::{Found, Verdict, judge};
+pub use verdict::{Found, Verdict, judge, judge_rest};

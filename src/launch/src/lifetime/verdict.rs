@@ -1,6 +1,7 @@
 //! Which clusters of an account are over: pure, from what EC2 shows.
 
 use super::End;
+use crate::failure::Resource;
 use crate::plan::is_live;
 use jiff::Timestamp;
 use nixl_aws::Tag;
@@ -18,6 +19,16 @@ pub enum Verdict {
         /// Seconds since the end of the last one.
         since_secs: i64,
     },
+    /// No node is left, and something of it is: nothing else will remove that.
+    Leftovers {
+        /// What a removal as asked would remove.
+        left: Vec<Resource>,
+    },
+    /// No node is left, and what is would be kept by a removal as asked.
+    Kept {
+        /// What is there.
+        kept: Vec<Resource>,
+    },
     /// It lives on, or the grace does.
     Lives {
         /// Seconds until its end; negative within the grace.
@@ -34,7 +45,7 @@ pub enum Verdict {
     NotOurs,
 }
 
-/// A cluster as its instances show it.
+/// A cluster as its instances, or else its other resources, show it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Found {
     /// Value of `nixl:cluster`.
@@ -52,8 +63,22 @@ impl Found {
     /// The cluster's name, if it is over.
     #[must_use]
     pub fn over(&self) -> Option<ClusterName> {
-        matches!(self.verdict, Verdict::Over { .. }).then(|| self.cluster.parse().ok()).flatten()
+        let over = matches!(self.verdict, Verdict::Over { .. } | Verdict::Leftovers { .. });
+        over.then(|| self.cluster.parse().ok()).flatten()
     }
+}
+
+/// A cluster without nodes, by what is there and what of it a removal would
+/// remove; none if nothing is there.
+#[must_use]
+pub fn judge_rest(cluster: &ClusterName, all: Vec<Resource>, left: Vec<Resource>) -> Option<Found> {
+    let verdict = match (all.is_empty(), left.is_empty()) {
+        (true, _) => return None,
+        (false, true) => Verdict::Kept { kept: all },
+        (false, false) => Verdict::Leftovers { left },
+    };
+    let cluster = cluster.to_string();
+    Some(Found { cluster, instance_ids: Vec::new(), end: None, verdict })
 }
 
 /// Every cluster with an instance that is not terminated, by name. The latest end
@@ -137,6 +162,17 @@ mod tests {
         let stranger = node("Their Cluster", "running", "2026-11-28T11:00:00Z");
         assert_eq!(verdict(std::slice::from_ref(&stranger)), Verdict::NotOurs);
         assert_eq!(judge(&[stranger], 0, now())[0].over(), None);
+    }
+
+    #[test]
+    fn without_nodes_what_can_go_is_over_and_what_is_kept_is_not() {
+        let name = ClusterName::default();
+        let address = || vec![Resource::new("Elastic IP address", "eipalloc-1")];
+        assert_eq!(judge_rest(&name, vec![], vec![]), None);
+        assert_eq!(judge_rest(&name, address(), address()).unwrap().over(), Some(name.clone()));
+        let kept = judge_rest(&name, address(), vec![]).unwrap();
+        assert_eq!(kept.verdict, Verdict::Kept { kept: address() });
+        assert_eq!(kept.over(), None);
     }
 
     proptest! {

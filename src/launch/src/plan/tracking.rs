@@ -97,7 +97,7 @@ pub(super) fn decide(spec: &Spec, facts: &Facts) -> Result<Tracking, Check> {
                     MLFLOW,
                     format!("the cluster has made the MLflow tracking server {made}"),
                     format!(
-                        "leave out --tracking-server {name} or name {made}, or run `nixl-launch down` first"
+                        "leave out --tracking-server {name} or name {made}, or run `nixl-launch down --mlflow` first"
                     ),
                 ));
             }

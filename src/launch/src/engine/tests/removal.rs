@@ -83,3 +83,27 @@ async fn a_failure_at_any_removal_that_keeps_what_is_free_converges() {
         }
     }
 }
+
+/// Whoever kept the server on purpose must still hear that it costs money.
+#[tokio::test]
+async fn a_down_that_fails_tells_of_mlflow_too() {
+    let fake = Fake::new();
+    up(&fake).await.unwrap();
+    fake.script("DeleteSecurityGroup", &[DENIED]);
+    let services = fake.services();
+    let failure = fake.engine(&services).down(Removal::default()).await.unwrap_err();
+    let Left::Remaining(list) = &failure.left else { panic!("{:?}", failure.left) };
+    assert!(list.iter().any(|it| it.kind == crate::failure::TRACKING_SERVER), "{list:?}");
+}
+
+#[tokio::test]
+async fn nobody_waits_for_a_server_to_go_who_wants_to_leave() {
+    let fake = Fake::new();
+    up(&fake).await.unwrap();
+    let services = fake.services();
+    let engine = fake.engine(&services);
+    engine.down(Removal::default()).await.unwrap();
+    engine.pace.stop.ask();
+    let failure = engine.down(ALL).await.unwrap_err();
+    assert!(matches!(failure.problem, Problem::Interrupted), "{failure}");
+}
