@@ -6,9 +6,11 @@
 //! `nixl-launch`, `nixl-noded` and their tests share.
 
 pub mod check;
+mod claim;
 pub mod health;
 pub mod instance_type;
 pub mod link;
+mod membership;
 pub mod name;
 pub mod note;
 pub mod pair;
@@ -23,7 +25,9 @@ pub mod settings;
 pub mod tag;
 pub mod versions;
 
+pub use claim::ClaimRecord;
 pub use health::{Check, HealthDocument, Status};
+pub use membership::Membership;
 pub use name::ClusterName;
 pub use note::{Note, NoteError};
 pub use pair::pair_id;

@@ -76,7 +76,7 @@ pub struct StateRecord {
     pub since_secs: u64,
 }
 
-fn fields<'a, const N: usize>(
+pub(crate) fn fields<'a, const N: usize>(
     record: &'static str,
     value: &'a str,
 ) -> Result<[&'a str; N], RecordError> {

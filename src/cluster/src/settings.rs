@@ -1,6 +1,6 @@
 //! The settings file the launcher's user data leaves on a node.
 
-use crate::{ClusterName, Layout, ProviderChoice};
+use crate::{ClusterName, Layout, Membership, ProviderChoice};
 use std::path::PathBuf;
 
 /// Where user data writes the file and the daemon reads it.
@@ -16,6 +16,9 @@ pub struct NodeSettings {
     pub cluster: ClusterName,
     /// Number of nodes in the cluster, at least 2.
     pub size: u32,
+    /// Who belongs to the cluster and how ranks are dealt out.
+    #[serde(default, skip_serializing_if = "Membership::is_launch")]
+    pub membership: Membership,
     /// How many nodes prefill, 1 to `size` - 1: those with the lowest ranks, the
     /// others decode, and only nodes of different roles are peers. Without it
     /// every node is a peer of every other one.
@@ -63,6 +66,7 @@ impl NodeSettings {
         Self {
             cluster,
             size,
+            membership: Membership::Launch,
             prefill: None,
             provider: provider.into(),
             libfabric: None,

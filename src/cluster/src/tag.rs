@@ -22,10 +22,16 @@ pub const IDENTITY: &str = "nixl:identity";
 pub const ENDPOINT: &str = "nixl:endpoint";
 /// [`crate::StateRecord`], written by the node on itself.
 pub const STATE: &str = "nixl:state";
+/// Rank of a node in a cluster with [`crate::Membership::Tag`] (written by whoever
+/// launches it; no node may).
+pub const RANK: &str = "nixl:rank";
+/// [`crate::ClaimRecord`], written by the node on itself in a cluster with
+/// [`crate::Membership::Registration`].
+pub const CLAIM: &str = "nixl:claim";
 /// Content digest of a baked image (64 hex characters, SHA-256).
 pub const DIGEST: &str = "nixl:digest";
 /// Version of the program that made a resource.
 pub const VERSION: &str = "nixl:version";
 
 /// The keys a node's role may write, and only on its own instance.
-pub const NODE_WRITABLE: [&str; 3] = [IDENTITY, ENDPOINT, STATE];
+pub const NODE_WRITABLE: [&str; 4] = [IDENTITY, ENDPOINT, STATE, CLAIM];

@@ -29,7 +29,7 @@ pub struct Instance {
     pub instance_type: String,
     /// `r-…`
     pub reservation_id: String,
-    /// Rank.
+    /// Index in its RunInstances; the rank, unless membership is otherwise.
     pub launch_index: u32,
     /// Primary private address.
     pub local_ipv4: Option<Ipv4Addr>,
@@ -70,7 +70,6 @@ pub async fn instance(imds: &dyn Imds, board: &Board, beat: &Beat) -> Instance {
             Ok(instance) => {
                 board.set(name::IMDS, Reading::good(instance.instance_type.as_str()));
                 board.identify(&instance.id);
-                board.describe(|node| node.rank = Some(instance.launch_index));
                 events::known(&instance);
                 return instance;
             }

@@ -15,7 +15,7 @@ use crate::mlflow::{SageMakerMinter, Slot};
 use crate::parts::Parts;
 use crate::peers::Peers;
 use crate::port::{self, PortError};
-use crate::registry::Ec2Registry;
+use crate::registry::{Ec2Registry, Own};
 use crate::system::{self, Folders, Pace, System};
 use crate::worker::ProcessSpawner;
 use crate::{boot, events, gpu, http, mlflow, notify, publisher, versions, wiring};
@@ -184,8 +184,13 @@ impl Node {
         let registry = Arc::new(Ec2Registry::new(
             services.ec2,
             settings.cluster.clone(),
-            instance.id.clone(),
-            instance.reservation_id.clone(),
+            Own {
+                instance_id: instance.id.clone(),
+                reservation_id: instance.reservation_id.clone(),
+                launch_index: instance.launch_index,
+                membership: settings.membership,
+                size: settings.size,
+            },
         ));
         // Its own stop: it writes the last state after the engine has ended.
         let last = CancellationToken::new();

@@ -14,7 +14,7 @@ use nixl_noded::gpu;
 use nixl_noded::link::Monitor;
 use nixl_noded::peers::Peers;
 use nixl_noded::publisher;
-use nixl_noded::registry::{Registry, RegistryError};
+use nixl_noded::registry::{Registry, RegistryError, Roster, Standing};
 use nixl_noded::versions;
 use nixl_noded::worker::ProcessSpawner;
 use nixl_pairing::Member;
@@ -46,7 +46,7 @@ impl Registry for InMemory {
         Ok(())
     }
 
-    async fn members(&self) -> Result<Vec<Member>, RegistryError> {
+    async fn roster(&self) -> Result<Roster, RegistryError> {
         let cloud = self.cloud.lock().unwrap();
         let others = cloud.iter().filter(|(rank, _)| **rank != self.rank);
         let member = |(rank, tags): (&u32, &Tags)| Member {
@@ -55,7 +55,7 @@ impl Registry for InMemory {
             identity: tags.get(tag::IDENTITY).and_then(|record| record.parse().ok()),
             endpoint: tags.get(tag::ENDPOINT).and_then(|record| record.parse().ok()),
         };
-        Ok(others.map(member).collect())
+        Ok(Roster { standing: Standing::Ranked(self.rank), members: others.map(member).collect() })
     }
 }
 

@@ -24,6 +24,18 @@ reasons! {
     REGISTER_DENIED "node.register_denied" Error FixSetting
         "EC2 refuses to let this node tag itself."
         "The node's role must allow ec2:CreateTags on its own instance for the nixl: keys; `nixl-launch up` makes such a role."
+    MEMBERS_MISSING "node.members_missing" Info Watch
+        "Ranks are dealt out when as many nodes as the cluster has are registered, and they are not yet."
+        "Launch the nodes that are missing, or look at those that do not register: each needs the tag nixl:cluster and the same `size` in /etc/nixl/node.toml."
+        => "When this node has a rank."
+    RANK_MISSING "node.rank_missing" Error FixSetting
+        "This node has no rank that can be used: with `membership = \"tag\"` it is in the instance's tag nixl:rank."
+        "Give the instance a tag nixl:rank that no other node of the cluster has, 0 to `size` - 1; the daemon sees it by itself."
+        => "Within 5 s of the tag being there."
+    SURPLUS "node.surplus" Warning Watch
+        "Every rank of the cluster is held by another node; this one stands by."
+        "Leave it as a spare, or terminate it; it takes the rank of a node that is terminated."
+        => "When a rank is free."
     EC2_UNREACHABLE "node.ec2_unreachable" Warning Watch
         "The EC2 API does not answer or throttles."
         "Check the route to the EC2 endpoint; the daemon goes on trying, an existing pair keeps working."

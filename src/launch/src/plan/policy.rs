@@ -128,7 +128,7 @@ mod tests {
         );
         assert_eq!(
             condition["ForAllValues:StringEquals"]["aws:TagKeys"],
-            json!(["nixl:identity", "nixl:endpoint", "nixl:state"])
+            json!(["nixl:identity", "nixl:endpoint", "nixl:state", "nixl:claim"])
         );
         // ForAllValues is true of no keys at all; Null closes that.
         assert_eq!(condition["Null"]["aws:TagKeys"], "false");

@@ -10,6 +10,8 @@ pub const PARTS: &str = "daemon:parts";
 pub const REGISTRATION: &str = "registration:tags";
 /// Looking for the other members.
 pub const LOOK_UP: &str = "registration:members";
+/// This node's rank, where its launch does not say it.
+pub const RANK: &str = "registration:rank";
 /// The libfabric endpoint.
 pub const ENDPOINT: &str = "fabric:endpoint";
 /// EFA that is there and not used.

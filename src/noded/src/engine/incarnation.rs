@@ -11,13 +11,13 @@ use crate::board::{Reading, name};
 use crate::events::{self, Peer, Stage};
 use crate::identity;
 use crate::link::{Local, Written};
-use crate::registry::RegistryError;
+use crate::registry::{RegistryError, Roster};
 use crate::worker::{Death, FromWorker, Worker};
 use nixl_cluster::link::Rail;
 use nixl_cluster::{EndpointRecord, Provider, ProviderChoice, instance_type, reason, tag};
 use nixl_efa::Place;
 use nixl_fabric::protocol::{Command, Event};
-use nixl_pairing::{Input, LocalNode, Member, Output, PeerState};
+use nixl_pairing::{Input, LocalNode, Output, PeerState};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -57,13 +57,15 @@ struct Life<'a> {
     /// the machine names the new one already.
     paired: BTreeMap<u32, String>,
     inquiry: Inquiry,
-    look_ups: JoinSet<Result<Vec<Member>, RegistryError>>,
+    look_ups: JoinSet<Result<Roster, RegistryError>>,
+    rank: u32,
     last_sign: Instant,
     last_tick: Instant,
 }
 
 impl Engine {
     pub(super) async fn incarnation(&self, report: &mut Reporter, epoch: &mut u64) -> End {
+        let Some(rank) = self.enrol(report).await else { return End::Stopped };
         let mut worker = match self.spawner.spawn() {
             Ok(worker) => worker,
             Err(error) => {
@@ -72,7 +74,7 @@ impl Engine {
         };
         let opened = tokio::select! {
             () = self.stop.cancelled() => return End::Stopped,
-            opened = self.beat.during(self.open(&mut worker, report)) => opened,
+            opened = self.beat.during(self.open(&mut worker, rank, report)) => opened,
         };
         let Opened { provider, provider_name, address, further, rails, library } = match opened {
             Ok(opened) => opened,
@@ -89,11 +91,11 @@ impl Engine {
         let published =
             [(tag::IDENTITY, identity.record.to_string()), (tag::ENDPOINT, endpoint.to_string())];
         report.opened(&provider_name, self.unused_efa(provider), published);
-        self.link.opened(&self.link_local(provider), self.placed(rails), library);
+        self.link.opened(&self.link_local(rank, provider), self.placed(rails), library);
         let local = LocalNode {
             cluster: self.settings.cluster.clone(),
             instance_id: self.instance.id.clone(),
-            rank: self.instance.launch_index,
+            rank,
             size: self.settings.size,
             identity: identity.record,
             secret_key: identity.secret_key,
@@ -112,6 +114,7 @@ impl Engine {
             paired: BTreeMap::new(),
             inquiry: Inquiry::default(),
             look_ups: JoinSet::new(),
+            rank,
             last_sign: now,
             last_tick: now,
         };
@@ -164,12 +167,12 @@ impl Engine {
         rails
     }
 
-    fn link_local(&self, provider: Provider) -> Local {
+    fn link_local(&self, rank: u32, provider: Provider) -> Local {
         Local {
             cluster: self.settings.cluster.clone(),
             instance_id: self.instance.id.clone(),
             instance_type: self.instance.instance_type.clone(),
-            rank: self.instance.launch_index,
+            rank,
             provider,
             budget_bytes_per_sec: self.settings.link_budget_bytes_per_sec.unwrap_or(LINK_BUDGET),
             probe_delay: self.timings.probe_delay,
@@ -185,14 +188,16 @@ impl Engine {
         open + open_each_efa * u32::try_from(devices).unwrap_or(u32::MAX)
     }
 
-    async fn open(&self, worker: &mut Worker, report: &mut Reporter) -> Result<Opened, End> {
+    async fn open(
+        &self,
+        worker: &mut Worker,
+        rank: u32,
+        report: &mut Reporter,
+    ) -> Result<Opened, End> {
         // Only tcp needs it.
         let sources = self.instance.local_ipv4.map(IpAddr::V4).into_iter().collect();
-        let Ok(rank) = u16::try_from(self.instance.launch_index) else {
-            return Err(End::Died(Death::other(format!(
-                "rank {} is too high",
-                self.instance.launch_index
-            ))));
+        let Ok(rank) = u16::try_from(rank) else {
+            return Err(End::Died(Death::other(format!("rank {rank} is too high"))));
         };
         let command = Command::Open {
             rank,
@@ -274,10 +279,14 @@ impl Life<'_> {
                     None => return End::Died(Death::other("it ended")),
                 },
                 Some(found) = self.look_ups.join_next() => {
-                    self.on_look_up(found.unwrap_or_else(|error| {
+                    let found = found.unwrap_or_else(|error| {
                         let message = format!("the look-up ended: {error}");
                         Err(RegistryError { denied: false, message })
-                    }));
+                    });
+                    if found.as_ref().is_ok_and(|found| !found.standing.keeps(self.rank)) {
+                        return End::RankLost { rank: self.rank };
+                    }
+                    self.on_look_up(found);
                 }
                 () = sleep_until(tick.into()) => {
                     self.last_tick = Instant::now();
@@ -332,9 +341,9 @@ impl Life<'_> {
         }
     }
 
-    fn on_look_up(&mut self, found: Result<Vec<Member>, RegistryError>) {
+    fn on_look_up(&mut self, found: Result<Roster, RegistryError>) {
         match found {
-            Ok(members) => {
+            Ok(Roster { members, .. }) => {
                 self.engine.board.set(name::LOOK_UP, Reading::good(members.len()));
                 self.drive(Input::Members(members));
             }
@@ -413,7 +422,7 @@ impl Life<'_> {
         }
         let registry = self.engine.registry.clone();
         self.look_ups.spawn(async move {
-            tokio::time::timeout(LOOK_UP_TIMEOUT, registry.members()).await.unwrap_or_else(|_| {
+            tokio::time::timeout(LOOK_UP_TIMEOUT, registry.roster()).await.unwrap_or_else(|_| {
                 let message = format!("no answer within {} s", LOOK_UP_TIMEOUT.as_secs());
                 Err(RegistryError { denied: false, message })
             })

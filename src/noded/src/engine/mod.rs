@@ -4,6 +4,7 @@
 //! and pairing. A new worker has a new address; peers learn addresses from
 //! tags and refresh them by epoch, so the whole identity is made anew.
 
+mod enrol;
 mod incarnation;
 mod inquiry;
 mod machine;
@@ -37,6 +38,10 @@ use tokio_util::sync::CancellationToken;
 /// How long things may take.
 #[derive(Debug, Clone)]
 pub struct Timings {
+    /// First wait between two looks for a rank; EC2 takes about as long to show a tag.
+    pub enrol_first: Duration,
+    /// Last wait, in a cluster of up to 50 nodes.
+    pub enrol_most: Duration,
     /// Opening all rails.
     pub open: Duration,
     /// As much more for each EFA device: they are opened one after another, and
@@ -65,6 +70,8 @@ pub struct Timings {
 impl Default for Timings {
     fn default() -> Self {
         Self {
+            enrol_first: Duration::from_millis(500),
+            enrol_most: Duration::from_secs(5),
             open: Duration::from_secs(10),
             open_each_efa: Duration::from_secs(2),
             silence: Duration::from_secs(5),
@@ -123,6 +130,8 @@ enum End {
     Stopped,
     /// The endpoint could not be opened; already told.
     NotOpened,
+    /// The rank is another node's now.
+    RankLost { rank: u32 },
     /// The worker died.
     Died(Death),
 }
@@ -130,12 +139,6 @@ enum End {
 impl Engine {
     /// Runs until stopped.
     pub async fn run(self) {
-        let (layout, rank) = (self.settings.layout(), self.instance.launch_index);
-        let expected = u32::try_from(layout.peers(rank).count()).ok();
-        self.board.describe(|node| {
-            node.role = layout.role(rank).map(|role| role.to_string());
-            node.peers_expected = expected;
-        });
         let mut report =
             Reporter::new(self.board.clone(), self.publisher.clone(), self.link.clone());
         let mut backoff = Backoff::new(self.timings.restart_first, self.timings.restart_most);
@@ -146,6 +149,7 @@ impl Engine {
             match self.incarnation(&mut report, &mut epoch).await {
                 End::Stopped => break,
                 End::NotOpened => {}
+                End::RankLost { rank } => report.rank_lost(rank),
                 End::Died(death) => report.worker_died(&death),
             }
             if started.elapsed() > LONG_LIFE {

@@ -3,7 +3,7 @@
 use super::inquiry;
 use super::send_error::SendError;
 use super::skews::Skews;
-use crate::board::{Board, Reading, name};
+use crate::board::{Board, Reading, Settle, name};
 use crate::events::{self, Stage};
 use crate::link::Monitor;
 use crate::publisher::Publisher;
@@ -69,6 +69,33 @@ impl Reporter {
         };
         events::confined(&told);
         self.board.set(name::SANDBOX, Reading::good(told));
+    }
+
+    /// The node has no rank and opens no endpoint.
+    pub fn waits(&mut self, reason: &'static Reason, evidence: &str) {
+        let reading = Reading::bad(reason, evidence);
+        self.board.set_settled(name::RANK, vec![reading], Settle::AT_ONCE);
+        self.board
+            .describe(|node| (node.rank, node.role, node.peers_expected) = (None, None, None));
+        self.board
+            .set(name::ENDPOINT, Reading::bad(reason, "no endpoint is opened without a rank"));
+        self.settle();
+        self.publisher.want([(tag::STATE, self.state_record())]);
+    }
+
+    /// The node has this rank, which its launch does not say.
+    pub fn ranked(&self, rank: u32) {
+        self.board.set_settled(name::RANK, vec![Reading::good(rank)], Settle::AT_ONCE);
+        self.board.set(
+            name::ENDPOINT,
+            Reading::bad(&reason::INITIALIZING, "the endpoint is being opened"),
+        );
+    }
+
+    /// Another node holds the rank this one had.
+    pub fn rank_lost(&mut self, rank: u32) {
+        let evidence = format!("rank {rank} is held by another node");
+        self.closed(Reading::bad(&reason::SURPLUS, evidence));
     }
 
     /// The endpoint is open; what it is published as goes out with the state,

@@ -1,5 +1,6 @@
 //! The engine with a scripted worker, registry and pairing.
 
+mod enrolment;
 mod opening;
 mod peers;
 
@@ -7,7 +8,7 @@ use super::*;
 use crate::beat::Beats;
 use crate::board::name;
 use crate::publisher::{self, Tags};
-use crate::registry::{Registry, RegistryError};
+use crate::registry::{Registry, RegistryError, Roster, Standing};
 use crate::worker::{Death, FromWorker, Kind, Worker};
 use nixl_cluster::link::{Latency, OneSided, Rail};
 use nixl_cluster::{
@@ -43,7 +44,7 @@ impl Spawner for ScriptedSpawner {
 
 struct FakeRegistry {
     tags: mpsc::UnboundedSender<Tags>,
-    members: Mutex<Result<Vec<Member>, RegistryError>>,
+    roster: Mutex<Roster>,
 }
 
 #[async_trait::async_trait]
@@ -52,8 +53,8 @@ impl Registry for FakeRegistry {
         let _ = self.tags.send(tags.iter().cloned().collect());
         Ok(())
     }
-    async fn members(&self) -> Result<Vec<Member>, RegistryError> {
-        self.members.lock().unwrap().clone()
+    async fn roster(&self) -> Result<Roster, RegistryError> {
+        Ok(self.roster.lock().unwrap().clone())
     }
 }
 
@@ -141,6 +142,17 @@ fn stage(timings: Timings) -> Stage {
 
 /// On a node whose `/sys` is below `root`.
 fn stage_on(timings: Timings, provider: ProviderChoice, root: &Path) -> Stage {
+    staged(timings, provider, root, "launch", Standing::Ranked(0)).0
+}
+
+/// With this membership; the registry tells how the node stands.
+fn staged(
+    timings: Timings,
+    provider: ProviderChoice,
+    root: &Path,
+    membership: &str,
+    standing: Standing,
+) -> (Stage, Arc<FakeRegistry>) {
     let (spawned, workers) = mpsc::unbounded_channel();
     let (written, tags) = mpsc::unbounded_channel();
     let peer = Member {
@@ -149,7 +161,8 @@ fn stage_on(timings: Timings, provider: ProviderChoice, root: &Path) -> Stage {
         identity: None,
         endpoint: Some(EndpointRecord { provider: Provider::Tcp, address: vec![9] }),
     };
-    let registry = Arc::new(FakeRegistry { tags: written, members: Mutex::new(Ok(vec![peer])) });
+    let roster = Roster { standing, members: vec![peer] };
+    let registry = Arc::new(FakeRegistry { tags: written, roster: Mutex::new(roster) });
     let (board, beats, stop) = (Board::default(), Beats::default(), CancellationToken::new());
     let (last, peers) = (CancellationToken::new(), Peers::default());
     let efa = efa::State::default();
@@ -164,7 +177,7 @@ fn stage_on(timings: Timings, provider: ProviderChoice, root: &Path) -> Stage {
     };
     let engine = Engine {
         settings: toml::from_str(&format!(
-            "cluster = \"nixl\"\nsize = 2\nprefill = 1\nprovider = \"{}\"",
+            "cluster = \"nixl\"\nsize = 2\nprefill = 1\nprovider = \"{}\"\nmembership = \"{membership}\"",
             provider.as_str()
         ))
         .unwrap(),
@@ -179,7 +192,7 @@ fn stage_on(timings: Timings, provider: ProviderChoice, root: &Path) -> Stage {
             zone: "us-east-1a".to_owned(),
             region: "us-east-1".to_owned(),
         },
-        registry,
+        registry: registry.clone(),
         spawner: Arc::new(ScriptedSpawner(spawned)),
         machines: Arc::new(move |local, _| Box::new(machine(local))),
         board: board.clone(),
@@ -197,11 +210,13 @@ fn stage_on(timings: Timings, provider: ProviderChoice, root: &Path) -> Stage {
         last.cancel();
         writer.await.unwrap();
     });
-    Stage { board, stop, peers, workers, tags, task }
+    (Stage { board, stop, peers, workers, tags, task }, registry)
 }
 
 fn quick() -> Timings {
     Timings {
+        enrol_first: Duration::from_millis(1),
+        enrol_most: Duration::from_millis(2),
         probe_delay: Duration::ZERO,
         clock_interval: Duration::from_millis(50),
         clock_least: Duration::from_millis(1),

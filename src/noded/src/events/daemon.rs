@@ -1,8 +1,8 @@
 //! Entries about the daemon and its node.
 
 use super::kind::{
-    CONFINED, ENVIRONMENT_WRITTEN, KNOWN, MLFLOW_DENIED, PHASE, PORT_TAKEN, RAIL_OPEN, REGISTERED,
-    SLOW_STOP, SSM_RESTART, STARTED, STATE_FILE, STOPPING, STUCK, WORKER_DIED,
+    CONFINED, ENVIRONMENT_WRITTEN, KNOWN, MLFLOW_DENIED, PHASE, PORT_TAKEN, RAIL_OPEN, RANKED,
+    REGISTERED, SLOW_STOP, SSM_RESTART, STARTED, STATE_FILE, STOPPING, STUCK, WORKER_DIED,
 };
 use super::{Stage, at, reason_id};
 use crate::boot::Instance;
@@ -25,15 +25,20 @@ pub fn port_taken(told: &str) {
 
 /// See [`KNOWN`].
 pub fn known(instance: &Instance) {
-    let Instance { id, instance_type, launch_index, zone, .. } = instance;
+    let Instance { id, instance_type, zone, .. } = instance;
     tracing::info!(
         message_id = KNOWN.id,
         stage = Stage::Boot.as_str(),
         instance_id = id,
         zone,
-        rank = launch_index,
-        "this is {id} (rank {launch_index}, {instance_type} in {zone})"
+        "this is {id} ({instance_type} in {zone})"
     );
+}
+
+/// See [`RANKED`].
+pub fn ranked(rank: u32) {
+    let stage = Stage::Register.as_str();
+    tracing::info!(message_id = RANKED.id, stage, rank, "this node has rank {rank}");
 }
 
 /// See [`CONFINED`].

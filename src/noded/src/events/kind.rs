@@ -20,8 +20,14 @@ pub const STARTED: Kind = Kind {
 /// The metadata service has said who this node is.
 pub const KNOWN: Kind = Kind {
     id: "0d4a1b5e2c8f4c6f9b3e7a61d2f0c854",
-    subject: "This node is @INSTANCE_ID@, rank @RANK@",
+    subject: "This node is @INSTANCE_ID@",
     text: "The instance metadata service answered. What follows happens to this instance.",
+};
+/// The node has a rank.
+pub const RANKED: Kind = Kind {
+    id: "69cf90bab5f64951a3cc4d2697501042",
+    subject: "This node has rank @RANK@",
+    text: "Ranks say who shakes hands first and, where roles differ, which role a node has. It is the launch index, or what membership in /etc/nixl/node.toml says.",
 };
 /// The fabric worker has given up its rights.
 pub const CONFINED: Kind = Kind {
@@ -158,6 +164,7 @@ pub const TAKEN_BACK: Kind = Kind {
 pub const KINDS: &[Kind] = &[
     STARTED,
     KNOWN,
+    RANKED,
     CONFINED,
     RAIL_OPEN,
     REGISTERED,

@@ -157,7 +157,7 @@ impl Writer {
 mod tests {
     use super::*;
     use crate::beat::Beats;
-    use nixl_pairing::Member;
+    use crate::registry::{Roster, Standing};
     use tokio::sync::mpsc;
 
     struct Fake {
@@ -176,8 +176,8 @@ mod tests {
             self.written.send(tags.to_vec()).unwrap();
             Ok(())
         }
-        async fn members(&self) -> Result<Vec<Member>, RegistryError> {
-            Ok(Vec::new())
+        async fn roster(&self) -> Result<Roster, RegistryError> {
+            Ok(Roster { standing: Standing::Ranked(0), members: Vec::new() })
         }
     }
 

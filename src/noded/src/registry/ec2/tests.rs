@@ -75,9 +75,19 @@ never! {
 }
 
 fn registry(ec2: FakeEc2) -> (Arc<FakeEc2>, Ec2Registry) {
+    registry_of(ec2, Membership::Launch)
+}
+
+fn registry_of(ec2: FakeEc2, membership: Membership) -> (Arc<FakeEc2>, Ec2Registry) {
     let ec2 = Arc::new(ec2);
-    let cluster = "nixl".parse().unwrap();
-    (ec2.clone(), Ec2Registry::new(ec2, cluster, "i-1".to_owned(), "r-1".to_owned()))
+    let own = Own {
+        instance_id: "i-1".to_owned(),
+        reservation_id: "r-1".to_owned(),
+        launch_index: 0,
+        membership,
+        size: 2,
+    };
+    (ec2.clone(), Ec2Registry::new(ec2, "nixl".parse().unwrap(), own))
 }
 
 fn instance(id: &str, rank: u32, tags: Vec<Tag>) -> Instance {
@@ -105,7 +115,8 @@ async fn members_are_the_others_with_what_their_tags_say() {
         ],
         ..FakeEc2::default()
     });
-    let members = registry.members().await.unwrap();
+    let Roster { standing, members } = registry.roster().await.unwrap();
+    assert_eq!(standing, Standing::Ranked(0));
     assert_eq!(members.len(), 2);
     assert_eq!(
         (members[0].identity.as_ref(), members[0].endpoint.as_ref()),
@@ -114,7 +125,7 @@ async fn members_are_the_others_with_what_their_tags_say() {
     assert_eq!((members[1].rank, &members[1].identity), (2, &None));
     let filters = ec2.filters.lock().unwrap().clone();
     let names: Vec<&str> = filters.iter().map(|filter| filter.name.as_str()).collect();
-    assert_eq!(names, ["tag:nixl:cluster", "reservation-id", "instance-state-name"]);
+    assert_eq!(names, ["tag:nixl:cluster", "instance-state-name", "reservation-id"]);
 }
 
 #[tokio::test]
@@ -135,4 +146,47 @@ async fn a_refusal_is_told_from_a_throttle() {
         assert_eq!(error.denied, denied, "{error}");
         assert!(error.message.contains(code), "{error}");
     }
+}
+
+fn launched(id: &str, secs: u32, tags: Vec<Tag>) -> Instance {
+    let launch_time = Some(format!("2026-01-01T00:00:{secs:02}Z"));
+    Instance { launch_time, ..instance(id, 0, tags) }
+}
+
+#[tokio::test]
+async fn by_tag_members_are_of_any_launch_and_have_the_rank_of_their_tag() {
+    let ranked = |id, secs, rank| launched(id, secs, vec![Tag::new(tag::RANK, rank)]);
+    let instances =
+        vec![ranked("i-1", 1, "1"), ranked("i-2", 2, "0"), launched("i-3", 3, Vec::new())];
+    let (ec2, registry) = registry_of(FakeEc2 { instances, ..FakeEc2::default() }, Membership::Tag);
+    let Roster { standing, members } = registry.roster().await.unwrap();
+    assert_eq!(standing, Standing::Ranked(1));
+    let members: Vec<(&str, u32)> =
+        members.iter().map(|of| (of.instance_id.as_str(), of.rank)).collect();
+    assert_eq!(members, [("i-2", 0)]);
+    let filters = ec2.filters.lock().unwrap().clone();
+    let names: Vec<&str> = filters.iter().map(|filter| filter.name.as_str()).collect();
+    assert_eq!(names, ["tag:nixl:cluster", "instance-state-name"]);
+}
+
+#[tokio::test]
+async fn by_registration_what_this_node_has_claimed_counts_before_ec2_shows_it() {
+    let other = ClaimRecord { rank: Some(1), launched_secs: 1_767_225_602, since_millis: 5 };
+    let instances = vec![
+        launched("i-1", 1, Vec::new()),
+        launched("i-2", 2, vec![Tag::new(tag::CLAIM, other.to_string())]),
+    ];
+    let ec2 = FakeEc2 { instances, ..FakeEc2::default() };
+    let (_, registry) = registry_of(ec2, Membership::Registration);
+    for expected in [None, Some(0)] {
+        let Roster { standing: Standing::Claims(claim), .. } = registry.roster().await.unwrap()
+        else {
+            panic!("no claim")
+        };
+        assert_eq!((claim.rank, claim.launched_secs), (expected, 1_767_225_601));
+        registry.publish(&[(tag::CLAIM, claim.to_string())]).await.unwrap();
+    }
+    let Roster { standing, members } = registry.roster().await.unwrap();
+    assert_eq!(standing, Standing::Claimed(0));
+    assert_eq!((members.len(), members[0].rank), (1, 1));
 }
