@@ -120,6 +120,31 @@ impl Params {
         Self { all: Rc::new(all), ..self.clone() }
     }
 
+    /// Everything below this prefix by its name there; counts as read.
+    #[must_use]
+    pub fn below(&self) -> BTreeMap<String, String> {
+        let below = self.all.iter().filter_map(|(key, value)| {
+            Some((key.strip_prefix(&self.prefix)?.to_owned(), key, value))
+        });
+        let below: Vec<_> = below.collect();
+        self.read.borrow_mut().extend(below.iter().map(|(_, key, _)| (*key).clone()));
+        below.into_iter().map(|(name, _, value)| (name, value.clone())).collect()
+    }
+
+    /// The same with what `defaults` says beside it: of parameters and lists that
+    /// both have, this one's count if `own_first`, or else the others'.
+    #[must_use]
+    pub fn completed(&self, defaults: &BTreeMap<String, String>, own_first: bool) -> Self {
+        let first = |key: &str| key.split('.').next().unwrap_or_default().to_owned();
+        let (strong, weak) =
+            if own_first { (&*self.all, defaults) } else { (defaults, &*self.all) };
+        let given: BTreeSet<String> = strong.keys().map(|key| first(key)).collect();
+        let mut all = strong.clone();
+        let missing = weak.iter().filter(|(key, _)| !given.contains(&first(key)));
+        all.extend(missing.map(|(key, value)| (key.clone(), value.clone())));
+        Self { all: Rc::new(all), ..self.clone() }
+    }
+
     /// Parameters no handler looked at.
     #[must_use]
     pub fn unread(&self) -> Vec<String> {

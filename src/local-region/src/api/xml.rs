@@ -1,7 +1,7 @@
 //! A JSON tree written as the XML of the query protocol.
 //!
 //! Objects are elements, arrays hold `<item>` (EC2) or `<member>` (IAM, STS)
-//! elements, null is left out: the shapes that botocore's models describe.
+//! elements, those of an array called `*name` `<name>`; null is left out: the shapes that botocore's models describe.
 
 use serde_json::Value;
 use std::fmt::Write;
@@ -29,7 +29,12 @@ fn push(out: &mut String, value: &Value, item: &str) {
         }
         Value::Object(fields) => {
             for (name, value) in fields.iter().filter(|(_, value)| !value.is_null()) {
-                element(out, name, value, item);
+                match (name.strip_prefix('*'), value) {
+                    (Some(name), Value::Array(items)) => {
+                        items.iter().for_each(|value| element(out, name, value, item));
+                    }
+                    _ => element(out, name, value, item),
+                }
             }
         }
     }
@@ -70,6 +75,7 @@ mod tests {
             write(&tree, "item"),
             "<set><item><a>1</a></item><item><a>true</a></item></set><text>&lt;&amp;&gt;&#13;\n</text>"
         );
+        assert_eq!(write(&json!({"*n": ["x", "y"]}), "item"), "<n>x</n><n>y</n>");
         assert_eq!(write(&json!({"l": ["x"]}), "member"), "<l><member>x</member></l>");
     }
 }

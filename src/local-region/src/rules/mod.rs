@@ -13,6 +13,7 @@ pub mod imagebuilder;
 pub mod instances;
 pub mod interfaces;
 pub mod launch;
+pub mod launch_templates;
 pub mod managed_nodes;
 pub mod mlflow_apps;
 pub mod mlflow_urls;
@@ -93,6 +94,7 @@ pub(crate) use rules;
 /// Every area, in the order of the document: title, rules, gaps.
 pub static AREAS: &[(&str, &[&Rule], &[Gap])] = &[
     ("Launching", launch::RULES, launch::GAPS),
+    ("Launch templates", launch_templates::RULES, launch_templates::GAPS),
     ("Stop and start", power::RULES, power::GAPS),
     ("Instances", instances::RULES, instances::GAPS),
     ("Topology", topology::RULES, topology::GAPS),

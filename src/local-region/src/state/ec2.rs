@@ -176,6 +176,8 @@ pub struct Ec2 {
     pub spot_requests: BTreeMap<String, super::spot::SpotRequest>,
     /// Capacity Reservations by id.
     pub reservations: BTreeMap<String, super::reservations::Reservation>,
+    /// Launch templates by id.
+    pub launch_templates: BTreeMap<String, super::launch_templates::LaunchTemplate>,
     /// What is not seen yet.
     pub lag: Lag,
     /// Network interfaces that are attached to nothing, by id.
@@ -230,6 +232,7 @@ impl Ec2 {
             spot_prices: Default::default(),
             spot_requests: BTreeMap::new(),
             reservations: BTreeMap::new(),
+            launch_templates: BTreeMap::new(),
             lag: Lag::default(),
             interfaces: BTreeMap::new(),
             interface_tokens: HashMap::new(),
@@ -263,6 +266,7 @@ impl Ec2 {
             "sg" => self.groups.contains_key(id),
             "pg" => self.placement_groups.values().any(|group| group.id == id),
             "sir" => self.spot_requests.contains_key(id),
+            "lt" => self.launch_templates.contains_key(id),
             "cr" => self.reservations.contains_key(id),
             "subnet" => self.subnets.iter().any(|subnet| subnet.id == id),
             "vpc" => self.vpc_id == id,

@@ -13,6 +13,7 @@ pub mod iam;
 pub mod ids;
 pub mod imagebuilder;
 pub mod interfaces;
+pub mod launch_templates;
 pub mod power;
 pub mod quotas;
 pub mod reservations;

@@ -8,6 +8,7 @@ mod images;
 mod instances;
 mod interfaces;
 mod launch_options;
+mod launch_templates;
 mod market;
 mod metadata_options;
 mod network;
@@ -118,6 +119,10 @@ pub fn perform(call: &Call<'_>, p: &Params) -> Answer {
         "DescribeSpotPriceHistory" => spot_prices::history(call, p),
         "DescribeSpotInstanceRequests" => spot::describe(call, p),
         "CancelSpotInstanceRequests" => spot::cancel(call, p),
+        "CreateLaunchTemplate" => launch_templates::create(call, p),
+        "DescribeLaunchTemplates" => launch_templates::describe(call, p),
+        "DescribeLaunchTemplateVersions" => launch_templates::versions(call, p),
+        "DeleteLaunchTemplate" => launch_templates::delete(call, p),
         "CreateCapacityReservation" => reservations::create(call, p),
         "DescribeCapacityReservations" => reservations::describe(call, p),
         "CancelCapacityReservation" => reservations::cancel(call, p),

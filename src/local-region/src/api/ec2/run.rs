@@ -8,7 +8,7 @@ use super::market::Demand;
 use super::nics::Wanted;
 use super::place::{Place, place};
 use super::plan::{Plan, invalid, plan};
-use super::{dry_run, instances, profile, seen_at, tag_specifications};
+use super::{dry_run, instances, launch_templates, profile, seen_at, tag_specifications};
 use crate::api::{Answer, ApiError, Call, params::Params, tags::Tags, timestamp};
 use crate::lifecycle;
 use crate::rules::{capacity, consistency, launch as rules};
@@ -33,6 +33,7 @@ struct LaunchTags {
 
 /// RunInstances.
 pub fn run(call: &Call<'_>, p: &Params) -> Answer {
+    let p = &launch_templates::expand(call, p)?;
     profile::pass_role(call, p)?;
     let mut state = call.state();
     let in_force = state.rules.clone();

@@ -19,6 +19,7 @@ fn kind(id: &str) -> Option<&'static str> {
         "pg" => "placement-group",
         "sir" => "spot-instances-request",
         "cr" => "capacity-reservation",
+        "lt" => "launch-template",
         "subnet" => "subnet",
         "vpc" => "vpc",
         "rtb" => "route-table",

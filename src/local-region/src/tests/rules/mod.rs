@@ -9,6 +9,7 @@ mod imagebuilder;
 mod instances;
 mod interfaces;
 pub(crate) mod launch;
+mod launch_templates;
 pub(crate) mod managed_nodes;
 mod mlflow_apps;
 mod mlflow_urls;
@@ -67,6 +68,7 @@ pub fn same<T: PartialEq + std::fmt::Debug>(found: T, expected: T) -> Found {
 fn cases() -> Vec<Case> {
     [
         launch::cases(),
+        launch_templates::cases(),
         power::cases(),
         instances::cases(),
         topology::cases(),

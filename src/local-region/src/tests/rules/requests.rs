@@ -55,6 +55,8 @@ async fn world(bench: &Bench) -> Result<World, String> {
     );
     let inbound = made(bench, &inbound, "securityGroupRuleId").await?;
     made(bench, "Action=CreatePlacementGroup&GroupName=mine", "state").await?;
+    let template = "LaunchTemplateName=mine&LaunchTemplateData.InstanceType=g5.12xlarge";
+    made(bench, &format!("Action=CreateLaunchTemplate&{template}"), "launchTemplateId").await?;
     let subnet = super::launch::subnet(bench, 0);
     let interface = format!("Action=CreateNetworkInterface&SubnetId={subnet}");
     let interface = made(bench, &interface, "networkInterfaceId").await?;
@@ -118,6 +120,12 @@ fn request(world: &World, operation: &str) -> String {
             format!("GroupId={group}&SecurityGroupRuleId.1={}", rules[1])
         }
         "CreatePlacementGroup" => "GroupName=new".to_owned(),
+        "CreateLaunchTemplate" => {
+            "LaunchTemplateName=new&LaunchTemplateData.InstanceType=g5.12xlarge".to_owned()
+        }
+        "DescribeLaunchTemplateVersions" | "DeleteLaunchTemplate" => {
+            "LaunchTemplateName=mine".to_owned()
+        }
         "DeletePlacementGroup" => "GroupName=mine".to_owned(),
         "CancelSpotInstanceRequests" => format!("SpotInstanceRequestId.1={}", world.spot_request),
         "CreateCapacityReservation" => {
@@ -145,6 +153,7 @@ fn told(bench: &Bench) -> String {
         (
             &ec2.instances,
             &ec2.groups,
+            &ec2.launch_templates,
             &ec2.placement_groups,
             &ec2.images,
             &ec2.reservations,
