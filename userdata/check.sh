@@ -13,13 +13,19 @@ for program in nixl-launch nixl-region; do
         exit 1
     fi
 done
+command -v shellcheck >/dev/null || {
+    echo "userdata/check.sh: shellcheck is missing; apt-get install shellcheck" >&2
+    exit 1
+}
+shellcheck "$here/lifetime.sh"
+echo "lifetime.sh: ok"
 base=$("$programs/nixl-region" base-image)
 
 # The image stays as it is: the files are seen through a bind mount that ends with this namespace.
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 arn=arn:aws:sagemaker:us-east-1:123456789012:mlflow-tracking-server/nixl-efa-mlflow
-"$programs/nixl-launch" render-user-data --provider efa --nodes 2 --tracking-arn "$arn" >"$folder/with-mlflow"
+"$programs/nixl-launch" render-user-data --provider efa --nodes 2 --tracking-arn "$arn" --ttl 8h >"$folder/with-mlflow"
 "$programs/nixl-launch" render-user-data --provider tcp --nodes 16 --roles prefill=4,decode=12 >"$folder/without-mlflow"
 judge() {
     unshare --mount --propagation private sh -eu -c \

@@ -22,6 +22,7 @@ pub mod health;
 pub mod history;
 pub mod http;
 pub mod identity;
+pub mod idle;
 pub mod journal;
 pub mod link;
 pub mod log;

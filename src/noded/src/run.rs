@@ -10,6 +10,7 @@ use crate::engine::{self, Engine, Timings};
 use crate::environment::Files;
 use crate::history::History;
 use crate::http::{Listening, Shared};
+use crate::idle::Idle;
 use crate::link::Monitor;
 use crate::mlflow::{SageMakerMinter, Slot};
 use crate::parts::Parts;
@@ -180,6 +181,9 @@ impl Node {
         parts.watch("efa", efa);
         let gpus = gpu::expected(&instance.instance_type, &devices);
         self.watch_gpus(&parts, &args.root, gpus, settings.nvml.as_deref());
+        if let Some(secs) = settings.idle_secs {
+            self.watch_idle(&parts, Duration::from_secs(secs), &devices);
+        }
 
         let registry = Arc::new(Ec2Registry::new(
             services.ec2,
@@ -267,6 +271,19 @@ impl Node {
             timings: gpu::Timings::default(),
         };
         parts.watch("gpu", monitor.run());
+    }
+
+    fn watch_idle(&self, parts: &Parts, limit: Duration, devices: &Tree) {
+        let idle = Idle {
+            limit,
+            gpu: self.gpu.clone(),
+            link: self.link.clone(),
+            tree: devices.clone(),
+            board: self.board.clone(),
+            runtime_folder: Folders::from_env().runtime,
+            stop: self.stop.clone(),
+        };
+        parts.watch("idle", idle.run());
     }
 
     fn keep_url(&self, keeper: Option<Arc<UrlKeeper>>, parts: &Parts) {

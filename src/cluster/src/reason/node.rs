@@ -43,6 +43,10 @@ reasons! {
         "A part of the daemon has ended by itself, so what it told last may not hold any more."
         "Restart the daemon (`systemctl restart nixl-noded`) and report what `journalctl -u nixl-noded` says before that."
         => "When the daemon was restarted."
+    IDLE "node.idle" Warning Watch ["ends_at" "left_secs"]
+        "Nobody has used this node for long: no GPU, no fabric, no session; if that goes on, it powers off, which terminates it."
+        "Use it, or open a session on it, and the time begins anew; `idle_secs` in /etc/nixl/node.toml is how long it may be idle. `nixl-launch down` ends the cluster now."
+        => "With the first use of a GPU or of the fabric, or the first session."
     ENVIRONMENT_STALE "node.environment_stale" Warning FixSetting
         "The environment files of this node do not name its MLflow tracking ARN."
         "Run `systemctl restart nixl-environment.service` and read its journal."

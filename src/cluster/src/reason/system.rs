@@ -75,11 +75,11 @@ reasons! {
         "AWS has scheduled an event that will interrupt this instance."
         "Stop and start the instance, or launch another pair, before the window begins; `aws ec2 modify-instance-event-start-time` moves some events."
     EXPIRES_SOON "system.expires_soon" Warning FixSetting ["expires_at" "left_secs"]
-        "The time to live of this cluster ends soon; then it may be removed."
-        "To keep it, give the tag nixl:expires-at a later time (`aws ec2 create-tags --resources ID --tags Key=nixl:expires-at,Value=TIME`, RFC 3339) on every node; `nixl-launch down` ends it now."
+        "The time to live of this cluster ends soon; then the node powers off, which terminates it."
+        "To keep it, `nixl-launch extend 2h` moves its end; `nixl-launch down` ends it now."
     EXPIRED "system.expired" Warning FixSetting ["expires_at" "left_secs"]
-        "The time to live of this cluster is over: it may be removed at any moment."
-        "To keep it, give the tag nixl:expires-at a later time (`aws ec2 create-tags --resources ID --tags Key=nixl:expires-at,Value=TIME`, RFC 3339) on every node; `nixl-launch down` ends it now."
+        "The time to live of this cluster is over: the node powers off, which terminates it."
+        "To keep it, `nixl-launch extend 2h` moves its end; `nixl-launch down` ends it now."
     EXPIRY_UNREADABLE "system.expiry_unreadable" Warning FixSetting
         "The tag nixl:expires-at of this instance is no time."
         "Give it one as RFC 3339 writes them, e.g. 2026-12-01T18:00:00Z, or remove it."

@@ -112,7 +112,7 @@ fn told(reaped: &Reaped) -> String {
             "nothing of account {account} in {region} carries the tag nixl:cluster: there is nothing to reap, or this is the wrong account or region\n"
         ),
         count => format!(
-            "{count} clusters of account {account} in {region}, {} of them over\n",
+            "account {account} in {region}: clusters {count}, over {}\n",
             reaped.look.over().len()
         ),
     };
@@ -192,7 +192,7 @@ mod tests {
         ]);
         assert_eq!(
             told(&seen),
-            "3 clusters of account 123456789012 in us-east-1, 1 of them over\n  \
+            "account 123456789012 in us-east-1: clusters 3, over 1\n  \
              a: over since 2026-11-28T11:00:00Z, for 1h (i-1)\n  \
              b: lives until 2026-11-28T11:00:00Z, for 1m 30s (i-1)\n  \
              c: has no end, left alone (i-1)\n\

@@ -1,8 +1,9 @@
 //! Entries about the daemon and its node.
 
 use super::kind::{
-    CONFINED, ENVIRONMENT_WRITTEN, KNOWN, MLFLOW_DENIED, PHASE, PORT_TAKEN, RAIL_OPEN, RANKED,
-    REGISTERED, SLOW_STOP, SSM_RESTART, STARTED, STATE_FILE, STOPPING, STUCK, WORKER_DIED,
+    CONFINED, ENDING, ENVIRONMENT_WRITTEN, KNOWN, MLFLOW_DENIED, PHASE, PORT_TAKEN, POWER_OFF,
+    RAIL_OPEN, RANKED, REGISTERED, SLOW_STOP, SSM_RESTART, STARTED, STATE_FILE, STOPPING, STUCK,
+    WORKER_DIED,
 };
 use super::{Stage, at, reason_id};
 use crate::boot::Instance;
@@ -138,6 +139,23 @@ pub fn ssm_restart(stage: Stage) {
         stage,
         "the role's credentials came after the SSM agent had started; its restart is asked for"
     );
+}
+
+/// See [`ENDING`].
+pub fn ending(stage: Stage, why: &str, ends_at: jiff::Timestamp, left: &str) {
+    let (stage, ends_at) = (stage.as_str(), format!("{ends_at:.0}"));
+    tracing::warn!(
+        message_id = ENDING.id,
+        stage,
+        ends_at,
+        "this node powers off in {left}, at {ends_at}: {why}"
+    );
+}
+
+/// See [`POWER_OFF`].
+pub fn power_off(stage: Stage, why: &str) {
+    let stage = stage.as_str();
+    tracing::warn!(message_id = POWER_OFF.id, stage, "this node powers off now: {why}");
 }
 
 /// A reason holds that is about no peer.

@@ -125,6 +125,19 @@ pub const SSM_RESTART: Kind = Kind {
     subject: "The SSM agent is restarted",
     text: "The role's credentials came after the agent had started, and it would sleep for about 25 minutes before it looks again. nixl-restart-ssm-agent.service does it, once in a boot.",
 };
+/// The node will end itself.
+pub const ENDING: Kind = Kind {
+    id: "c0f2b7d4a5e84b1f9d36e7a8120c5b94",
+    subject: "This node powers off at @ENDS_AT@",
+    text: "EC2 terminates an instance of ours that powers itself off. The entry says why: the time to live of the cluster is over then \
+           (`nixl-launch extend` moves it), or nobody has used the node for long (any use of its GPUs or the fabric, and any session, postpones it).",
+};
+/// The node ends itself now.
+pub const POWER_OFF: Kind = Kind {
+    id: "8e1d5a60b39c47f2a7d4c91f0e6b2835",
+    subject: "This node powers off",
+    text: "Its time is over; the entry says why. nixl-power-off.service does it, and EC2 terminates the instance.",
+};
 /// The daemon does not stop in time.
 pub const SLOW_STOP: Kind = Kind {
     id: "d15a8c3e6b9f47208e74b1f0c23a9d65",
@@ -186,6 +199,8 @@ pub const KINDS: &[Kind] = &[
     TAKEN_BACK,
     STOPPING,
     SLOW_STOP,
+    ENDING,
+    POWER_OFF,
 ];
 
 /// Message id of a reason: FNV-1a over its code, so that a new row of the

@@ -24,8 +24,9 @@ mod stage;
 
 pub use check::{Check, acknowledged, check_bad, check_good, taken_back};
 pub use daemon::{
-    confined, environment_written, known, mlflow_denied, phase, port_taken, rail_open, ranked,
-    reason, registered, slow_stop, ssm_restart, started, state_file, stopping, stuck, worker_died,
+    confined, ending, environment_written, known, mlflow_denied, phase, port_taken, power_off,
+    rail_open, ranked, reason, registered, slow_stop, ssm_restart, started, state_file, stopping,
+    stuck, worker_died,
 };
 pub use kind::{KINDS, Kind, reason_id};
 pub use peer::{Peer, link_bad, link_good, peer_changed, peer_reason, tag_unusable};

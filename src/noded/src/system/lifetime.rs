@@ -1,10 +1,12 @@
-//! When the cluster may be removed: the tag `nixl:expires-at`.
+//! When the node ends: the tag `nixl:expires-at`.
 
 use super::time::left;
 use crate::board::Reading;
 use jiff::Timestamp;
 use nixl_cluster::{reason, tag};
 
+/// Why the node ends.
+pub const WHY: &str = "the time to live of the cluster is over";
 /// Enough to save work or to prolong it.
 const WARN_SECS: i64 = 30 * 60;
 

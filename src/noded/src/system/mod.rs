@@ -20,9 +20,13 @@ mod lifetime;
 mod memory;
 pub mod name;
 mod notices;
+mod power_off;
 mod ssm_agent;
 mod time;
 mod watch;
 
+pub use ask::ask;
 pub use facts::*;
+pub use power_off::Ending;
+pub use time::left;
 pub use watch::{Folders, Pace, System};

@@ -24,5 +24,7 @@ pub const SPOT: &str = "system:spot";
 pub const REBALANCE: &str = "system:rebalance";
 /// Scheduled events.
 pub const MAINTENANCE: &str = "system:maintenance";
+/// How long nobody has used the node.
+pub const IDLE: &str = "system:idle";
 /// Time to live of the cluster.
 pub const LIFETIME: &str = "system:lifetime";

@@ -6,6 +6,7 @@ use crate::board::{self, Settle};
 use crate::events::{self, Stage};
 use crate::system::facts::{Credentials, SsmAgent};
 use crate::system::late::Late;
+use crate::system::power_off::Ending;
 use crate::system::ssm_agent::{self, Unit};
 use crate::system::time::{monotonic, rfc3339};
 use crate::system::{credentials, host, imds, lifetime, name, notices};
@@ -79,12 +80,32 @@ impl System {
                 self.board.set_settled(name::MAINTENANCE, readings, Settle::AT_ONCE);
                 self.state.change(|facts| facts.notices.maintenance = events);
             }
+            tokio::time::sleep(self.pace.notices).await;
+        }
+    }
+
+    /// Follows the tag to its end. It is read again at the end itself, so that
+    /// one that was just moved counts; without an answer nothing is ended, for
+    /// there are others that do it.
+    pub(super) async fn watch_lifetime(&self) {
+        let mut ending = Ending::default();
+        loop {
+            let mut wait = self.pace.notices;
             if let Ok(value) = self.imds.tag(tag::EXPIRES_AT).await {
+                let now = Timestamp::now();
                 let (reading, expires_at) = lifetime::judge(value.as_deref(), now);
                 self.tell(name::LIFETIME, reading);
                 self.state.change(|facts| facts.expires_at = expires_at);
+                let left = expires_at.map(|at| at.duration_since(now));
+                let (left_secs, stage) = (left.map(|left| left.as_secs()), self.board.stage());
+                ending.look(left_secs, now, stage, lifetime::WHY);
+                match left {
+                    Some(left) if left.is_positive() => wait = wait.min(left.unsigned_abs()),
+                    Some(_) => ending.over(self.folders.runtime.as_deref(), stage, lifetime::WHY),
+                    None => {}
+                }
             }
-            tokio::time::sleep(self.pace.notices).await;
+            tokio::time::sleep(wait).await;
         }
     }
 

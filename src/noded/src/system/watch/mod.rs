@@ -103,6 +103,7 @@ impl System {
                 self.watch_cloud_init(),
                 self.watch_spot(),
                 self.watch_notices(),
+                self.watch_lifetime(),
                 self.watch_tokens(),
                 self.watch_role(),
             )

@@ -105,7 +105,7 @@ struct Node {
     board: Board,
     state: State,
     stop: CancellationToken,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Node {
@@ -123,7 +123,10 @@ impl Node {
             Pace { spot: soon, unanswered_most: soon, notices: soon, role: soon, no_role: soon };
         let system = System {
             root: root.to_owned(),
-            folders: Folders { state: Some(folder.path().to_owned()), runtime: None },
+            folders: Folders {
+                state: Some(folder.path().to_owned()),
+                runtime: Some(folder.path().to_owned()),
+            },
             imds: Arc::new(imds.clone()),
             board: board.clone(),
             state: state.clone(),
@@ -131,7 +134,7 @@ impl Node {
             stop: stop.clone(),
         };
         tokio::spawn(system.run());
-        Self { imds, board, state, stop, _folder: folder }
+        Self { imds, board, state, stop, folder }
     }
 
     async fn until(&self, name: &str, code: Option<&str>) -> Check {
@@ -191,6 +194,22 @@ async fn what_aws_announces_is_told() {
     assert_eq!(facts.notices.spot.unwrap().action, "terminate");
     assert_eq!(facts.notices.maintenance[0].code, "instance-retirement");
     assert_eq!((facts.tokens_required, facts.expires_at.is_some()), (Some(false), true));
+}
+
+/// An end that is moved counts before it comes; one that is over ends the node.
+#[tokio::test]
+async fn a_node_whose_time_is_over_asks_for_its_power_off() {
+    let in_an_hour = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(1);
+    let node = Node::start(Said { expires_at: Some(in_an_hour.to_string()), ..Said::default() });
+    node.until(name::LIFETIME, None).await;
+    let request = node.folder.path().join("power-off");
+    assert!(!request.exists());
+    node.imds.say(|said| said.expires_at = Some("2026-11-28T10:00:00Z".to_owned()));
+    node.until(name::LIFETIME, Some("system.expired")).await;
+    while !request.exists() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert!(std::fs::read_to_string(&request).unwrap().contains("time to live"));
 }
 
 #[tokio::test]
