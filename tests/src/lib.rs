@@ -5,10 +5,12 @@ pub mod node;
 pub mod programs;
 pub mod region;
 pub mod story;
+pub mod terminal;
 
 pub use programs::{Output, Program};
 pub use region::Region;
 pub use story::Story;
+pub use terminal::Terminal;
 
 use anyhow::{Result, bail};
 use std::time::{Duration, Instant};

@@ -1,5 +1,6 @@
 //! The programs as a user runs them: real processes, their output and status.
 
+use crate::terminal::Terminal;
 use anyhow::{Context, Result, bail, ensure};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -82,6 +83,25 @@ impl Program {
         let mut command = self.command(args);
         command.stdout(Stdio::piped()).stderr(Stdio::null());
         command.spawn().with_context(|| format!("start {}", self.path.display()))
+    }
+
+    /// Starts it in a terminal of its own, of this many columns and rows.
+    ///
+    /// # Errors
+    /// If it cannot be started or no terminal be had.
+    pub fn on_terminal(&self, args: &[&str], size: (u16, u16)) -> Result<Terminal> {
+        Terminal::start(&self.command(args), size)
+    }
+
+    /// Runs it and expects success; the bytes of its standard output.
+    ///
+    /// # Errors
+    /// If it cannot be started or fails.
+    pub fn bytes(&self, args: &[&str]) -> Result<Vec<u8>> {
+        let done = self.command(args).output()?;
+        let said = String::from_utf8_lossy(&done.stderr);
+        ensure!(done.status.success(), "{args:?}: {}: {said}", done.status);
+        Ok(done.stdout)
     }
 
     /// Runs it to its end.

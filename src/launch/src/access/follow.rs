@@ -173,3 +173,7 @@ impl Reader {
         result
     }
 }
+
+#[cfg(test)]
+#[path = "follow_tests.rs"]
+mod tests;

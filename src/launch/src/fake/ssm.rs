@@ -20,6 +20,8 @@ pub(crate) struct State {
     pub commands: Vec<(String, SendCommand)>,
     /// Where sessions lead.
     pub stream_url: Option<String>,
+    /// Sessions asked for.
+    pub sessions: Vec<StartSession>,
     /// Commands cancelled.
     pub cancelled: BTreeSet<String>,
 }
@@ -102,6 +104,7 @@ impl ManagedNodes for Fake {
                 let message = format!("{} is not connected.", request.target);
                 return Err(refusal("StartSession", "TargetNotConnected", &message, 400));
             }
+            state.ssm.sessions.push(request.clone());
             let id = state.id("session");
             Ok(Session { stream_url: state.ssm.url(), token: id.clone(), id })
         })

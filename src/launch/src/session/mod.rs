@@ -13,6 +13,8 @@ mod link;
 pub mod plugin;
 pub mod port;
 pub mod script;
+#[cfg(test)]
+pub(crate) mod scripted;
 mod smux;
 mod socket;
 pub mod terminal;
