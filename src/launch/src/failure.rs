@@ -169,6 +169,18 @@ pub enum Problem {
         /// Nodes asked for.
         asked: u32,
     },
+    /// Another run launched the same cluster at the same time.
+    #[error(
+        "another run launched this cluster at the same time: {}; {}", joined(.others),
+        if *.is_ours_ended { "what this run launched is ended, `nixl-launch up` goes on with the other" }
+        else { "both are there, `nixl-launch down` removes both" }
+    )]
+    TwoLaunches {
+        /// Instances of the other launch.
+        others: Vec<String>,
+        /// Whether this run ended its own.
+        is_ours_ended: bool,
+    },
     /// A person wanted to leave.
     #[error(
         "interrupted; what was begun is recorded in AWS: `nixl-launch up` goes on with it, `nixl-launch down` removes it"
@@ -352,6 +364,7 @@ impl Problem {
             Self::Usage(_) => "usage",
             Self::Changed(_) => "changed",
             Self::OtherSize { .. } => "other_size",
+            Self::TwoLaunches { .. } => "two_launches",
             Self::Interrupted => "interrupted",
             Self::NodeFailed { .. } => "node_failed",
             Self::NodeEnded { .. } => "node_ended",

@@ -1,14 +1,19 @@
 //! Tag keys that only this program writes and reads, beside those of
 //! [`nixl_cluster::tag`].
 
-/// On the security group: random, new for every group of nodes, so that the
-/// client token of a later launch differs from an earlier one's. Written before
-/// the launch it is about.
+/// On the security group: random at first, then each derived from the one before,
+/// new for every group of nodes, so that the client token of a later launch
+/// differs from an earlier one's. Written before the launch it is about.
 pub const GENERATION: &str = "nixl:generation";
 /// On the security group: the launch that may be in flight,
 /// `<type>/<market>/<zone>/<digest>`, or [`NO_ATTEMPT`]. Written before the launch
 /// it is about; with the generation it tells the client token.
 pub const ATTEMPT: &str = "nixl:attempt";
+/// Before an attempt that `down` recorded for the next `up`.
+pub const NEXT: &str = "next:";
+/// On the security group: the mark of who read the record last. What is read
+/// together with one's own mark is not older than it.
+pub const READER: &str = "nixl:reader";
 /// On the security group: which attempts were refused for want of room and when,
 /// `<type>/<market>/<zone>[:pg]@<seconds since the epoch>` with spaces between.
 pub const REFUSALS: &str = "nixl:refusals";

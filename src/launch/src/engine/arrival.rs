@@ -15,6 +15,8 @@ pub(super) enum Arrival {
     Running(Vec<Instance>),
     /// One ended for a reason of EC2's own.
     Ended(Ended),
+    /// An older launch of the same cluster is there: these instances.
+    Outdone(Vec<String>),
 }
 
 /// An instance that ended before it ran.
@@ -46,11 +48,36 @@ impl Ended {
     }
 }
 
+impl Arrival {
+    /// The nodes of a launch that somebody else made, or made before.
+    pub fn running(self) -> Result<Vec<Instance>, Problem> {
+        match self {
+            Self::Running(nodes) => Ok(nodes),
+            Self::Ended(ended) => Err(ended.into()),
+            Self::Outdone(others) => Err(Problem::TwoLaunches { others, is_ours_ended: false }),
+        }
+    }
+}
+
+/// Live instances of the cluster from another launch than these nodes.
+fn others<'a>(seen: &'a [Instance], nodes: &[Instance]) -> Vec<&'a Instance> {
+    let other = |it: &&Instance| nodes.iter().all(|node| node.reservation_id != it.reservation_id);
+    seen.iter().filter(|it| is_live(it)).filter(other).collect()
+}
+
+/// When a launch was made; the reservation's id settles a tie alike for all.
+fn age<'a>(nodes: impl IntoIterator<Item = &'a Instance>) -> Option<(&'a str, &'a str)> {
+    let age =
+        |it: &'a Instance| (it.launch_time.as_deref().unwrap_or_default(), &*it.reservation_id);
+    nodes.into_iter().map(age).min()
+}
+
 impl Engine<'_> {
     /// The nodes once all of them run.
     pub(super) async fn arrival(&self, nodes: &[Instance]) -> Result<Arrival, Problem> {
         let ours = [Filter::tag(tag::CLUSTER, self.cluster.as_str())];
         let start = self.pace.clock.now();
+        let mut doubled = None;
         loop {
             let call = async || self.services.ec2.describe_instances(&ours).await;
             let seen = self.pace.patiently(self.pace.consistency, errors::passes, call).await?;
@@ -68,6 +95,22 @@ impl Engine<'_> {
             for node in current.iter().filter(|node| node.state == "pending") {
                 let name = self.cluster.node(node.launch_index);
                 self.progress.doing(&name, "requested, starting");
+            }
+            let others = others(&seen, nodes);
+            if others.is_empty() {
+                doubled = None;
+            } else {
+                let ids = || others.iter().map(|it| it.id.clone()).collect();
+                if age(others.iter().copied()) < age(&current) {
+                    return Ok(Arrival::Outdone(ids()));
+                }
+                // Whoever launched them ends them, if it still runs.
+                let since = *doubled.get_or_insert_with(|| self.pace.clock.now());
+                if self.pace.clock.since(since) >= self.pace.settle {
+                    return Err(Problem::TwoLaunches { others: ids(), is_ours_ended: false });
+                }
+                self.rest(self.pace.poll).await?;
+                continue;
             }
             let all_run = current.iter().all(|node| node.state == "running");
             if all_run || self.pace.clock.since(start) >= self.pace.arrival {

@@ -5,6 +5,8 @@ use super::inventory::Inventory;
 use super::record::{Group, Record};
 use crate::errors;
 use crate::failure::{Failure, Problem, Resource};
+use crate::plan::is_live;
+use nixl_aws::ec2::Instance;
 use nixl_aws::{AwsError, Result};
 use std::time::Duration;
 
@@ -79,15 +81,19 @@ impl Engine<'_> {
         found: &Inventory,
         removal: Removal,
     ) -> std::result::Result<(), Problem> {
-        let mut ids: Vec<String> = found.instances.iter().map(|it| it.id.clone()).collect();
-        let (held, requests, appeared) = tokio::join!(
+        let ids: Vec<String> = found.instances.iter().map(|it| it.id.clone()).collect();
+        // What is known ends at once, whatever becomes of the rest.
+        let (nodes, lost, held, requests) = tokio::join!(
+            self.terminate(ids),
+            async {
+                let appeared = self.cut_off(found).await?;
+                self.terminate(appeared).await
+            },
             self.let_go_found(found),
             self.cancel_requests(found),
-            self.cut_off(found)
         );
-        let appeared = appeared?;
-        ids.extend(appeared.into_iter().filter(|id| !ids.contains(id)).collect::<Vec<_>>());
-        self.terminate(ids).await?;
+        nodes?;
+        lost?;
         held?;
         requests?;
         let (addresses, leftovers) =
@@ -107,11 +113,22 @@ impl Engine<'_> {
     }
 
     /// Instances of launches that were cut off, which may still show up.
-    async fn cut_off(&self, found: &Inventory) -> Result<Vec<String>> {
+    async fn cut_off(&self, found: &Inventory) -> std::result::Result<Vec<String>, Problem> {
         let mut ids = Vec::new();
         for group in &found.security_groups {
             let record = Record::of(&group.tags);
-            let Some(token) = record.token(&self.cluster) else { continue };
+            let runs = |it: &Instance| {
+                is_live(it)
+                    && it.client_token.is_some()
+                    && it.client_token == record.token(&self.cluster)
+            };
+            // One launch is open at a time, so one that runs is the last.
+            if found.instances.iter().any(runs) {
+                continue;
+            }
+            let mut group = Group { id: group.id.clone(), record };
+            self.read_record(&mut group).await?;
+            let Some(token) = group.record.token(&self.cluster) else { continue };
             if !found.tokens.contains(&token) {
                 self.progress.told("a launch without a trace is looked for");
                 let appeared = self.appeared(&token).await?;
@@ -184,7 +201,8 @@ impl Engine<'_> {
             if removal.keep_free {
                 let record = Record::of(&group.tags);
                 let mut group = Group { id: group.id.clone(), record: record.clone() };
-                self.write_record(&mut group, record.renewed()).await?;
+                let next = Record { is_next: record.attempt.is_some(), ..record };
+                self.write_record(&mut group, next.renewed()).await?;
                 continue;
             }
             let call = async || self.services.ec2.delete_security_group(&group.id).await;

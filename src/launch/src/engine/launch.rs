@@ -28,6 +28,20 @@ struct Course<'a> {
     memory: Memory,
     /// Placement groups of ours that are there.
     placement: BTreeSet<String>,
+    /// The record is as this run wrote or read it, not as a stale read may show it.
+    is_sure: bool,
+    /// The attempt that an earlier run may have sent.
+    earlier: Option<String>,
+}
+
+impl Course<'_> {
+    /// Puts the recorded launch first; whether it would be the same request.
+    fn prefer_recorded(&mut self) -> bool {
+        let Some(attempt) = &self.group.record.attempt else { return false };
+        let is_same = self.search.prefer(self.plan, attempt) && !self.plan.spec.hold;
+        self.earlier = is_same.then(|| attempt.clone());
+        is_same
+    }
 }
 
 impl Engine<'_> {
@@ -54,7 +68,15 @@ impl Engine<'_> {
         );
         let (made, ()) = (made?, role?);
         let (group, is_new) = group?;
-        let mut course = Course { plan, group, search, memory: seen.memory, placement };
+        let mut course = Course {
+            plan,
+            group,
+            search,
+            memory: seen.memory,
+            placement,
+            is_sure: is_new,
+            earlier: None,
+        };
         course.placement.extend(made);
 
         let earlier = if is_new { None } else { self.settle_earlier(&mut course).await? };
@@ -86,20 +108,36 @@ impl Engine<'_> {
         &self,
         course: &mut Course<'_>,
     ) -> Result<Option<Vec<Instance>>, Problem> {
+        if !(course.group.record.is_next && course.prefer_recorded()) {
+            self.read_record(&mut course.group).await?;
+            course.is_sure = true;
+            if !course.prefer_recorded() {
+                return self.look_for_recorded(course).await;
+            }
+        }
+        Ok(None)
+    }
+
+    /// The nodes of the recorded launch; if there are none it is settled.
+    async fn look_for_recorded(
+        &self,
+        course: &mut Course<'_>,
+    ) -> Result<Option<Vec<Instance>>, Problem> {
         let Some(token) = course.group.record.token(&self.cluster) else { return Ok(None) };
         let attempt = course.group.record.attempt.clone().unwrap_or_default();
-        if course.search.prefer(course.plan, &attempt) && !course.plan.spec.hold {
-            return Ok(None);
-        }
         let key = attempt.rsplit_once('/').map_or(attempt.as_str(), |(key, _)| key);
         self.progress.told(&format!("an earlier launch, {key}, is looked for"));
         let nodes = live(&self.appeared(&token).await?);
         match u32::try_from(nodes.len()) {
-            Ok(0) => Ok(None),
-            Ok(count) if count == course.plan.spec.size => match self.arrival(&nodes).await? {
-                Arrival::Running(nodes) => Ok(Some(nodes)),
-                Arrival::Ended(ended) => Err(ended.into()),
-            },
+            Ok(0) => {
+                let settled =
+                    Record { attempt: None, is_next: false, ..course.group.record.clone() };
+                self.write_record(&mut course.group, settled.renewed()).await?;
+                Ok(None)
+            }
+            Ok(count) if count == course.plan.spec.size => {
+                Ok(Some(self.arrival(&nodes).await?.running()?))
+            }
             _ => Err(Problem::OtherSize { there: nodes.len(), asked: course.plan.spec.size }),
         }
     }
@@ -150,9 +188,40 @@ impl Engine<'_> {
 
     /// Says in AWS that no launch is open, and what found no room.
     async fn close(&self, course: &mut Course<'_>) -> Result<(), Problem> {
-        let record =
-            Record { attempt: None, memory: course.memory.clone(), ..course.group.record.clone() };
-        self.write_record(&mut course.group, record).await
+        let memory = course.memory.clone();
+        let closed = |record| Record { attempt: None, is_next: false, memory, ..record };
+        // What another run has launched stays recorded.
+        self.record(course, closed).await.map(drop)
+    }
+
+    /// Records a change. If the record is not what this run believed, another
+    /// one's launch comes first: its nodes, and nothing is written.
+    async fn record(
+        &self,
+        course: &mut Course<'_>,
+        change: impl FnOnce(Record) -> Record,
+    ) -> Result<Option<Vec<Instance>>, Problem> {
+        let believed = course.group.record.clone();
+        let changed = change(believed.clone());
+        if changed == believed {
+            return Ok(None);
+        }
+        if !course.is_sure {
+            self.read_record(&mut course.group).await?;
+            course.is_sure = true;
+            if course.group.record.token(&self.cluster) != believed.token(&self.cluster)
+                && let Some(nodes) = self.look_for_recorded(course).await?
+            {
+                return Ok(Some(nodes));
+            }
+        }
+        // Of what was read now, a generation that moved on stays; the token of
+        // one that was believed may be used up.
+        let moved = course.group.record.generation != believed.generation;
+        let generation =
+            if moved { course.group.record.generation.clone() } else { changed.generation.clone() };
+        self.write_record(&mut course.group, Record { generation, ..changed }).await?;
+        Ok(None)
     }
 
     /// One attempt: its nodes if it found room for all of them.
@@ -167,9 +236,17 @@ impl Engine<'_> {
                 Arrival::Ended(ended) => {
                     self.progress.told(&format!("{}: {ended}", attempt.key()));
                     self.terminate(nodes.into_iter().map(|node| node.id).collect()).await?;
-                    let record = Record { attempt: None, ..course.group.record.clone() };
-                    self.write_record(&mut course.group, record.renewed()).await?;
+                    let closed = |record| Record { attempt: None, is_next: false, ..record };
+                    if let Some(nodes) =
+                        self.record(course, |record| closed(record).renewed()).await?
+                    {
+                        return Ok(Some(nodes));
+                    }
                     (Launch::NextZone, ended.refusal(attempt))
+                }
+                Arrival::Outdone(others) => {
+                    self.terminate(nodes.into_iter().map(|node| node.id).collect()).await?;
+                    return Err(Problem::TwoLaunches { others, is_ours_ended: true });
                 }
             },
             Sent::Refused(class, error) => (class, Refusal::of(attempt, &error)),
@@ -187,17 +264,25 @@ impl Engine<'_> {
     /// Records an attempt, makes its placement group and sends it.
     async fn request(&self, course: &mut Course<'_>, attempt: &Attempt) -> Result<Sent, Problem> {
         let plan = course.plan;
-        let record = Record {
-            attempt: Some(plan.record(attempt)),
-            memory: course.memory.clone(),
-            ..course.group.record.clone()
+        let wanted = plan.record(attempt);
+        let may_be_out = course.earlier.take().is_some_and(|earlier| earlier == wanted);
+        let memory = course.memory.clone();
+        let known = course.placement.clone();
+        let wish = |record: Record| Record {
+            is_next: record.is_next && record.attempt.as_ref() == Some(&wanted),
+            attempt: Some(wanted),
+            memory,
+            ..record
         };
         let (written, made) = tokio::join!(
-            self.write_record(&mut course.group, record),
-            self.placement_group(attempt.placement_group.as_deref(), &course.placement),
+            self.record(course, wish),
+            self.placement_group(attempt.placement_group.as_deref(), &known),
         );
-        written?;
+        let theirs = written?;
         course.placement.extend(made?);
+        if let Some(nodes) = theirs {
+            return Ok(Sent::Launched(nodes));
+        }
         let key = attempt.key();
         let mut renewed = false;
         loop {
@@ -214,7 +299,7 @@ impl Engine<'_> {
             let (count, instance_type) = (request.count, &request.instance_type);
             let zone = &attempt.place.zone;
             self.progress.told(&format!("{count} {instance_type} requested in {zone}"));
-            let sent = self.send(&request, &key).await;
+            let sent = self.send(&request, &key, may_be_out && !renewed).await;
             // An open launch is sent again into the same room.
             let open = sent.as_ref().is_err_and(|problem| !settled(problem));
             if held.is_some() && !open {
@@ -222,8 +307,9 @@ impl Engine<'_> {
             }
             match sent {
                 Ok(Sent::Spent(_)) if !renewed => {
-                    let record = course.group.record.clone().renewed();
-                    self.write_record(&mut course.group, record).await?;
+                    if let Some(nodes) = self.record(course, Record::renewed).await? {
+                        return Ok(Sent::Launched(nodes));
+                    }
                     renewed = true;
                 }
                 Err(problem) if settled(&problem) => {

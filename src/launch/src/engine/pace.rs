@@ -35,7 +35,8 @@ pub struct Pace {
     pub iam: Duration,
     /// For EC2 to show itself what was just made.
     pub consistency: Duration,
-    /// For a launch of an earlier run to show up.
+    /// For a launch that may have been sent to show up: as long as EC2 may need
+    /// to show itself what was just made.
     pub settle: Duration,
     /// For nodes to run after a launch; bare metal takes minutes.
     pub arrival: Duration,
@@ -62,7 +63,7 @@ impl Default for Pace {
             unclear: secs(120),
             iam: secs(120),
             consistency: secs(60),
-            settle: secs(15),
+            settle: secs(60),
             arrival: secs(900),
             removal: secs(600),
             tracking: secs(45 * 60),

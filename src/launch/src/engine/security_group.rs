@@ -47,7 +47,8 @@ impl Engine<'_> {
         egress?;
         let mut group = Group { record: Record::of(&found.tags), id: found.id };
         if group.record.generation.is_empty() {
-            let record = group.record.clone().renewed();
+            let generation = group.id.clone();
+            let record = Record { generation, ..group.record.clone() }.renewed();
             self.write_record(&mut group, record).await?;
         }
         Ok((group, is_new))

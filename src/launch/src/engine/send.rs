@@ -34,11 +34,16 @@ impl Engine<'_> {
         }
     }
 
-    /// Sends it.
-    pub(super) async fn send(&self, request: &RunInstances, key: &str) -> Result<Sent, Problem> {
+    /// Sends it; `may_be_out` says that an earlier run may have sent it, too.
+    pub(super) async fn send(
+        &self,
+        request: &RunInstances,
+        key: &str,
+        may_be_out: bool,
+    ) -> Result<Sent, Problem> {
         let start = self.pace.clock.now();
         let mut delay = self.pace.retry_first;
-        let mut unclear = false;
+        let mut unclear = may_be_out;
         loop {
             let error = match self.services.ec2.run_instances(request).await {
                 Ok(nodes) => return Ok(Sent::Launched(nodes)),
@@ -55,7 +60,11 @@ impl Engine<'_> {
                 | Launch::NextFamily
                 | Launch::NextMarket => return Ok(Sent::Refused(class, error)),
                 Launch::NewGeneration => return Ok(Sent::Spent(error)),
-                Launch::Adopt => return self.adopted(request, error).await,
+                Launch::Adopt => return self.adopted(request, key, error).await,
+                // A clear answer to this one says nothing of those before it.
+                Launch::Fail if unclear => {
+                    return self.given_up(request, key, unclear, error).await;
+                }
                 Launch::Fail => return Err(error.into()),
                 Launch::Retry => self.pace.unclear,
                 Launch::AwaitIam => self.pace.iam,
@@ -71,10 +80,15 @@ impl Engine<'_> {
     }
 
     /// The token was used for another request: ours, for nobody else can know it.
-    async fn adopted(&self, request: &RunInstances, error: AwsError) -> Result<Sent, Problem> {
+    async fn adopted(
+        &self,
+        request: &RunInstances,
+        key: &str,
+        error: AwsError,
+    ) -> Result<Sent, Problem> {
         let nodes = live(&self.appeared(&request.client_token).await?);
         match u32::try_from(nodes.len()) {
-            Ok(0) => Ok(Sent::Spent(error)),
+            Ok(0) => Err(Problem::Unsettled { attempt: key.to_owned(), error }),
             Ok(count) if count == request.count => Ok(Sent::Launched(nodes)),
             _ => Err(Problem::OtherSize { there: nodes.len(), asked: request.count }),
         }

@@ -1,6 +1,7 @@
 //! `up` and `down` against the account in memory.
 
 mod removal;
+mod rivals;
 mod search;
 mod table;
 

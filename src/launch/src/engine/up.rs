@@ -1,6 +1,5 @@
 //! `up`: read, plan, make sure of everything, wait.
 
-use super::arrival::Arrival;
 use super::lifetime::Moves;
 use super::{Engine, Goal, now_secs};
 use crate::failure::{Failure, Problem};
@@ -118,11 +117,7 @@ impl Engine<'_> {
                     self.security_group(plan, None),
                 );
                 role?;
-                let nodes = match self.arrival(nodes).await? {
-                    Arrival::Running(nodes) => nodes,
-                    Arrival::Ended(ended) => return Err(ended.into()),
-                };
-                (nodes, group?.0.id)
+                (self.arrival(nodes).await?.running()?, group?.0.id)
             }
             Existing::None => self.launch(plan, facts, plan.tracking.arn(), wait).await?,
         };

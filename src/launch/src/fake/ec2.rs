@@ -182,6 +182,9 @@ impl Ec2 for Fake {
 
     async fn create_tags(&self, resources: &[String], tags: &[Tag]) -> Result<()> {
         self.call("CreateTags", |state| {
+            let groups = state.groups.iter().filter(|it| resources.contains(&it.id));
+            let old: Vec<SecurityGroup> = groups.cloned().collect();
+            state.old_groups.extend(old);
             for id in resources {
                 let group = state.groups.iter_mut().find(|it| it.id == *id).map(|it| &mut it.tags);
                 let instance =
@@ -250,7 +253,15 @@ impl Ec2 for Fake {
 
     async fn describe_security_groups(&self, filters: &[Filter]) -> Result<Vec<SecurityGroup>> {
         self.call("DescribeSecurityGroups", |state| {
-            let found = state.groups.iter().filter(|it| {
+            let mut groups = state.groups.clone();
+            if state.stale_looks > 0 {
+                state.stale_looks -= 1;
+                for group in &mut groups {
+                    let old = state.old_groups.iter().find(|it| it.id == group.id);
+                    group.tags = old.unwrap_or(group).tags.clone();
+                }
+            }
+            let found = groups.iter().filter(|it| {
                 fits(filters, |name| match name {
                     "group-name" => Some(it.name.clone()),
                     _ => tagged(&it.tags, name),

@@ -85,6 +85,10 @@ pub(crate) struct State {
     pub dies_at: Option<(usize, bool)>,
     /// It has ended: no call is answered any more.
     pub is_dead: bool,
+    /// Security groups as they were before each of their changes.
+    pub old_groups: Vec<SecurityGroup>,
+    /// So many looks at security groups show their oldest state.
+    pub stale_looks: u32,
     /// So many looks at instances show none.
     pub hidden_looks: u32,
     pub ids: u32,

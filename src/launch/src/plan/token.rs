@@ -62,6 +62,13 @@ pub fn record(attempt: &Attempt, request: &RunInstances) -> String {
     format!("{key}/{}", hashed(fields, DIGEST_CHARS))
 }
 
+/// The generation after `before`: the same for whoever works it out, so that two
+/// runs that renew it at once agree.
+#[must_use]
+pub fn next_generation(before: &str) -> String {
+    hashed(["generation", before].into_iter(), DIGEST_CHARS)
+}
+
 /// Token of a recorded launch.
 #[must_use]
 pub fn client_token(cluster: &ClusterName, generation: &str, record: &str) -> String {

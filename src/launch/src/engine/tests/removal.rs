@@ -44,6 +44,20 @@ async fn one_that_may_not_be_ended_does_not_keep_the_others() {
 }
 
 #[tokio::test]
+async fn a_search_that_fails_keeps_no_node_running() {
+    let fake = Fake::new();
+    up(&fake).await.unwrap();
+    // Its launch is not the recorded one, so that one is looked for.
+    fake.state().instances.iter_mut().for_each(|it| it.client_token = None);
+    fake.script("CreateTags", &[DENIED]);
+    let failure = down(&fake).await.unwrap_err();
+    assert!(matches!(failure.problem, Problem::Aws { .. }), "{failure}");
+    assert!(fake.state().instances.iter().all(|it| it.state == "terminated"));
+    down(&fake).await.unwrap();
+    assert_eq!(fake.residue(), Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn what_outlived_its_node_goes_too() {
     let fake = Fake::new();
     up(&fake).await.unwrap();

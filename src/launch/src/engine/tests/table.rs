@@ -178,7 +178,7 @@ async fn judge(fault: Fault, class: Launch, about: &str) {
             let unsettled = matches!(it.failure().problem, Problem::Unsettled { .. });
             let unknown = ["InternalError", "Unavailable"].contains(&code);
             assert_eq!(unsettled, unknown, "{about}: {}", it.failure());
-            assert!(between(it.waited, 100, 136), "{about}: {:?}", it.waited);
+            assert!(between(it.waited, 100, 181), "{about}: {:?}", it.waited);
             assert!(it.failure().to_string().contains(code), "{about}");
         }
         Launch::AwaitIam | Launch::AwaitConsistency => {
@@ -192,8 +192,9 @@ async fn judge(fault: Fault, class: Launch, about: &str) {
         }
         Launch::Adopt => {
             let it = up(&plain(), once).await;
-            assert_eq!(it.launched(), ("g6.12xlarge", "us-east-1a", 2, 2), "{about}");
-            assert!(between(it.waited, 15, 16), "{about}: looked for first: {:?}", it.waited);
+            let unsettled = matches!(it.failure().problem, Problem::Unsettled { .. });
+            assert_eq!((unsettled, it.calls, it.tokens), (true, 1, 1), "{about}");
+            assert!(between(it.waited, 60, 61), "{about}: looked for: {:?}", it.waited);
             let it = up(&plain(), vec![Fault::Lose, fault]).await;
             assert_eq!(it.launched(), ("g6.12xlarge", "us-east-1a", 2, 1), "{about}");
             assert!(it.waited < SHORT, "{about}: found at once: {:?}", it.waited);
