@@ -1,5 +1,6 @@
 //! A report as tables, or as plain lines where tables have no room.
 
+use crate::doctor::Check;
 use crate::lifetime::Cost;
 use crate::report::{LinkReport, NodeReport, Report};
 use crate::terminal::{Terminal, wrapped};
@@ -19,6 +20,13 @@ pub fn text(report: &Report, terminal: Terminal) -> String {
         if let Some(meaning) = node.meaning {
             text.push_str(&format!("{}: {meaning}\n", node.name));
         }
+    }
+    for Check { name, about, verdict, found, fix } in &report.drift {
+        let about = about.as_ref().map(|about| format!("{about}: ")).unwrap_or_default();
+        let fix = fix.as_ref().map(|fix| format!("; fix: {fix}")).unwrap_or_default();
+        let line = format!("{name}: {about}{found}{fix}");
+        let verdict = crate::doctor::verdict(*verdict, terminal);
+        text.push_str(&format!("{verdict} {}\n", wrapped(&line, 5, terminal.columns)));
     }
     for warning in &report.warnings {
         let words = wrapped(warning, 5, terminal.columns);
@@ -255,6 +263,7 @@ mod tests {
                 gbps: 97.31,
                 degraded: true,
             }],
+            drift: vec![Check::fail("imds", "off", "turn it on").of("nixl-node1")],
             warnings: vec!["nixl-node2 is not online in SSM".to_owned()],
         }
     }
@@ -287,6 +296,7 @@ mod tests {
 └────────────┴──────────┴─────────┴───────────────────────────┴───────┴────────────┴───────────┘
 nixl-node1 → nixl-node2: 17.5 µs round trip (median, 64 B, one-sided), 97.3 Gbit/s, degraded
 nixl-node2: The peer was paired and stopped answering.
+FAIL imds: nixl-node1: off; fix: turn it on
 WARN nixl-node2 is not online in SSM
 ";
         assert_eq!(text(&report(), PIPE), expected);

@@ -1,5 +1,6 @@
 //! What is there, for people and scripts: the result of `up` and `status`.
 
+use crate::doctor::Check;
 use crate::keys;
 use crate::lifetime::{Cost, End};
 use crate::plan::is_live;
@@ -44,6 +45,8 @@ pub struct Report {
     pub nodes: Vec<NodeReport>,
     /// Links measured, each in one direction; none where no node could be asked.
     pub links: Vec<LinkReport>,
+    /// What is another way than it was launched, each with what to do.
+    pub drift: Vec<Check>,
     /// What is not as it should be and does not keep the cluster from working.
     pub warnings: Vec<String>,
 }
@@ -160,6 +163,7 @@ pub fn report(
         cost: None,
         nodes,
         links: Vec::new(),
+        drift: Vec::new(),
         warnings: Vec::new(),
     }
 }

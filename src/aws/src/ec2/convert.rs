@@ -1,8 +1,8 @@
 //! aws-sdk-ec2's shapes to and from ours.
 
 use super::{
-    AttachedInterface, Filter, Image, Instance, InstanceTypeInfo, Market, NetworkCard,
-    NetworkInterface, PlacementGroup, SecurityGroup, Subnet, Volume, Vpc,
+    AttachedInterface, Filter, Image, Instance, InstanceTypeInfo, Market, MetadataOptions,
+    NetworkCard, NetworkInterface, PlacementGroup, SecurityGroup, Subnet, Volume, Vpc,
 };
 use crate::Tag;
 use aws_sdk_ec2::types as sdk;
@@ -113,6 +113,14 @@ fn vcpus(options: Option<sdk::CpuOptions>) -> u32 {
     options.map_or(0, |options| count(options.core_count) * count(options.threads_per_core))
 }
 
+fn metadata(found: sdk::InstanceMetadataOptionsResponse) -> MetadataOptions {
+    MetadataOptions {
+        endpoint: found.http_endpoint != Some(sdk::InstanceMetadataEndpointState::Disabled),
+        tokens_required: found.http_tokens == Some(sdk::HttpTokensState::Required),
+        tags: found.instance_metadata_tags == Some(sdk::InstanceMetadataTagsState::Enabled),
+    }
+}
+
 pub(super) fn instances(reservation: sdk::Reservation) -> impl Iterator<Item = Instance> {
     let reservation_id = reservation.reservation_id.unwrap_or_default();
     reservation.instances.unwrap_or_default().into_iter().map(move |found| {
@@ -144,6 +152,8 @@ pub(super) fn instances(reservation: sdk::Reservation) -> impl Iterator<Item = I
                 interfaces
             },
             placement_group: some(placement.and_then(|p| p.group_name)),
+            profile_arn: found.iam_instance_profile.and_then(|profile| profile.arn),
+            metadata: found.metadata_options.map(metadata),
             private_ip: some(found.private_ip_address),
             public_ip: some(found.public_ip_address),
             launch_time: found.launch_time.and_then(|time| time.fmt(Format::DateTime).ok()),

@@ -58,6 +58,10 @@ pub struct Instance {
     pub interfaces: Vec<AttachedInterface>,
     /// Placement group name.
     pub placement_group: Option<String>,
+    /// ARN of its instance profile.
+    pub profile_arn: Option<String>,
+    /// Its metadata service.
+    pub metadata: Option<MetadataOptions>,
     /// Primary private IPv4 address.
     pub private_ip: Option<String>,
     /// Public IPv4 address.
@@ -68,6 +72,17 @@ pub struct Instance {
     pub client_token: Option<String>,
     /// Tags.
     pub tags: Vec<Tag>,
+}
+
+/// Options of an instance's metadata service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MetadataOptions {
+    /// It answers at all.
+    pub endpoint: bool,
+    /// It answers only who has a token (IMDSv2).
+    pub tokens_required: bool,
+    /// It tells the instance's tags.
+    pub tags: bool,
 }
 
 /// A network interface of an instance.

@@ -101,7 +101,9 @@ pub fn text(diagnosis: &Diagnosis, terminal: Terminal) -> String {
     text
 }
 
-fn verdict(verdict: Verdict, terminal: Terminal) -> String {
+/// A verdict as a word.
+#[must_use]
+pub fn verdict(verdict: Verdict, terminal: Terminal) -> String {
     let (colour, word) = match verdict {
         Verdict::Pass => (32, "PASS"),
         Verdict::Warn => (33, "WARN"),

@@ -8,7 +8,10 @@ use crate::plan::{SSM_CORE_POLICY, is_live, is_ours};
 use jiff::Timestamp;
 use nixl_aws::Tag;
 use nixl_aws::ec2::{Instance, SecurityGroup};
+use nixl_cluster::ClusterName;
 use std::collections::BTreeSet;
+
+const END_FIX: &str = "`nixl-launch extend` or `nixl-launch down`";
 
 pub(super) fn judge(facts: &Facts, nodes: &[Instance]) -> Vec<Check> {
     let mut checks = security_group(facts);
@@ -27,7 +30,12 @@ fn security_group(facts: &Facts) -> Vec<Check> {
         Ok(groups) => groups,
         Err(error) => return vec![unread("security-group", error)],
     };
-    let Some(group) = groups.iter().find(|group| is_ours(&facts.cluster, &group.tags)) else {
+    group_rules(&facts.cluster, groups)
+}
+
+/// The rules of the cluster's group.
+pub(super) fn group_rules(cluster: &ClusterName, groups: &[SecurityGroup]) -> Vec<Check> {
+    let Some(group) = groups.iter().find(|group| is_ours(cluster, &group.tags)) else {
         let fix = "`nixl-launch up` makes it again";
         return vec![Check::fail("security-group", "the cluster has none", fix)];
     };
@@ -130,22 +138,31 @@ fn role(facts: &Facts) -> Vec<Check> {
     vec![role, profile, policy]
 }
 
-fn end(facts: &Facts, nodes: &[Instance]) -> Check {
-    let fix = "`nixl-launch extend` or `nixl-launch down`";
+/// The end of all nodes that live, if any does.
+pub(super) fn same_end(nodes: &[Instance]) -> Result<Option<End>, Check> {
     let live = nodes.iter().filter(|node| is_live(node));
     let ends: Result<BTreeSet<End>, _> = live.map(End::of).collect();
-    let ends = match ends {
-        Err(error) => return Check::fail("end", error.to_string(), fix),
-        Ok(ends) => ends,
-    };
-    let Some(first) = ends.first() else { return Check::skip("end", "no node runs") };
-    match first.left_secs(facts.now) {
-        _ if ends.len() > 1 => {
-            Check::warn("end", format!("nodes end at different times, the first at {first}"), fix)
+    let ends = ends.map_err(|error| Check::fail("end", error.to_string(), END_FIX))?;
+    let first = ends.first().copied();
+    match first {
+        Some(first) if ends.len() > 1 => {
+            let found = format!("nodes end at different times, the first at {first}");
+            Err(Check::warn("end", found, END_FIX))
         }
-        None => Check::warn("end", "never: somebody has to take the cluster down", fix),
+        first => Ok(first),
+    }
+}
+
+fn end(facts: &Facts, nodes: &[Instance]) -> Check {
+    let first = match same_end(nodes) {
+        Err(check) => return check,
+        Ok(None) => return Check::skip("end", "no node runs"),
+        Ok(Some(first)) => first,
+    };
+    match first.left_secs(facts.now) {
+        None => Check::warn("end", "never: somebody has to take the cluster down", END_FIX),
         Some(left) if left < 0 => {
-            Check::fail("end", format!("{first} is over and nodes still run"), fix)
+            Check::fail("end", format!("{first} is over and nodes still run"), END_FIX)
         }
         Some(left) => {
             Check::pass("end", format!("{first}, in {}", crate::render::age(left.unsigned_abs())))

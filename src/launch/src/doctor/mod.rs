@@ -7,9 +7,11 @@
 mod account;
 mod check;
 mod cluster;
+mod drift;
 mod nodes;
 
-pub use check::{Check, Diagnosis, text};
+pub use check::{Check, Diagnosis, text, verdict};
+pub use drift::drift;
 
 use crate::node_says::NodeSays;
 use crate::report::TrackingReport;

@@ -1,7 +1,9 @@
 //! Each node: EC2's view, SSM's view, its own.
 
+use super::drift::of_node;
 use super::{Check, Facts, unread};
 use crate::keys;
+use crate::plan::is_ours;
 use crate::report::{endpoint_of, state_of};
 use nixl_aws::Tag;
 use nixl_aws::ec2::Instance;
@@ -17,6 +19,9 @@ fn node(facts: &Facts, node: &Instance) -> Vec<Check> {
     let mut checks = vec![instance(node)];
     if node.state == "running" {
         checks.push(interfaces(node));
+        let mut groups = facts.groups.iter().flatten();
+        let group = groups.find(|group| is_ours(&facts.cluster, &group.tags));
+        checks.extend(of_node(node, &facts.cluster.node_role(&facts.region), group));
         checks.push(ssm(facts, node));
         checks.push(daemon(facts, node));
         checks.push(pairing(node));

@@ -1,7 +1,7 @@
 use super::*;
 use nixl_aws::ErrorKind;
 use nixl_aws::Tag;
-use nixl_aws::ec2::AttachedInterface;
+use nixl_aws::ec2::{AttachedInterface, MetadataOptions};
 
 fn error(code: &str) -> AwsError {
     AwsError {
@@ -27,8 +27,13 @@ fn node(rank: u32) -> Instance {
         zone: "us-east-1a".to_owned(),
         placement_group: Some("nixl-us-east-1a".to_owned()),
         public_ip: Some("203.0.113.1".to_owned()),
+        profile_arn: Some(
+            "arn:aws:iam::123456789012:instance-profile/nixl-node-us-east-1".to_owned(),
+        ),
+        metadata: Some(MetadataOptions { endpoint: true, tokens_required: true, tags: true }),
         interfaces: vec![AttachedInterface {
             interface_type: "efa".to_owned(),
+            group_ids: vec!["sg-1".to_owned()],
             ..Default::default()
         }],
         tags: tags(&[
@@ -242,4 +247,51 @@ fn what_may_not_be_read_is_a_warning_and_hides_nothing_else() {
     assert_eq!(ill(|f| f.online = Err(denied())), one("ssm", Verdict::Warn));
     assert_eq!(ill(|f| f.instances = Err(denied())), one("nodes", Verdict::Warn));
     assert_eq!(ill(|f| f.role = Err(denied())), one("role", Verdict::Warn));
+}
+
+/// Names of what has drifted.
+fn drifted(change: impl FnOnce(&mut Facts)) -> Vec<String> {
+    let mut facts = healthy();
+    change(&mut facts);
+    let (nodes, groups) = (facts.instances.unwrap(), facts.groups.unwrap());
+    let found = drift(&facts.cluster, &facts.region, &nodes, &groups);
+    found
+        .into_iter()
+        .map(|check| {
+            assert!(check.fix.is_some(), "{check:?}");
+            check.name
+        })
+        .collect()
+}
+
+#[test]
+fn a_drift_is_named_and_none_is_silence() {
+    let options = |f: &mut Facts, change: fn(&mut MetadataOptions)| {
+        change(first(f).metadata.as_mut().unwrap());
+    };
+    let group = |f: &mut Facts, change: fn(&mut SecurityGroup)| {
+        change(&mut f.groups.as_mut().unwrap()[0]);
+    };
+    assert!(drifted(|_| ()).is_empty());
+    assert_eq!(drifted(|f| group(f, |it| it.self_ingress = false)), ["self-ingress"]);
+    assert_eq!(drifted(|f| group(f, |it| it.self_egress = false)), ["self-egress"]);
+    assert_eq!(drifted(|f| f.groups.as_mut().unwrap().clear()), ["security-group"]);
+    assert_eq!(drifted(|f| first(f).placement_group = None), ["placement-group"]);
+    let end = |f: &mut Facts| tag(first(f), "nixl:expires-at", "2026-11-29T00:00:00Z");
+    assert_eq!(drifted(end), ["end"]);
+    assert_eq!(drifted(|f| first(f).profile_arn = None), ["node-profile"]);
+    let other = "arn:aws:iam::123456789012:instance-profile/other";
+    assert_eq!(drifted(|f| first(f).profile_arn = Some(other.to_owned())), ["node-profile"]);
+    assert_eq!(drifted(|f| options(f, |it| it.endpoint = false)), ["imds"]);
+    assert_eq!(drifted(|f| options(f, |it| it.tags = false)), ["imds"]);
+    assert_eq!(drifted(|f| options(f, |it| it.tokens_required = false)), ["imds"]);
+    assert_eq!(drifted(|f| first(f).interfaces[0].group_ids.clear()), ["membership"]);
+    assert!(drifted(|f| first(f).state = "shutting-down".to_owned()).is_empty());
+}
+
+#[test]
+fn doctor_names_what_a_node_drifted_to() {
+    assert_eq!(ill(|f| first(f).profile_arn = None), one("node-profile", Verdict::Fail));
+    let tokens = |f: &mut Facts| first(f).metadata.as_mut().unwrap().tokens_required = false;
+    assert_eq!(ill(tokens), one("imds", Verdict::Warn));
 }

@@ -1,6 +1,7 @@
 //! `status`: what is there now.
 
 use super::{Engine, Goal, now_secs};
+use crate::doctor::drift;
 use crate::errors;
 use crate::failure::{Failure, Problem};
 use crate::keys;
@@ -104,10 +105,11 @@ impl Engine<'_> {
         let needed = async { tokio::try_join!(groups, tracking) };
         let (needed, cost) = tokio::join!(needed, self.cost(nodes));
         let (groups, tracking) = needed.map_err(Failure::unchanged)?;
+        let drift = drift(&self.cluster, &self.region, nodes, &groups);
         let group = groups.into_iter().find(|group| is_ours(&self.cluster, &group.tags));
         let group = group.map(|group| group.id);
         let report = report(&self.cluster, &self.region, nodes, group, tracking, now_secs());
-        Ok(Report { cost, ..report })
+        Ok(Report { cost, drift, ..report })
     }
 
     /// Links as the nodes know them; none of nodes that cannot be asked: the

@@ -1,6 +1,6 @@
 //! EC2 of the account in memory.
 
-use super::{Fake, State, card, refusal};
+use super::{ACCOUNT, Fake, State, card, refusal};
 use nixl_aws::ec2::*;
 use nixl_aws::{Result, Tag};
 use nixl_cluster::tag;
@@ -102,11 +102,23 @@ fn run(state: &mut State, request: &RunInstances) -> Result<Vec<Instance>> {
             placement_group: request.placement_group.clone(),
             private_ip: Some(format!("10.0.0.{}", 10 + launch_index)),
             public_ip: Some(format!("203.0.113.{}", 10 + launch_index)),
+            profile_arn: Some(format!(
+                "arn:aws:iam::{ACCOUNT}:instance-profile/{}",
+                request.instance_profile
+            )),
             launch_time: Some("2100-01-01T00:00:00Z".to_owned()),
             client_token: Some(request.client_token.clone()),
             market: request.market,
             reservation_used: request.reservation_id.clone(),
-            interfaces: vec![AttachedInterface { id: state.id("eni"), ..Default::default() }],
+            interfaces: vec![AttachedInterface {
+                id: state.id("eni"),
+                group_ids: request
+                    .network_interfaces
+                    .first()
+                    .map(|it| it.group_ids.clone())
+                    .unwrap_or_default(),
+                ..Default::default()
+            }],
             tags: request.tags.clone(),
             ..Default::default()
         });

@@ -1,0 +1,96 @@
+//! What was launched one way and is another way now, by somebody else's hand.
+
+use super::Check;
+use super::cluster::{group_rules, same_end};
+use crate::plan::{is_live, is_ours};
+use nixl_aws::ec2::{Instance, SecurityGroup};
+use nixl_cluster::ClusterName;
+use nixl_cluster::check::Verdict;
+use std::collections::BTreeSet;
+
+/// Every drift that the nodes and the cluster's security groups show; none where
+/// all is as it was launched.
+#[must_use]
+pub fn drift(
+    cluster: &ClusterName,
+    region: &str,
+    nodes: &[Instance],
+    groups: &[SecurityGroup],
+) -> Vec<Check> {
+    let mut checks = group_rules(cluster, groups);
+    checks.extend(same_place(nodes));
+    checks.extend(same_end(nodes).err());
+    let group = groups.iter().find(|group| is_ours(cluster, &group.tags));
+    for node in nodes.iter().filter(|node| node.state == "running") {
+        let own = of_node(node, &cluster.node_role(region), group);
+        checks.extend(own.into_iter().map(|check| check.of(cluster.node(node.launch_index))));
+    }
+    checks.retain(|check| check.verdict >= Verdict::Warn);
+    checks
+}
+
+fn same_place(nodes: &[Instance]) -> Option<Check> {
+    let live = nodes.iter().filter(|node| is_live(node));
+    let used: BTreeSet<Option<&str>> = live.map(|node| node.placement_group.as_deref()).collect();
+    let fix = "`nixl-launch down`, then `up` again";
+    (used.len() > 1).then(|| Check::warn("placement-group", "not all nodes are in the same", fix))
+}
+
+/// Of a node that runs: what nobody but EC2 has to be asked for.
+pub(super) fn of_node(node: &Instance, profile: &str, group: Option<&SecurityGroup>) -> Vec<Check> {
+    let mut checks = vec![self::profile(node, profile)];
+    checks.extend(metadata(node));
+    checks.extend(group.and_then(|group| membership(node, group)));
+    checks
+}
+
+fn profile(node: &Instance, expected: &str) -> Check {
+    let name = "node-profile";
+    let id = &node.id;
+    let found = match node.profile_arn.as_deref().and_then(|arn| arn.rsplit('/').next()) {
+        Some(there) if there == expected => return Check::pass(name, there),
+        Some(there) => format!("it has {there} instead of {expected}"),
+        None => format!("it has no instance profile: {expected} was taken away"),
+    };
+    let fix = if node.profile_arn.is_some() {
+        format!(
+            "aws ec2 describe-iam-instance-profile-associations --filters Name=instance-id,Values={id} tells the association; aws ec2 replace-iam-instance-profile-association --association-id ID --iam-instance-profile Name={expected}"
+        )
+    } else {
+        format!(
+            "aws ec2 associate-iam-instance-profile --instance-id {id} --iam-instance-profile Name={expected}"
+        )
+    };
+    Check::fail(name, found, fix)
+}
+
+fn metadata(node: &Instance) -> Option<Check> {
+    let name = "imds";
+    let options = node.metadata?;
+    let set = |flag: &str| {
+        let id = &node.id;
+        format!("aws ec2 modify-instance-metadata-options --instance-id {id} {flag}")
+    };
+    Some(if !options.endpoint {
+        let found = "off: the node gets no credentials and does not know what it is";
+        Check::fail(name, found, set("--http-endpoint enabled"))
+    } else if !options.tags {
+        let found = "tells no tags: a daemon that starts again does not find its cluster";
+        Check::fail(name, found, set("--instance-metadata-tags enabled"))
+    } else if !options.tokens_required {
+        let found = "answers without a token (IMDSv1)";
+        Check::warn(name, found, set("--http-tokens required"))
+    } else {
+        Check::pass(name, "version 2, with tags")
+    })
+}
+
+fn membership(node: &Instance, group: &SecurityGroup) -> Option<Check> {
+    let outside = node.interfaces.iter().find(|it| !it.group_ids.contains(&group.id))?;
+    let (id, group_id) = (&outside.id, &group.id);
+    let found = format!("{id} is not in {group_id}: traffic between members is dropped");
+    let fix = format!(
+        "aws ec2 modify-network-interface-attribute --network-interface-id {id} --groups {group_id}"
+    );
+    Some(Check::fail("membership", found, fix))
+}
