@@ -11,6 +11,7 @@ pub mod access;
 pub mod audit;
 pub mod cli;
 pub mod doctor;
+pub mod emit;
 pub mod engine;
 pub mod errors;
 pub mod failure;

@@ -5,6 +5,7 @@ mod audit;
 mod connect;
 mod doctor;
 mod down;
+mod emit;
 mod exec;
 mod extend;
 mod forward;
@@ -23,6 +24,7 @@ mod wait;
 pub use access::Exited;
 pub use connect::Connect;
 pub use down::Down;
+pub use emit::{Emit, Form};
 pub use exec::Exec;
 pub use extend::Extend;
 pub use forward::{Dashboard, Forward};
@@ -95,6 +97,8 @@ pub enum Output {
 pub enum Command {
     /// Show what `up` would do, and every check; nothing is changed
     Plan(PlanFlags),
+    /// Print what `up` would do for another tool; nothing is changed
+    Emit(Emit),
     /// Make sure that the cluster is there and paired
     Up(Up),
     /// Show the cluster as it is
@@ -146,6 +150,7 @@ impl Cli {
         let nodes = match &self.command {
             Command::Up(Up { asked: Asked { layout: nodes, .. }, .. })
             | Command::Plan(PlanFlags { asked: Asked { layout: nodes, .. }, .. })
+            | Command::Emit(Emit { asked: Asked { layout: nodes, .. }, .. })
             | Command::RenderUserData(RenderUserData { nodes, .. }) => *nodes,
             _ => return Ok(()),
         };
@@ -195,6 +200,7 @@ pub async fn run(mut cli: Cli) -> anyhow::Result<()> {
     cli.settle()?;
     match &cli.command {
         Command::Plan(flags) => plan::run(&cli, flags).await,
+        Command::Emit(flags) => emit::run(&cli, flags).await,
         Command::Up(flags) => up::run(&cli, flags).await,
         Command::Status => status::run(&cli).await,
         Command::List => list::run(&cli).await,

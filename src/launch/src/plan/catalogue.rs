@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// Types with EFA.
-fn types() -> Vec<InstanceTypeInfo> {
+pub(crate) fn types() -> Vec<InstanceTypeInfo> {
     let text = include_str!("../../../local-region/src/data/instance_types.json");
     let catalogue: Value = serde_json::from_str(text).unwrap();
     let types = catalogue["types"].as_array().unwrap();
@@ -110,7 +110,7 @@ fn layouts_are_those_of_the_golden_file() {
 }
 
 /// Compares with `tests/golden/NAME`; `UPDATE_GOLDEN=1` writes it.
-pub(super) fn golden(name: &str, text: &str) {
+pub(crate) fn golden(name: &str, text: &str) {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();

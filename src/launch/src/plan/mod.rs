@@ -361,6 +361,6 @@ fn check_ownership(
 }
 
 #[cfg(test)]
-mod catalogue;
+pub(crate) mod catalogue;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -8,7 +8,7 @@ use nixl_aws::sagemaker::TrackingServer;
 use nixl_cluster::Provider;
 use proptest::prelude::*;
 
-fn spec() -> Spec {
+pub(crate) fn spec() -> Spec {
     Spec::new(Default::default(), "us-east-1")
 }
 
@@ -23,7 +23,7 @@ fn baked(id: &str, date: &str) -> Image {
     }
 }
 
-fn facts() -> Facts {
+pub(crate) fn facts() -> Facts {
     let subnet = |zone: &str| Subnet {
         id: format!("subnet-{zone}"),
         vpc_id: "vpc-1".to_owned(),
@@ -66,7 +66,7 @@ fn node(index: u32, state: &str, size: u32) -> Instance {
 }
 
 /// A plan nothing stands in the way of.
-fn ready(spec: &Spec, facts: &Facts) -> Plan {
+pub(crate) fn ready(spec: &Spec, facts: &Facts) -> Plan {
     let plan = plan(spec, facts);
     plan.ready().unwrap();
     plan

@@ -1,0 +1,42 @@
+//! A plan in the words of other tools, for who wants to review it or to leave.
+//! Text only: nothing is asked or changed here.
+
+mod aws_cli;
+
+pub use aws_cli::aws_cli;
+
+use crate::plan::Plan;
+
+/// Why a plan cannot be put into other words.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EmitError {
+    /// Room is held and let go by `up` as it goes.
+    #[error("hold is what `up` does as it goes: leave it out")]
+    Hold,
+    /// No way to launch it.
+    #[error("the plan has nothing to try")]
+    Nothing,
+}
+
+/// What both forms need of a plan.
+fn check(plan: &Plan) -> Result<(), EmitError> {
+    match plan {
+        _ if plan.spec.hold => Err(EmitError::Hold),
+        _ if plan.attempts.is_empty() || plan.image.is_none() => Err(EmitError::Nothing),
+        _ => Ok(()),
+    }
+}
+
+/// ARN of the group of the schedules that end the nodes.
+fn schedule_group_arn(plan: &Plan) -> String {
+    let spec = &plan.spec;
+    let partition = crate::plan::partition(&spec.region);
+    let (region, account) = (&spec.region, &plan.account);
+    format!(
+        "arn:{partition}:scheduler:{region}:{account}:schedule-group/{}",
+        spec.cluster.scheduler()
+    )
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,85 @@
+//! What is emitted, beside golden files and the programs that judge it.
+
+use super::*;
+use crate::plan::catalogue::{golden, types};
+use crate::plan::tests::{facts, ready, spec};
+use crate::plan::{Spec, client_token};
+use std::process::Command;
+
+/// A plan for one type of the catalogue, with short user data.
+fn plan_for(name: &str) -> Plan {
+    let mut facts = facts();
+    facts.types[0].info = types().into_iter().find(|info| info.name == name).unwrap();
+    let mut plan = ready(&Spec { instance_types: vec![name.to_owned()], ..spec() }, &facts);
+    plan.user_data = "#cloud-config\n# it's user data\n".to_owned();
+    plan
+}
+
+/// One card, and several.
+const TYPES: [&str; 2] = ["g6.12xlarge", "p4d.24xlarge"];
+
+fn script(plan: &Plan) -> String {
+    aws_cli(plan).unwrap()
+}
+
+#[test]
+fn scripts_are_those_of_the_golden_files() {
+    for name in TYPES {
+        let text = script(&plan_for(name));
+        assert_eq!(text, script(&plan_for(name)));
+        let (head, _) = text.split_once("\n# From here on").unwrap();
+        golden(&format!("emit-aws-cli-{name}.txt"), &format!("{head}\n"));
+    }
+}
+
+/// Whether a program is there; under `NIXL_TEST_ALL=1` it has to be.
+fn there(program: &str) -> bool {
+    let there = Command::new(program).arg("--version").output().is_ok();
+    assert!(there || std::env::var_os("NIXL_TEST_ALL").is_none(), "{program} is missing");
+    if !there {
+        eprintln!("skipped: {program} is not there");
+    }
+    there
+}
+
+#[test]
+fn shellcheck_finds_nothing_in_a_script() {
+    if !there("shellcheck") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    for name in TYPES {
+        let path = folder.path().join(name);
+        std::fs::write(&path, script(&plan_for(name))).unwrap();
+        let judged = Command::new("shellcheck").arg(&path).output().unwrap();
+        assert!(judged.status.success(), "{}", String::from_utf8_lossy(&judged.stdout));
+    }
+}
+
+#[test]
+fn a_script_makes_the_programs_tokens() {
+    let plan = plan_for("g6.12xlarge");
+    let body = script(&plan);
+    let part = |from: &str, to: &str| {
+        let start = body.find(from).unwrap();
+        &body[start..start + body[start..].find(to).unwrap()]
+    };
+    let record = plan.record(&plan.attempts[0]);
+    let text = format!(
+        "cluster=nixl generation=0123abcd\n{}client_token '{record}'",
+        part("field() {", "record() {")
+    );
+    let output = Command::new("bash").args(["-c", &text]).output().unwrap();
+    let token = client_token(&plan.spec.cluster, "0123abcd", &record);
+    assert_eq!(String::from_utf8(output.stdout).unwrap().trim_end(), token);
+}
+
+#[test]
+fn what_a_script_cannot_do_is_refused() {
+    let mut plan = plan_for("g6.12xlarge");
+    plan.spec.hold = true;
+    assert_eq!(aws_cli(&plan), Err(EmitError::Hold));
+    plan.spec.hold = false;
+    plan.attempts.clear();
+    assert_eq!(aws_cli(&plan), Err(EmitError::Nothing));
+}
