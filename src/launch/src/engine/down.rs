@@ -1,7 +1,7 @@
 //! `down`: remove everything of the cluster and prove that nothing is left.
 
 use super::Engine;
-use super::inventory::Inventory;
+use super::inventory::{Found, Inventory};
 use super::record::{Group, Record};
 use crate::errors;
 use crate::failure::{Failure, Problem, Resource};
@@ -42,11 +42,22 @@ impl Engine<'_> {
     /// # Errors
     /// With what is left.
     pub async fn down(&self, removal: Removal) -> std::result::Result<Removed, Failure> {
-        let before = self.inventory().await.map_err(Failure::unchanged)?;
+        let Found { inventory: before, instances_read, unread } = self.found().await;
+        let mut unread = unread.into_iter();
+        let unread = unread.next();
+        if let Some(error) = &unread {
+            if !instances_read {
+                return Err(Failure::unchanged(error.clone()));
+            }
+            self.progress.told(&format!("{error}; what can be read is removed"));
+        }
         let outcome = self.remove(&before, removal).await;
         self.progress.done();
         if let Err(problem) = outcome {
             return Err(Failure { problem, left: self.left().await });
+        }
+        if let Some(error) = unread {
+            return Err(Failure::unknown(error));
         }
         match self.audit(removal, self.pace.consistency).await {
             Err(error) => Err(Failure::unknown(error)),
@@ -92,22 +103,21 @@ impl Engine<'_> {
             self.let_go_found(found),
             self.cancel_requests(found),
         );
+        // The rest waits for them, and the security group is the record of a launch.
         nodes?;
         lost?;
-        held?;
-        requests?;
         let (addresses, leftovers) =
             tokio::join!(self.release_all(found), self.remove_leftovers(found));
-        addresses?;
-        leftovers?;
         let (schedules, placement, groups, role) = tokio::join!(
             self.remove_scheduler(found, removal),
             self.remove_placement_groups(found, removal),
             self.remove_security_groups(found, removal),
             async { if removal.keep_free { Ok(()) } else { self.remove_node_role(found).await } },
         );
+        for answer in [held, requests, addresses, leftovers, placement] {
+            answer?;
+        }
         schedules?;
-        placement?;
         groups?;
         role
     }

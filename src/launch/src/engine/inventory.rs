@@ -11,7 +11,7 @@ use nixl_aws::ec2::{
 };
 use nixl_aws::iam::{InstanceProfile, Role};
 use nixl_aws::scheduler::ScheduleGroup;
-use nixl_aws::{Result, Tag};
+use nixl_aws::{AwsError, Result, Tag};
 use nixl_cluster::tag;
 use std::collections::BTreeSet;
 
@@ -93,9 +93,43 @@ impl Inventory {
     }
 }
 
+/// What could be read of it, and why the rest could not.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// What is there.
+    pub inventory: Inventory,
+    /// Instances could be read, so those there can be ended.
+    pub instances_read: bool,
+    /// A failed read each.
+    pub unread: Vec<AwsError>,
+}
+
+/// The answers of a round of reads, each by itself.
+#[derive(Default)]
+struct Answers(Vec<AwsError>);
+
+impl Answers {
+    fn of<T: Default>(&mut self, answer: Result<T>) -> T {
+        answer.unwrap_or_else(|error| {
+            self.0.push(error);
+            T::default()
+        })
+    }
+}
+
 impl Engine<'_> {
-    /// Reads all of it, in parallel.
+    /// Reads all of it, in parallel; all or nothing.
     pub(super) async fn inventory(&self) -> Result<Inventory> {
+        let found = self.found().await;
+        match found.unread.into_iter().next() {
+            Some(error) => Err(error),
+            None => Ok(found.inventory),
+        }
+    }
+
+    /// The same, with what can be read where a service cannot: IAM that is not
+    /// allowed must not keep instances from being ended.
+    pub(super) async fn found(&self) -> Found {
         let ec2 = &self.services.ec2;
         let iam = &self.services.iam;
         let ours = [Filter::tag(tag::CLUSTER, self.cluster.as_str())];
@@ -104,9 +138,9 @@ impl Engine<'_> {
         let scheduler = self.cluster.scheduler();
         let ends_as = self.cluster.scheduler_role(&self.region);
         let (
-            (mlflow, mut foreign),
+            mlflow,
             all_instances,
-            (interfaces, volumes),
+            leftovers,
             spot_requests,
             reservations,
             addresses,
@@ -117,7 +151,7 @@ impl Engine<'_> {
             profile,
             schedule_group,
             scheduler_role,
-        ) = tokio::try_join!(
+        ) = tokio::join!(
             self.mlflow(),
             ec2.describe_instances(&ours),
             self.leftovers(),
@@ -131,7 +165,21 @@ impl Engine<'_> {
             iam.instance_profile(&node_role),
             self.services.scheduler.schedule_group(&scheduler),
             iam.role(&ends_as),
-        )?;
+        );
+        let mut answers = Answers::default();
+        let (mlflow, mut foreign) = answers.of(mlflow);
+        let instances_read = all_instances.is_ok();
+        let all_instances = answers.of(all_instances);
+        let (interfaces, volumes) = answers.of(leftovers);
+        let spot_requests = answers.of(spot_requests);
+        let reservations = answers.of(reservations);
+        let addresses = answers.of(addresses);
+        let placement_groups = answers.of(placement_groups);
+        let security_groups = answers.of(security_groups);
+        let same_name = answers.of(same_name);
+        let (role, profile) = (answers.of(role), answers.of(profile));
+        let schedule_group = answers.of(schedule_group);
+        let scheduler_role = answers.of(scheduler_role);
         let not_ours = |tags: &[Tag]| !is_ours(&self.cluster, tags);
         let strangers = same_name.iter().filter(|group| not_ours(&group.tags));
         foreign.extend(strangers.map(|group| Resource::new("security group", &group.id)));
@@ -147,8 +195,8 @@ impl Engine<'_> {
         if let Some(role) = scheduler_role.as_ref().filter(|role| not_ours(&role.tags)) {
             foreign.push(Resource::new("IAM role", &role.name));
         }
-        foreign.extend(self.attached(&all_instances, &mlflow).await?);
-        Ok(Inventory {
+        foreign.extend(answers.of(self.attached(&all_instances, &mlflow).await));
+        let inventory = Inventory {
             tokens: all_instances.iter().filter_map(|it| it.client_token.clone()).collect(),
             instances: all_instances.into_iter().filter(|it| it.state != "terminated").collect(),
             interfaces,
@@ -175,7 +223,8 @@ impl Engine<'_> {
             scheduler_role: scheduler_role.filter(|role| !not_ours(&role.tags)),
             mlflow,
             foreign,
-        })
+        };
+        Found { inventory, instances_read, unread: answers.0 }
     }
 
     /// Network interfaces and volumes.

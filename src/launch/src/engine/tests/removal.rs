@@ -121,3 +121,22 @@ async fn nobody_waits_for_a_server_to_go_who_wants_to_leave() {
     let failure = engine.down(ALL).await.unwrap_err();
     assert!(matches!(failure.problem, Problem::Interrupted), "{failure}");
 }
+
+#[tokio::test]
+async fn a_service_that_cannot_be_read_keeps_no_node_running() {
+    for read in ["GetScheduleGroup", "GetRole", "DescribeVolumes", "DescribeAddresses"] {
+        let fake = Fake::new();
+        up(&fake).await.unwrap();
+        fake.script(read, &[DENIED]);
+        let failure = down(&fake).await.unwrap_err();
+        assert!(matches!(failure.problem, Problem::Aws { .. }), "{read}: {failure}");
+        assert_eq!(failure.left, Left::Unknown, "{read}");
+        assert!(fake.state().instances.iter().all(|it| it.state == "terminated"), "{read}");
+        down(&fake).await.unwrap();
+        assert_eq!(fake.residue(), Vec::<String>::new(), "{read}");
+    }
+    let fake = Fake::new();
+    up(&fake).await.unwrap();
+    fake.script("DescribeInstances", &[DENIED]);
+    assert_eq!(down(&fake).await.unwrap_err().left, Left::Unchanged);
+}
