@@ -4,8 +4,10 @@ use super::{Cli, with_engine};
 use crate::emit;
 use crate::failure::{Failure, Problem};
 use crate::input::Asked;
-use crate::plan::plan;
+use crate::plan::{Facts, node_policy, plan};
 use clap::{Args, ValueEnum};
+use nixl_cluster::Membership;
+use serde_json::Value;
 
 /// Flags of `emit`.
 #[derive(Debug, Args)]
@@ -13,6 +15,12 @@ pub struct Emit {
     /// Which tool
     #[arg(value_enum)]
     pub form: Form,
+    /// launch-template: how nodes get their ranks
+    #[arg(long, value_enum, default_value_t = Ranks::Registration)]
+    pub membership: Ranks,
+    /// launch-template: security group of the nodes [default: the cluster's own]
+    #[arg(long, value_name = "sg-…")]
+    pub security_group: Option<String>,
     /// What is asked for
     #[command(flatten)]
     pub asked: Asked,
@@ -23,19 +31,53 @@ pub struct Emit {
 pub enum Form {
     /// A Bash script that calls the AWS CLI and does what `up` would do
     AwsCli,
+    /// Input of `aws ec2 create-launch-template --cli-input-json`, for nodes that
+    /// are launched one by one (docs/growing.md)
+    LaunchTemplate,
+    /// IAM policy of the nodes' role
+    NodePolicy,
 }
 
-/// The plan must be one that `up` would carry out.
+/// How nodes that are launched one by one get their ranks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Ranks {
+    /// From the tag nixl:rank that each instance is given
+    Tag,
+    /// In the order of launch, once all are registered
+    Registration,
+}
+
+impl From<Ranks> for Membership {
+    fn from(ranks: Ranks) -> Self {
+        match ranks {
+            Ranks::Tag => Self::Tag,
+            Ranks::Registration => Self::Registration,
+        }
+    }
+}
+
+/// The plan must be one that `up` would carry out; for others' launches the nodes
+/// that are there already do not count.
 pub(super) async fn run(cli: &Cli, flags: &Emit) -> anyhow::Result<()> {
     let plan = with_engine(cli, async |engine| {
         let spec = cli.spec(&flags.asked, engine).map_err(Failure::unchanged)?;
-        let plan = plan(&spec, &engine.facts(&spec).await.map_err(Failure::unchanged)?);
+        let mut facts: Facts = engine.facts(&spec).await.map_err(Failure::unchanged)?;
+        if flags.form != Form::AwsCli {
+            facts.instances.clear();
+        }
+        let plan = plan(&spec, &facts);
         plan.ready().map_err(|checks| Failure::unchanged(Problem::Plan(checks)))?;
         Ok(plan)
     })
     .await?;
+    let json = |document: Value| format!("{document:#}\n");
     let text = match flags.form {
         Form::AwsCli => emit::aws_cli(&plan)?,
+        Form::LaunchTemplate => {
+            let group = flags.security_group.as_deref();
+            json(emit::launch_template(&plan, flags.membership.into(), group)?)
+        }
+        Form::NodePolicy => json(node_policy(&plan.spec.region, plan.tracking.arn())),
     };
     print!("{text}");
     Ok(())

@@ -24,7 +24,7 @@ mod wait;
 pub use access::Exited;
 pub use connect::Connect;
 pub use down::Down;
-pub use emit::{Emit, Form};
+pub use emit::{Emit, Form, Ranks};
 pub use exec::Exec;
 pub use extend::Extend;
 pub use forward::{Dashboard, Forward};

@@ -2,8 +2,10 @@
 //! Text only: nothing is asked or changed here.
 
 mod aws_cli;
+mod launch_template;
 
 pub use aws_cli::aws_cli;
+pub use launch_template::launch_template;
 
 use crate::plan::Plan;
 
@@ -16,6 +18,20 @@ pub enum EmitError {
     /// No way to launch it.
     #[error("the plan has nothing to try")]
     Nothing,
+    /// No security group of the cluster, and none named.
+    #[error(
+        "security group {name} is not there; name one that lets all traffic in and out to itself with --security-group, or make it as docs/growing.md says"
+    )]
+    NoSecurityGroup {
+        /// Its name.
+        name: String,
+    },
+    /// The settings do not fit user data.
+    #[error("user data: {why}")]
+    UserData {
+        /// Why.
+        why: String,
+    },
 }
 
 /// What both forms need of a plan.

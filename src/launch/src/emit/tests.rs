@@ -4,6 +4,10 @@ use super::*;
 use crate::plan::catalogue::{golden, types};
 use crate::plan::tests::{facts, ready, spec};
 use crate::plan::{Spec, client_token};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use nixl_aws::ec2::SecurityGroup;
+use nixl_cluster::{Membership, tag};
 use std::process::Command;
 
 /// A plan for one type of the catalogue, with short user data.
@@ -82,4 +86,40 @@ fn what_a_script_cannot_do_is_refused() {
     plan.spec.hold = false;
     plan.attempts.clear();
     assert_eq!(aws_cli(&plan), Err(EmitError::Nothing));
+}
+
+/// A template of four nodes in the cluster's own security group.
+fn template(name: &str, membership: Membership, group: Option<&str>) -> serde_json::Value {
+    let mut plan = plan_for(name);
+    (plan.spec.size, plan.spec.prefill) = (4, Some(1));
+    plan.security_group = Some(SecurityGroup { id: "sg-1".to_owned(), ..Default::default() });
+    launch_template(&plan, membership, group).unwrap()
+}
+
+#[test]
+fn launch_templates_are_those_of_the_golden_files() {
+    for name in TYPES {
+        let mut template = template(name, Membership::Registration, None);
+        let data = &mut template["LaunchTemplateData"];
+        let text = BASE64.decode(data["UserData"].as_str().unwrap()).unwrap();
+        let text = String::from_utf8(text).unwrap();
+        for line in ["membership = \"registration\"", "size = 4", "prefill = 1"] {
+            assert!(text.contains(line), "{text}");
+        }
+        // Who launches decides how long nodes live.
+        assert!(!text.contains("ttl_secs = "), "{text}");
+        data["UserData"] = "user data".into();
+        assert!(!template.to_string().contains(tag::TTL_SECS));
+        golden(&format!("emit-launch-template-{name}.json"), &format!("{template:#}\n"));
+    }
+}
+
+#[test]
+fn a_launch_template_has_the_group_that_is_named_or_the_clusters() {
+    let named = template(TYPES[0], Membership::Tag, Some("sg-2"));
+    let interface = &named["LaunchTemplateData"]["NetworkInterfaces"][0];
+    assert_eq!(interface["Groups"], serde_json::json!(["sg-2"]));
+    let plan = Plan { security_group: None, ..plan_for(TYPES[0]) };
+    let error = launch_template(&plan, Membership::Tag, None).unwrap_err();
+    assert!(error.to_string().contains("nixl-fabric is not there"), "{error}");
 }

@@ -165,7 +165,8 @@ fn policies(spec: &Spec, tracking: &Tracking) -> BTreeMap<String, Value> {
     policies
 }
 
-fn settings(spec: &Spec, tracking: &Tracking) -> NodeSettings {
+/// What every node is told.
+pub(crate) fn settings(spec: &Spec, tracking: &Tracking) -> NodeSettings {
     NodeSettings {
         prefill: spec.prefill,
         mlflow_tracking_arn: tracking.arn().map(str::to_owned),
