@@ -42,13 +42,9 @@ impl Engine<'_> {
     /// # Errors
     /// With what is left.
     pub async fn down(&self, removal: Removal) -> std::result::Result<Removed, Failure> {
-        let Found { inventory: before, instances_read, unread } = self.found().await;
-        let mut unread = unread.into_iter();
-        let unread = unread.next();
+        let Found { inventory: before, unread } = self.found().await.map_err(Failure::unchanged)?;
+        let unread = unread.into_iter().next();
         if let Some(error) = &unread {
-            if !instances_read {
-                return Err(Failure::unchanged(error.clone()));
-            }
             self.progress.told(&format!("{error}; what can be read is removed"));
         }
         let outcome = self.remove(&before, removal).await;

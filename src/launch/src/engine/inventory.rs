@@ -98,8 +98,6 @@ impl Inventory {
 pub(super) struct Found {
     /// What is there.
     pub inventory: Inventory,
-    /// Instances could be read, so those there can be ended.
-    pub instances_read: bool,
     /// A failed read each.
     pub unread: Vec<AwsError>,
 }
@@ -117,10 +115,15 @@ impl Answers {
     }
 }
 
+/// A read whose failure ends no other.
+async fn by_itself<T>(read: impl Future<Output = Result<T>>) -> Result<Result<T>> {
+    Ok(read.await)
+}
+
 impl Engine<'_> {
     /// Reads all of it, in parallel; all or nothing.
     pub(super) async fn inventory(&self) -> Result<Inventory> {
-        let found = self.found().await;
+        let found = self.found().await?;
         match found.unread.into_iter().next() {
             Some(error) => Err(error),
             None => Ok(found.inventory),
@@ -128,8 +131,9 @@ impl Engine<'_> {
     }
 
     /// The same, with what can be read where a service cannot: IAM that is not
-    /// allowed must not keep instances from being ended.
-    pub(super) async fn found(&self) -> Found {
+    /// allowed must not keep instances from being ended. Without instances
+    /// nothing else is waited for.
+    pub(super) async fn found(&self) -> Result<Found> {
         let ec2 = &self.services.ec2;
         let iam = &self.services.iam;
         let ours = [Filter::tag(tag::CLUSTER, self.cluster.as_str())];
@@ -151,25 +155,23 @@ impl Engine<'_> {
             profile,
             schedule_group,
             scheduler_role,
-        ) = tokio::join!(
-            self.mlflow(),
+        ) = tokio::try_join!(
+            by_itself(self.mlflow()),
             ec2.describe_instances(&ours),
-            self.leftovers(),
-            self.services.spot.describe_spot_requests(&ours),
-            self.held(),
-            self.addresses(),
-            ec2.describe_placement_groups(&ours),
-            ec2.describe_security_groups(&ours),
-            ec2.describe_security_groups(&named),
-            iam.role(&node_role),
-            iam.instance_profile(&node_role),
-            self.services.scheduler.schedule_group(&scheduler),
-            iam.role(&ends_as),
-        );
+            by_itself(self.leftovers()),
+            by_itself(self.services.spot.describe_spot_requests(&ours)),
+            by_itself(self.held()),
+            by_itself(self.addresses()),
+            by_itself(ec2.describe_placement_groups(&ours)),
+            by_itself(ec2.describe_security_groups(&ours)),
+            by_itself(ec2.describe_security_groups(&named)),
+            by_itself(iam.role(&node_role)),
+            by_itself(iam.instance_profile(&node_role)),
+            by_itself(self.services.scheduler.schedule_group(&scheduler)),
+            by_itself(iam.role(&ends_as)),
+        )?;
         let mut answers = Answers::default();
         let (mlflow, mut foreign) = answers.of(mlflow);
-        let instances_read = all_instances.is_ok();
-        let all_instances = answers.of(all_instances);
         let (interfaces, volumes) = answers.of(leftovers);
         let spot_requests = answers.of(spot_requests);
         let reservations = answers.of(reservations);
@@ -224,7 +226,7 @@ impl Engine<'_> {
             mlflow,
             foreign,
         };
-        Found { inventory, instances_read, unread: answers.0 }
+        Ok(Found { inventory, unread: answers.0 })
     }
 
     /// Network interfaces and volumes.
