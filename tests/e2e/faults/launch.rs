@@ -87,13 +87,15 @@ fn gone(region: &Region) -> Result<()> {
     Ok(())
 }
 
-/// EC2's reason is in the error, what is left is named, and down removes it.
+/// For want of room they are ended, and another zone is tried.
 pub fn dead(faults: &Faults<'_>) -> Result<()> {
     let reason = "Server.InsufficientInstanceCapacity";
     faults.set(&format!("dead-on-arrival --instance-type {TYPE} --reason {reason}"))?;
     let launch = faults.region.program("nixl-launch");
-    launch.refused(&UP, 1, &[reason, "still there"])?;
+    let told = launch.json(&UP)?;
     faults.fired()?;
+    ensure!(told["state"] == "paired", "{told}");
+    ensure!(live(faults.region)?.len() == 2, "dead nodes are left");
     launch.ok(&["down", "--mlflow"])?;
     gone(faults.region)
 }

@@ -32,7 +32,7 @@ fn main() -> ExitCode {
             launch::down(&faults)
         });
     }
-    story.check("a node dead on arrival is told with EC2's reason", || launch::dead(&faults));
+    story.check("nodes dead on arrival give way to others", || launch::dead(&faults));
     story.check("over the quota nothing is launched", || launch::over_quota(&faults));
     if story.failed() {
         story.always("what the region said", || tell(&region));
