@@ -1,5 +1,6 @@
 //! What of each cluster is there, and what of it costs money for nobody: pure.
 
+use crate::command::Flags;
 use crate::failure::{Resource, TRACKING_SERVER};
 use crate::lifetime::End;
 use crate::plan::is_live;
@@ -106,14 +107,14 @@ impl Audit {
 
 /// For people.
 #[must_use]
-pub fn text(audit: &Audit, terminal: Terminal) -> String {
+pub fn text(audit: &Audit, flags: &Flags, terminal: Terminal) -> String {
     if audit.clusters.is_empty() {
         return format!("nothing of any cluster is in {}\n", audit.region);
     }
-    audit.clusters.iter().map(|cluster| paragraph(cluster, terminal)).collect()
+    audit.clusters.iter().map(|cluster| paragraph(cluster, flags, terminal)).collect()
 }
 
-fn paragraph(cluster: &ClusterAudit, terminal: Terminal) -> String {
+fn paragraph(cluster: &ClusterAudit, flags: &Flags, terminal: Terminal) -> String {
     let name = &cluster.cluster;
     let state = match cluster {
         ClusterAudit { orphaned: true, .. } => "no node runs".to_owned(),
@@ -136,8 +137,8 @@ fn paragraph(cluster: &ClusterAudit, terminal: Terminal) -> String {
     if cluster.wastes() {
         // `down` alone keeps the runs that are in MLflow.
         let mlflow = cluster.billed.iter().any(|it| MLFLOW.contains(&it.kind));
-        let flag = if mlflow { " --mlflow" } else { "" };
-        text.push_str(&format!("      fix: nixl-launch down{flag} --cluster {name}\n"));
+        let down = if mlflow { "`nixl-launch down --mlflow`" } else { "`nixl-launch down`" };
+        text.push_str(&format!("      fix: {}\n", flags.of(name).told(down)));
     }
     text
 }
@@ -176,10 +177,10 @@ mod tests {
         let audit = Audit { region: "r".to_owned(), clusters: vec![left] };
         assert!(!audit.is_clean());
         assert_eq!(
-            text(&audit, Terminal { columns: None, colour: false }),
+            text(&audit, &Flags::default(), Terminal { columns: None, colour: false }),
             "FAIL  nixl: no node runs\n      billed: volume vol-1\n      \
              costs nothing: security group sg-1\n      not this cluster's: IAM role nixl-node-r\n      \
-             fix: nixl-launch down --cluster nixl\n"
+             fix: `nixl-launch down --cluster nixl`\n"
         );
     }
 
@@ -190,8 +191,8 @@ mod tests {
         let free = audited(&[], &[("security group", "sg-1")]);
         assert!(free.orphaned && !free.wastes());
         let server = audited(&[], &[(TRACKING_SERVER, "nixl-efa-mlflow")]);
-        let told = paragraph(&server, Terminal { columns: None, colour: false });
-        assert!(told.ends_with("fix: nixl-launch down --mlflow --cluster nixl\n"), "{told}");
+        let told = paragraph(&server, &Flags::default(), Terminal { columns: None, colour: false });
+        assert!(told.ends_with("fix: `nixl-launch down --mlflow --cluster nixl`\n"), "{told}");
         let late = audited(&[node("running", "2026-11-28T11:00:00Z")], &[("instance", "i-1")]);
         assert!(late.expired && late.wastes());
     }
@@ -203,7 +204,7 @@ mod tests {
             Found { cluster: "x", instances: vec![], resources: vec![], foreign: vec![], now };
         assert_eq!(audit(&nothing), None);
         let audit = Audit { region: "r".to_owned(), clusters: vec![] };
-        let told = text(&audit, Terminal { columns: None, colour: false });
+        let told = text(&audit, &Flags::default(), Terminal { columns: None, colour: false });
         assert_eq!(told, "nothing of any cluster is in r\n");
     }
 }

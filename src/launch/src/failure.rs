@@ -1,9 +1,10 @@
 //! A failed command: what went wrong, what to do, and whether money may still
 //! be running.
 
+use crate::check::Checks;
 use crate::input::UsageError;
 use crate::lifetime::{ChangeError, NoTime};
-use crate::plan::{Changed, Checks};
+use crate::plan::Changed;
 use nixl_aws::AwsError;
 use nixl_cluster::Provider;
 use std::collections::BTreeSet;
@@ -56,11 +57,9 @@ pub enum Left {
 }
 
 impl Left {
-    /// In words, with the whole command that removes it.
+    /// In words, with the command that removes it.
     #[must_use]
-    pub fn told(&self, cluster: &str, region: Option<&str>) -> String {
-        let region = region.map(|region| format!(" --region {region}")).unwrap_or_default();
-        let down = format!("nixl-launch down --cluster {cluster}{region}");
+    pub fn told(&self) -> String {
         match self {
             Self::Unchanged => "nothing was changed".to_owned(),
             Self::Clear => "nothing of the cluster is left".to_owned(),
@@ -68,17 +67,15 @@ impl Left {
                 let costs = list.iter().any(|it| [TRACKING_SERVER, "S3 bucket"].contains(&it.kind));
                 let there = joined(list);
                 let mut text =
-                    format!("still there, money may be running: {there}; `{down}` removes it");
+                    format!("still there, money may be running: {there}; `nixl-launch down` removes it");
                 if costs {
-                    text.push_str(&format!(
-                        ", all but MLflow's server and bucket, which go with their runs by `{down} --mlflow`"
-                    ));
+                    text.push_str(
+                        ", all but MLflow's server and bucket, which go with their runs by `nixl-launch down --mlflow`",
+                    );
                 }
                 text
             }
-            Self::Unknown => format!(
-                "it is not known what is there, money may be running; `{down}` finds and removes it, `{down} --mlflow` MLflow's server and bucket as well"
-            ),
+            Self::Unknown => "it is not known what is there, money may be running; `nixl-launch down` finds and removes it, `nixl-launch down --mlflow` MLflow's server and bucket as well".to_owned(),
         }
     }
 }
@@ -443,13 +440,13 @@ mod tests {
     #[test]
     fn what_is_left_names_the_command_that_removes_it() {
         let volume = Resource::new("volume", "vol-1");
-        let told = Left::Remaining(vec![volume.clone()]).told("a", Some("eu-west-1"));
-        assert!(told.contains("volume vol-1; `nixl-launch down --cluster a --region eu-west-1`"));
+        let told = Left::Remaining(vec![volume.clone()]).told();
+        assert!(told.contains("volume vol-1; `nixl-launch down`"));
         assert!(!told.contains("--mlflow"), "{told}");
         let server = Resource::new(TRACKING_SERVER, "m");
         for left in [Left::Remaining(vec![volume, server]), Left::Unknown] {
-            let told = left.told("a", None);
-            assert!(told.contains("`nixl-launch down --cluster a --mlflow`"), "{told}");
+            let told = left.told();
+            assert!(told.contains("`nixl-launch down --mlflow`"), "{told}");
         }
     }
 }

@@ -9,7 +9,9 @@
 
 pub mod access;
 pub mod audit;
+pub mod check;
 pub mod cli;
+pub mod command;
 pub mod doctor;
 pub mod emit;
 pub mod engine;

@@ -2,12 +2,13 @@
 
 use clap::Parser;
 use nixl_launch::cli::{Cli, Exited, Output, Told, exit_code, failed, run};
+use nixl_launch::command::Flags;
 use nixl_launch::failure::{Failure, Left};
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let mut cli = Cli::parse();
     cli.check().unwrap_or_else(|error| error.exit());
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::try_from_env("NIXL_LOG").unwrap_or_else(|_| "off".into()))
@@ -20,8 +21,7 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let (output, cluster, region) = (cli.output, cli.cluster.clone(), cli.region.clone());
-    let outcome = runtime.block_on(run(cli));
+    let outcome = runtime.block_on(run(&mut cli));
     // Nothing that is still open (a keep-alive connection) is waited for.
     runtime.shutdown_background();
     match outcome {
@@ -31,9 +31,10 @@ fn main() -> ExitCode {
             if let Some(exited) = error.downcast_ref::<Exited>() {
                 return exited.into();
             }
-            tell(&error, cluster.as_str(), region.as_deref());
-            if output == Output::Json {
-                println!("{:#}", failed(&error));
+            let flags = cli.flags();
+            tell(&error, &flags);
+            if cli.output == Output::Json {
+                println!("{:#}", failed(&error, &flags));
             }
             ExitCode::from(exit_code(&error))
         }
@@ -41,11 +42,11 @@ fn main() -> ExitCode {
 }
 
 /// The error, and under it what is left and may cost money.
-fn tell(error: &anyhow::Error, cluster: &str, region: Option<&str>) {
-    eprintln!("error: {error:#}");
+fn tell(error: &anyhow::Error, flags: &Flags) {
+    eprintln!("error: {}", flags.told(&format!("{error:#}")));
     if let Some(failure) = error.downcast_ref::<Failure>()
         && failure.left != Left::Unchanged
     {
-        eprintln!("{}", failure.left.told(cluster, region));
+        eprintln!("{}", flags.told(&failure.left.told()));
     }
 }

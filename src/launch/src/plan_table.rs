@@ -1,12 +1,9 @@
 //! A plan for people: what would be tried, and every check with its fix.
 
+use crate::check;
 use crate::plan::{Plan, layout};
 use crate::render::{pairs, rows};
-use crate::terminal::{Terminal, wrapped};
-use nixl_cluster::check::Verdict;
-
-/// Verdict and name of a check, before what was found.
-const INDENT: usize = 21;
+use crate::terminal::Terminal;
 
 /// For people.
 #[must_use]
@@ -26,20 +23,7 @@ pub fn text(plan: &Plan, terminal: Terminal) -> String {
     );
     let mut text = pairs(&facts, terminal);
     text.push_str(&attempts(plan, terminal));
-    for check in &plan.checks {
-        let (word, colour) = match check.verdict {
-            Verdict::Pass => ("PASS", 32),
-            Verdict::Warn => ("WARN", 33),
-            Verdict::Fail => ("FAIL", 31),
-            Verdict::Skip => ("SKIP", 2),
-        };
-        let found = wrapped(&check.found, INDENT, terminal.columns);
-        text.push_str(&format!("{}  {:<15}{found}\n", terminal.ink(colour, word), check.name));
-        if let Some(fix) = &check.fix {
-            let fix = wrapped(fix, INDENT + 2, terminal.columns);
-            text.push_str(&format!("{:INDENT$}> {fix}\n", ""));
-        }
-    }
+    text.push_str(&check::text(&plan.checks, terminal));
     text
 }
 

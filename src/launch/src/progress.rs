@@ -1,6 +1,7 @@
 //! What a person sees while waiting: spinners on a terminal, lines elsewhere.
 //! All of it goes to stderr; stdout is for the result.
 
+use crate::command::Flags;
 use crate::terminal::Terminal;
 use crate::timeline::{self, Timeline};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
@@ -21,10 +22,38 @@ pub trait Progress: Send + Sync {
     fn done(&self);
 }
 
-/// The fitting one for stderr.
+/// The fitting one for stderr, which tells commands with these flags.
 #[must_use]
-pub fn for_stderr() -> Box<dyn Progress> {
-    if std::io::stderr().is_terminal() { Box::new(Live::new()) } else { Box::new(Lines::new()) }
+pub fn for_stderr(flags: Flags) -> Box<dyn Progress> {
+    if std::io::stderr().is_terminal() {
+        Box::new(Whole { inner: Live::new(), flags })
+    } else {
+        Box::new(Whole { inner: Lines::new(), flags })
+    }
+}
+
+/// Suggests whole commands.
+struct Whole<P> {
+    inner: P,
+    flags: Flags,
+}
+
+impl<P: Progress> Progress for Whole<P> {
+    fn told(&self, text: &str) {
+        self.inner.told(&self.flags.told(text));
+    }
+
+    fn doing(&self, subject: &str, text: &str) {
+        self.inner.doing(subject, &self.flags.told(text));
+    }
+
+    fn node(&self, name: &str, timeline: &Timeline, now_secs: f64) {
+        self.inner.node(name, timeline, now_secs);
+    }
+
+    fn done(&self) {
+        self.inner.done();
+    }
 }
 
 /// One line for every change.

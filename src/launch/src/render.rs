@@ -1,6 +1,6 @@
 //! A report as tables, or as plain lines where tables have no room.
 
-use crate::doctor::Check;
+use crate::check;
 use crate::lifetime::Cost;
 use crate::report::{LinkReport, NodeReport, Report};
 use crate::terminal::{Terminal, wrapped};
@@ -21,16 +21,10 @@ pub fn text(report: &Report, terminal: Terminal) -> String {
             text.push_str(&format!("{}: {meaning}\n", node.name));
         }
     }
-    for Check { name, about, verdict, found, fix } in &report.drift {
-        let about = about.as_ref().map(|about| format!("{about}: ")).unwrap_or_default();
-        let fix = fix.as_ref().map(|fix| format!("; fix: {fix}")).unwrap_or_default();
-        let line = format!("{name}: {about}{found}{fix}");
-        let verdict = crate::doctor::verdict(*verdict, terminal);
-        text.push_str(&format!("{verdict} {}\n", wrapped(&line, 5, terminal.columns)));
-    }
+    text.push_str(&check::text(&report.drift, terminal));
     for warning in &report.warnings {
-        let words = wrapped(warning, 5, terminal.columns);
-        text.push_str(&format!("{} {words}\n", terminal.ink(33, "WARN")));
+        let words = wrapped(warning, 6, terminal.columns);
+        text.push_str(&format!("{}  {words}\n", terminal.ink(33, "WARN")));
     }
     text
 }
@@ -208,6 +202,7 @@ pub fn age(secs: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::check::Check;
     use crate::report::TrackingReport;
 
     const PIPE: Terminal = Terminal { columns: None, colour: false };
@@ -296,8 +291,9 @@ mod tests {
 └────────────┴──────────┴─────────┴───────────────────────────┴───────┴────────────┴───────────┘
 nixl-node1 → nixl-node2: 17.5 µs round trip (median, 64 B, one-sided), 97.3 Gbit/s, degraded
 nixl-node2: The peer was paired and stopped answering.
-FAIL imds: nixl-node1: off; fix: turn it on
-WARN nixl-node2 is not online in SSM
+FAIL  imds  nixl-node1: off
+            fix: turn it on
+WARN  nixl-node2 is not online in SSM
 ";
         assert_eq!(text(&report(), PIPE), expected);
     }
@@ -312,7 +308,7 @@ WARN nixl-node2 is not online in SSM
         assert!(text.contains("│ cluster             ┆ nixl"), "this one has room: {text}");
         let narrower = super::text(&report(), Terminal { columns: Some(40), colour: true });
         assert!(narrower.starts_with("cluster: nixl\nstate: degraded\n"), "{narrower}");
-        assert!(narrower.ends_with("\x1b[33mWARN\x1b[0m nixl-node2 is not online in SSM\n"));
+        assert!(narrower.ends_with("\x1b[33mWARN\x1b[0m  nixl-node2 is not online in SSM\n"));
     }
 
     #[test]

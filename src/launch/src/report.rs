@@ -1,6 +1,6 @@
 //! What is there, for people and scripts: the result of `up` and `status`.
 
-use crate::doctor::Check;
+use crate::check::Check;
 use crate::keys;
 use crate::lifetime::{Cost, End};
 use crate::plan::is_live;

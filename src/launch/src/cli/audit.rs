@@ -9,7 +9,7 @@ pub(super) async fn run(cli: &Cli) -> anyhow::Result<()> {
     let audit = with_engine(cli, async |engine| engine.audit_region().await).await?;
     match cli.output {
         Output::Json => println!("{}", serde_json::to_string_pretty(&audit)?),
-        Output::Text => print!("{}", text(&audit, Terminal::of(&std::io::stdout()))),
+        Output::Text => print!("{}", text(&audit, &cli.flags(), Terminal::of(&std::io::stdout()))),
     }
     if !audit.is_clean() {
         bail!("something costs money for nobody");

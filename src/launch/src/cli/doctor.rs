@@ -7,7 +7,8 @@ use anyhow::bail;
 use nixl_cluster::check::Verdict;
 
 pub(super) async fn run(cli: &Cli) -> anyhow::Result<()> {
-    let diagnosis = with_engine(cli, async |engine| Ok(engine.doctor().await)).await?;
+    let mut diagnosis = with_engine(cli, async |engine| Ok(engine.doctor().await)).await?;
+    diagnosis.checks = cli.flags().checks(diagnosis.checks);
     match cli.output {
         Output::Json => println!("{}", serde_json::to_string_pretty(&diagnosis)?),
         Output::Text => print!("{}", text(&diagnosis, Terminal::of(&std::io::stdout()))),

@@ -30,7 +30,8 @@ fn print_removed(cli: &Cli, removed: &Removed) -> anyhow::Result<()> {
         println!("{}", serde_json::to_string_pretty(removed)?);
         return Ok(());
     }
-    lines(cli.cluster.as_str(), removed).iter().for_each(|line| println!("{line}"));
+    let flags = cli.flags();
+    lines(cli.cluster.as_str(), removed).iter().for_each(|line| println!("{}", flags.told(line)));
     Ok(())
 }
 

@@ -10,7 +10,8 @@ pub(super) async fn run(cli: &Cli) -> anyhow::Result<()> {
     match cli.output {
         Output::Json => println!("{}", serde_json::to_string_pretty(&lines)?),
         Output::Text if lines.is_empty() => println!(
-            "no cluster in {region}; `nixl-launch up` makes one, `nixl-launch audit` looks for leftovers"
+            "no cluster in {region}; {}",
+            cli.flags().told("`nixl-launch up` makes one, `nixl-launch audit` looks for leftovers")
         ),
         Output::Text => print!("{}", text(&lines, Terminal::of(&std::io::stdout()))),
     }

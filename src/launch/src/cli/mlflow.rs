@@ -32,9 +32,8 @@ pub(super) async fn run(cli: &Cli, flags: &Mlflow) -> anyhow::Result<()> {
     }
     println!("{} is {}", report.arn, report.status);
     if power == Power::Off {
-        println!(
-            "its hours cost no more; its store and its bucket are kept and cost what they hold, until `nixl-launch down --mlflow`"
-        );
+        let kept = "its hours cost no more; its store and its bucket are kept and cost what they hold, until `nixl-launch down --mlflow`";
+        println!("{}", cli.flags().told(kept));
     }
     Ok(())
 }

@@ -38,6 +38,7 @@ pub use render_user_data::RenderUserData;
 pub use up::Up;
 pub use wait::Wait;
 
+use crate::command::Flags;
 use crate::engine::{Engine, Pace, Removal};
 use crate::failure::{Failure, Left, Problem};
 use crate::input::{self, Asked, FileError, UsageError};
@@ -177,12 +178,39 @@ impl Cli {
                 return Err(Failure::unchanged(error).into());
             }
         }
+        self.defaults();
+        Ok(())
+    }
+
+    /// What no flag says is the file's, or the default.
+    fn defaults(&mut self) {
         let file = &self.file;
         let cluster = self.given_cluster.clone().or_else(|| file.cluster.clone());
         self.cluster = cluster.unwrap_or_default();
         self.region =
             self.region.take().or_else(|| file.region.as_ref().map(|region| region.0.clone()));
-        Ok(())
+    }
+
+    /// What a command that is suggested must say. Copied, it may run in another
+    /// folder, where no file names a cluster or region.
+    #[must_use]
+    pub fn flags(&self) -> Flags {
+        let set = ["AWS_REGION", "AWS_DEFAULT_REGION"]
+            .map(std::env::var)
+            .into_iter()
+            .find_map(Result::ok);
+        self.flags_where(set.as_deref())
+    }
+
+    fn flags_where(&self, region_set: Option<&str>) -> Flags {
+        let built_in = ClusterName::default();
+        let region = self.region.as_deref();
+        // Without a flag another one that the file names would be meant.
+        let other = |filed: &&ClusterName| **filed != self.cluster;
+        let cluster_default = self.file.cluster.as_ref().filter(other).unwrap_or(&built_in);
+        let filed = self.file.region.as_ref().map(|filed| filed.0.as_str());
+        let region_default = filed.filter(|filed| Some(*filed) != region).or(region_set);
+        Flags::new((&self.cluster, cluster_default), (region, region_default))
     }
 
     /// What is asked for by flags and file.
@@ -196,26 +224,27 @@ impl Cli {
 ///
 /// # Errors
 /// With everything a person needs to go on: a [`Failure`] where AWS was asked.
-pub async fn run(mut cli: Cli) -> anyhow::Result<()> {
+pub async fn run(cli: &mut Cli) -> anyhow::Result<()> {
     cli.settle()?;
+    let cli = &*cli;
     match &cli.command {
-        Command::Plan(flags) => plan::run(&cli, flags).await,
-        Command::Emit(flags) => emit::run(&cli, flags).await,
-        Command::Up(flags) => up::run(&cli, flags).await,
-        Command::Status => status::run(&cli).await,
-        Command::List => list::run(&cli).await,
-        Command::Wait(flags) => wait::run(&cli, flags).await,
-        Command::Doctor => doctor::run(&cli).await,
-        Command::Audit => audit::run(&cli).await,
-        Command::Mlflow(flags) => mlflow::run(&cli, flags).await,
-        Command::Down(flags) => down::run(&cli, flags).await,
-        Command::Extend(flags) => extend::run(&cli, flags).await,
-        Command::Reap(flags) => reap::run(&cli, flags).await,
-        Command::Connect(flags) => connect::run(&cli, flags).await,
-        Command::Exec(flags) => exec::run(&cli, flags).await,
-        Command::Logs(flags) => logs::run(&cli, flags).await,
-        Command::Forward(flags) => forward::forward(&cli, flags).await,
-        Command::Dashboard(flags) => forward::dashboard(&cli, flags).await,
+        Command::Plan(flags) => plan::run(cli, flags).await,
+        Command::Emit(flags) => emit::run(cli, flags).await,
+        Command::Up(flags) => up::run(cli, flags).await,
+        Command::Status => status::run(cli).await,
+        Command::List => list::run(cli).await,
+        Command::Wait(flags) => wait::run(cli, flags).await,
+        Command::Doctor => doctor::run(cli).await,
+        Command::Audit => audit::run(cli).await,
+        Command::Mlflow(flags) => mlflow::run(cli, flags).await,
+        Command::Down(flags) => down::run(cli, flags).await,
+        Command::Extend(flags) => extend::run(cli, flags).await,
+        Command::Reap(flags) => reap::run(cli, flags).await,
+        Command::Connect(flags) => connect::run(cli, flags).await,
+        Command::Exec(flags) => exec::run(cli, flags).await,
+        Command::Logs(flags) => logs::run(cli, flags).await,
+        Command::Forward(flags) => forward::forward(cli, flags).await,
+        Command::Dashboard(flags) => forward::dashboard(cli, flags).await,
         Command::RenderUserData(flags) => {
             print!("{}", render_user_data::run(&cli.cluster, flags)?);
             Ok(())
@@ -272,7 +301,7 @@ async fn with_services<T>(
         );
     };
     let services = wiring::services(&aws);
-    let progress = for_stderr();
+    let progress = for_stderr(cli.flags());
     let engine = Engine {
         services: &services,
         progress: progress.as_ref(),
@@ -324,7 +353,7 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
 /// and what is `left` (`state`: unchanged, clear, remaining with `resources`, or
 /// unknown).
 #[must_use]
-pub fn failed(error: &anyhow::Error) -> serde_json::Value {
+pub fn failed(error: &anyhow::Error, flags: &Flags) -> serde_json::Value {
     let failure = error.downcast_ref::<Failure>();
     let code = match failure {
         Some(failure) => failure.problem.code(),
@@ -332,13 +361,45 @@ pub fn failed(error: &anyhow::Error) -> serde_json::Value {
         None => "error",
     };
     let left = failure.map_or(&Left::Unchanged, |failure| &failure.left);
-    serde_json::json!({ "error": { "code": code, "message": format!("{error:#}"), "left": left } })
+    let message = flags.told(&format!("{error:#}"));
+    serde_json::json!({ "error": { "code": code, "message": message, "left": left } })
 }
 
-fn print_report(output: Output, report: &Report) -> anyhow::Result<()> {
-    match output {
-        Output::Json => println!("{}", serde_json::to_string_pretty(report)?),
-        Output::Text => print!("{}", render::text(report, Terminal::of(&std::io::stdout()))),
+fn print_report(cli: &Cli, report: Report) -> anyhow::Result<()> {
+    let flags = cli.flags();
+    let report = Report {
+        drift: flags.checks(report.drift),
+        warnings: report.warnings.iter().map(|warning| flags.told(warning)).collect(),
+        ..report
+    };
+    match cli.output {
+        Output::Json => println!("{}", serde_json::to_string_pretty(&report)?),
+        Output::Text => print!("{}", render::text(&report, Terminal::of(&std::io::stdout()))),
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_copied_means_the_same_cluster() {
+        let told = |args: &[&str], file: Option<(&str, &str)>| {
+            let mut cli = Cli::try_parse_from(["nixl-launch", "down"].iter().chain(args)).unwrap();
+            cli.file.cluster = file.map(|(cluster, _)| cluster.parse().unwrap());
+            cli.file.region = file.map(|(_, region)| region.parse().unwrap());
+            cli.defaults();
+            cli.flags_where(Some("us-east-1")).told("`nixl-launch up`")
+        };
+        assert_eq!(told(&[], None), "`nixl-launch up`");
+        assert_eq!(told(&["--cluster=nixl", "--region=us-east-1"], None), "`nixl-launch up`");
+        assert_eq!(told(&["--region=eu-west-1"], None), "`nixl-launch up --region eu-west-1`");
+        let file = Some(("a", "eu-west-1"));
+        let whole = "`nixl-launch up --cluster a --region eu-west-1`";
+        assert_eq!(told(&[], file), whole);
+        assert_eq!(told(&["--cluster=a", "--region=eu-west-1"], None), whole);
+        let other = told(&["--cluster=nixl", "--region=us-east-1"], file);
+        assert_eq!(other, "`nixl-launch up --cluster nixl --region us-east-1`");
+    }
 }

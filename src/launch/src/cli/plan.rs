@@ -23,7 +23,7 @@ pub struct PlanFlags {
 
 /// Exit code 1 if something stands in the way, as `up` would have.
 pub(super) async fn run(cli: &Cli, flags: &PlanFlags) -> anyhow::Result<()> {
-    let plan = with_engine(cli, async |engine| {
+    let mut plan = with_engine(cli, async |engine| {
         let spec = cli.spec(&flags.asked, engine).map_err(Failure::unchanged)?;
         Ok(plan(&spec, &engine.facts(&spec).await.map_err(Failure::unchanged)?))
     })
@@ -33,7 +33,10 @@ pub(super) async fn run(cli: &Cli, flags: &PlanFlags) -> anyhow::Result<()> {
     }
     match cli.output {
         Output::Json => println!("{}", serde_json::to_string_pretty(&plan)?),
-        Output::Text => print!("{}", plan_table::text(&plan, Terminal::of(&std::io::stdout()))),
+        Output::Text => {
+            plan.checks = cli.flags().checks(plan.checks);
+            print!("{}", plan_table::text(&plan, Terminal::of(&std::io::stdout())));
+        }
     }
     if plan.ready().is_err() {
         return Err(super::Told { code: 1 }.into());

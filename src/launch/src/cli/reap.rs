@@ -1,6 +1,7 @@
 //! `reap`: takes down what is over; says what it sees.
 
 use super::{Cli, Down, OnInterrupt, Output, Told, with_changes};
+use crate::command::Flags;
 use crate::engine::{Engine, Look, Removal, Removed};
 use crate::failure::{Failure, Left, Problem, Resource, joined};
 use crate::lifetime::{Found, Verdict};
@@ -55,11 +56,15 @@ struct Failed {
 
 pub(super) async fn run(cli: &Cli, flags: &Reap) -> anyhow::Result<()> {
     let work = async |engine: &Engine<'_>| reap(engine, flags).await;
-    let reaped = with_changes(cli, Some(OnInterrupt::Leave), work).await?;
+    let mut reaped = with_changes(cli, Some(OnInterrupt::Leave), work).await?;
+    let told_with = cli.flags();
+    for failed in &mut reaped.failed {
+        failed.message = told_with.of(&failed.cluster).told(&failed.message);
+    }
     // Also after a failure: what is gone is gone.
     match cli.output {
         Output::Json => println!("{}", serde_json::to_string_pretty(&reaped)?),
-        Output::Text => print!("{}", told(&reaped)),
+        Output::Text => print!("{}", told(&reaped, &told_with)),
     }
     match reaped.code(flags.yes) {
         0 => Ok(()),
@@ -105,7 +110,7 @@ async fn reap(engine: &Engine<'_>, flags: &Reap) -> Result<Reaped, Failure> {
     Ok(Reaped { look, removed, failed })
 }
 
-fn told(reaped: &Reaped) -> String {
+fn told(reaped: &Reaped, flags: &Flags) -> String {
     let Look { account, region, clusters } = &reaped.look;
     let mut text = match clusters.len() {
         0 => format!(
@@ -117,21 +122,23 @@ fn told(reaped: &Reaped) -> String {
         ),
     };
     for found in clusters {
-        text.push_str(&line(found));
+        text.push_str(&flags.of(&found.cluster).told(&line(found)));
     }
     for Gone { cluster, removed } in &reaped.removed {
         super::down::lines(cluster, removed)
             .iter()
-            .for_each(|line| text.push_str(&format!("{line}\n")));
+            .for_each(|line| text.push_str(&format!("{}\n", flags.of(cluster).told(line))));
     }
     for Failed { cluster, message, left, .. } in &reaped.failed {
         text.push_str(&format!(
             "cluster {cluster} is not gone: {message}\n  {}\n",
-            left.told(cluster, Some(region))
+            flags.of(cluster).told(&left.told())
         ));
     }
     if reaped.removed.is_empty() && reaped.failed.is_empty() && !reaped.look.over().is_empty() {
-        text.push_str("nothing was removed; `nixl-launch reap --yes` takes them down\n");
+        text.push_str(
+            &flags.told("nothing was removed; `nixl-launch reap --yes` takes them down\n"),
+        );
     }
     text
 }
@@ -191,7 +198,7 @@ mod tests {
             found("c", Verdict::NoEnd),
         ]);
         assert_eq!(
-            told(&seen),
+            told(&seen, &Flags::default()),
             "account 123456789012 in us-east-1: clusters 3, over 1\n  \
              a: over since 2026-11-28T11:00:00Z, for 1h (i-1)\n  \
              b: lives until 2026-11-28T11:00:00Z, for 1m 30s (i-1)\n  \
@@ -202,7 +209,10 @@ mod tests {
 
     #[test]
     fn a_reaper_that_sees_nothing_says_so() {
-        assert!(told(&reaped(vec![])).contains("nothing of account 123456789012 in us-east-1"));
+        assert!(
+            told(&reaped(vec![]), &Flags::default())
+                .contains("nothing of account 123456789012 in us-east-1")
+        );
     }
 
     #[test]
@@ -219,7 +229,7 @@ mod tests {
             message: Problem::Residue.to_string(),
             left: Left::Unknown,
         });
-        let text = told(&half);
+        let text = told(&half, &Flags::default());
         assert!(text.contains("a: over, no node is left; still there: volume vol-1"), "{text}");
         assert!(text.contains("cluster b is gone; removed:\n  instance i-9"), "{text}");
         assert!(text.contains("cluster a is not gone") && text.contains("--cluster a"), "{text}");

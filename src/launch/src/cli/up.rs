@@ -42,5 +42,5 @@ pub(super) async fn run(cli: &Cli, flags: &Up) -> anyhow::Result<()> {
         }
     })
     .await?;
-    print_report(cli.output, &report)
+    print_report(cli, report)
 }

@@ -42,5 +42,5 @@ pub(super) async fn run(cli: &Cli, flags: &Wait) -> anyhow::Result<()> {
     };
     let wait = async |engine: &crate::engine::Engine<'_>| engine.wait(goal, flags.timeout).await;
     let report = with_engine(cli, wait).await?;
-    print_report(cli.output, &report)
+    print_report(cli, report)
 }

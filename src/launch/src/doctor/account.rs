@@ -1,6 +1,7 @@
 //! What there is before there is a cluster.
 
-use super::{Check, Facts, unread};
+use super::{Facts, unread};
+use crate::check::Check;
 use nixl_aws::{AwsError, ErrorKind};
 use nixl_cluster::check::Verdict;
 

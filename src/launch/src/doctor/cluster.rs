@@ -1,6 +1,7 @@
 //! What the nodes share: security group, place, role, end, tracking server.
 
-use super::{Check, Facts, unread};
+use super::{Facts, unread};
+use crate::check::Check;
 use crate::keys;
 use crate::lifetime::End;
 use crate::node_says::NodeSays;
@@ -78,7 +79,7 @@ fn zone(nodes: &[Instance]) -> Check {
     if zones.len() == 1 {
         return Check::pass("zone", told);
     }
-    let fix = "`nixl-launch down`, then `up` again: EFA does not cross zones";
+    let fix = "`nixl-launch down`, then `nixl-launch up`: EFA does not cross zones";
     Check::fail("zone", format!("nodes are in {told}"), fix)
 }
 
@@ -86,7 +87,7 @@ fn placement(facts: &Facts, nodes: &[Instance]) -> Check {
     let name = "placement-group";
     let used: BTreeSet<Option<&str>> =
         nodes.iter().map(|node| node.placement_group.as_deref()).collect();
-    let fix = "`nixl-launch down`, then `up` again";
+    let fix = "`nixl-launch down`, then `nixl-launch up`";
     let group = match used.iter().copied().collect::<Vec<_>>()[..] {
         [Some(group)] => group,
         [None] if nodes.iter().any(|node| node.reservation_used.is_some()) => {
@@ -245,7 +246,7 @@ fn tracking(facts: &Facts, nodes: &[Instance]) -> Vec<Check> {
         }
         Ok(Some(server)) if server.arn != arn => {
             let found = format!("the nodes were told {arn}, but it is {}", server.arn);
-            vec![Check::fail("mlflow", found, "`nixl-launch down`, then `up` again")]
+            vec![Check::fail("mlflow", found, "`nixl-launch down`, then `nixl-launch up`")]
         }
         Ok(Some(server)) if !server.active => {
             let fix = "`nixl-launch mlflow start`, or wait while it is being made";

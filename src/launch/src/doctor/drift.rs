@@ -1,7 +1,7 @@
 //! What was launched one way and is another way now, by somebody else's hand.
 
-use super::Check;
 use super::cluster::{group_rules, same_end};
+use crate::check::Check;
 use crate::plan::{is_live, is_ours};
 use nixl_aws::ec2::{Instance, SecurityGroup};
 use nixl_cluster::ClusterName;
@@ -32,7 +32,7 @@ pub fn drift(
 fn same_place(nodes: &[Instance]) -> Option<Check> {
     let live = nodes.iter().filter(|node| is_live(node));
     let used: BTreeSet<Option<&str>> = live.map(|node| node.placement_group.as_deref()).collect();
-    let fix = "`nixl-launch down`, then `up` again";
+    let fix = "`nixl-launch down`, then `nixl-launch up`";
     (used.len() > 1).then(|| Check::warn("placement-group", "not all nodes are in the same", fix))
 }
 

@@ -5,22 +5,23 @@
 //! skipped, so that one bad credential is one failure.
 
 mod account;
-mod check;
 mod cluster;
 mod drift;
 mod nodes;
 
-pub use check::{Check, Diagnosis, text, verdict};
 pub use drift::drift;
 
+use crate::check::{self, Check};
 use crate::node_says::NodeSays;
 use crate::report::TrackingReport;
+use crate::terminal::Terminal;
 use jiff::Timestamp;
 use nixl_aws::AwsError;
 use nixl_aws::ec2::{Image, Instance, PlacementGroup, SecurityGroup, Subnet, Vpc};
 use nixl_aws::iam::{InstanceProfile, Role};
 use nixl_cluster::ClusterName;
 use nixl_cluster::check::Verdict;
+use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One read: what it gave, or its error.
@@ -66,6 +67,34 @@ pub struct Facts {
     pub plugin: bool,
     /// Now.
     pub now: Timestamp,
+}
+
+/// All checks, in dependency order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Diagnosis {
+    /// Cluster.
+    pub cluster: String,
+    /// Region.
+    pub region: String,
+    /// Worst of all.
+    pub verdict: Verdict,
+    /// What was looked at.
+    pub checks: Vec<Check>,
+}
+
+/// For people.
+#[must_use]
+pub fn text(diagnosis: &Diagnosis, terminal: Terminal) -> String {
+    let count = |of| diagnosis.checks.iter().filter(|check| check.verdict == of).count();
+    format!(
+        "{}{}  {} passed, {} warned, {} failed, {} skipped\n",
+        check::text(&diagnosis.checks, terminal),
+        check::verdict(diagnosis.verdict, terminal),
+        count(Verdict::Pass),
+        count(Verdict::Warn),
+        count(Verdict::Fail),
+        count(Verdict::Skip),
+    )
 }
 
 /// All checks.

@@ -1,7 +1,8 @@
 //! Each node: EC2's view, SSM's view, its own.
 
 use super::drift::of_node;
-use super::{Check, Facts, unread};
+use super::{Facts, unread};
+use crate::check::Check;
 use crate::keys;
 use crate::plan::is_ours;
 use crate::report::{endpoint_of, state_of};
@@ -41,7 +42,7 @@ fn instance(node: &Instance) -> Check {
         _ => {
             let code = node.state_reason_code.as_deref().unwrap_or("no reason given");
             let why = node.state_reason.as_deref().unwrap_or(code);
-            let fix = "`nixl-launch down`, then `up` again: a pair is launched whole";
+            let fix = "`nixl-launch down`, then `nixl-launch up`: a pair is launched whole";
             Check::fail("instance", format!("{found}: {why}"), fix)
         }
     }
@@ -52,7 +53,7 @@ fn interfaces(node: &Instance) -> Check {
     let efa = node.interfaces.iter().filter(|it| it.interface_type.starts_with("efa")).count();
     let found = format!("{efa} of {} are EFA", node.interfaces.len());
     if told == Some(ProviderChoice::Only(Provider::Efa)) && efa == 0 {
-        let fix = "EFA can only be had at launch: `nixl-launch down`, then `up` again";
+        let fix = "EFA can only be had at launch: `nixl-launch down`, then `nixl-launch up`";
         return Check::fail("interfaces", found, fix);
     }
     Check::pass("interfaces", found)

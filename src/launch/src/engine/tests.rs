@@ -275,7 +275,7 @@ async fn a_wait_without_end_says_what_is_missing() {
     let failure = fake.engine(&services).up(&spec(), patience(20)).await.unwrap_err();
     let text = failure.to_string();
     assert!(text.contains("nixl-node2") && text.contains("pair.peer_unreachable"), "{text}");
-    assert!(failure.left.told("nixl", None).contains("money may be running"));
+    assert!(failure.left.told().contains("money may be running"));
 }
 
 #[tokio::test]

@@ -1,13 +1,16 @@
 //! Nodes that are there already: whole, none, or an obstacle.
 
 use super::Spec;
-use super::check::{Check, NODES};
+use crate::check::Check;
 use crate::keys;
 use nixl_aws::Tag;
 use nixl_aws::ec2::Instance;
 use nixl_cluster::{Layout, tag};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+
+/// Name of the check of nodes that are there already.
+const NODES: &str = "nodes";
 
 /// What is there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,7 +66,7 @@ pub(super) fn judge(spec: &Spec, instances: &[Instance]) -> Result<Existing, Che
         return Err(Check::fail(
             NODES,
             format!("cluster {} is not whole ({})", spec.cluster, seen.join(", ")),
-            "run `nixl-launch down`, then `up` again",
+            "run `nixl-launch down`, then `nixl-launch up`",
         ));
     }
     if live.len() as u32 != spec.size {

@@ -1,8 +1,8 @@
 //! How long the cluster lives, and the most it can cost.
 
-use super::check::Check;
 use super::price::{Price, most_usd_per_hour};
 use super::{Facts, Spec};
+use crate::check::Check;
 
 const NAME: &str = "lifetime";
 /// EC2 ends the instances of a Capacity Block from 30 minutes before its end on,

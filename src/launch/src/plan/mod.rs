@@ -2,7 +2,6 @@
 //! every check is made before anything is changed.
 
 mod attempt;
-mod check;
 mod existing;
 mod facts;
 mod lifetime;
@@ -21,7 +20,6 @@ mod user_data;
 mod way_out;
 
 pub use attempt::{Attempt, WayOut};
-pub use check::{Check, Checks};
 pub use existing::{Existing, is_live, live};
 pub use facts::{Facts, Known, PriceFacts, QuotaFacts, TrackingFacts, TypeFacts};
 pub use network::{Slot, interfaces, layout};
@@ -49,6 +47,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
+use crate::check::{Check, Checks};
 use crate::keys;
 
 /// Version of the document that [`Plan`] is.
@@ -325,6 +324,18 @@ fn placement(attempts: &[Attempt]) -> Option<Check> {
     Some(check)
 }
 
+/// Name of the check of whose the resources with our names are.
+const OWNERSHIP: &str = "ownership";
+
+/// A resource with our name and without our tag.
+fn foreign(kind: &str, name: &str, cluster: &ClusterName) -> Check {
+    Check::fail(
+        OWNERSHIP,
+        format!("{kind} {name} is there but does not carry the tag nixl:cluster={cluster}"),
+        "it is left alone: delete it or choose another --cluster",
+    )
+}
+
 /// What has our name must have our tag; the security group, if it is there.
 fn check_ownership(
     spec: &Spec,
@@ -334,7 +345,7 @@ fn check_ownership(
 ) -> Option<SecurityGroup> {
     let cluster = &spec.cluster;
     let before = checks.len();
-    let mut foreign = |kind, name: &str| checks.push(Check::foreign(kind, name, cluster));
+    let mut foreign = |kind, name: &str| checks.push(self::foreign(kind, name, cluster));
     let group = facts
         .security_groups
         .iter()
@@ -356,7 +367,7 @@ fn check_ownership(
     }
     if checks.len() == before {
         let names = [cluster.security_group(), cluster.node_role(&spec.region)].join(", ");
-        checks.push(Check::pass(check::OWNERSHIP, format!("{names}: free or this cluster's")));
+        checks.push(Check::pass(OWNERSHIP, format!("{names}: free or this cluster's")));
     }
     group.cloned()
 }

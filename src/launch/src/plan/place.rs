@@ -1,7 +1,7 @@
 //! Image, VPC, zones and subnets.
 
-use super::check::Check;
 use super::{Attempt, Facts, Spec, TypeFacts, reservation};
+use crate::check::Check;
 use crate::failure::joined;
 use nixl_aws::Tag;
 use nixl_aws::ec2::{Image, Subnet};

@@ -1,7 +1,7 @@
 //! What a node costs an hour: from AWS, or not told.
 
-use super::check::Check;
 use super::{Facts, Spec};
+use crate::check::Check;
 use nixl_aws::ec2::Market;
 use serde::{Deserialize, Serialize};
 

@@ -4,9 +4,9 @@
 //! running and pending instances count with their vCPUs, and so do active
 //! Capacity Reservations that nobody uses. Capacity Blocks do not.
 
-use super::check::Check;
 use super::facts::Known;
 use super::{Existing, Facts, Spec};
+use crate::check::Check;
 use nixl_aws::ec2::{InstanceTypeInfo, Market};
 use nixl_aws::quotas::Increase;
 use nixl_cluster::instance_type;
@@ -151,7 +151,7 @@ impl Quota {
         let fix = if self.pending.iter().any(|it| it.desired >= f64::from(self.enough())) {
             "wait until the increase is granted, or choose a smaller --instance-type".to_owned()
         } else {
-            format!("ask for more: {}", self.command(region))
+            format!("ask for more: `{}`", self.command(region))
         };
         check(NAME, format!("{found}; EC2 would answer VcpuLimitExceeded"), fix)
     }

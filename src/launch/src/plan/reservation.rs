@@ -1,7 +1,7 @@
 //! A launch into a Capacity Reservation or a Capacity Block.
 
-use super::check::Check;
 use super::{Facts, Spec};
+use crate::check::Check;
 use crate::failure::joined;
 use nixl_aws::ec2::Reservation;
 

@@ -1,7 +1,7 @@
 //! The MLflow tracking server: made, used again or attached.
 
-use super::check::Check;
 use super::{Facts, Spec, is_ours, partition};
+use crate::check::Check;
 use crate::keys;
 use nixl_aws::Tag;
 use nixl_aws::iam::Role;
@@ -88,7 +88,7 @@ pub(super) fn decide(spec: &Spec, facts: &Facts) -> Result<Tracking, Check> {
     let bucket = spec.cluster.artifact_bucket(&facts.account, &spec.region);
     match &tracking.role {
         Some(role) if !is_ours(&spec.cluster, &role.tags) => {
-            return Err(Check::foreign("IAM role", &role.name, &spec.cluster));
+            return Err(super::foreign("IAM role", &role.name, &spec.cluster));
         }
         Some(role) => {
             let made = Tag::find(&role.tags, keys::TRACKING_SERVER);
@@ -104,7 +104,7 @@ pub(super) fn decide(spec: &Spec, facts: &Facts) -> Result<Tracking, Check> {
         }
         // The role is the record of the bucket: without it, the bucket is not ours.
         None if tracking.bucket_exists => {
-            return Err(Check::foreign("S3 bucket", &bucket, &spec.cluster));
+            return Err(super::foreign("S3 bucket", &bucket, &spec.cluster));
         }
         None => {}
     }

@@ -1,8 +1,8 @@
 //! Whether an instance type can do what is asked of it.
 
-use super::check::Check;
 use super::price::{Price, on_demand};
 use super::{Facts, Spec, layout, quota};
+use crate::check::Check;
 use crate::failure::joined;
 use nixl_aws::ec2::{Image, InstanceTypeInfo};
 use nixl_cluster::{Provider, instance_type};

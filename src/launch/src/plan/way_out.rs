@@ -1,7 +1,7 @@
 //! How nodes reach AWS from their subnet.
 
-use super::check::Check;
 use super::{Attempt, Facts, PublicAddress, Spec, WayOut, layout, quota};
+use crate::check::Check;
 use nixl_aws::ec2::InstanceTypeInfo;
 
 const NAME: &str = "way-out";
@@ -113,7 +113,7 @@ fn addresses(spec: &Spec, facts: &Facts) -> Check {
         NAME,
         found,
         format!(
-            "release some, say --public-address none, or ask for more: aws service-quotas request-service-quota-increase --service-code {} --quota-code {} --desired-value {} --region {}",
+            "release some, say --public-address none, or ask for more: `aws service-quotas request-service-quota-increase --service-code {} --quota-code {} --desired-value {} --region {}`",
             quota::SERVICE,
             quota::ADDRESSES,
             used.saturating_add(need),

@@ -1,4 +1,8 @@
-//! What was looked at before anything is changed, and what to do about it.
+//! One thing looked at, by `plan`, `doctor` or `status`, and what to do about it.
+
+mod table;
+
+pub use table::{text, verdict};
 
 use nixl_cluster::check::Verdict;
 use serde::{Deserialize, Serialize};
@@ -7,8 +11,11 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Check {
-    /// What it is about: a stable word for scripts, e.g. `image`.
+    /// What it is about: a stable word for scripts, e.g. `self-egress`.
     pub name: String,
+    /// Which one, e.g. a node.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<String>,
     /// Result.
     pub verdict: Verdict,
     /// What was found.
@@ -20,7 +27,7 @@ pub struct Check {
 
 impl Check {
     fn new(name: &str, verdict: Verdict, found: impl Into<String>, fix: Option<String>) -> Self {
-        Self { name: name.to_owned(), verdict, found: found.into(), fix }
+        Self { name: name.to_owned(), about: None, verdict, found: found.into(), fix }
     }
 
     /// As it should be.
@@ -33,34 +40,34 @@ impl Check {
         Self::new(name, Verdict::Skip, found, None)
     }
 
-    /// A launch may go on; a person should know.
+    /// Works, or a launch may go on; a person should know.
     pub fn warn(name: &str, found: impl Into<String>, fix: impl Into<String>) -> Self {
         Self::new(name, Verdict::Warn, found, Some(fix.into()))
     }
 
-    /// Stands in the way of a launch.
+    /// Does not work, or stands in the way of a launch.
     pub fn fail(name: &str, found: impl Into<String>, fix: impl Into<String>) -> Self {
         Self::new(name, Verdict::Fail, found, Some(fix.into()))
     }
 
-    /// A resource with our name and without our tag.
-    pub(super) fn foreign(kind: &str, name: &str, cluster: impl std::fmt::Display) -> Self {
-        Self::fail(
-            OWNERSHIP,
-            format!("{kind} {name} is there but does not carry the tag nixl:cluster={cluster}"),
-            "it is left alone: delete it or choose another --cluster",
-        )
+    /// Of this one.
+    #[must_use]
+    pub fn of(mut self, about: impl Into<String>) -> Self {
+        self.about = Some(about.into());
+        self
+    }
+
+    /// What was found, and of what.
+    #[must_use]
+    pub fn told(&self) -> String {
+        let about = self.about.as_ref().map(|about| format!("{about}: ")).unwrap_or_default();
+        format!("{about}{}", self.found)
     }
 }
 
-/// Name of the check of whose the resources with our names are.
-pub const OWNERSHIP: &str = "ownership";
-/// Name of the check of nodes that are there already.
-pub const NODES: &str = "nodes";
-
 impl std::fmt::Display for Check {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.found)?;
+        f.write_str(&self.told())?;
         self.fix.as_ref().map_or(Ok(()), |fix| write!(f, "; {fix}"))
     }
 }
