@@ -21,6 +21,8 @@ pub const REFUSALS: &str = "nixl:refusals";
 pub const NO_ATTEMPT: &str = "none";
 /// On instances: libfabric provider they were told to use.
 pub const PROVIDER: &str = "nixl:provider";
+/// On instances: how they reach AWS, as they were launched.
+pub const WAY_OUT: &str = "nixl:way-out";
 /// On instances: how many of them they were told prefill; each node's
 /// [`nixl_cluster::tag::ROLE`] follows from it.
 pub const PREFILL: &str = "nixl:prefill";

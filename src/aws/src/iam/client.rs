@@ -75,6 +75,12 @@ impl Iam for Client {
         }))
     }
 
+    async fn role_names(&self) -> Result<Vec<String>> {
+        let pages = self.sdk.list_roles().into_paginator().items();
+        let roles = named!("ListRoles", pages.send().try_collect().await)?;
+        Ok(roles.into_iter().map(|role| role.role_name).collect())
+    }
+
     async fn create_role(&self, name: &str, trust_policy: &str, tags: &[Tag]) -> Result<String> {
         let answer = named!(
             "CreateRole",

@@ -38,6 +38,8 @@ pub struct InstanceProfile {
 pub trait Iam: Send + Sync {
     /// The role of this name.
     async fn role(&self, name: &str) -> Result<Option<Role>>;
+    /// Names of all roles of the account.
+    async fn role_names(&self) -> Result<Vec<String>>;
     /// Makes a role with this trust policy; its ARN.
     async fn create_role(&self, name: &str, trust_policy: &str, tags: &[Tag]) -> Result<String>;
     /// Deletes a role that holds no policy and is in no profile.

@@ -85,6 +85,12 @@ impl Scheduler for Client {
         }))
     }
 
+    async fn schedule_groups(&self) -> Result<Vec<String>> {
+        let pages = self.sdk.list_schedule_groups().into_paginator().items();
+        let groups = named!("ListScheduleGroups", pages.send().try_collect().await)?;
+        Ok(groups.into_iter().filter_map(|group| group.name).collect())
+    }
+
     async fn create_schedule_group(&self, name: &str, tags: &[Tag]) -> Result<String> {
         const OPERATION: &str = "CreateScheduleGroup";
         let tags: Result<Vec<_>> = tags
@@ -121,6 +127,19 @@ impl Scheduler for Client {
             input: of(|target| target.input.as_deref().unwrap_or_default()),
             role_arn: of(|target| &target.role_arn),
         }))
+    }
+
+    async fn schedules(&self, group: &str) -> Result<Vec<String>> {
+        let pages = self.sdk.list_schedules().group_name(group).into_paginator().items();
+        let answer = named!("ListSchedules", pages.send().try_collect().await);
+        let schedules = found(answer)?.unwrap_or_default();
+        Ok(schedules.into_iter().filter_map(|it| it.name).collect())
+    }
+
+    async fn delete_schedule(&self, group: &str, name: &str) -> Result<()> {
+        let call = self.sdk.delete_schedule().group_name(group).name(name);
+        named!("DeleteSchedule", call.send().await)?;
+        Ok(())
     }
 
     async fn create_schedule(&self, schedule: &Schedule) -> Result<()> {

@@ -49,6 +49,8 @@ pub struct Schedule {
 pub trait Scheduler: Send + Sync {
     /// The group of this name, with its tags.
     async fn schedule_group(&self, name: &str) -> Result<Option<ScheduleGroup>>;
+    /// Names of all groups.
+    async fn schedule_groups(&self) -> Result<Vec<String>>;
     /// Makes a group; its ARN.
     async fn create_schedule_group(&self, name: &str, tags: &[Tag]) -> Result<String>;
     /// Deletes a group and all schedules in it.
@@ -58,6 +60,10 @@ pub trait Scheduler: Send + Sync {
     /// Makes a schedule. `ValidationException` also when the role cannot be
     /// assumed (yet).
     async fn create_schedule(&self, schedule: &Schedule) -> Result<()>;
+    /// Names of all schedules in a group; none if there is no such group.
+    async fn schedules(&self, group: &str) -> Result<Vec<String>>;
+    /// Deletes a schedule.
+    async fn delete_schedule(&self, group: &str, name: &str) -> Result<()>;
     /// Replaces all of a schedule.
     async fn update_schedule(&self, schedule: &Schedule) -> Result<()>;
 }

@@ -130,7 +130,6 @@ fn variables(plan: &Plan) -> Vec<(&'static str, String)> {
         ("image_id", request.image_id),
         ("elastic_subnets", elastic.join(" ")),
         ("owner_tags", pairs(&plan.tags()).to_string()),
-        ("node_tags", pairs(&request.tags).to_string()),
         ("security_group", cluster.security_group()),
         ("node_role", cluster.node_role(&spec.region)),
         ("node_trust", trust_policy("ec2.amazonaws.com").to_string()),
@@ -161,6 +160,7 @@ const LISTS: &[(&str, Column)] = &[
     ("types", |_, attempt| attempt.instance_type.clone()),
     ("markets", |_, attempt| attempt.market.to_string()),
     ("reservations", |_, attempt| attempt.reservation_id.clone().unwrap_or_default()),
+    ("node_tags", |plan, attempt| pairs(&plan.request(attempt, GROUP, "").tags).to_string()),
     ("placement_groups", |_, attempt| attempt.placement_group.clone().unwrap_or_default()),
     ("interfaces", |plan, attempt| {
         let interfaces = plan.request(attempt, GROUP, "").network_interfaces;

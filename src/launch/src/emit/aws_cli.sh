@@ -203,7 +203,7 @@ if ((${#nodes[@]} == 0)); then
         if [[ ${markets[at]} == spot ]]; then
             kinds+=(spot-instances-request)
         fi
-        tags=$(printf ',{"ResourceType":"%s","Tags":'"${node_tags//%/%%}"'}' "${kinds[@]}")
+        tags=$(printf ',{"ResourceType":"%s","Tags":'"${node_tags[at]//%/%%}"'}' "${kinds[@]}")
         say "$size ${types[at]} requested: ${records[at]%/*}"
         # A pending placement group and a new profile are refused as unknown.
         until patiently 'Invalid IAM Instance Profile name|has no associated IAM Roles|InvalidPlacementGroup\.Unknown|InvalidGroup\.NotFound' \

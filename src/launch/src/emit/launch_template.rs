@@ -6,6 +6,7 @@
 
 use super::aws_cli::{interface, pairs};
 use super::{EmitError, check};
+use crate::keys;
 use crate::plan::{Plan, settings, user_data};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -40,7 +41,8 @@ pub fn launch_template(
     };
     let user_data = user_data(&settings).map_err(|why| EmitError::UserData { why })?;
     let mut request = plan.request(attempt, group_id, "");
-    request.tags.retain(|of| of.key != tag::TTL_SECS);
+    // So is the subnet, and with it the way out.
+    request.tags.retain(|of| ![tag::TTL_SECS, keys::WAY_OUT].contains(&of.key.as_str()));
     Ok(json!({
         "LaunchTemplateName": plan.spec.cluster.as_str(),
         "VersionDescription": format!("{} nodes of {}", plan.spec.size, request.instance_type),

@@ -2,7 +2,9 @@
 //!
 //! AllocateAddress has no client token, so an address says in its tags whose it
 //! is from the first moment, and they are looked for before another is
-//! allocated, also after each lost answer.
+//! allocated; after a lost answer for as long as EC2 may need to show it. One
+//! that a killed run allocated and EC2 did not show then is surplus: it is
+//! released once the nodes have theirs.
 
 use super::Engine;
 use crate::errors;
@@ -30,10 +32,10 @@ impl Engine<'_> {
             let name = self.cluster.node(node.launch_index);
             let of_node = |it: &&Address| Tag::find(&it.tags, tag::NAME) == Some(name.as_str());
             let interface = node.interfaces.first().map(|it| it.id.as_str()).unwrap_or_default();
+            if there.iter().any(|it| it.interface_id.as_deref() == Some(interface)) {
+                return Ok(());
+            }
             let address = match there.iter().find(of_node) {
-                Some(address) if address.interface_id.as_deref() == Some(interface) => {
-                    return Ok(());
-                }
                 Some(address) => address.clone(),
                 None => self.allocate(&name).await?,
             };
@@ -41,7 +43,7 @@ impl Engine<'_> {
                 async || self.services.addresses.associate_address(&address.id, interface).await;
             self.pace.patiently(self.pace.consistency, not_running_yet, call).await?;
             self.progress.told(&format!("{name} has the address {}", address.public_ip));
-            Ok::<(), AwsError>(())
+            Ok::<(), Problem>(())
         });
         // Changes are joined, not raced.
         for given in futures_util::future::join_all(given).await {
@@ -50,7 +52,29 @@ impl Engine<'_> {
         Ok(())
     }
 
-    async fn allocate(&self, name: &str) -> Result<Address> {
+    /// Releases the cluster's addresses that lead nowhere, if these nodes have
+    /// theirs.
+    pub(super) async fn release_surplus(
+        &self,
+        nodes: &[Instance],
+    ) -> std::result::Result<(), Problem> {
+        let there = self.addresses().await?;
+        let has_one = |node: &Instance| {
+            node.interfaces
+                .iter()
+                .any(|nic| there.iter().any(|it| it.interface_id.as_ref() == Some(&nic.id)))
+        };
+        // A read that shows less was made too early to judge by.
+        if !nodes.iter().all(has_one) {
+            return Ok(());
+        }
+        for address in there.iter().filter(|it| it.interface_id.is_none()) {
+            self.release(address).await?;
+        }
+        Ok(())
+    }
+
+    async fn allocate(&self, name: &str) -> std::result::Result<Address, Problem> {
         let mut tags = owner_tags(&self.cluster);
         tags.push(Tag::new(tag::NAME, name));
         let named =
@@ -62,16 +86,28 @@ impl Engine<'_> {
                 Err(error) => error,
             };
             if !errors::passes(&error) || self.pace.clock.since(start) >= self.pace.consistency {
-                return Err(error);
+                return Err(error.into());
             }
-            let surely_not = matches!(error.kind, ErrorKind::Unreachable);
-            self.pace.clock.sleep(self.pace.retry_first).await;
-            if !surely_not
-                && let Some(made) =
-                    self.services.addresses.describe_addresses(&named).await?.into_iter().next()
+            self.rest(self.pace.retry_first).await?;
+            // What was not reached allocated nothing.
+            if !matches!(error.kind, ErrorKind::Unreachable)
+                && let Some(made) = self.allocated(&named).await?
             {
                 return Ok(made);
             }
+        }
+    }
+
+    /// What a lost answer told of, looked for until it must be visible.
+    async fn allocated(&self, named: &[Filter]) -> std::result::Result<Option<Address>, Problem> {
+        let start = self.pace.clock.now();
+        loop {
+            let call = async || self.services.addresses.describe_addresses(named).await;
+            let found = self.pace.patiently(self.pace.consistency, errors::passes, call).await?;
+            if !found.is_empty() || self.pace.clock.since(start) >= self.pace.settle {
+                return Ok(found.into_iter().next());
+            }
+            self.rest(self.pace.poll).await?;
         }
     }
 

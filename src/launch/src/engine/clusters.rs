@@ -67,17 +67,32 @@ impl Engine<'_> {
     pub(super) async fn names_seen(&self) -> Result<(BTreeSet<ClusterName>, Vec<Instance>)> {
         let any = any_cluster();
         let ec2 = &self.services.ec2;
-        let (instances, interfaces, volumes, groups, placement, reservations, addresses, servers) =
-            tokio::try_join!(
-                ec2.describe_instances(&any),
-                ec2.describe_network_interfaces(&any),
-                ec2.describe_volumes(&any),
-                ec2.describe_security_groups(&any),
-                ec2.describe_placement_groups(&any),
-                self.services.reservations.describe_reservations(&any),
-                self.services.addresses.describe_addresses(&any),
-                self.tagged_servers(),
-            )?;
+        let (
+            instances,
+            interfaces,
+            volumes,
+            groups,
+            placement,
+            reservations,
+            addresses,
+            requests,
+            servers,
+            schedules,
+            roles,
+        ) = tokio::try_join!(
+            ec2.describe_instances(&any),
+            ec2.describe_network_interfaces(&any),
+            ec2.describe_volumes(&any),
+            ec2.describe_security_groups(&any),
+            ec2.describe_placement_groups(&any),
+            self.services.reservations.describe_reservations(&any),
+            self.services.addresses.describe_addresses(&any),
+            self.services.spot.describe_spot_requests(&any),
+            self.tagged_servers(),
+            self.tagged_schedule_groups(),
+            self.services.iam.role_names(),
+        )?;
+        let requests: Vec<_> = requests.into_iter().filter(|it| it.is_live()).collect();
         let tags = instances
             .iter()
             .map(|it| &it.tags)
@@ -87,11 +102,48 @@ impl Engine<'_> {
             .chain(placement.iter().map(|it| &it.tags))
             .chain(reservations.iter().map(|it| &it.tags))
             .chain(addresses.iter().map(|it| &it.tags))
-            .chain(&servers);
+            .chain(requests.iter().map(|it| &it.tags))
+            .chain(&servers)
+            .chain(&schedules);
         let named = tags.filter_map(|tags| Tag::find(tags, tag::CLUSTER)?.parse().ok());
         let mut names: BTreeSet<ClusterName> = named.collect();
         names.insert(self.cluster.clone());
+        self.add_by_roles(&mut names, roles).await?;
         Ok((names, instances))
+    }
+
+    /// Adds clusters of which only roles may be left. IAM lists them without tags,
+    /// so each that could be a cluster's by its name, and is of none that is
+    /// known, is asked for its own.
+    async fn add_by_roles(
+        &self,
+        names: &mut BTreeSet<ClusterName>,
+        roles: Vec<String>,
+    ) -> Result<()> {
+        let region = &self.region;
+        let ends = ["node", "mlflow", "scheduler"].map(|what| format!("-{what}-{region}"));
+        for role in roles.iter().filter(|role| ends.iter().any(|end| role.ends_with(end))) {
+            let of = |name: &ClusterName| {
+                let own = [name.node_role(region), name.mlflow_role(region)];
+                own.contains(role) || name.scheduler_role(region) == *role
+            };
+            if names.iter().any(of) {
+                continue;
+            }
+            let tags = self.services.iam.role(role).await?.map(|it| it.tags).unwrap_or_default();
+            names.extend(Tag::find(&tags, tag::CLUSTER).and_then(|name| name.parse().ok()));
+        }
+        Ok(())
+    }
+
+    /// Tags of all groups of schedules.
+    async fn tagged_schedule_groups(&self) -> Result<Vec<Vec<Tag>>> {
+        let scheduler = &self.services.scheduler;
+        let names = scheduler.schedule_groups().await?;
+        let groups = names.iter().filter(|name| *name != "default");
+        let read = groups.map(|name| scheduler.schedule_group(name));
+        let groups = futures_util::future::try_join_all(read).await?;
+        Ok(groups.into_iter().flatten().map(|group| group.tags).collect())
     }
 
     /// Tags of all tracking servers.
@@ -152,6 +204,53 @@ mod tests {
         let audit = other.audit_region().await.unwrap();
         let billed = &audit.clusters[0].billed;
         assert_eq!((audit.clusters[0].cluster.as_str(), billed.len()), ("nixl", 2), "{audit:?}");
+    }
+
+    /// Whatever a cluster leaves, a stranger's audit finds it by.
+    #[tokio::test]
+    async fn the_last_thing_of_a_cluster_is_enough_to_find_it() {
+        type Left = fn(&mut crate::fake::State);
+        let left: [(&str, Left); 5] = [
+            ("nothing", |state| state.roles.clear()),
+            ("node role", |state| state.roles.retain(|name, _| name.contains("-node-"))),
+            ("role of schedules", |state| {
+                state.roles.retain(|name, _| name.contains("-scheduler-"))
+            }),
+            ("schedule group", |state| {
+                state.roles.clear();
+                state.scheduler.group = Some(nixl_aws::scheduler::ScheduleGroup {
+                    name: "nixl-scheduler".to_owned(),
+                    tags: crate::plan::owner_tags(&Default::default()),
+                    ..Default::default()
+                });
+            }),
+            ("Spot request", |state| {
+                state.roles.clear();
+                state.spot.push(nixl_aws::ec2::SpotRequest {
+                    id: "sir-1".to_owned(),
+                    state: "open".to_owned(),
+                    tags: crate::plan::owner_tags(&Default::default()),
+                });
+            }),
+        ];
+        for (what, leave) in left {
+            let fake = Fake::new();
+            up(&fake).await;
+            let roles = fake.state().roles.clone();
+            assert_eq!(roles.len(), 3);
+            let services = fake.services();
+            let engine = fake.engine(&services);
+            engine.down(Removal { mlflow: true, keep_free: false }).await.unwrap();
+            // An hour later EC2 shows them no more.
+            fake.state().instances.clear();
+            fake.state().roles = roles;
+            leave(&mut fake.state());
+            let other = Engine { cluster: "other".parse().unwrap(), ..fake.engine(&services) };
+            let names: Vec<String> =
+                other.names_seen().await.unwrap().0.iter().map(ToString::to_string).collect();
+            let expected: &[&str] = if what == "nothing" { &["other"] } else { &["nixl", "other"] };
+            assert_eq!(names, expected, "{what}");
+        }
     }
 
     #[tokio::test]

@@ -5,6 +5,7 @@
 use super::arrival::Arrival;
 use super::hold::Held;
 use super::memory::Memory;
+use super::placement::usable;
 use super::record::{Group, Record};
 use super::search::Search;
 use super::send::{Sent, settled};
@@ -57,7 +58,7 @@ impl Engine<'_> {
         let seen = plan.security_group.as_ref().map(|group| Record::of(&group.tags));
         let seen = seen.unwrap_or_default();
         let search = Search::new(plan, seen.attempt.as_deref(), &seen.memory, now_secs());
-        let placement = facts.placement_groups.iter().map(|group| group.name.clone()).collect();
+        let placement = usable(&facts.placement_groups);
         let Some(first) = search.first().cloned() else {
             return Err(Problem::NoCapacity { count: plan.spec.size, refusals: search.refusals() });
         };
@@ -90,13 +91,7 @@ impl Engine<'_> {
             // Whoever goes on with it needs its group.
             Err(_) => return outcome.map(|nodes| (nodes, course.group.id)),
         };
-        let unused = course.placement.iter().filter(|name| Some(*name) != used);
-        let removed = unused.map(async |name| (name, self.delete_placement_group(name).await));
-        for (name, removed) in futures_util::future::join_all(removed).await {
-            if let Err(error) = removed {
-                self.progress.told(&format!("placement group {name} stays for now: {error}"));
-            }
-        }
+        self.tidy_placement_groups(&course.placement, used).await;
         outcome.map(|nodes| (nodes, course.group.id))
     }
 

@@ -12,8 +12,9 @@ use crate::lifetime::{End, SCHEDULER_POLICY, scheduler_policy, scheduler_trust};
 use crate::plan::{is_ours, owner_tags, partition};
 use jiff::Timestamp;
 use nixl_aws::AwsError;
-use nixl_aws::ec2::Instance;
+use nixl_aws::ec2::{Filter, Instance};
 use nixl_aws::scheduler::{Schedule, ScheduleGroup};
+use nixl_cluster::tag;
 use serde_json::json;
 
 /// Which way a schedule that is there may be moved.
@@ -23,6 +24,11 @@ pub(super) enum Moves {
     Anywhere,
     /// Only later: somebody may extend the cluster while its tags are being read.
     Later,
+}
+
+/// Whether an instance that is seen has ended or is about to.
+fn is_gone(instance: &Instance) -> bool {
+    matches!(instance.state.as_str(), "shutting-down" | "terminated")
 }
 
 /// Scheduler checks that it can assume a role that IAM may not show it yet.
@@ -49,7 +55,7 @@ impl Engine<'_> {
         if ends.is_empty() {
             return Ok(());
         }
-        let group_arn = self.schedule_group().await?;
+        let (group_arn, was_there) = self.schedule_group().await?;
         let trust = scheduler_trust(&group_arn);
         let name = self.cluster.scheduler_role(&self.region);
         let role_arn = self.role(&name, &trust, &owner_tags(&self.cluster)).await?;
@@ -60,7 +66,33 @@ impl Engine<'_> {
             async move { self.schedule(schedule, moves).await }
         });
         // Joined, not raced: calls that change something are never dropped.
-        futures_util::future::join_all(schedules).await.into_iter().collect()
+        let (made, cleared) = tokio::join!(futures_util::future::join_all(schedules), async {
+            if was_there { self.clear_schedules(nodes).await } else { Ok(()) }
+        });
+        made.into_iter().collect::<Result<(), Problem>>()?;
+        cleared
+    }
+
+    /// Removes the schedules of nodes that ended before: a `down` that was cut off
+    /// leaves them. Those of any instance that may live stay.
+    async fn clear_schedules(&self, nodes: &[Instance]) -> Result<(), Problem> {
+        let (scheduler, group) = (&self.services.scheduler, self.cluster.scheduler());
+        let call = async || scheduler.schedules(&group).await;
+        let mut names = self.pace.patiently(self.pace.consistency, errors::passes, call).await?;
+        names.retain(|name| nodes.iter().all(|node| node.id != *name));
+        if names.is_empty() {
+            return Ok(());
+        }
+        let ours = [Filter::tag(tag::CLUSTER, self.cluster.as_str())];
+        let call = async || self.services.ec2.describe_instances(&ours).await;
+        let seen = self.pace.patiently(self.pace.consistency, errors::passes, call).await?;
+        let stays = |name: &String| seen.iter().any(|it| it.id == *name && !is_gone(it));
+        for name in names.iter().filter(|name| !stays(name)) {
+            let call = async || scheduler.delete_schedule(&group, name).await;
+            self.removed(self.pace.patiently(self.pace.consistency, errors::passes, call).await)?;
+            self.progress.told(&format!("schedule of {name}, which is gone, removed"));
+        }
+        Ok(())
     }
 
     fn end_of(&self, node: &Instance, at: Timestamp, role_arn: &str) -> Schedule {
@@ -101,22 +133,23 @@ impl Engine<'_> {
         Ok(self.pace.patiently(self.pace.iam, role_not_shown_yet, call).await?)
     }
 
-    /// The cluster's group of schedules, made if it is not there; its ARN.
-    async fn schedule_group(&self) -> Result<String, Problem> {
+    /// The cluster's group of schedules, made if it is not there; its ARN, and
+    /// whether it was there.
+    async fn schedule_group(&self) -> Result<(String, bool), Problem> {
         let name = self.cluster.scheduler();
         let foreign = || Problem::Foreign { kind: "schedule group", name: name.clone() };
         let start = self.pace.clock.now();
         loop {
             match self.services.scheduler.schedule_group(&name).await? {
                 Some(group) if !is_ours(&self.cluster, &group.tags) => return Err(foreign()),
-                Some(group) if !group.deleting => return Ok(group.arn),
+                Some(group) if !group.deleting => return Ok((group.arn, true)),
                 // That of an earlier cluster still goes.
                 Some(_) => {}
                 None => {
                     let tags = owner_tags(&self.cluster);
                     match self.services.scheduler.create_schedule_group(&name, &tags).await {
                         Err(error) if errors::is(&error, errors::DUPLICATE) => {}
-                        other => return Ok(other?),
+                        other => return Ok((other?, false)),
                     }
                 }
             }

@@ -20,8 +20,9 @@ pub(super) enum Sent {
 }
 
 impl Engine<'_> {
-    /// What a token launched, in any state; looked for until it must be visible.
-    pub(super) async fn appeared(&self, token: &str) -> nixl_aws::Result<Vec<Instance>> {
+    /// What a token launched, in any state; looked for until it must be visible,
+    /// or a person wants to leave: then nothing is known of it.
+    pub(super) async fn appeared(&self, token: &str) -> Result<Vec<Instance>, Problem> {
         let by_token = [Filter::new("client-token", [token])];
         let start = self.pace.clock.now();
         loop {
@@ -30,7 +31,7 @@ impl Engine<'_> {
             if !found.is_empty() || self.pace.clock.since(start) >= self.pace.settle {
                 return Ok(found);
             }
-            self.pace.clock.sleep(self.pace.poll).await;
+            self.rest(self.pace.poll).await?;
         }
     }
 

@@ -1,5 +1,6 @@
 //! `up` and `down` against the account in memory.
 
+mod cut_off;
 mod removal;
 mod rivals;
 mod search;

@@ -1,6 +1,7 @@
 //! `up`: read, plan, make sure of everything, wait.
 
 use super::lifetime::Moves;
+use super::placement::usable;
 use super::{Engine, Goal, now_secs};
 use crate::failure::{Failure, Problem};
 use crate::keys;
@@ -18,6 +19,10 @@ pub struct Patience {
     pub ready: Duration,
     /// For room, where there is none.
     pub capacity: Duration,
+}
+
+fn need_addresses(nodes: &[Instance]) -> bool {
+    nodes.first().and_then(WayOut::of) == Some(WayOut::Elastic)
 }
 
 impl Engine<'_> {
@@ -87,6 +92,10 @@ impl Engine<'_> {
             )
         };
         let (ready, tracking) = self.unless_stopped(waits).await?;
+        // By now EC2 shows also those that a run before did not see.
+        if need_addresses(&nodes) {
+            self.release_surplus(&nodes).await?;
+        }
         if matches!(plan.existing, Existing::Complete(_)) {
             let mend = async {
                 self.mend_timers().await;
@@ -117,18 +126,19 @@ impl Engine<'_> {
                     self.security_group(plan, None),
                 );
                 role?;
-                (self.arrival(nodes).await?.running()?, group?.0.id)
+                let group = group?.0.id;
+                let nodes = self.arrival(nodes).await?.running()?;
+                // A run that was cut off may have left those of other zones.
+                let used = nodes.first().and_then(|node| node.placement_group.as_ref());
+                self.tidy_placement_groups(&usable(&facts.placement_groups), used).await;
+                (nodes, group)
             }
             Existing::None => self.launch(plan, facts, plan.tracking.arn(), wait).await?,
         };
         let (named, given, ending) = tokio::join!(
             self.name_nodes(&nodes),
             async {
-                let way_out = nodes.first().and_then(|node| plan.way_out(node));
-                if way_out == Some(WayOut::Elastic) {
-                    return self.give_addresses(&nodes).await;
-                }
-                Ok(())
+                if need_addresses(&nodes) { self.give_addresses(&nodes).await } else { Ok(()) }
             },
             self.schedule_ends(&nodes, Moves::Later),
         );

@@ -12,6 +12,10 @@ const MAX_ADDRESSES: usize = 5;
 impl Addresses for Fake {
     async fn describe_addresses(&self, filters: &[Filter]) -> Result<Vec<Address>> {
         self.call("DescribeAddresses", |state| {
+            if state.hidden_addresses > 0 {
+                state.hidden_addresses -= 1;
+                return Ok(Vec::new());
+            }
             let found =
                 state.addresses.iter().filter(|it| fits(filters, |name| tagged(&it.tags, name)));
             Ok(found.cloned().collect())

@@ -343,13 +343,18 @@ impl Ec2 for Fake {
 
     async fn describe_placement_groups(&self, filters: &[Filter]) -> Result<Vec<PlacementGroup>> {
         self.call("DescribePlacementGroups", |state| {
-            let found = state.placement.iter().filter(|it| {
+            let fitting = |it: &PlacementGroup| {
                 fits(filters, |name| match name {
                     "group-name" => Some(it.name.clone()),
                     _ => tagged(&it.tags, name),
                 })
-            });
-            Ok(found.cloned().collect())
+            };
+            let found = state.placement.iter().filter(|it| fitting(it)).cloned().collect();
+            // Deletion takes two looks.
+            if filters.iter().any(|filter| filter.name == "group-name") {
+                state.placement.retain(|it| it.state != "deleting");
+            }
+            Ok(found)
         })
     }
 

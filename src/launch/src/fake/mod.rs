@@ -91,6 +91,8 @@ pub(crate) struct State {
     pub stale_looks: u32,
     /// So many looks at instances show none.
     pub hidden_looks: u32,
+    /// So many looks at addresses show none.
+    pub hidden_addresses: u32,
     pub ids: u32,
     pub ssm: ssm::State,
     pub consoles: BTreeMap<String, String>,

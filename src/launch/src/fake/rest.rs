@@ -16,6 +16,10 @@ impl Iam for Fake {
         self.call("GetRole", |state| Ok(state.roles.get(name).cloned()))
     }
 
+    async fn role_names(&self) -> Result<Vec<String>> {
+        self.call("ListRoles", |state| Ok(state.roles.keys().cloned().collect()))
+    }
+
     async fn create_role(&self, name: &str, _: &str, tags: &[Tag]) -> Result<String> {
         self.call("CreateRole", |state| {
             if state.roles.contains_key(name) {

@@ -26,6 +26,13 @@ impl Scheduler for Fake {
         })
     }
 
+    async fn schedule_groups(&self) -> Result<Vec<String>> {
+        self.call("ListScheduleGroups", |state| {
+            let named = state.scheduler.group.iter().map(|group| group.name.clone());
+            Ok(std::iter::once("default".to_owned()).chain(named).collect())
+        })
+    }
+
     async fn create_schedule_group(&self, name: &str, tags: &[Tag]) -> Result<String> {
         self.call("CreateScheduleGroup", |state| {
             if state.scheduler.group.is_some() {
@@ -55,6 +62,17 @@ impl Scheduler for Fake {
 
     async fn schedule(&self, _: &str, name: &str) -> Result<Option<Schedule>> {
         self.call("GetSchedule", |state| Ok(state.scheduler.schedules.get(name).cloned()))
+    }
+
+    async fn schedules(&self, _: &str) -> Result<Vec<String>> {
+        self.call("ListSchedules", |state| Ok(state.scheduler.schedules.keys().cloned().collect()))
+    }
+
+    async fn delete_schedule(&self, _: &str, name: &str) -> Result<()> {
+        self.call("DeleteSchedule", |state| match state.scheduler.schedules.remove(name) {
+            Some(_) => Ok(()),
+            None => Err(refusal("DeleteSchedule", "ResourceNotFoundException", "", 404)),
+        })
     }
 
     async fn create_schedule(&self, schedule: &Schedule) -> Result<()> {

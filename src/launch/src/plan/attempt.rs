@@ -1,7 +1,9 @@
 //! One way to launch the whole group: a type, a market and a place.
 
 use super::Place;
-use nixl_aws::ec2::Market;
+use crate::keys;
+use nixl_aws::Tag;
+use nixl_aws::ec2::{Instance, Market};
 use serde::{Deserialize, Serialize};
 
 /// One RunInstances that may be sent.
@@ -33,6 +35,25 @@ pub enum WayOut {
     Elastic,
     /// No public address: a NAT gateway or VPC endpoints.
     Private,
+}
+
+impl WayOut {
+    /// As in [`crate::keys::WAY_OUT`].
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Assigned => "assigned",
+            Self::Elastic => "elastic",
+            Self::Private => "private",
+        }
+    }
+
+    /// As the node was launched, whatever is asked now.
+    #[must_use]
+    pub fn of(node: &Instance) -> Option<Self> {
+        let told = Tag::find(&node.tags, keys::WAY_OUT)?;
+        [Self::Assigned, Self::Elastic, Self::Private].into_iter().find(|it| it.as_str() == told)
+    }
 }
 
 impl Attempt {

@@ -1,6 +1,6 @@
 //! Nodes that are there already: whole, none, or an obstacle.
 
-use super::Spec;
+use super::{PublicAddress, Spec, WayOut};
 use crate::check::Check;
 use crate::keys;
 use nixl_aws::Tag;
@@ -92,10 +92,17 @@ fn differences(spec: &Spec, nodes: &[Instance]) -> Vec<Check> {
     let asked_roles = roles(spec.size, spec.prefill);
     let prefill = Tag::find(&node.tags, keys::PREFILL).and_then(|told| told.parse().ok());
     let roles_there = roles(spec.size, prefill).unwrap_or_else(|| "no roles".to_owned());
+    let way_out = WayOut::of(node);
+    let public_address = match (spec.public_address, way_out) {
+        (PublicAddress::None, Some(WayOut::Private)) | (PublicAddress::Auto, _) => None,
+        (PublicAddress::None, _) => Some("none"),
+        (PublicAddress::Elastic, _) => Some("elastic"),
+    };
     let pairs = [
         ("--provider", Some(spec.provider.as_str()), told),
         ("--roles", asked_roles.as_deref(), &roles_there),
         ("--ami", spec.ami.as_deref(), node.image_id.as_str()),
+        ("--public-address", public_address, way_out.map_or("?", WayOut::as_str)),
     ];
     let one_of = |asked: &[String], there: &str| {
         (!asked.is_empty() && !asked.iter().any(|it| it == there)).then(|| asked.join(","))

@@ -40,7 +40,7 @@ pub use types::alternatives;
 pub use user_data::{LIFETIME_SCRIPT, MAX_USER_DATA_BYTES, user_data};
 
 use nixl_aws::Tag;
-use nixl_aws::ec2::{Image, Instance, InstanceTypeInfo, Market, RunInstances, SecurityGroup};
+use nixl_aws::ec2::{Image, InstanceTypeInfo, Market, RunInstances, SecurityGroup};
 use nixl_cluster::check::Verdict;
 use nixl_cluster::{ClusterName, NodeSettings, tag};
 use serde::{Deserialize, Serialize};
@@ -186,14 +186,6 @@ impl Plan {
         if failed.is_empty() { Ok(()) } else { Err(Checks(failed)) }
     }
 
-    /// How a node of its type and zone reaches AWS.
-    #[must_use]
-    pub fn way_out(&self, node: &Instance) -> Option<WayOut> {
-        let same =
-            |it: &&Attempt| it.instance_type == node.instance_type && it.place.zone == node.zone;
-        self.attempts.iter().find(same).map(|attempt| attempt.way_out)
-    }
-
     /// The launch request of one attempt, with its token.
     #[must_use]
     pub fn request(&self, attempt: &Attempt, group_id: &str, generation: &str) -> RunInstances {
@@ -214,7 +206,7 @@ impl Plan {
                 group_id,
             ),
             user_data: self.user_data.clone(),
-            tags: self.node_tags(),
+            tags: self.node_tags(attempt),
         };
         let record = record(attempt, &request);
         request.client_token = client_token(&self.spec.cluster, generation, &record);
@@ -233,10 +225,11 @@ impl Plan {
         owner_tags(&self.spec.cluster)
     }
 
-    fn node_tags(&self) -> Vec<Tag> {
+    fn node_tags(&self, attempt: &Attempt) -> Vec<Tag> {
         let mut tags = self.tags();
         tags.push(Tag::new(tag::SIZE, self.spec.size.to_string()));
         tags.push(Tag::new(keys::PROVIDER, self.spec.provider.as_str()));
+        tags.push(Tag::new(keys::WAY_OUT, attempt.way_out.as_str()));
         if let Some(prefill) = self.spec.prefill {
             tags.push(Tag::new(keys::PREFILL, prefill.to_string()));
         }
