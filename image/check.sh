@@ -4,7 +4,7 @@
 set -Eeuo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-prelude=$here/../src/bake/src/document/prelude.sh
+prelude=$here/../src/bake/src/document/prelude
 
 command -v shellcheck >/dev/null || {
     echo "image/check.sh: shellcheck is missing; apt-get install shellcheck" >&2
@@ -21,12 +21,12 @@ scripts=("$here"/*/install.sh "$here"/*/validate.sh)
 whole=$(mktemp)
 trap 'rm -f "$whole"' EXIT
 failed=0
-for script in "$prelude" "$here/check.sh" "${scripts[@]}"; do
+for script in "$prelude"/*.sh "$here/check.sh" "${scripts[@]}"; do
     bash -n "$script" || failed=1
     shellcheck --shell=bash "$script" || failed=1
 done
 for script in "${scripts[@]}"; do
-    cat "$prelude" "$script" >"$whole"
+    cat "$prelude"/*.sh "$script" >"$whole"
     # SC2329, SC2317: not every script calls every function of the prelude.
     shellcheck --shell=bash --exclude=SC2329,SC2317 "$whole" \
         || { echo "image/check.sh: the above is in ${script#"$here"/} behind the prelude" >&2; failed=1; }

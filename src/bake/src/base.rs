@@ -9,11 +9,14 @@ use crate::recipe::{Base, Recipe};
 pub async fn resolve(cloud: &Cloud, recipe: &Recipe) -> Result<String> {
     let missing =
         || BakeError::NoBase { base: recipe.base.to_string(), region: cloud.region.clone() };
-    let ami = match &recipe.base {
-        Base::Ami(id) => id.clone(),
-        Base::Parameter(name) => {
-            cloud.ssm.get_parameter(name).await?.ok_or_else(missing)?.trim().to_owned()
-        }
+    let parameter = match &recipe.base {
+        Base::Ami(_) => None,
+        Base::Parameter(name) => Some(name.clone()),
+        Base::Public(platform) => Some(platform.parameter(recipe.architecture)),
+    };
+    let ami = match parameter {
+        None => recipe.base.to_string(),
+        Some(name) => cloud.ssm.get_parameter(&name).await?.ok_or_else(missing)?.trim().to_owned(),
     };
     let image = cloud.images.by_id(&ami).await?.ok_or_else(missing)?;
     let wanted = recipe.architecture.as_str();

@@ -37,6 +37,15 @@ pub enum Command {
         #[command(flatten)]
         common: Common,
     },
+    /// Look at a recipe and all its components without AWS; tells all that is wrong.
+    Validate {
+        /// Recipe; its component folders are beside it.
+        #[arg(long, value_name = "FILE", default_value = "image/recipe.toml")]
+        recipe: PathBuf,
+        /// Format of the result on stdout.
+        #[arg(long, value_enum, default_value_t)]
+        output: Format,
+    },
     /// List the images there are.
     List {
         /// Where and how.

@@ -26,6 +26,9 @@ pub enum BakeError {
         /// What, and what to write instead.
         message: String,
     },
+    /// Several files of the recipe say something wrong.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Several(Vec<BakeError>),
     /// A component's document would be longer than Image Builder takes.
     #[error(
         "component {component}: its document has {bytes} bytes, Image Builder takes at most {limit}; move part of its scripts into a file it lists in component.toml"
@@ -102,11 +105,18 @@ pub enum BakeError {
 }
 
 impl BakeError {
+    /// One, or several at once.
+    #[must_use]
+    pub fn several(mut problems: Vec<Self>) -> Self {
+        if problems.len() == 1 { problems.remove(0) } else { Self::Several(problems) }
+    }
+
     /// Stable code for machines.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
             Self::Unreadable { .. } => "bake.unreadable",
+            Self::Several(_) => "bake.several",
             Self::Malformed { .. } => "bake.malformed",
             Self::DocumentTooLong { .. } => "bake.document_too_long",
             Self::NotPackable { .. } => "bake.not_packable",

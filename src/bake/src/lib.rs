@@ -23,6 +23,7 @@ pub mod plan;
 pub mod progress;
 pub mod recipe;
 pub mod tar;
+pub mod validate;
 
 #[cfg(test)]
 mod testing;

@@ -9,7 +9,7 @@ use nixl_bake::content::Content;
 use nixl_bake::error::BakeError;
 use nixl_bake::flow::{self, Options, Pace};
 use nixl_bake::progress::Console;
-use nixl_bake::{base, list, output, plan};
+use nixl_bake::{base, list, output, plan, validate};
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -39,8 +39,8 @@ async fn main() -> ExitCode {
     };
     console.finish();
     match result {
-        Ok(text) => match writeln!(std::io::stdout(), "{text}") {
-            Ok(()) => ExitCode::SUCCESS,
+        Ok((text, code)) => match writeln!(std::io::stdout(), "{text}") {
+            Ok(()) => code,
             Err(error) => {
                 eprintln!("nixl-bake: cannot print the result: {error}");
                 ExitCode::FAILURE
@@ -62,8 +62,14 @@ fn interrupted(console: &Console) -> String {
     }
 }
 
-async fn run(cli: &Cli, console: &Console) -> Result<String, BakeError> {
-    match &cli.command {
+/// The result, and the exit code that goes with it.
+async fn run(cli: &Cli, console: &Console) -> Result<(String, ExitCode), BakeError> {
+    let text = match &cli.command {
+        Command::Validate { recipe, output } => {
+            let report = validate::validate(recipe);
+            let code = if report.problems.is_empty() { 0 } else { 1 };
+            return Ok((output::validated(&report, *output), ExitCode::from(code)));
+        }
         Command::Build { input, common, timeout_minutes } => {
             let (cloud, blueprint) = prepare(input, common.region.as_deref()).await?;
             let options = Options {
@@ -75,18 +81,19 @@ async fn run(cli: &Cli, console: &Console) -> Result<String, BakeError> {
             if baked.reused {
                 eprintln!("image {} already has this content, nothing to bake", baked.ami_id);
             }
-            Ok(output::baked(&baked, common.output))
+            output::baked(&baked, common.output)
         }
         Command::Plan { input, common } => {
             let (cloud, blueprint) = prepare(input, common.region.as_deref()).await?;
             let plan = plan::plan(&cloud, &blueprint, Pace::default()).await?;
-            Ok(output::plan(&plan, common.output))
+            output::plan(&plan, common.output)
         }
         Command::List { common } => {
             let cloud = Cloud::connect(common.region.as_deref()).await?;
-            Ok(output::list(&list::list(&cloud).await?, common.output))
+            output::list(&list::list(&cloud).await?, common.output)
         }
-    }
+    };
+    Ok((text, ExitCode::SUCCESS))
 }
 
 /// Reads all files before the first call: a typo costs no connection.

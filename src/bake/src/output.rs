@@ -3,6 +3,7 @@
 use crate::flow::Baked;
 use crate::list::Entry;
 use crate::plan::Plan;
+use crate::validate::Report;
 use comfy_table::{Table, TableStyle};
 use serde::Serialize;
 
@@ -46,6 +47,25 @@ pub fn baked(baked: &Baked, format: Format) -> String {
     table.add_row(["Base", &baked.base_ami]);
     table.add_row(["Baked", if baked.reused { "earlier" } else { "now" }]);
     text(&table)
+}
+
+/// What is wrong with a recipe, or that nothing is.
+#[must_use]
+pub fn validated(report: &Report, format: Format) -> String {
+    if format == Format::Json {
+        return json(report);
+    }
+    let mut lines = report.problems.clone();
+    lines.extend(report.skipped.iter().map(|why| format!("not looked at: {why}")));
+    if report.problems.is_empty() {
+        let left_out = report.components.iter().filter(|one| one.left_out.is_some()).count();
+        lines.push(format!(
+            "{}: {} components are fine, {left_out} of them not in this image",
+            report.recipe.display(),
+            report.components.len()
+        ));
+    }
+    lines.join("\n")
 }
 
 /// A plan.

@@ -86,12 +86,54 @@ fn a_missing_daemon_is_named() {
 #[test]
 fn a_typo_in_the_recipe_has_line_and_suggestion() {
     let (_folder, recipe, noded) = checkout();
-    let text = std::fs::read_to_string(&recipe).unwrap().replace("root_device", "root_divice");
+    let text =
+        std::fs::read_to_string(&recipe).unwrap().replace("volume_size_gib", "volume_sise_gib");
     std::fs::write(&recipe, text).unwrap();
     let told = refused(bake().args(["plan", "--recipe"]).arg(&recipe).arg("--noded").arg(noded), 1);
     let line = one_line(&told);
-    assert!(line.contains(":1: unknown field `root_divice`"), "{line}");
-    assert!(line.ends_with("did you mean `root_device`?"), "{line}");
+    assert!(line.contains(":1: unknown field `volume_sise_gib`"), "{line}");
+    assert!(line.ends_with("did you mean `volume_size_gib`?"), "{line}");
+}
+
+#[test]
+fn validate_needs_nothing_and_is_content_with_what_we_ship() {
+    let (_folder, recipe, _) = checkout();
+    let output = bake().args(["validate", "--recipe"]).arg(&recipe).assert().success();
+    let told = String::from_utf8(output.get_output().stdout.clone()).unwrap();
+    assert!(told.lines().last().unwrap().ends_with("not in this image"), "{told}");
+}
+
+#[test]
+fn validate_tells_all_that_is_wrong_with_its_places() {
+    let (folder, recipe, _) = checkout();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join("image").join(name);
+        let before = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(path, before + text).unwrap();
+    };
+    write("libfabric/install.sh", "if true; then\n");
+    write("cloud-init/install.sh", "echo $HOME_DIR_$NIXL_INPUT_X\n");
+    write("hardening/component.toml", "tiemout = 3\n");
+    let output = bake().args(["validate", "--output", "json", "--recipe"]).arg(&recipe).assert();
+    let output = output.code(1).get_output().clone();
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let problems = report["problems"].as_array().unwrap();
+    let has = |part: &str| problems.iter().any(|told| told.as_str().unwrap().contains(part));
+    assert!(has("component.toml has no input for `$NIXL_INPUT_X`"), "{report}");
+    assert!(has("component.toml:4:1: unknown field `tiemout`"), "{report}");
+    // Shells are asked once everything can be read.
+    for (name, text) in [
+        ("cloud-init/install.sh", "set -Eeuo pipefail\n"),
+        (
+            "hardening/component.toml",
+            "name = \"nixl-hardening\"\ndescription = \"d\"\ntimeout_secs = 3\n",
+        ),
+    ] {
+        std::fs::write(folder.path().join("image").join(name), text).unwrap();
+    }
+    let output = bake().args(["validate", "--recipe"]).arg(&recipe).assert().code(1);
+    let told = String::from_utf8(output.get_output().stdout.clone()).unwrap();
+    assert!(told.contains("libfabric/install.sh:") && told.contains("syntax error"), "{told}");
 }
 
 #[test]

@@ -3,20 +3,21 @@
 //!
 //! Source: "Component document schema", EC2 Image Builder user guide. What it
 //! does not promise, the document brings along: strict mode and retries
-//! ([`PRELUDE`]), and checksums after S3Download, which has none.
+//! ([`prelude`]), and checksums after S3Download, which has none.
 
 mod lint;
+pub mod prelude;
 mod schema;
 
-pub use lint::check_script;
+use lint::FILES;
+pub(crate) use lint::{FACTS, check_script};
 
 use crate::content::{Component, File};
 use crate::error::{BakeError, Result};
 use crate::recipe::variable;
+use prelude::BASE;
 use schema::{Document, Inputs, Phase, S3Download, Step};
 
-/// Before every script: strict mode, `die` and `retry`.
-pub const PRELUDE: &str = include_str!("prelude.sh");
 /// Longest document CreateComponent takes inline, in characters.
 pub const MAX_INLINE_CHARS: usize = 16_000;
 /// Longest document it takes from S3.
@@ -66,7 +67,7 @@ pub fn render(component: &Component, store: &Store) -> Result<String> {
     let mut build = Vec::new();
     if !component.files.is_empty() {
         // S3Download wants its destination folder to exist.
-        build.push(bash("folder", format!("{PRELUDE}install -d -m 0700 {folder}\n")));
+        build.push(bash("folder", format!("{BASE}install -d -m 0700 {folder}\n")));
         build.push(Step {
             name: "download".to_owned(),
             action: "S3Download",
@@ -92,12 +93,12 @@ pub fn render(component: &Component, store: &Store) -> Result<String> {
             .collect();
         build.push(bash(
             "checksum",
-            format!("{PRELUDE}cd {folder}\nsha256sum --check --strict <<'SUMS'\n{sums}SUMS\n"),
+            format!("{BASE}cd {folder}\nsha256sum --check --strict <<'SUMS'\n{sums}SUMS\n"),
         ));
     }
     build.push(bash("install", script(component, Some(&folder), &component.install)));
-    if !component.files.is_empty() {
-        build.push(bash("clean", format!("{PRELUDE}rm -rf {folder}\nrmdir {FOLDER} || true\n")));
+    if !component.files.is_empty() || prelude::reboots(&component.install) {
+        build.push(bash("clean", format!("{BASE}rm -rf {folder}\nrmdir {FOLDER} || true\n")));
     }
     let validate = vec![bash("validate", script(component, None, &component.validate))];
 
@@ -121,15 +122,29 @@ pub fn render(component: &Component, store: &Store) -> Result<String> {
     Ok(text)
 }
 
-/// A script behind its prelude. `folder` holds the files; they are gone when
-/// the component is validated, their sums are still known.
+/// A script behind its prelude and the variables it uses: what it does not use
+/// would make another component of it for every recipe. `folder` holds the
+/// files; they are gone when the component is validated, their sums are still
+/// known.
 fn script(component: &Component, folder: Option<&str>, text: &str) -> String {
-    let mut script = PRELUDE.to_owned();
+    let mut variables: Vec<(String, String)> =
+        component.facts().map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
     if let Some(folder) = folder.filter(|_| !component.files.is_empty()) {
-        script.push_str(&format!("export NIXL_FILES={folder}\n"));
+        variables.push((FILES.to_owned(), folder.to_owned()));
     }
-    for file in &component.files {
-        script.push_str(&format!("export {}={}\n", variable(&file.name), file.sum.hex()));
+    let sums = component.files.iter().map(|file| (variable(&file.name), file.sum.hex()));
+    variables.extend(sums);
+    let inputs = component.inputs.iter();
+    variables.extend(inputs.map(|(name, value)| (name.variable(), quoted(value.as_str()))));
+
+    let mut script = BASE.to_owned();
+    if prelude::reboots(text) {
+        script.push_str(prelude::REBOOT);
+        let mark = format!("{FOLDER}/{}/rebooted", component.name());
+        script.push_str(&format!("export NIXL_REBOOTED={mark}\n"));
+    }
+    for (name, value) in variables.iter().filter(|(name, _)| text.contains(name.as_str())) {
+        script.push_str(&format!("export {name}={value}\n"));
     }
     // AWSTOE runs it with bash; a shebang in the middle would only mislead.
     let body = match text.strip_prefix("#!") {
@@ -141,6 +156,15 @@ fn script(component: &Component, folder: Option<&str>, text: &str) -> String {
         script.push('\n');
     }
     script
+}
+
+/// A word for a shell.
+fn quoted(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=+,@".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ fn noded() -> Component {
 #[test]
 fn golden() {
     let text = render(&noded(), &store()).unwrap();
-    let prelude: String = PRELUDE.lines().map(|line| format!("        {line}\n")).collect();
+    let prelude: String = BASE.lines().map(|line| format!("        {line}\n")).collect();
     let text = text.replace(&prelude, "        PRELUDE\n");
     assert!(text == include_str!("golden.yaml"), "rendered:\n{text}");
 }
@@ -52,12 +52,54 @@ fn a_document_beyond_the_service_limit_is_refused() {
 }
 
 #[test]
-fn the_shipped_components_fit_inline() {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../image");
-    for name in ["libfabric", "cloud-init", "hardening"] {
-        for script in ["install.sh", "validate.sh"] {
-            let path = root.join(name).join(script);
-            check_script(&path, &std::fs::read_to_string(&path).unwrap()).unwrap();
+fn scripts_get_what_they_use_and_nothing_else() {
+    let mut component = noded();
+    let name = crate::recipe::InputName::try_from("version".to_owned()).unwrap();
+    let value = crate::recipe::Text::try_from("it's 1".to_owned()).unwrap();
+    component.inputs.insert(name, value);
+    let before = script(&component, None, "true\n");
+    assert!(!before.contains("export NIXL_"), "{before}");
+    let after = script(&component, None, "echo $NIXL_INPUT_VERSION on $NIXL_OS\n");
+    let output = std::process::Command::new("bash").arg("-c").arg(&after).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "it's 1 on debian-12\n");
+}
+
+#[test]
+fn a_reboot_is_asked_for_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut component = noded();
+    component.install = "reboot_once the kernel is old\n".to_owned();
+    let text = render(&component, &store()).unwrap();
+    assert!(text.contains("name: clean"), "the mark goes, too");
+    let mark = format!("{FOLDER}/nixl-noded/rebooted");
+    let script = script(&component, None, &component.install)
+        .replace(&mark, &folder.path().join("a/rebooted").to_string_lossy());
+    let run = || std::process::Command::new("bash").args(["-c", &script]).output().unwrap();
+    assert_eq!(run().status.code(), Some(194));
+    let again = run();
+    assert_eq!(again.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&again.stderr).contains("the kernel is old"));
+}
+
+proptest::proptest! {
+    // Each case starts a shell or renders tens of kilobytes.
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(24))]
+    #[test]
+    fn a_value_arrives_in_the_shell_as_it_was_written(text in "\\PC{0,40}") {
+        let output = std::process::Command::new("bash")
+            .args(["-c", &format!("printf %s {}", quoted(&text))])
+            .output()
+            .unwrap();
+        proptest::prop_assert_eq!(String::from_utf8_lossy(&output.stdout), text);
+    }
+
+    #[test]
+    fn what_is_rendered_is_never_longer_than_the_service_takes(lines in 0usize..9000) {
+        let mut component = noded();
+        component.install.push_str(&"# filler\n".repeat(lines));
+        match render(&component, &store()) {
+            Ok(text) => proptest::prop_assert!(text.len() <= MAX_BYTES),
+            Err(error) => proptest::prop_assert!(error.to_string().contains("65536") && lines > 3000),
         }
     }
 }

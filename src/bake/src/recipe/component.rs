@@ -1,8 +1,8 @@
 //! `component.toml`: what a component needs besides its two scripts.
 
-use super::{Name, values};
+use super::{Architecture, FileSpec, InputName, Name, Os, Platform, Text, files, values};
 use serde::{Deserialize, Deserializer, de::Error as _};
-use std::path::PathBuf;
+use std::collections::BTreeMap;
 
 /// A component as written.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -17,69 +17,56 @@ pub struct ComponentSpec {
     /// would bill two hours for a hung lock.
     #[serde(deserialize_with = "timeout")]
     pub timeout_secs: u32,
+    /// The optional set it belongs to; without, it is in every image.
+    pub set: Option<Name>,
+    /// Images it is for.
+    #[serde(default)]
+    pub when: When,
+    /// What a recipe may set, as `$NIXL_INPUT_…` in its scripts.
+    #[serde(default)]
+    pub inputs: BTreeMap<InputName, InputSpec>,
     /// Files the build machine gets, in `$NIXL_FILES`.
-    #[serde(default, deserialize_with = "files")]
+    #[serde(default, deserialize_with = "files::files")]
     pub files: Vec<FileSpec>,
 }
 
-/// A file for the build machine.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FileSpec {
-    /// Name in `$NIXL_FILES`.
-    pub name: String,
-    /// Where its content comes from.
-    pub source: FileSource,
-}
-
-/// Where a file's content comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FileSource {
-    /// The daemon binary given on the command line.
-    Noded,
-    /// A file, relative to the component's folder.
-    Path(PathBuf),
-    /// A folder, packed as a tar, relative to the component's folder.
-    Tree(PathBuf),
-}
-
-#[derive(Deserialize)]
+/// Images a component is for; what is left out does not matter.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Written {
-    name: String,
-    source: Option<Source>,
-    path: Option<PathBuf>,
-    tree: Option<PathBuf>,
+pub struct When {
+    /// Operating systems.
+    #[serde(default)]
+    pub os: Vec<Os>,
+    /// Only Deep Learning AMIs, or only others.
+    pub dlami: Option<bool>,
+    /// Kinds of machine.
+    #[serde(default)]
+    pub architecture: Vec<Architecture>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Source {
-    Noded,
-}
-
-impl<'de> Deserialize<'de> for FileSpec {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let written = Written::deserialize(from)?;
-        let name = written.name;
-        // It becomes a path, a variable's name and part of an S3 key.
-        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-        if name.is_empty() || name.len() > 64 || name.starts_with('.') || !name.chars().all(plain) {
-            return Err(D::Error::custom(format!(
-                "{name:?} is no file name here: use 1 to 64 letters, digits, '-', '_' and '.'"
-            )));
+impl When {
+    /// What keeps the component out of an image, if anything does.
+    #[must_use]
+    pub fn against(&self, platform: Platform, architecture: Architecture) -> Option<String> {
+        if self.dlami.is_some_and(|wanted| wanted != platform.dlami)
+            || !self.os.is_empty() && !self.os.contains(&platform.os)
+        {
+            return Some(format!("not for {platform}"));
         }
-        let source = match (written.source, written.path, written.tree) {
-            (Some(Source::Noded), None, None) => FileSource::Noded,
-            (None, Some(path), None) => FileSource::Path(path),
-            (None, None, Some(tree)) => FileSource::Tree(tree),
-            _ => {
-                return Err(D::Error::custom(format!(
-                    "file {name:?} needs exactly one of `source = \"noded\"`, `path` and `tree`"
-                )));
-            }
-        };
-        Ok(Self { name, source })
+        let fits = self.architecture.is_empty() || self.architecture.contains(&architecture);
+        (!fits).then(|| format!("not for {}", architecture.as_str()))
     }
+}
+
+/// An input.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InputSpec {
+    /// One line about it.
+    #[serde(deserialize_with = "values::one_line")]
+    pub description: String,
+    /// Value where the recipe gives none; without, the recipe must.
+    pub default: Option<Text>,
 }
 
 fn timeout<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
@@ -88,20 +75,4 @@ fn timeout<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
         .ok()
         .filter(|secs| (1..=86_400).contains(secs))
         .ok_or_else(|| D::Error::custom(format!("{secs} is no time limit: use 1 to 86400 seconds")))
-}
-
-fn files<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<FileSpec>, D::Error> {
-    let files = Vec::<FileSpec>::deserialize(from)?;
-    let mut seen = std::collections::HashSet::new();
-    if let Some(twice) = files.iter().find(|file| !seen.insert(variable(&file.name))) {
-        return Err(D::Error::custom(format!("file {:?} is listed twice", twice.name)));
-    }
-    Ok(files)
-}
-
-/// `$NIXL_SHA256_…` of a file.
-#[must_use]
-pub(crate) fn variable(name: &str) -> String {
-    let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
-    format!("NIXL_SHA256_{}", name.chars().map(plain).collect::<String>())
 }

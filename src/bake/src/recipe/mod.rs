@@ -1,43 +1,122 @@
 //! `recipe.toml`: what an image is made of.
 
+mod base;
 mod component;
+mod files;
 mod position;
 mod values;
 
-pub(crate) use component::variable;
-pub use component::{ComponentSpec, FileSource, FileSpec};
-pub(crate) use position::line_and_column;
-pub use position::parse;
-pub use values::{Architecture, Base, Name, SemanticVersion, VolumeSize};
+pub use base::{Architecture, Base, Os, Platform};
+pub use component::{ComponentSpec, InputSpec, When};
+pub(crate) use files::variable;
+pub use files::{FileSource, FileSpec};
+pub use position::Source;
+pub use values::{InputName, Name, SemanticVersion, Text, VolumeSize};
 
+use crate::error::Result;
 use serde::Deserialize;
+use std::collections::BTreeMap;
+use toml::Spanned;
+use values::Components;
 
 /// The recipe as written.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct Written {
+    name: Name,
+    version: SemanticVersion,
+    #[serde(deserialize_with = "values::one_line")]
+    description: String,
+    base: Spanned<Base>,
+    platform: Option<Platform>,
+    architecture: Architecture,
+    #[serde(default, deserialize_with = "values::device")]
+    root_device: Option<String>,
+    volume_size_gib: VolumeSize,
+    #[serde(deserialize_with = "values::instance_type")]
+    instance_type: String,
+    components: Spanned<Components>,
+    #[serde(default)]
+    sets: Vec<Spanned<Name>>,
+    #[serde(default)]
+    inputs: Inputs,
+}
+
+/// Values for components' inputs, by component folder and input.
+pub type Inputs = BTreeMap<Spanned<String>, BTreeMap<Spanned<String>, Text>>;
+
+/// The recipe.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recipe {
     /// Name of the image recipe, and start of every derived name.
     pub name: Name,
     /// Version for people; the content's own identity is its digest.
     pub version: SemanticVersion,
     /// One line about the image.
-    #[serde(deserialize_with = "values::one_line")]
     pub description: String,
     /// Where to start.
     pub base: Base,
+    /// What the base is, which decides what components do and whether they are
+    /// needed at all.
+    pub platform: Platform,
     /// Kind of machine.
     pub architecture: Architecture,
     /// Device name of the base's root volume.
-    #[serde(deserialize_with = "values::device")]
     pub root_device: String,
     /// Size of the root volume.
     pub volume_size_gib: VolumeSize,
     /// Type of the build instance.
-    #[serde(deserialize_with = "values::instance_type")]
     pub instance_type: String,
     /// Component folders in order.
-    #[serde(deserialize_with = "values::components")]
     pub components: Vec<Name>,
+    /// Where in the file that list begins, in bytes.
+    pub components_at: usize,
+    /// Sets of optional components that are wanted.
+    pub sets: Vec<Spanned<Name>>,
+    /// Inputs of components that differ from their defaults.
+    pub inputs: Inputs,
+}
+
+impl Recipe {
+    /// Reads a recipe.
+    ///
+    /// # Errors
+    /// With the place of the first thing that is wrong.
+    pub fn read(source: Source<'_>) -> Result<Self> {
+        let written: Written = source.parse()?;
+        let at = written.base.span().start;
+        let base = written.base.into_inner();
+        let platform = match (&base, written.platform) {
+            (Base::Public(platform), None) => *platform,
+            (Base::Public(_), Some(_)) => {
+                return Err(
+                    source.at(at, format!("base {base} tells what it is: leave `platform` out"))
+                );
+            }
+            (_, Some(platform)) => platform,
+            (_, None) => {
+                let say = "does not tell what it is: add `platform`, e.g. \"ubuntu-24.04\"";
+                return Err(source.at(at, format!("base {base} {say}")));
+            }
+        };
+        Ok(Self {
+            name: written.name,
+            version: written.version,
+            description: written.description,
+            base,
+            platform,
+            architecture: written.architecture,
+            root_device: written
+                .root_device
+                .unwrap_or_else(|| platform.os.root_device().to_owned()),
+            volume_size_gib: written.volume_size_gib,
+            instance_type: written.instance_type,
+            components_at: written.components.span().start,
+            components: written.components.into_inner().0,
+            sets: written.sets,
+            inputs: written.inputs,
+        })
+    }
 }
 
 #[cfg(test)]

@@ -1,12 +1,11 @@
 use super::*;
-use crate::error::BakeError;
 use proptest::prelude::*;
 use std::path::Path;
 
 const GOOD: &str = include_str!("../../../../image/recipe.toml");
 
-fn read(text: &str) -> Result<Recipe, BakeError> {
-    parse(Path::new("recipe.toml"), text)
+fn read(text: &str) -> Result<Recipe> {
+    Recipe::read(Source { path: Path::new("recipe.toml"), text })
 }
 
 fn refused(text: &str) -> String {
@@ -16,7 +15,8 @@ fn refused(text: &str) -> String {
 #[test]
 fn the_shipped_recipe_is_good() {
     let recipe = read(GOOD).unwrap();
-    assert_eq!(recipe.base.to_string(), "ssm:/aws/service/debian/release/12/latest/amd64");
+    assert_eq!(recipe.base.to_string(), "debian-12");
+    assert_eq!(recipe.root_device, "/dev/xvda");
     assert_eq!(recipe.components.last().map(Name::as_str), Some("hardening"));
 }
 
@@ -38,8 +38,9 @@ fn bad_values_point_at_the_value() {
         ("\"0.1.0\"", "\"0.1\"", "three numbers"),
         ("= 16\n", "= 0\n", "1 to 16000"),
         ("\"x86_64\"", "\"x86-64\"", "did you mean `x86_64`?"),
-        ("ssm:/aws", "smm:/aws", "no base image"),
-        ("\"/dev/xvda\"", "\"xvda\"", "no device name"),
+        ("\"debian-12\"", "\"debain-12\"", "did you mean `debian-12`?"),
+        ("\"debian-12\"", "\"ami-0123456789abcdef0\"", "add `platform`"),
+        ("\"debian-12\"", "\"debian-12\"\nplatform = \"debian-12\"", "leave `platform` out"),
         ("m7i.large", "m7i", "no instance type"),
         ("\"libfabric\", ", "\"cloud-init\", ", "listed twice"),
     ] {
@@ -49,6 +50,27 @@ fn bad_values_point_at_the_value() {
         assert!(told.starts_with(&format!("recipe.toml:{line}:")), "{told}");
         assert!(told.contains(say) && !told.contains('\n'), "{told}");
     }
+}
+
+#[test]
+fn a_base_of_ones_own_says_what_it_is() {
+    let own =
+        "base = \"ssm:/mine\"\nplatform = \"dlami-ubuntu-24.04\"\nroot_device = \"/dev/sda1\"";
+    let recipe = read(&GOOD.replacen("base = \"debian-12\"", own, 1)).unwrap();
+    assert_eq!(recipe.base, Base::Parameter("/mine".to_owned()));
+    assert!(recipe.platform.dlami && recipe.platform.os == Os::Ubuntu2404);
+}
+
+#[test]
+fn a_condition_names_what_it_is_against() {
+    let when = |text: &str| -> When { Source { path: Path::new("c"), text }.parse().unwrap() };
+    let plain = Platform { os: Os::Debian12, dlami: false };
+    assert_eq!(when("").against(plain, Architecture::X86_64), None);
+    let against = |text: &str| when(text).against(plain, Architecture::X86_64);
+    assert_eq!(against("os = [\"ubuntu-24.04\"]").as_deref(), Some("not for debian-12"));
+    assert_eq!(against("dlami = true").as_deref(), Some("not for debian-12"));
+    assert_eq!(against("architecture = [\"arm64\"]").as_deref(), Some("not for x86_64"));
+    assert_eq!(against("os = [\"debian-12\"]\ndlami = false"), None);
 }
 
 #[test]
@@ -62,14 +84,57 @@ fn broken_toml_is_one_line() {
 fn a_file_has_exactly_one_source() {
     let base =
         "name = \"nixl-a\"\ndescription = \"a\"\ntimeout_secs = 1\n[[files]]\nname = \"f\"\n";
-    let read = |more: &str| parse::<ComponentSpec>(Path::new("c"), &format!("{base}{more}"));
+    let read = |more: &str| -> Result<ComponentSpec> {
+        Source { path: Path::new("c"), text: &format!("{base}{more}") }.parse()
+    };
     assert!(read("path = \"x\"").is_ok());
     assert!(read("").unwrap_err().to_string().contains("exactly one"));
     assert!(read("path = \"x\"\ntree = \"y\"").unwrap_err().to_string().contains("exactly one"));
     assert!(read("soruce = \"noded\"").unwrap_err().to_string().contains("did you mean `source`?"));
 }
 
+/// The rule as Image Builder's API reference has it, for the limits we keep inside of.
+fn name_fits_image_builder(name: &str) -> bool {
+    let word = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    (3..=128).contains(&name.len())
+        && name.chars().all(|c| word(c) || c == ' ')
+        && name.chars().next().is_some_and(word)
+        && name.chars().last().is_some_and(word)
+}
+
 proptest! {
+    #[test]
+    fn a_name_that_is_taken_fits_image_builder_and_stays_itself_in_an_arn(text in "[a-zA-Z0-9 _-]{0,140}") {
+        if Name::try_from(text.clone()).is_ok() {
+            prop_assert!(name_fits_image_builder(&text));
+            prop_assert_eq!(text.to_lowercase().replace([' ', '_'], "-"), text);
+        }
+    }
+
+    #[test]
+    fn every_name_we_promise_is_taken(text in "[a-z][a-z0-9-]{1,62}[a-z0-9]") {
+        prop_assert!(Name::try_from(text).is_ok());
+    }
+
+    #[test]
+    fn a_version_has_three_numbers_below_two_to_the_thirtieth(nodes in prop::collection::vec(0u64..1 << 32, 0..5)) {
+        let text = nodes.iter().map(u64::to_string).collect::<Vec<_>>().join(".");
+        let fits = nodes.len() == 3 && nodes.iter().all(|node| *node < 1 << 30);
+        prop_assert_eq!(SemanticVersion::try_from(text).is_ok(), fits);
+    }
+
+    #[test]
+    fn volumes_have_1_to_16000_gib(gib in -5i64..20_000) {
+        prop_assert_eq!(VolumeSize::try_from(gib).is_ok(), (1..=16_000).contains(&gib));
+    }
+
+    #[test]
+    fn no_value_of_an_input_can_be_a_reference_or_a_second_line(text in "\\PC{0,220}") {
+        if let Ok(value) = Text::try_from(text) {
+            prop_assert!(!value.as_str().contains("{{") && value.as_str().lines().count() <= 1);
+        }
+    }
+
     #[test]
     fn no_text_makes_it_panic(text in "\\PC{0,200}") {
         let _ = read(&text);

@@ -4,9 +4,6 @@
 use serde::{Deserialize, Deserializer, de::Error as _};
 use std::fmt;
 
-/// Image Builder's default limit of components in a recipe.
-const MAX_COMPONENTS: usize = 20;
-
 macro_rules! text_value {
     ($(#[$doc:meta])* $name:ident, $check:expr, $want:literal) => {
         $(#[$doc])*
@@ -61,62 +58,28 @@ text_value!(
     "use three numbers, e.g. \"0.1.0\""
 );
 
-/// Where an image starts.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub enum Base {
-    /// An AMI.
-    Ami(String),
-    /// An SSM parameter that holds an AMI id.
-    Parameter(String),
-}
+text_value!(
+    /// Name of a component's input.
+    InputName,
+    |text| (1..=32).contains(&text.len())
+        && text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'),
+    "use 1 to 32 of a-z, 0-9 and '_', a letter first"
+);
 
-impl TryFrom<String> for Base {
-    type Error = String;
-    fn try_from(text: String) -> Result<Self, String> {
-        let is_ami = |id: &str| {
-            (8..=17).contains(&id.len()) && id.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f'))
-        };
-        if text.strip_prefix("ami-").is_some_and(is_ami) {
-            return Ok(Self::Ami(text));
-        }
-        if let Some(name) = text.strip_prefix("ssm:/").filter(|name| !name.is_empty()) {
-            return Ok(Self::Parameter(format!("/{name}")));
-        }
-        Err(format!(
-            "{text:?} is no base image: use an AMI id (\"ami-…\") or a public parameter (\"ssm:/aws/service/…\")"
-        ))
-    }
-}
+text_value!(
+    /// Value of an input. Not secret: documents can be read by whoever may see
+    /// the account's components.
+    Text,
+    |text| text.len() <= 200 && !text.contains("{{") && !text.chars().any(char::is_control),
+    "use one line of at most 200 bytes without `{{`"
+);
 
-impl fmt::Display for Base {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Ami(id) => f.write_str(id),
-            Self::Parameter(name) => write!(f, "ssm:{name}"),
-        }
-    }
-}
-
-/// Kind of machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Architecture {
-    /// Intel and AMD.
-    #[serde(rename = "x86_64")]
-    X86_64,
-    /// Graviton and Grace.
-    Arm64,
-}
-
-impl Architecture {
-    /// As EC2 writes it.
+impl InputName {
+    /// `$NIXL_INPUT_…`
     #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::X86_64 => "x86_64",
-            Self::Arm64 => "arm64",
-        }
+    pub fn variable(&self) -> String {
+        format!("NIXL_INPUT_{}", self.0.to_ascii_uppercase())
     }
 }
 
@@ -152,7 +115,7 @@ pub(super) fn one_line<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::
     Ok(text)
 }
 
-pub(super) fn device<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+pub(super) fn device<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
     let text = String::deserialize(from)?;
     let is_name = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric());
     if !text.strip_prefix("/dev/").is_some_and(is_name) {
@@ -160,7 +123,7 @@ pub(super) fn device<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Er
             "{text:?} is no device name: Debian's images use \"/dev/xvda\", Ubuntu's \"/dev/sda1\""
         )));
     }
-    Ok(text)
+    Ok(Some(text))
 }
 
 pub(super) fn instance_type<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
@@ -177,17 +140,18 @@ pub(super) fn instance_type<'de, D: Deserializer<'de>>(from: D) -> Result<String
     Ok(text)
 }
 
-pub(super) fn components<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<super::Name>, D::Error> {
-    let names = Vec::<super::Name>::deserialize(from)?;
-    if names.is_empty() || names.len() > MAX_COMPONENTS {
-        return Err(D::Error::custom(format!(
-            "{} components: Image Builder takes 1 to {MAX_COMPONENTS}",
-            names.len()
-        )));
+/// Component folders, each once.
+#[derive(Deserialize)]
+#[serde(try_from = "Vec<Name>")]
+pub(super) struct Components(pub Vec<Name>);
+
+impl TryFrom<Vec<Name>> for Components {
+    type Error = String;
+    fn try_from(names: Vec<Name>) -> Result<Self, String> {
+        let mut seen = std::collections::HashSet::new();
+        match names.iter().find(|name| !seen.insert(*name)) {
+            Some(twice) => Err(format!("component {twice} is listed twice")),
+            None => Ok(Self(names)),
+        }
     }
-    let mut seen = std::collections::HashSet::new();
-    if let Some(twice) = names.iter().find(|name| !seen.insert(*name)) {
-        return Err(D::Error::custom(format!("component {twice} is listed twice")));
-    }
-    Ok(names)
 }

@@ -1,0 +1,173 @@
+//! A component with the content of all it names.
+
+use super::{read, read_text};
+use crate::document::{FACTS, check_script};
+use crate::error::BakeError;
+use crate::hash::Sum;
+use crate::recipe::{
+    Architecture, ComponentSpec, FileSource, InputName, Name, Platform, Recipe, Source, Text,
+};
+use crate::tar;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+/// A component.
+#[derive(Debug, Clone)]
+pub struct Component {
+    /// Folder, relative to the recipe.
+    pub folder: Name,
+    /// Its `component.toml`.
+    pub spec: ComponentSpec,
+    pub(super) spec_bytes: Vec<u8>,
+    /// `install.sh`.
+    pub install: String,
+    /// `validate.sh`.
+    pub validate: String,
+    /// Files for the build machine.
+    pub files: Vec<File>,
+    /// Inputs with their values.
+    pub inputs: BTreeMap<InputName, Text>,
+    /// Image it is for.
+    pub platform: Platform,
+    /// Kind of machine it is for.
+    pub architecture: Architecture,
+}
+
+/// A file for the build machine.
+#[derive(Debug, Clone)]
+pub struct File {
+    /// Name there.
+    pub name: String,
+    /// Content.
+    pub bytes: Arc<Vec<u8>>,
+    /// Its SHA-256.
+    pub sum: Sum,
+}
+
+impl Component {
+    /// Reads the component of `folder`; what is wrong with it goes to `problems`.
+    pub(super) fn load(
+        beside: &Path,
+        folder: &Name,
+        (recipe, recipe_source): (&Recipe, Source<'_>),
+        noded: &Arc<Vec<u8>>,
+        problems: &mut Vec<BakeError>,
+    ) -> Option<Self> {
+        let path = beside.join(folder.as_str());
+        let mut keep = |error: BakeError| problems.push(error);
+        let spec_path = path.join("component.toml");
+        let (text, spec_bytes) = read_text(&spec_path).map_err(&mut keep).ok()?;
+        let source = Source { path: &spec_path, text: &text };
+        let spec: ComponentSpec = source.parse().map_err(&mut keep).ok()?;
+        let inputs = inputs(folder, &spec, recipe, recipe_source, &mut keep);
+        let mut files = Vec::new();
+        for file in &spec.files {
+            let bytes = match &file.source {
+                FileSource::Noded => Ok(noded.clone()),
+                FileSource::Path(from) => read(&path.join(from)).map(Arc::new),
+                FileSource::Tree(tree) => tar::pack(&path.join(tree)).map(Arc::new),
+            };
+            match bytes {
+                Ok(bytes) => {
+                    let sum = Sum::of(&bytes);
+                    files.push(File { name: file.name.clone(), bytes, sum });
+                }
+                Err(error) => keep(error),
+            }
+        }
+        let mut script = |name: &str| {
+            let path = path.join(name);
+            let (text, _) = read_text(&path).map_err(&mut keep).ok()?;
+            check_script(Source { path: &path, text: &text }, &spec, &mut keep);
+            Some(text)
+        };
+        let (install, validate) = (script("install.sh"), script("validate.sh"));
+        let (install, validate) = (install?, validate?);
+        for name in spec.inputs.keys() {
+            let variable = name.variable();
+            if !install.contains(&variable) && !validate.contains(&variable) {
+                keep(source.at(0, format!("input {name} is not used by any script (${variable})")));
+            }
+        }
+        Some(Self {
+            folder: folder.clone(),
+            spec,
+            spec_bytes,
+            install,
+            validate,
+            files,
+            inputs,
+            platform: recipe.platform,
+            architecture: recipe.architecture,
+        })
+    }
+
+    /// Name in Image Builder.
+    #[must_use]
+    pub fn name(&self) -> &Name {
+        &self.spec.name
+    }
+
+    /// What its scripts may know of the image.
+    #[must_use]
+    pub(crate) fn facts(&self) -> [(&'static str, &'static str); 2] {
+        let [os, arch] = FACTS;
+        [(os, self.platform.os.as_str()), (arch, self.architecture.as_str())]
+    }
+
+    /// Why it is not in the image of `recipe`, if it is not.
+    pub(super) fn left_out(&self, recipe: &Recipe) -> Option<String> {
+        if let Some(set) = &self.spec.set
+            && !recipe.sets.iter().any(|wanted| wanted.get_ref() == set)
+        {
+            return Some(format!("set {set} is not asked for"));
+        }
+        self.spec.when.against(recipe.platform, recipe.architecture)
+    }
+}
+
+/// Values of the component's inputs: the recipe's, else the defaults.
+fn inputs(
+    folder: &Name,
+    spec: &ComponentSpec,
+    recipe: &Recipe,
+    source: Source<'_>,
+    keep: &mut impl FnMut(BakeError),
+) -> BTreeMap<InputName, Text> {
+    let given = recipe.inputs.iter().find(|(name, _)| name.get_ref() == folder.as_str());
+    let mut values = BTreeMap::new();
+    for (name, value) in given.into_iter().flat_map(|(_, given)| given) {
+        match spec.inputs.keys().find(|known| known.as_str() == name.get_ref()) {
+            Some(known) => {
+                values.insert(known.clone(), value.clone());
+            }
+            None => keep(source.unknown(
+                name.span().start,
+                &format!("component {folder} has no input"),
+                name.get_ref(),
+                spec.inputs.keys().map(InputName::as_str),
+            )),
+        }
+    }
+    for (name, input) in &spec.inputs {
+        if values.contains_key(name) {
+            continue;
+        }
+        match &input.default {
+            Some(value) => {
+                values.insert(name.clone(), value.clone());
+            }
+            // What is not in the image needs no value.
+            None if spec.set.is_none() || given.is_some() => keep(source.at(
+                recipe.components_at,
+                format!(
+                    "component {folder} needs input {name} ({}): add [inputs.{folder}] {name} = \"…\"",
+                    input.description
+                ),
+            )),
+            None => {}
+        }
+    }
+    values
+}
