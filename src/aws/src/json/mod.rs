@@ -131,6 +131,7 @@ impl JsonClient {
     }
 
     /// As [`Self::call`], but never sent again once it may have been carried out.
+    #[cfg(feature = "ssm")]
     pub async fn call_once<I: Serialize + Sync, O: DeserializeOwned>(
         &self,
         operation: &'static str,
@@ -269,6 +270,7 @@ impl JsonClient {
     }
 
     /// An answer that parses and still says too little.
+    #[cfg(feature = "ssm")]
     pub fn unusable(&self, operation: &'static str) -> AwsError {
         let why = "the answer lacks what was asked for".to_owned();
         self.error(operation, ErrorKind::Ambiguous, why)

@@ -28,6 +28,21 @@ macro_rules! named {
     };
 }
 
+/// A schedule as both CreateSchedule and UpdateSchedule take it whole; their
+/// builders share no trait.
+macro_rules! described {
+    ($call:expr, $operation:expr, $schedule:expr) => {
+        $call
+            .group_name(&$schedule.group)
+            .name(&$schedule.name)
+            .description(&$schedule.description)
+            .schedule_expression(format!("at({})", $schedule.at_utc))
+            .flexible_time_window(window($operation)?)
+            .action_after_completion(sdk::ActionAfterCompletion::Delete)
+            .target(target($operation, $schedule)?)
+    };
+}
+
 fn invalid(operation: &'static str, error: &dyn std::error::Error) -> AwsError {
     AwsError { service: SERVICE, operation, kind: ErrorKind::Invalid, message: error.to_string() }
 }
@@ -39,10 +54,6 @@ fn found<T>(answer: Result<T>) -> Result<Option<T>> {
         Err(error) if error.is(NOT_FOUND) => Ok(None),
         Err(error) => Err(error),
     }
-}
-
-fn expression(schedule: &Schedule) -> String {
-    format!("at({})", schedule.at_utc)
 }
 
 fn window(operation: &'static str) -> Result<sdk::FlexibleTimeWindow> {
@@ -144,32 +155,14 @@ impl Scheduler for Client {
 
     async fn create_schedule(&self, schedule: &Schedule) -> Result<()> {
         const OPERATION: &str = "CreateSchedule";
-        let call = self
-            .sdk
-            .create_schedule()
-            .group_name(&schedule.group)
-            .name(&schedule.name)
-            .description(&schedule.description)
-            .schedule_expression(expression(schedule))
-            .flexible_time_window(window(OPERATION)?)
-            .action_after_completion(sdk::ActionAfterCompletion::Delete)
-            .target(target(OPERATION, schedule)?);
+        let call = described!(self.sdk.create_schedule(), OPERATION, schedule);
         named!("CreateSchedule", call.send().await)?;
         Ok(())
     }
 
     async fn update_schedule(&self, schedule: &Schedule) -> Result<()> {
         const OPERATION: &str = "UpdateSchedule";
-        let call = self
-            .sdk
-            .update_schedule()
-            .group_name(&schedule.group)
-            .name(&schedule.name)
-            .description(&schedule.description)
-            .schedule_expression(expression(schedule))
-            .flexible_time_window(window(OPERATION)?)
-            .action_after_completion(sdk::ActionAfterCompletion::Delete)
-            .target(target(OPERATION, schedule)?);
+        let call = described!(self.sdk.update_schedule(), OPERATION, schedule);
         named!("UpdateSchedule", call.send().await)?;
         Ok(())
     }

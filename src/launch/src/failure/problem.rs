@@ -1,124 +1,13 @@
-//! A failed command: what went wrong, what to do, and whether money may still
-//! be running.
+//! What can go wrong, with its facts, its words and a stable code.
 
+use super::refusal::{Refusal, lines};
+use super::{Stuck, indented, joined};
 use crate::check::Checks;
 use crate::input::UsageError;
 use crate::lifetime::{ChangeError, NoTime};
 use crate::plan::Changed;
 use nixl_aws::AwsError;
 use nixl_cluster::Provider;
-use std::collections::BTreeSet;
-
-/// Kind of a tracking server.
-pub const TRACKING_SERVER: &str = "MLflow tracking server";
-
-/// One resource that is still there.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
-pub struct Resource {
-    /// What it is, e.g. `instance`.
-    pub kind: &'static str,
-    /// Id or name.
-    pub id: String,
-}
-
-impl Resource {
-    /// A resource.
-    pub fn new(kind: &'static str, id: impl Into<String>) -> Self {
-        Self { kind, id: id.into() }
-    }
-
-    /// What it costs to keep, if it is kept for good.
-    #[must_use]
-    pub fn cost(&self) -> Option<&'static str> {
-        (self.kind == TRACKING_SERVER).then_some(
-            "the MLflow tracking server costs about USD 0.64 an hour (USD 469 a month) until `nixl-launch down --mlflow` removes it",
-        )
-    }
-}
-
-impl std::fmt::Display for Resource {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} {}", self.kind, self.id)
-    }
-}
-
-/// What is left of the cluster after a failure.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-#[serde(tag = "state", content = "resources", rename_all = "snake_case")]
-pub enum Left {
-    /// The command changed nothing.
-    Unchanged,
-    /// Nothing of the cluster is there.
-    Clear,
-    /// These are there; some may cost money.
-    Remaining(Vec<Resource>),
-    /// It could not be found out.
-    Unknown,
-}
-
-impl Left {
-    /// In words, with the command that removes it.
-    #[must_use]
-    pub fn told(&self) -> String {
-        match self {
-            Self::Unchanged => "nothing was changed".to_owned(),
-            Self::Clear => "nothing of the cluster is left".to_owned(),
-            Self::Remaining(list) => {
-                let costs = list.iter().any(|it| [TRACKING_SERVER, "S3 bucket"].contains(&it.kind));
-                let there = joined(list);
-                let mut text =
-                    format!("still there, money may be running: {there}; `nixl-launch down` removes it");
-                if costs {
-                    text.push_str(
-                        ", all but MLflow's server and bucket, which go with their runs by `nixl-launch down --mlflow`",
-                    );
-                }
-                text
-            }
-            Self::Unknown => "it is not known what is there, money may be running; `nixl-launch down` finds and removes it, `nixl-launch down --mlflow` MLflow's server and bucket as well".to_owned(),
-        }
-    }
-}
-
-/// What EC2 said to one attempt.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Refusal {
-    /// Type, market and zone.
-    pub key: String,
-    /// EC2's code.
-    pub code: String,
-    /// EC2's message.
-    pub message: String,
-    /// What to do, if the table knows.
-    pub advice: Option<&'static str>,
-}
-
-impl Refusal {
-    /// Of an attempt by an error.
-    #[must_use]
-    pub fn of(attempt: &crate::plan::Attempt, error: &AwsError) -> Self {
-        Self {
-            key: attempt.key(),
-            code: error.code().unwrap_or("?").to_owned(),
-            message: error.message.clone(),
-            advice: crate::errors::advice(error),
-        }
-    }
-}
-
-impl std::fmt::Display for Refusal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: {}: {}", self.key, self.code, self.message)
-    }
-}
-
-/// A line for each refusal, and one for each advice.
-fn lines(refusals: &[Refusal]) -> String {
-    let mut text: String = refusals.iter().map(|it| format!("\n  {it}")).collect();
-    let advice: BTreeSet<&str> = refusals.iter().filter_map(|it| it.advice).collect();
-    text.extend(advice.into_iter().map(|advice| format!("\n{advice}")));
-    text
-}
 
 /// What went wrong.
 #[derive(Debug, thiserror::Error)]
@@ -314,32 +203,6 @@ pub enum Problem {
     },
 }
 
-/// A node that hangs on its way.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stuck {
-    /// `Name` of the node.
-    pub name: String,
-    /// Instance.
-    pub instance_id: String,
-    /// The step it does not come to.
-    pub awaited: &'static str,
-    /// What usually keeps nodes from it.
-    pub usual_cause: &'static str,
-    /// What it said last.
-    pub evidence: Vec<String>,
-}
-
-impl std::fmt::Display for Stuck {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { name, instance_id, awaited, usual_cause, evidence } = self;
-        write!(
-            f,
-            "  {name} ({instance_id}) did not come to {awaited:?}; usual cause: {usual_cause}"
-        )?;
-        f.write_str(&indented(evidence))
-    }
-}
-
 impl Problem {
     /// With what the node said last.
     #[must_use]
@@ -388,28 +251,6 @@ impl From<AwsError> for Problem {
     }
 }
 
-/// A failed command.
-#[derive(Debug, thiserror::Error)]
-#[error("{problem}")]
-pub struct Failure {
-    /// What went wrong.
-    pub problem: Problem,
-    /// What is left.
-    pub left: Left,
-}
-
-impl Failure {
-    /// A failure of which nobody looked what it left.
-    pub fn unknown(problem: impl Into<Problem>) -> Self {
-        Self { problem: problem.into(), left: Left::Unknown }
-    }
-
-    /// A failure before anything was changed.
-    pub fn unchanged(problem: impl Into<Problem>) -> Self {
-        Self { problem: problem.into(), left: Left::Unchanged }
-    }
-}
-
 fn scheduled(end: &str, unscheduled: Option<&str>) -> String {
     match unscheduled {
         None => format!("tag and schedule say {end}"),
@@ -417,36 +258,6 @@ fn scheduled(end: &str, unscheduled: Option<&str>) -> String {
     }
 }
 
-/// Items with commas between them.
-pub(crate) fn joined<T: ToString>(items: &[T]) -> String {
-    if items.is_empty() {
-        return "none".to_owned();
-    }
-    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
-}
-
-fn indented(lines: &[String]) -> String {
-    lines.iter().map(|line| format!("\n    {}", crate::terminal::plain(line))).collect()
-}
-
 fn told(advice: &Option<&'static str>) -> String {
     advice.map(|advice| format!("; {advice}")).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_left_names_the_command_that_removes_it() {
-        let volume = Resource::new("volume", "vol-1");
-        let told = Left::Remaining(vec![volume.clone()]).told();
-        assert!(told.contains("volume vol-1; `nixl-launch down`"));
-        assert!(!told.contains("--mlflow"), "{told}");
-        let server = Resource::new(TRACKING_SERVER, "m");
-        for left in [Left::Remaining(vec![volume, server]), Left::Unknown] {
-            let told = left.told();
-            assert!(told.contains("`nixl-launch down --mlflow`"), "{told}");
-        }
-    }
 }

@@ -1,0 +1,126 @@
+//! What stands in the way of a launch, or is worth a word before it.
+
+use super::*;
+
+#[test]
+fn every_obstacle_is_named_at_once() {
+    let mut facts = facts();
+    facts.images.clear();
+    facts.types[0].info.efa_supported = false;
+    facts.types[0].info.placement_strategies.clear();
+    let found = refused(&Spec { zones: vec!["us-east-1c".to_owned()], ..spec() }, &facts);
+    assert_eq!(found.len(), 4, "{found:?}");
+    assert!(found[0].1.contains("nixl-bake build"));
+    assert!(found.iter().any(|it| it.1.contains("us-east-1a, us-east-1b")));
+}
+
+#[test]
+fn an_image_for_another_architecture_is_refused() {
+    let mut facts = facts();
+    facts.images.iter_mut().for_each(|image| image.architecture = "arm64".to_owned());
+    assert_eq!(refused(&spec(), &facts)[0].0, "architecture");
+}
+
+#[test]
+fn what_only_has_our_name_is_left_alone() {
+    let mut facts = facts();
+    facts.node_role = Some(Role { name: "nixl-node-us-east-1".to_owned(), ..Default::default() });
+    facts.security_groups = vec![SecurityGroup {
+        id: "sg-9".to_owned(),
+        name: "nixl-fabric".to_owned(),
+        vpc_id: "vpc-1".to_owned(),
+        tags: vec![Tag::new(tag::CLUSTER, "other")],
+        ..Default::default()
+    }];
+    let found = refused(&spec(), &facts);
+    assert!(found.iter().all(|it| it.0 == "ownership"), "{found:?}");
+    assert_eq!(found.len(), 2);
+}
+
+#[test]
+fn a_bucket_without_its_record_is_foreign() {
+    let mut facts = facts();
+    facts.tracking.bucket_exists = true;
+    assert!(refused(&spec(), &facts)[0].1.starts_with("S3 bucket"));
+}
+
+#[test]
+fn somebodys_tracking_server_is_attached_and_a_broken_one_refused() {
+    let mut facts = facts();
+    let server = |status: &str| {
+        let arn = "arn:other".to_owned();
+        Some(TrackingServer { arn, status: status.to_owned(), ..Default::default() })
+    };
+    facts.tracking.server = server("Created");
+    let attached = ready(&spec(), &facts).tracking;
+    assert!(matches!(attached, Tracking::Attach { arn, .. } if arn == "arn:other"));
+    facts.tracking.server = server("CreateFailed");
+    assert_eq!(refused(&spec(), &facts)[0].0, "mlflow");
+}
+
+#[test]
+fn nodes_that_are_there_are_whole_or_in_the_way() {
+    let judge = |instances: Vec<Instance>, size| {
+        let facts = Facts { instances, ..facts() };
+        let plan = plan(&Spec { size, ..spec() }, &facts);
+        plan.ready().map(|()| plan)
+    };
+    let whole = judge(vec![node(1, "running", 2), node(0, "pending", 2)], 2).unwrap();
+    assert!(matches!(whole.existing, Existing::Complete(nodes) if nodes[0].launch_index == 0));
+    let ended = judge(vec![node(0, "terminated", 2), node(1, "terminated", 2)], 2).unwrap();
+    assert_eq!(ended.existing, Existing::None);
+    for half in [
+        vec![node(0, "running", 2)],
+        vec![node(0, "running", 2), node(1, "terminated", 2)],
+        vec![node(0, "running", 2), node(1, "stopped", 2)],
+        vec![node(0, "shutting-down", 2)],
+    ] {
+        let checks = judge(half, 2).unwrap_err();
+        assert!(checks.0.len() == 1 && checks.to_string().contains("is not whole"), "{checks}");
+        assert!(checks.to_string().contains("nixl-launch down"));
+    }
+    let other = judge(vec![node(0, "running", 2), node(1, "running", 2)], 3).unwrap_err();
+    assert!(other.to_string().contains("2 nodes, 3 are asked for"), "{other}");
+}
+
+#[test]
+fn flags_without_effect_are_noted() {
+    let facts = Facts { instances: vec![node(0, "running", 2), node(1, "running", 2)], ..facts() };
+    let spec = Spec { provider: Provider::Tcp.into(), prefill: Some(1), ..spec() };
+    let notes = warned(&ready(&spec, &facts), "nodes");
+    assert_eq!(notes.len(), 2);
+    assert!(notes[0].contains("--provider tcp has no effect"));
+    assert!(notes[1].contains("there with no roles; --roles prefill=1,decode=1 has no effect"));
+}
+
+#[test]
+fn a_type_without_rdma_is_noted() {
+    let mut facts = facts();
+    facts.types[0].info.name = "g5.12xlarge".to_owned();
+    let spec = Spec { instance_types: vec!["g5.12xlarge".to_owned()], ..spec() };
+    assert!(warned(&ready(&spec, &facts), "rdma")[0].contains("no RDMA read or write"));
+}
+
+#[test]
+fn a_server_made_with_our_role_is_ours_and_no_other() {
+    let mut facts = facts();
+    let role = Role {
+        name: "nixl-mlflow".to_owned(),
+        arn: "arn:role".to_owned(),
+        tags: vec![
+            Tag::new(tag::CLUSTER, "nixl"),
+            Tag::new(keys::TRACKING_SERVER, "nixl-efa-mlflow"),
+        ],
+    };
+    facts.tracking.role = Some(role);
+    let server = |role_arn: &str| TrackingServer {
+        arn: "arn:server".to_owned(),
+        status: "Created".to_owned(),
+        role_arn: role_arn.to_owned(),
+        ..Default::default()
+    };
+    facts.tracking.server = Some(server("arn:role"));
+    assert!(matches!(ready(&spec(), &facts).tracking, Tracking::Own { .. }));
+    facts.tracking.server = Some(server("arn:other"));
+    assert!(matches!(ready(&spec(), &facts).tracking, Tracking::Attach { .. }));
+}
