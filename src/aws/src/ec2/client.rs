@@ -11,8 +11,8 @@ use aws_sdk_ec2::types::{
 };
 use aws_sdk_ec2::types::{
     IamInstanceProfileSpecification, InstanceMetadataEndpointState, InstanceMetadataOptionsRequest,
-    InstanceMetadataTagsState, InstanceType, IpPermission, LocationType, Placement,
-    PlacementStrategy, ResourceType, ShutdownBehavior, UserIdGroupPair,
+    InstanceMetadataTagsState, InstanceType, InstanceTypeOffering, IpPermission, LocationType,
+    Placement, PlacementStrategy, ResourceType, ShutdownBehavior, UserIdGroupPair,
 };
 use aws_smithy_types::retry::RetryConfig;
 
@@ -57,6 +57,22 @@ fn to_itself(group_id: &str) -> IpPermission {
         .ip_protocol(ALL_PROTOCOLS)
         .user_id_group_pairs(UserIdGroupPair::builder().group_id(group_id).build())
         .build()
+}
+
+impl Client {
+    async fn offerings(
+        &self,
+        location_type: LocationType,
+        instance_type: &str,
+    ) -> Result<Vec<InstanceTypeOffering>> {
+        let call = self
+            .sdk
+            .describe_instance_type_offerings()
+            .location_type(location_type)
+            .set_filters(filters(&[Filter::new("instance-type", [instance_type])]));
+        let found = call.into_paginator().items().send().try_collect().await;
+        named!("DescribeInstanceTypeOfferings", found)
+    }
 }
 
 #[async_trait::async_trait]
@@ -213,19 +229,16 @@ impl Ec2 for Client {
         })
     }
 
+    async fn types_offered(&self, pattern: &str) -> Result<Vec<String>> {
+        let offerings = self.offerings(LocationType::Region, pattern).await?;
+        let names = offerings.into_iter().filter_map(|it| it.instance_type);
+        let mut names: Vec<String> = names.map(|name| name.as_str().to_owned()).collect();
+        names.sort();
+        Ok(names)
+    }
+
     async fn zones_offering(&self, instance_type: &str) -> Result<Vec<String>> {
-        let offerings = named!(
-            "DescribeInstanceTypeOfferings",
-            self.sdk
-                .describe_instance_type_offerings()
-                .location_type(LocationType::AvailabilityZone)
-                .set_filters(filters(&[Filter::new("instance-type", [instance_type])]))
-                .into_paginator()
-                .items()
-                .send()
-                .try_collect()
-                .await
-        )?;
+        let offerings = self.offerings(LocationType::AvailabilityZone, instance_type).await?;
         let mut zones: Vec<String> = offerings.into_iter().filter_map(|o| o.location).collect();
         zones.sort();
         zones.dedup();

@@ -2,7 +2,7 @@
 
 use super::{
     AttachedInterface, Filter, Image, Instance, InstanceTypeInfo, Market, MetadataOptions,
-    NetworkCard, NetworkInterface, PlacementGroup, SecurityGroup, Subnet, Volume, Vpc,
+    NetworkCard, NetworkInterface, PlacementGroup, RootVolume, SecurityGroup, Subnet, Volume, Vpc,
 };
 use crate::Tag;
 use aws_sdk_ec2::types as sdk;
@@ -170,8 +170,24 @@ pub(super) fn image(found: sdk::Image) -> Image {
         state: found.state.map(|s| s.as_str().to_owned()).unwrap_or_default(),
         architecture: found.architecture.map(|a| a.as_str().to_owned()).unwrap_or_default(),
         creation_date: found.creation_date.unwrap_or_default(),
+        root_volume: root_volume(found.root_device_name, found.block_device_mappings),
         tags: tags(found.tags),
     }
+}
+
+fn root_volume(
+    device: Option<String>,
+    mappings: Option<Vec<sdk::BlockDeviceMapping>>,
+) -> Option<RootVolume> {
+    let root = mappings?.into_iter().find(|it| it.device_name == device)?;
+    let volume = root.ebs?;
+    Some(RootVolume {
+        device: device?,
+        size_gib: count(volume.volume_size),
+        kind: volume.volume_type.map(|it| it.as_str().to_owned()).unwrap_or_default(),
+        // EC2's own default for a root volume.
+        delete_on_termination: volume.delete_on_termination.unwrap_or(true),
+    })
 }
 
 pub(super) fn instance_type(found: sdk::InstanceTypeInfo) -> InstanceTypeInfo {
@@ -188,6 +204,7 @@ pub(super) fn instance_type(found: sdk::InstanceTypeInfo) -> InstanceTypeInfo {
                 .iter()
                 .map(|kind| kind.as_str().to_owned())
                 .collect(),
+            performance: card.network_performance.unwrap_or_default(),
         })
         .collect();
     network_cards.sort_by_key(|card| card.index);

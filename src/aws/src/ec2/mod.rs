@@ -43,6 +43,8 @@ pub trait Ec2: Send + Sync {
     async fn describe_images(&self, owners: &[&str], filters: &[Filter]) -> Result<Vec<Image>>;
     /// Facts about one instance type.
     async fn describe_instance_type(&self, name: &str) -> Result<InstanceTypeInfo>;
+    /// Names of the types that the region offers and that fit a pattern (`g6*`).
+    async fn types_offered(&self, pattern: &str) -> Result<Vec<String>>;
     /// Zone names that offer the type.
     async fn zones_offering(&self, instance_type: &str) -> Result<Vec<String>>;
 

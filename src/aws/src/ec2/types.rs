@@ -192,8 +192,23 @@ pub struct Image {
     pub architecture: String,
     /// RFC 3339 creation time.
     pub creation_date: String,
+    /// Volume that instances boot from; none if that is no EBS volume.
+    pub root_volume: Option<RootVolume>,
     /// Tags.
     pub tags: Vec<Tag>,
+}
+
+/// The volume that an image's instances boot from, unless a launch says otherwise.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RootVolume {
+    /// Device name, e.g. `/dev/xvda`.
+    pub device: String,
+    /// Size in GiB.
+    pub size_gib: u32,
+    /// `gp3`, `gp2`, `io2`, …
+    pub kind: String,
+    /// It goes with its instance.
+    pub delete_on_termination: bool,
 }
 
 /// Facts about an instance type.
@@ -226,6 +241,8 @@ pub struct NetworkCard {
     pub max_interfaces: u32,
     /// What may be attached: `interface`, `efa`, `efa-only`.
     pub interface_types: Vec<String>,
+    /// Its speed in EC2's words, e.g. `100 Gigabit`.
+    pub performance: String,
 }
 
 /// A VPC.

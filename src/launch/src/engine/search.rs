@@ -4,8 +4,9 @@
 use super::memory::Memory;
 use crate::errors::Launch;
 use crate::failure::{Refusal, joined};
-use crate::plan::{Attempt, Plan, hinted};
+use crate::plan::{Attempt, Plan, hinted, quota_shared};
 use nixl_aws::ec2::Market;
+use std::collections::BTreeMap;
 
 /// A ladder of attempts that learns.
 #[derive(Debug, Clone, Default)]
@@ -16,6 +17,8 @@ pub(super) struct Search {
     waiting: Vec<Attempt>,
     /// What was refused, in order; the last word on each attempt.
     refusals: Vec<Refusal>,
+    /// vCPUs of a node, by type.
+    vcpus: BTreeMap<String, u32>,
 }
 
 impl Search {
@@ -25,7 +28,8 @@ impl Search {
     pub fn new(plan: &Plan, recorded: Option<&str>, memory: &Memory, now_secs: u64) -> Self {
         let mut queue = plan.attempts.clone();
         queue.sort_by_key(|attempt| memory.has(attempt, now_secs));
-        let mut search = Self { queue, waiting: Vec::new(), refusals: Vec::new() };
+        let vcpus = plan.types.iter().map(|it| (it.name.clone(), it.vcpus)).collect();
+        let mut search = Self { queue, vcpus, ..Self::default() };
         if let Some(recorded) = recorded {
             search.prefer(plan, recorded);
         }
@@ -59,9 +63,12 @@ impl Search {
         self.refusals.push(refusal);
         let out = |it: &Attempt| match class {
             Launch::NextSubnet => it.place.subnet_id == attempt.place.subnet_id,
+            // A smaller type may fit into what is left of the quota.
             Launch::NextFamily => {
+                let vcpus = |it: &Attempt| self.vcpus.get(&it.instance_type);
                 it.market == attempt.market
-                    && family(&it.instance_type) == family(&attempt.instance_type)
+                    && quota_shared(&it.instance_type, &attempt.instance_type, it.market)
+                    && vcpus(it) >= vcpus(attempt)
             }
             Launch::NextMarket => it.market == Market::Spot,
             _ => false,
@@ -97,18 +104,6 @@ impl Search {
     }
 }
 
-/// The family whose vCPUs share a quota, by the letters a type begins with.
-///
-/// Source: Service Quotas, "Running On-Demand … instances".
-fn family(instance_type: &str) -> &str {
-    let end = instance_type.find(|c: char| !c.is_ascii_lowercase()).unwrap_or_default();
-    match &instance_type[..end] {
-        "g" | "gr" | "vt" => "g",
-        "a" | "c" | "d" | "h" | "i" | "m" | "r" | "t" | "z" | "im" | "is" => "standard",
-        letters => letters,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,7 +112,7 @@ mod tests {
     const ROOM: &str = "no room";
 
     fn search(attempts: &[Attempt]) -> Search {
-        Search { queue: attempts.to_vec(), waiting: vec![], refusals: vec![] }
+        Search { queue: attempts.to_vec(), ..Search::default() }
     }
 
     fn refuse(search: &mut Search, class: Launch, message: &str) -> Attempt {
@@ -187,16 +182,15 @@ mod tests {
     }
 
     #[test]
-    fn families_share_a_quota() {
-        for (a, b, same) in [
-            ("g5.12xlarge", "g6e.48xlarge", true),
-            ("p5.48xlarge", "p4d.24xlarge", true),
-            ("g6.12xlarge", "p5.48xlarge", false),
-            ("c5n.9xlarge", "m5.large", true),
-            ("trn1.32xlarge", "inf2.48xlarge", false),
-            ("hpc7g.4xlarge", "hpc6a.48xlarge", true),
-        ] {
-            assert_eq!(family(a) == family(b), same, "{a} {b}");
-        }
+    fn a_smaller_type_is_tried_after_a_quota_was_too_small() {
+        let mut it = search(&[
+            attempt("g6.48xlarge", "a"),
+            attempt("g6e.48xlarge", "a"),
+            attempt("g6.12xlarge", "a"),
+        ]);
+        let vcpus = [("g6.48xlarge", 192), ("g6e.48xlarge", 192), ("g6.12xlarge", 48)];
+        it.vcpus = vcpus.map(|(name, vcpus)| (name.to_owned(), vcpus)).into();
+        refuse(&mut it, Launch::NextFamily, "quota");
+        assert_eq!(keys(&it.queue), ["g6.12xlarge/on-demand/a"]);
     }
 }

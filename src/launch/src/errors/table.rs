@@ -37,7 +37,15 @@ pub const LAUNCH: &[Row] = &[
     ),
     // A type or market that is not sold in this zone, and a placement group
     // that somebody uses in another zone, stay so.
-    row(&["Unsupported", "InvalidPlacementGroup.InUse"], &[], Launch::NotHere, None),
+    row(&["Unsupported"], &[], Launch::NotHere, None),
+    row(
+        &["InvalidPlacementGroup.InUse"],
+        &["another availability zone"],
+        Launch::NotHere,
+        Some(
+            "instances of another launch are in this cluster's placement group, in another zone: end them, or choose another --cluster",
+        ),
+    ),
     row(&["InsufficientFreeAddressesInSubnet"], &[], Launch::NextSubnet, None),
     row(
         &["ReservationCapacityExceeded", "InsufficientReservedInstanceCapacity"],
@@ -52,23 +60,20 @@ pub const LAUNCH: &[Row] = &[
         Some("name a reservation that is active, of this type and in a zone that is tried"),
     ),
     row(
-        &["VcpuLimitExceeded", "InstanceLimitExceeded"],
+        // Spot has quotas by family as well (EC2 user guide, "Spot Instance quotas").
+        &["VcpuLimitExceeded", "InstanceLimitExceeded", "MaxSpotInstanceCountExceeded"],
         &[],
         Launch::NextFamily,
         Some(
-            "the quota holds for the whole region: ask for more with `aws service-quotas request-service-quota-increase` or choose a smaller --instance-type",
+            "the quota holds for the whole region: ask for more with `aws service-quotas request-service-quota-increase` (`nixl-launch plan` prints the command) or choose a smaller --instance-type",
         ),
     ),
     row(
-        &[
-            "MaxSpotInstanceCountExceeded",
-            "SpotMaxPriceTooLow",
-            "AuthFailure.ServiceLinkedRoleCreationNotPermitted",
-        ],
+        &["SpotMaxPriceTooLow", "AuthFailure.ServiceLinkedRoleCreationNotPermitted"],
         &[],
         Launch::NextMarket,
         Some(
-            "Spot cannot be used: add on-demand to the markets, or see to the Spot quota and its service-linked role (`aws iam create-service-linked-role --aws-service-name spot.amazonaws.com`)",
+            "Spot cannot be used: add on-demand to the markets, or see to its service-linked role (`aws iam create-service-linked-role --aws-service-name spot.amazonaws.com`)",
         ),
     ),
     row(
@@ -84,7 +89,13 @@ pub const LAUNCH: &[Row] = &[
         None,
     ),
     row(
-        &["InvalidPlacementGroup.Unknown", "InvalidGroup.NotFound", "InvalidInstanceID.NotFound"],
+        &[
+            "InvalidPlacementGroup.Unknown",
+            // Of a group that instances are just leaving.
+            "InvalidPlacementGroup.InUse",
+            "InvalidGroup.NotFound",
+            "InvalidInstanceID.NotFound",
+        ],
         &[],
         Launch::AwaitConsistency,
         None,

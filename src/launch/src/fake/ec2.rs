@@ -239,6 +239,10 @@ impl Ec2 for Fake {
         })
     }
 
+    async fn types_offered(&self, _: &str) -> Result<Vec<String>> {
+        self.call("DescribeInstanceTypeOfferings", |_| Ok(vec!["g6.12xlarge".to_owned()]))
+    }
+
     async fn zones_offering(&self, _: &str) -> Result<Vec<String>> {
         self.call("DescribeInstanceTypeOfferings", |state| {
             Ok(state.zones.iter().map(|zone| (*zone).to_owned()).collect())

@@ -307,6 +307,7 @@ pub(crate) fn card() -> NetworkCard {
         index: 0,
         max_interfaces: 7,
         interface_types: ["interface", "efa", "efa-only"].map(str::to_owned).to_vec(),
+        performance: "40 Gigabit".to_owned(),
     }
 }
 

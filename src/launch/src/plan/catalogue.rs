@@ -33,6 +33,7 @@ fn info(said: &Value) -> InstanceTypeInfo {
                 index: network_cards.len() as u32,
                 max_interfaces: number(&run[2]),
                 interface_types: kinds.iter().map(|kind| (*kind).to_owned()).collect(),
+                performance: run[3].as_str().unwrap().to_owned(),
             });
         }
     }

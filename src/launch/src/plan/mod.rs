@@ -31,6 +31,7 @@ pub use policy::{
 pub use price::Price;
 pub use quota::{
     ADDRESSES as ADDRESSES_QUOTA, Quota, SERVICE as QUOTA_SERVICE, code as quota_code,
+    shared as quota_shared,
 };
 pub use saved::{Changed, Difference, SavedError};
 pub use spec::{DEFAULT_TTL_SECS, PublicAddress, Spec};
@@ -51,7 +52,7 @@ use crate::check::{Check, Checks};
 use crate::keys;
 
 /// Version of the document that [`Plan`] is.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Everything `up` will make sure of.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -120,7 +121,7 @@ pub fn plan(spec: &Spec, facts: &Facts) -> Plan {
     let existing = existing.unwrap_or(Existing::None);
     let types: Vec<InstanceTypeInfo> = facts.types.iter().map(|of| of.info.clone()).collect();
     let quotas = quota::quotas(spec, facts, &types);
-    checks.extend(quota::checks(spec, &existing, &quotas));
+    checks.extend(quota::checks(spec, &existing, &types, &quotas));
     let prices = price::prices(spec, facts);
     checks.extend(price::checks(spec, facts, &prices));
     checks.extend(lifetime::checks(spec, facts, &prices));

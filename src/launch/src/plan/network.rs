@@ -107,6 +107,7 @@ mod tests {
             index,
             max_interfaces,
             interface_types: types.iter().map(|t| (*t).to_owned()).collect(),
+            ..Default::default()
         }
     }
 

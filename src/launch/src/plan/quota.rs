@@ -7,10 +7,12 @@
 use super::facts::Known;
 use super::{Existing, Facts, Spec};
 use crate::check::Check;
+use crate::failure::joined;
 use nixl_aws::ec2::{InstanceTypeInfo, Market};
 use nixl_aws::quotas::Increase;
 use nixl_cluster::instance_type;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Quotas of these are kept under this service code.
 pub const SERVICE: &str = "ec2";
@@ -18,11 +20,11 @@ pub const SERVICE: &str = "ec2";
 pub const ADDRESSES: &str = "L-0263D0A3";
 const NAME: &str = "quota";
 
-/// Families that share a quota, On-Demand and Spot; codes as Service Quotas
-/// tells them. HPC and High Memory have no Spot.
+/// Families that share a quota, On-Demand and Spot; codes and names as Service
+/// Quotas lists them. HPC and High Memory have no Spot.
 const FAMILIES: &[(&[&str], &str, Option<&str>)] = &[
     (&["g", "gr", "vt"], "L-DB2E81BA", Some("L-3819A6DF")),
-    (&["p"], "L-417A185B", Some("L-7212CCBC")),
+    (&["p"], "L-417A185B", None),
     (&["a", "c", "d", "h", "i", "im", "is", "m", "r", "t", "z"], "L-1216C47A", Some("L-34B43A08")),
     (&["trn"], "L-2C3B7624", Some("L-6B0D517C")),
     (&["inf"], "L-1945791B", Some("L-B5D1601B")),
@@ -33,33 +35,48 @@ const FAMILIES: &[(&[&str], &str, Option<&str>)] = &[
     (&["u"], "L-43DA4232", None),
 ];
 
+/// Spot quotas of single generations: "All P4, P3 and P2 Spot Instance Requests"
+/// and "All P5 Spot Instance Requests". None is known of later ones.
+const SPOT_GENERATIONS: &[(&[&str], &str)] =
+    &[(&["p2", "p3", "p4"], "L-7212CCBC"), (&["p5"], "L-C4BD4855")];
+
 /// The leading run of letters: `inf` of `inf2.48xlarge`, `p` of `p6-b200.48xlarge`.
 fn family(instance_type: &str) -> &str {
     let end = instance_type.find(|c: char| !c.is_ascii_lowercase());
     &instance_type[..end.unwrap_or(instance_type.len())]
 }
 
-fn group(
-    instance_type: &str,
-) -> Option<&'static (&'static [&'static str], &'static str, Option<&'static str>)> {
-    FAMILIES.iter().find(|(families, ..)| families.contains(&family(instance_type)))
+/// The family with the digits after it: `p5` of `p5en.48xlarge`.
+fn generation(instance_type: &str) -> &str {
+    let letters = family(instance_type).len();
+    let end = instance_type[letters..].find(|c: char| !c.is_ascii_digit());
+    end.map_or(instance_type, |end| &instance_type[..letters + end])
 }
 
 /// Code of the quota that a type counts against; none is known of a Capacity Block.
 #[must_use]
 pub fn code(instance_type: &str, market: Market) -> Option<&'static str> {
-    let (_, on_demand, spot) = group(instance_type)?;
+    let of = family(instance_type);
+    let (_, on_demand, spot) = FAMILIES.iter().find(|(families, ..)| families.contains(&of))?;
     match market {
         Market::OnDemand => Some(on_demand),
-        Market::Spot => *spot,
+        Market::Spot => spot.or_else(|| {
+            let of = generation(instance_type);
+            let row = SPOT_GENERATIONS.iter().find(|(generations, _)| generations.contains(&of));
+            row.map(|(_, code)| *code)
+        }),
         Market::CapacityBlock => None,
     }
 }
 
-/// Whether two types draw on the same quotas.
+/// Whether two types draw on the same quota of a market. Of those without a known
+/// one, types of a generation do.
 #[must_use]
-pub fn shared(a: &str, b: &str) -> bool {
-    code(a, Market::OnDemand).is_some_and(|code_a| code(b, Market::OnDemand) == Some(code_a))
+pub fn shared(a: &str, b: &str, market: Market) -> bool {
+    match (code(a, market), code(b, market)) {
+        (None, None) => generation(a) == generation(b),
+        (code_a, code_b) => code_a == code_b,
+    }
 }
 
 /// A quota beside what is needed of it, in vCPUs.
@@ -70,10 +87,8 @@ pub struct Quota {
     pub code: String,
     /// Market.
     pub market: Market,
-    /// Types of the plan that draw on it.
-    pub instance_types: Vec<String>,
-    /// What the largest of them needs for all nodes.
-    pub need: u32,
+    /// What all nodes need, by type of the plan that draws on it.
+    pub need: BTreeMap<String, u32>,
     /// Its value; none if it cannot be read, which is never taken for 0.
     pub limit: Option<u32>,
     /// Of instances that run or are about to.
@@ -91,11 +106,11 @@ impl Quota {
         Some(self.limit?.saturating_sub(self.used?).saturating_sub(self.reserved?))
     }
 
-    /// Value that would be enough for this launch beside what is there.
+    /// Value that would be enough for the largest type beside what is there.
     #[must_use]
     pub fn enough(&self) -> u32 {
         let there = self.used.unwrap_or(0).saturating_add(self.reserved.unwrap_or(0));
-        self.need.saturating_add(there)
+        self.need.values().max().copied().unwrap_or(0).saturating_add(there)
     }
 
     /// The command that asks for [`Self::enough`].
@@ -108,52 +123,47 @@ impl Quota {
         )
     }
 
+    /// Whether it is known to be too small for a type of the plan.
+    #[must_use]
+    pub fn is_short_of(&self, instance_type: &str) -> bool {
+        let most = self.left().or(self.limit);
+        self.need.get(instance_type).is_some_and(|need| most.is_some_and(|most| most < *need))
+    }
+
     fn told(&self) -> String {
         let number = |value: Option<u32>| value.map_or("unknown".to_owned(), |it| it.to_string());
-        format!(
-            "{} {} ({}): {} vCPUs needed, {} used, {} reserved, limit {}",
+        let need: Vec<String> =
+            self.need.iter().map(|(name, need)| format!("{need} for {name}")).collect();
+        let mut told = format!(
+            "{} {}: vCPUs needed: {}; {} used, {} reserved, limit {}",
             self.code,
             self.market,
-            self.instance_types.join(", "),
-            self.need,
+            joined(&need),
             number(self.used),
             number(self.reserved),
             number(self.limit),
-        )
+        );
+        for increase in &self.pending {
+            told.push_str(&format!("; an increase to {} is {}", increase.desired, increase.status));
+        }
+        told
     }
 
     fn check(&self, region: &str, verdict_if_short: fn(&str, String, String) -> Check) -> Check {
-        let mut found = self.told();
-        for increase in &self.pending {
-            found
-                .push_str(&format!("; an increase to {} is {}", increase.desired, increase.status));
+        let found = self.told();
+        let short: Vec<&String> = self.need.keys().filter(|name| self.is_short_of(name)).collect();
+        if !short.is_empty() {
+            let found = format!("{found}; EC2 would refuse {}", joined(&short));
+            let granted = |it: &Increase| it.desired >= f64::from(self.enough());
+            let fix = if self.pending.iter().any(granted) {
+                "wait until the increase is granted, or choose a smaller --instance-type".to_owned()
+            } else {
+                format!("ask for more: `{}`", self.command(region))
+            };
+            return verdict_if_short(NAME, found, fix);
         }
-        match (self.limit, self.left()) {
-            (None, _) => Check::skip(NAME, found),
-            (Some(limit), _) if limit < self.need => self.short(found, region, verdict_if_short),
-            (_, Some(left)) if left < self.need => self.short(found, region, verdict_if_short),
-            (_, None) => Check::skip(NAME, found),
-            (_, Some(_)) => Check::pass(NAME, found),
-        }
-    }
-
-    fn is_short(&self) -> bool {
-        self.left().is_some_and(|left| left < self.need)
-            || self.limit.is_some_and(|limit| limit < self.need)
-    }
-
-    fn short(
-        &self,
-        found: String,
-        region: &str,
-        check: fn(&str, String, String) -> Check,
-    ) -> Check {
-        let fix = if self.pending.iter().any(|it| it.desired >= f64::from(self.enough())) {
-            "wait until the increase is granted, or choose a smaller --instance-type".to_owned()
-        } else {
-            format!("ask for more: `{}`", self.command(region))
-        };
-        check(NAME, format!("{found}; EC2 would answer VcpuLimitExceeded"), fix)
+        let verdict = if self.left().is_none() { Check::skip } else { Check::pass };
+        verdict(NAME, found)
     }
 }
 
@@ -182,16 +192,15 @@ pub(super) fn quotas(spec: &Spec, facts: &Facts, types: &[InstanceTypeInfo]) -> 
     for info in types {
         for market in &spec.markets {
             let Some(code) = code(&info.name, *market) else { continue };
-            let need = info.vcpus.saturating_mul(spec.size);
+            let need = (info.name.clone(), info.vcpus.saturating_mul(spec.size));
             if let Some(quota) = quotas.iter_mut().find(|it| it.code == code) {
-                quota.need = quota.need.max(need);
-                quota.instance_types.push(info.name.clone());
+                quota.need.extend([need]);
                 continue;
             }
             let read = facts.quotas.iter().find(|it| it.code == code);
             // Rounded down: a part of a vCPU runs nothing.
             let limit = read.and_then(|it| it.limit.value()).map(|value| *value as u32);
-            let same = |name: &str| shared(name, &info.name);
+            let same = |name: &str| shared(name, &info.name, *market);
             let used = facts.usage.value().map(|instances| {
                 let counted = instances.iter().filter(|it| it.market == *market);
                 counted.filter(|it| same(&it.instance_type)).map(|it| it.vcpus).sum()
@@ -199,8 +208,7 @@ pub(super) fn quotas(spec: &Spec, facts: &Facts, types: &[InstanceTypeInfo]) -> 
             quotas.push(Quota {
                 code: code.to_owned(),
                 market: *market,
-                instance_types: vec![info.name.clone()],
-                need,
+                need: BTreeMap::from([need]),
                 limit,
                 used,
                 reserved: reserved(facts, *market, same),
@@ -227,38 +235,66 @@ fn reserved(facts: &Facts, market: Market, same: impl Fn(&str) -> bool) -> Optio
     Some(sum)
 }
 
-/// One check each; too little fails only if no other quota has enough.
-pub(super) fn checks(spec: &Spec, existing: &Existing, quotas: &[Quota]) -> Vec<Check> {
+/// One check each, and one of what has none. Too little fails only if it is known
+/// to be too little for every type on every market.
+pub(super) fn checks(
+    spec: &Spec,
+    existing: &Existing,
+    types: &[InstanceTypeInfo],
+    quotas: &[Quota],
+) -> Vec<Check> {
     if matches!(existing, Existing::Complete(_)) {
         return vec![Check::skip(NAME, "the nodes are there already")];
     }
     if spec.reservation_id.is_some() {
         return vec![Check::skip(NAME, "a reservation counts already, a Capacity Block never")];
     }
-    if quotas.is_empty() {
-        return vec![Check::skip(NAME, "no quota of these types is known")];
-    }
-    let all_short = quotas.iter().all(Quota::is_short);
-    let verdict = if all_short { Check::fail } else { Check::warn };
-    quotas.iter().map(|quota| quota.check(&spec.region, verdict)).collect()
+    let ways = || types.iter().flat_map(|it| spec.markets.iter().map(|market| (&it.name, *market)));
+    let of = |name: &str, market: Market| {
+        quotas.iter().find(|it| it.market == market && it.need.contains_key(name))
+    };
+    let is_short =
+        |(name, market): (&String, Market)| of(name, market).is_some_and(|it| it.is_short_of(name));
+    let verdict = if ways().all(is_short) { Check::fail } else { Check::warn };
+    let mut checks: Vec<Check> =
+        quotas.iter().map(|quota| quota.check(&spec.region, verdict)).collect();
+    checks.extend(
+        ways().filter(|(name, market)| of(name, *market).is_none()).map(|(name, market)| {
+            Check::skip(NAME, format!("no quota is known of {name} {market}"))
+        }),
+    );
+    checks
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nixl_cluster::check::Verdict;
     use proptest::prelude::*;
 
     fn quota(limit: Option<u32>, used: Option<u32>, reserved: Option<u32>, need: u32) -> Quota {
         Quota {
             code: "L-DB2E81BA".to_owned(),
             market: Market::OnDemand,
-            instance_types: vec!["g6.12xlarge".to_owned()],
-            need,
+            need: BTreeMap::from([("g6.12xlarge".to_owned(), need)]),
             limit,
             used,
             reserved,
             pending: Vec::new(),
         }
+    }
+
+    fn is_short(quota: &Quota) -> bool {
+        quota.is_short_of("g6.12xlarge")
+    }
+
+    /// Of the types named, on the markets named.
+    fn told(names: &[&str], markets: &[Market], quotas: &[Quota]) -> Vec<Check> {
+        let spec = Spec { markets: markets.to_vec(), ..Spec::new(Default::default(), "us-east-1") };
+        let info =
+            |name: &&str| InstanceTypeInfo { name: (*name).to_owned(), ..Default::default() };
+        let types: Vec<_> = names.iter().map(info).collect();
+        checks(&spec, &Existing::None, &types, quotas)
     }
 
     #[test]
@@ -279,33 +315,72 @@ mod tests {
             assert_eq!(code(name, Market::OnDemand), expected, "{name}");
             assert_eq!(code(name, Market::CapacityBlock), None);
         }
-        assert!(shared("g5.12xlarge", "g6e.48xlarge") && !shared("g5.12xlarge", "p5.48xlarge"));
+    }
+
+    #[test]
+    fn markets_have_quotas_of_their_own() {
+        for (a, b, on_demand, spot) in [
+            ("g5.12xlarge", "g6e.48xlarge", true, true),
+            ("g5.12xlarge", "p5.48xlarge", false, false),
+            ("p4d.24xlarge", "p5en.48xlarge", true, false),
+            ("p5.48xlarge", "p5en.48xlarge", true, true),
+            ("p6-b200.48xlarge", "p6-b300.48xlarge", true, true),
+            ("p5.48xlarge", "p6-b200.48xlarge", true, false),
+            ("c5n.9xlarge", "m5.large", true, true),
+            ("trn1.32xlarge", "inf2.48xlarge", false, false),
+        ] {
+            assert_eq!(shared(a, b, Market::OnDemand), on_demand, "{a} {b}");
+            assert_eq!(shared(a, b, Market::Spot), spot, "{a} {b}");
+        }
+        assert_eq!(code("p4de.24xlarge", Market::Spot), Some("L-7212CCBC"));
+        assert_eq!(code("p5e.48xlarge", Market::Spot), Some("L-C4BD4855"));
+        assert_eq!(code("p6-b200.48xlarge", Market::Spot), None);
     }
 
     #[test]
     fn unknown_is_never_taken_for_zero() {
         for unknown in [quota(None, Some(0), Some(0), 96), quota(Some(96), None, Some(0), 96)] {
-            let checks =
-                checks(&Spec::new(Default::default(), "us-east-1"), &Existing::None, &[unknown]);
-            assert_eq!(checks[0].verdict, nixl_cluster::check::Verdict::Skip, "{}", checks[0]);
+            let checks = told(&["g6.12xlarge"], &[Market::OnDemand], &[unknown]);
+            assert_eq!(checks[0].verdict, Verdict::Skip, "{}", checks[0]);
         }
     }
 
     #[test]
     fn too_little_says_the_command_and_fails_only_alone() {
-        let spec = Spec::new(Default::default(), "us-east-1");
+        let (g6, g6_and_p5) = (&["g6.12xlarge"][..], &["g6.12xlarge", "p5.48xlarge"][..]);
         let short = quota(Some(128), Some(48), Some(8), 96);
-        let told = checks(&spec, &Existing::None, std::slice::from_ref(&short));
-        assert_eq!(told[0].verdict, nixl_cluster::check::Verdict::Fail);
-        let text = told[0].to_string();
+        let only =
+            |quota: &Quota| told(g6, &[Market::OnDemand], std::slice::from_ref(quota)).remove(0);
+        let check = only(&short);
+        assert_eq!(check.verdict, Verdict::Fail);
+        let text = check.to_string();
         assert!(text.contains("--quota-code L-DB2E81BA --desired-value 152"), "{text}");
-        let roomy = quota(Some(1000), Some(0), Some(0), 96);
-        let told = checks(&spec, &Existing::None, &[short.clone(), roomy]);
-        assert_eq!(told[0].verdict, nixl_cluster::check::Verdict::Warn);
+        assert!(text.contains("EC2 would refuse g6.12xlarge"), "{text}");
+        let need = BTreeMap::from([("p5.48xlarge".to_owned(), 384)]);
+        let roomy = Quota { need, ..quota(Some(1000), Some(0), Some(0), 0) };
+        let checks = told(g6_and_p5, &[Market::OnDemand], &[short.clone(), roomy]);
+        assert_eq!(checks[0].verdict, Verdict::Warn);
+        // Of the other market nothing is known: it may have room.
+        let checks = told(g6, &[Market::OnDemand, Market::Spot], std::slice::from_ref(&short));
+        assert_eq!((checks[0].verdict, checks[1].verdict), (Verdict::Warn, Verdict::Skip));
         let asked = Increase { desired: 200.0, status: "PENDING".to_owned() };
         let waiting = Quota { pending: vec![asked], ..short };
-        let text = checks(&spec, &Existing::None, &[waiting])[0].to_string();
+        let text = only(&waiting).to_string();
         assert!(text.contains("an increase to 200 is PENDING") && text.contains("wait"), "{text}");
+    }
+
+    #[test]
+    fn what_is_too_little_for_the_largest_type_may_be_enough_for_another() {
+        let mut both = quota(Some(400), Some(0), Some(0), 192);
+        both.need.insert("g6.48xlarge".to_owned(), 768);
+        let names = ["g6.48xlarge", "g6.12xlarge"];
+        let check = told(&names, &[Market::OnDemand], std::slice::from_ref(&both)).remove(0);
+        assert_eq!(check.verdict, Verdict::Warn);
+        let text = check.to_string();
+        assert!(text.contains("EC2 would refuse g6.48xlarge;"), "{text}");
+        assert!(text.contains("--desired-value 768"), "{text}");
+        both.limit = Some(100);
+        assert_eq!(told(&names, &[Market::OnDemand], &[both])[0].verdict, Verdict::Fail);
     }
 
     proptest! {
@@ -314,8 +389,8 @@ mod tests {
         fn the_value_asked_for_is_just_enough(used in 0u32..1 << 20, reserved in 0u32..1 << 20, need in 1u32..1 << 20) {
             let with = |limit| quota(Some(limit), Some(used), Some(reserved), need);
             let enough = with(0).enough();
-            prop_assert!(!with(enough).is_short());
-            prop_assert!(with(enough - 1).is_short());
+            prop_assert!(!is_short(&with(enough)));
+            prop_assert!(is_short(&with(enough - 1)));
         }
 
         #[test]

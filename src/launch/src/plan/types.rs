@@ -4,7 +4,7 @@ use super::price::{Price, on_demand};
 use super::{Facts, Spec, layout, quota};
 use crate::check::Check;
 use crate::failure::joined;
-use nixl_aws::ec2::{Image, InstanceTypeInfo};
+use nixl_aws::ec2::{Image, InstanceTypeInfo, Market};
 use nixl_cluster::{Provider, instance_type};
 
 /// Types of the same vCPUs and quota that have RDMA read and write.
@@ -14,7 +14,10 @@ pub fn alternatives(name: &str) -> Vec<&'static str> {
         return Vec::new();
     };
     let fits = |it: &&instance_type::InstanceType| {
-        it.rdma_read && it.rdma_write && it.vcpus == known.vcpus && quota::shared(it.name, name)
+        it.rdma_read
+            && it.rdma_write
+            && it.vcpus == known.vcpus
+            && quota::shared(it.name, name, Market::OnDemand)
     };
     instance_type::TABLE.iter().filter(fits).map(|it| it.name).collect()
 }

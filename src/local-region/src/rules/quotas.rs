@@ -3,6 +3,7 @@
 super::rules! {
     gaps: [
         "ec2": "Every vCPU quota of the local account is 768, enough for four p5.48xlarge; a new account at AWS has 0 or 5. Other quotas of EC2 are not there.",
+        "ec2": "No Spot quota of P6 is known, so none holds.",
         "ec2": "A Capacity Reservation beyond the quota is refused as VcpuLimitExceeded; the code at AWS is not verified.",
         "servicequotas": "ec2 is the only service, and its vCPU quotas the only quotas; quotas of resources, templates, tags, utilization reports and automatic management are not there.",
         "servicequotas": "An increase stays PENDING until the quota is set to what it asked for; there are no support cases, and no answer of AWS's staff.",

@@ -17,7 +17,7 @@ pub struct Quota {
     pub name: &'static str,
     /// Market it is about.
     pub market: Market,
-    /// Families it is about.
+    /// Families it is about, or generations of one.
     pub families: &'static [&'static str],
     /// vCPUs of a new account at AWS.
     pub default: u32,
@@ -50,7 +50,8 @@ pub static QUOTAS: &[Quota] = &[
     spot("L-88CF9481", "All F Spot Instance Requests", &["f"], 0),
     spot("L-3819A6DF", "All G and VT Spot Instance Requests", &["g", "gr", "vt"], 0),
     spot("L-B5D1601B", "All Inf Spot Instance Requests", &["inf"], 0),
-    spot("L-7212CCBC", "All P Spot Instance Requests", &["p"], 0),
+    spot("L-7212CCBC", "All P4, P3 and P2 Spot Instance Requests", &["p2", "p3", "p4"], 0),
+    spot("L-C4BD4855", "All P5 Spot Instance Requests", &["p5"], 0),
     spot(
         "L-34B43A08",
         "All Standard (A, C, D, H, I, M, R, T, Z) Spot Instance Requests",
@@ -86,6 +87,13 @@ pub fn family(instance_type: &str) -> &str {
     &instance_type[..end]
 }
 
+/// Family with the digits after it: `p5` of `p5en.48xlarge`.
+fn generation(instance_type: &str) -> &str {
+    let letters = family(instance_type).len();
+    let end = instance_type[letters..].find(|c: char| !c.is_ascii_digit());
+    end.map_or(instance_type, |end| &instance_type[..letters + end])
+}
+
 impl Quota {
     /// By its code.
     #[must_use]
@@ -103,6 +111,7 @@ impl Quota {
     #[must_use]
     pub fn covers(&self, instance_type: &str) -> bool {
         self.families.contains(&family(instance_type))
+            || self.families.contains(&generation(instance_type))
     }
 }
 
@@ -170,7 +179,9 @@ mod tests {
             for t in crate::api::ec2::InstanceType::all().iter().filter(|t| t.sold(market)) {
                 let covering =
                     QUOTAS.iter().filter(|q| q.market == market && q.covers(&t.name)).count();
-                assert_eq!(covering, 1, "{} on {}", t.name, market.name());
+                // The gap of the table: no Spot quota of P6 is known.
+                let known = market != Market::Spot || generation(&t.name) != "p6";
+                assert_eq!(covering, usize::from(known), "{} on {}", t.name, market.name());
             }
         }
         let codes: BTreeSet<_> = QUOTAS.iter().map(|quota| quota.code).collect();

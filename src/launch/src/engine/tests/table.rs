@@ -27,7 +27,7 @@ const CASES: &[(&str, &str, Launch)] = &[
     ("InvalidCapacityReservationState", "is expired", Launch::Fail),
     ("VcpuLimitExceeded", "more vCPU than your limit of 64", Launch::NextFamily),
     ("InstanceLimitExceeded", "your quota allows 0 more", Launch::NextFamily),
-    ("MaxSpotInstanceCountExceeded", "max spot instance count exceeded", Launch::NextMarket),
+    ("MaxSpotInstanceCountExceeded", "max spot instance count exceeded", Launch::NextFamily),
     ("SpotMaxPriceTooLow", "price too low", Launch::NextMarket),
     (
         "AuthFailure.ServiceLinkedRoleCreationNotPermitted",
@@ -48,6 +48,11 @@ const CASES: &[(&str, &str, Launch)] = &[
     ),
     ("InvalidParameterValue", "IAM Instance Profile has no associated IAM Roles", Launch::AwaitIam),
     ("InvalidPlacementGroup.Unknown", "is unknown", Launch::AwaitConsistency),
+    (
+        "InvalidPlacementGroup.InUse",
+        "Placement group ID 293992 is in use.",
+        Launch::AwaitConsistency,
+    ),
     ("InvalidGroup.NotFound", "does not exist", Launch::AwaitConsistency),
     ("InvalidInstanceID.NotFound", "does not exist", Launch::AwaitConsistency),
     ("IdempotentParameterMismatch", "other parameters", Launch::Adopt),

@@ -59,6 +59,7 @@ never! {
     delete_network_interface(&str) -> ();
     delete_volume(&str) -> ();
     describe_instance_type(&str) -> InstanceTypeInfo;
+    types_offered(&str) -> Vec<String>;
     zones_offering(&str) -> Vec<String>;
     describe_vpcs(&[Filter]) -> Vec<Vpc>;
     describe_subnets(&[Filter]) -> Vec<Subnet>;
