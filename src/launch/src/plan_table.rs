@@ -1,13 +1,13 @@
 //! A plan for people: what would be tried, and every check with its fix.
 
 use crate::check;
-use crate::plan::{Plan, layout};
+use crate::plan::{Attempt, Plan};
 use crate::render::{pairs, rows};
 use crate::terminal::Terminal;
 
-/// For people.
+/// For people; `wide` with every network card.
 #[must_use]
-pub fn text(plan: &Plan, terminal: Terminal) -> String {
+pub fn text(plan: &Plan, wide: bool, terminal: Terminal) -> String {
     let spec = &plan.spec;
     let mut facts = vec![
         ("cluster", spec.cluster.to_string()),
@@ -23,6 +23,9 @@ pub fn text(plan: &Plan, terminal: Terminal) -> String {
     );
     let mut text = pairs(&facts, terminal);
     text.push_str(&attempts(plan, terminal));
+    if wide {
+        text.push_str(&cards(plan, terminal));
+    }
     text.push_str(&check::text(&plan.checks, terminal));
     text
 }
@@ -33,12 +36,9 @@ fn attempts(plan: &Plan, terminal: Terminal) -> String {
         return String::new();
     }
     let columns = ["type", "market", "zone", "subnet", "EFA", "USD/h each", "placement group"];
-    let row = |attempt: &crate::plan::Attempt| {
-        let info = plan.types.iter().find(|info| info.name == attempt.instance_type);
-        let efa = info.map_or(0, |info| {
-            let slots = layout(info, plan.spec.provider);
-            slots.iter().filter(|slot| slot.interface_type != "interface").count()
-        });
+    let row = |attempt: &Attempt| {
+        let slots = plan.interfaces.get(&attempt.instance_type).into_iter().flatten();
+        let efa = slots.filter(|slot| slot.interface_type != "interface").count();
         let price = plan.prices.iter().find(|price| {
             price.instance_type == attempt.instance_type
                 && price.market == attempt.market
@@ -55,4 +55,27 @@ fn attempts(plan: &Plan, terminal: Terminal) -> String {
         ]
     };
     rows(&columns, &plan.attempts.iter().map(row).collect::<Vec<_>>(), terminal)
+}
+
+/// Every network card of every type, as EC2 tells them, and what is put on it.
+fn cards(plan: &Plan, terminal: Terminal) -> String {
+    let columns = ["type", "card", "speed", "most", "takes", "device", "interface"];
+    let mut lines = Vec::new();
+    for info in &plan.types {
+        let slots = plan.interfaces.get(&info.name);
+        for card in &info.network_cards {
+            let slot = slots.into_iter().flatten().find(|slot| slot.card_index == card.index);
+            let told = |what: Option<String>| what.unwrap_or_else(|| "-".to_owned());
+            lines.push(vec![
+                info.name.clone(),
+                card.index.to_string(),
+                card.performance.clone(),
+                card.max_interfaces.to_string(),
+                card.interface_types.join(" "),
+                told(slot.map(|slot| slot.device_index.to_string())),
+                told(slot.map(|slot| slot.interface_type.clone())),
+            ]);
+        }
+    }
+    if lines.is_empty() { String::new() } else { rows(&columns, &lines, terminal) }
 }

@@ -300,8 +300,13 @@ async fn with_services<T>(
             "no region: set AWS_REGION or pass --region (for the local region: `eval \"$(nixl-region env)\"`)"
         );
     };
+    let region =
+        input::region(&region).map_err(|error| Failure::unchanged(UsageError::from(error)))?;
     let services = wiring::services(&aws);
     let progress = for_stderr(cli.flags());
+    if let Some(doubt) = input::doubt_of_region(&region) {
+        progress.told(&format!("note: {doubt}"));
+    }
     let engine = Engine {
         services: &services,
         progress: progress.as_ref(),

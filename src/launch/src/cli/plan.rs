@@ -19,6 +19,9 @@ pub struct PlanFlags {
     /// Write the plan there as well, for `up --plan FILE`
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Show every network card in the table; JSON has them always
+    #[arg(long)]
+    pub wide: bool,
 }
 
 /// Exit code 1 if something stands in the way, as `up` would have.
@@ -35,7 +38,8 @@ pub(super) async fn run(cli: &Cli, flags: &PlanFlags) -> anyhow::Result<()> {
         Output::Json => println!("{}", serde_json::to_string_pretty(&plan)?),
         Output::Text => {
             plan.checks = cli.flags().checks(plan.checks);
-            print!("{}", plan_table::text(&plan, Terminal::of(&std::io::stdout())));
+            let terminal = Terminal::of(&std::io::stdout());
+            print!("{}", plan_table::text(&plan, flags.wide, terminal));
         }
     }
     if plan.ready().is_err() {

@@ -112,12 +112,26 @@ impl Engine<'_> {
             match info {
                 Ok(info) => Ok(Ok(TypeFacts { info, zones: zones? })),
                 Err(error) if error.is(UNKNOWN_TYPE) => {
-                    Ok(Err((name.clone(), nearest_type(name).map(str::to_owned))))
+                    Ok(Err((name.clone(), self.nearest_type(name).await)))
                 }
                 Err(error) => Err(error),
             }
         };
         futures_util::future::try_join_all(spec.instance_types.iter().map(facts)).await
+    }
+
+    /// What was probably meant: of the family, what the region offers.
+    async fn nearest_type(&self, name: &str) -> Option<String> {
+        let end = name.find(|c: char| !c.is_ascii_lowercase()).unwrap_or(name.len());
+        let family = &name[..end];
+        let offered = self.services.ec2.types_offered(&format!("{family}*")).await;
+        match offered {
+            Ok(names) => nearest(name, names.iter().map(String::as_str)).map(str::to_owned),
+            Err(_) => {
+                let known = instance_type::TABLE.iter().map(|known| known.name);
+                nearest(name, known.filter(|known| *known != name)).map(str::to_owned)
+            }
+        }
     }
 
     /// The inline policy of the nodes' role and the managed ones attached to it,
@@ -165,8 +179,4 @@ impl Engine<'_> {
         let facts = TrackingFacts { server: server?, role: role?, bucket_exists: false };
         Ok((facts, buckets.ok()))
     }
-}
-
-fn nearest_type(name: &str) -> Option<&'static str> {
-    nearest(name, instance_type::TABLE.iter().map(|known| known.name))
 }

@@ -131,6 +131,7 @@ impl Fake {
                 state: "available".to_owned(),
                 architecture: "x86_64".to_owned(),
                 creation_date: "2026-01-01T00:00:00.000Z".to_owned(),
+                root_volume: Some(crate::plan::tests::root_volume()),
                 tags: vec![Tag::new("nixl:digest", "d")],
                 ..Default::default()
             }];

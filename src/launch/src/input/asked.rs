@@ -1,7 +1,8 @@
 //! The flags of a launch; the keys of `nixl.toml` are the same.
 
 use super::names::{
-    AmiId, Lifetime, Minutes, RegionName, ReservationId, ServerName, SubnetId, TypeName, ZoneName,
+    AmiId, BadName, Lifetime, Minutes, RegionName, ReservationId, ServerName, SubnetId, TypeName,
+    ZoneName,
 };
 use super::near::hint;
 use crate::cli::{Nodes, RolesError};
@@ -135,11 +136,14 @@ pub enum UsageError {
     /// More or fewer roles than nodes.
     #[error(transparent)]
     Roles(#[from] RolesError),
+    /// A region of AWS_REGION or the profile that is none.
+    #[error(transparent)]
+    Region(#[from] BadName),
     /// A zone elsewhere.
-    #[error("zone {zone} is not in region {region}")]
+    #[error("zone {} is not in region {region}; {}", .zone.0, .zone.elsewhere(.region))]
     ZoneElsewhere {
         /// Zone.
-        zone: String,
+        zone: ZoneName,
         /// Region.
         region: String,
     },
@@ -213,7 +217,7 @@ impl Asked {
     pub fn spec(self, cluster: &ClusterName, region: &str) -> Result<Spec, UsageError> {
         self.layout.check()?;
         if let Some(zone) = self.zone.iter().find(|zone| !zone.is_in(region)) {
-            let (zone, region) = (zone.0.clone(), region.to_owned());
+            let (zone, region) = (zone.clone(), region.to_owned());
             return Err(UsageError::ZoneElsewhere { zone, region });
         }
         let hold = self.hold.unwrap_or_default();

@@ -19,7 +19,7 @@ pub use names::{
     AmiId, BadName, Lifetime, Minutes, RegionName, ReservationId, ServerName, SubnetId, TypeName,
     ZoneName,
 };
-pub use near::{hint, nearest};
+pub use near::{hint, nearest, only_near};
 
 /// A region of the right form, for flags.
 ///
@@ -27,4 +27,17 @@ pub use near::{hint, nearest};
 /// If it is of another form, with what was probably meant.
 pub fn region(given: &str) -> Result<String, BadName> {
     given.parse::<RegionName>().map(|region| region.0)
+}
+
+/// Of a region that this program does not know, what was probably meant. There are
+/// new ones every year, so it may be right.
+#[must_use]
+pub fn doubt_of_region(region: &str) -> Option<String> {
+    let known = names::REGIONS.contains(&region);
+    (!known).then(|| {
+        format!(
+            "{region} is no region that this program knows{}",
+            hint(region, names::REGIONS.iter().copied())
+        )
+    })
 }

@@ -3,7 +3,7 @@
 //! Sources: EC2 API reference, "Resource IDs" (8 or 17 hex digits); EC2 user
 //! guide, "Instance type naming conventions", "Regions and Zones".
 
-use super::near::hint;
+use super::near::{hint, nearest};
 use nixl_cluster::instance_type;
 use regex_lite::Regex;
 use serde::Deserialize;
@@ -25,9 +25,12 @@ pub struct BadName {
 }
 
 /// Regions to offer for a typo; any name of the right form is taken.
-const REGIONS: &[&str] = &[
+///
+/// Source: botocore 1.44.5, partitions.json, without the isolated partitions.
+pub(super) const REGIONS: &[&str] = &[
     "af-south-1",
     "ap-east-1",
+    "ap-east-2",
     "ap-northeast-1",
     "ap-northeast-2",
     "ap-northeast-3",
@@ -37,6 +40,9 @@ const REGIONS: &[&str] = &[
     "ap-southeast-2",
     "ap-southeast-3",
     "ap-southeast-4",
+    "ap-southeast-5",
+    "ap-southeast-6",
+    "ap-southeast-7",
     "ca-central-1",
     "ca-west-1",
     "cn-north-1",
@@ -49,6 +55,7 @@ const REGIONS: &[&str] = &[
     "eu-west-1",
     "eu-west-2",
     "eu-west-3",
+    "eusc-de-east-1",
     "il-central-1",
     "me-central-1",
     "me-south-1",
@@ -62,17 +69,28 @@ const REGIONS: &[&str] = &[
     "us-west-2",
 ];
 
-fn types() -> Vec<&'static str> {
-    instance_type::TABLE.iter().map(|known| known.name).collect()
+fn none(_: &str) -> String {
+    String::new()
 }
 
-fn none() -> Vec<&'static str> {
-    Vec::new()
+fn near_region(given: &str) -> String {
+    // A zone in the place of its region.
+    let of_zone = given.strip_suffix(|c: char| c.is_ascii_lowercase());
+    let region = of_zone.filter(|region| REGIONS.contains(region));
+    hint(region.unwrap_or(given), REGIONS.iter().copied())
+}
+
+/// A zone is a region and a letter, so what is wrong is the region.
+fn near_zone(given: &str) -> String {
+    let Some((at, letter)) = given.char_indices().next_back() else { return String::new() };
+    let region = nearest(&given[..at], REGIONS.iter().copied());
+    let region = region.filter(|_| letter.is_ascii_lowercase());
+    region.map(|region| format!("; did you mean {region}{letter}?")).unwrap_or_default()
 }
 
 /// A text that fits a pattern.
 macro_rules! name {
-    ($(#[$doc:meta])* $name:ident, $what:literal, $pattern:literal, $rule:literal, $known:expr) => {
+    ($(#[$doc:meta])* $name:ident, $what:literal, $pattern:literal, $rule:literal, $near:expr) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
         #[serde(try_from = "String")]
@@ -85,7 +103,7 @@ macro_rules! name {
                 if fits {
                     return Ok(Self(given.to_owned()));
                 }
-                let hint = hint(given, $known());
+                let hint = $near(given);
                 Err(BadName { given: given.to_owned(), what: $what, rule: $rule, hint })
             }
         }
@@ -118,16 +136,16 @@ name!(
     /// An instance type.
     TypeName, "instance type",
     r"^[a-z][a-z0-9-]*\.(nano|micro|small|medium|([0-9]+x|x)?large|metal(-[0-9]+xl)?)$",
-    "write a family, a dot and a size", types
+    "write a family, a dot and a size", |given| hint(given, instance_type::TABLE.iter().map(|it| it.name))
 );
 name!(
     /// A region.
-    RegionName, "region", "^[a-z]{2}(-[a-z]+)+-[0-9]$", "write e.g. us-east-1", || REGIONS.to_vec()
+    RegionName, "region", "^[a-z]{2,4}(-[a-z]+)+-[0-9]$", "write e.g. us-east-1", near_region
 );
 name!(
     /// A zone: an Availability Zone or a Local Zone.
-    ZoneName, "zone", "^[a-z]{2}(-[a-z]+)+-[0-9]([a-z]|-[a-z0-9-]*[a-z0-9])$",
-    "write a region and a letter, e.g. us-east-1a", none
+    ZoneName, "zone", "^[a-z]{2,4}(-[a-z]+)+-[0-9]([a-z]|-[a-z0-9-]*[a-z0-9])$",
+    "write a region and a letter, e.g. us-east-1a", near_zone
 );
 name!(
     /// A tracking server: SageMaker's rule, cut at 64 so that the ARN fits a tag value.
@@ -136,6 +154,20 @@ name!(
 );
 
 impl ZoneName {
+    /// What was probably meant in this region, or how to have this zone.
+    #[must_use]
+    pub fn elsewhere(&self, region: &str) -> String {
+        let zone = &self.0;
+        let there = zone.strip_suffix(|c: char| c.is_ascii_lowercase());
+        match there.filter(|there| REGIONS.contains(there)) {
+            Some(there) => format!("it is in --region {there}"),
+            None => match zone.chars().next_back() {
+                Some(letter @ 'a'..='z') => format!("did you mean {region}{letter}?"),
+                _ => format!("write e.g. {region}a"),
+            },
+        }
+    }
+
     /// Whether it is one of the region's.
     #[must_use]
     pub fn is_in(&self, region: &str) -> bool {
@@ -233,6 +265,13 @@ mod tests {
         assert!(error.ends_with("did you mean g6.12xlarge?"), "{error}");
         let error = told("us-east1".parse::<RegionName>().unwrap_err());
         assert!(error.ends_with("did you mean us-east-1?"), "{error}");
+        let error = told("us-east-1a".parse::<RegionName>().unwrap_err());
+        assert!(error.ends_with("did you mean us-east-1?"), "{error}");
+        let error = told("us-west2b".parse::<ZoneName>().unwrap_err());
+        assert!(error.ends_with("did you mean us-west-2b?"), "{error}");
+        let elsewhere = |zone: &str| ZoneName(zone.to_owned()).elsewhere("us-east-1");
+        assert_eq!(elsewhere("us-west-2b"), "it is in --region us-west-2");
+        assert_eq!(elsewhere("us-esat-1b"), "did you mean us-east-1b?");
         for bad in ["us-east-1", "a", "us-east-1-"] {
             assert!(bad.parse::<ZoneName>().is_err(), "{bad}");
         }

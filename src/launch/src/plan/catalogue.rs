@@ -70,7 +70,7 @@ fn every_efa_type_has_a_layout_that_ec2_takes() {
         assert_eq!(cards.len(), efa.len(), "{name}: two EFA on one card");
         for slot in &slots {
             let card = &info.network_cards[slot.card_index as usize];
-            assert!(card.interface_types.iter().any(|it| it == slot.interface_type), "{name}");
+            assert!(card.interface_types.contains(&slot.interface_type), "{name}");
         }
         if efa.len() != info.efa_max_interfaces as usize {
             fewer.push(name.clone());

@@ -68,6 +68,8 @@ pub struct Plan {
     pub image: Option<Image>,
     /// The types that attempts name.
     pub types: Vec<InstanceTypeInfo>,
+    /// Network interfaces of a node, by type.
+    pub interfaces: BTreeMap<String, Vec<Slot>>,
     /// VPC of every place; empty if there is none.
     pub vpc_id: String,
     /// What to try, best first; none if something stands in the way.
@@ -96,9 +98,7 @@ pub fn plan(spec: &Spec, facts: &Facts) -> Plan {
     let mut checks = Vec::new();
     let image = place::image(spec, facts).map_err(|check| checks.push(check)).ok();
     if let Some(image) = &image {
-        let age = image.creation_date.get(..10).unwrap_or_default();
-        let found = format!("{} ({}) {age}", image.id, image.architecture);
-        checks.push(Check::pass("image", found.trim_end()));
+        checks.extend(place::image_checks(image));
     }
     checks.extend(types::unknown(spec, facts));
     for of in &facts.types {
@@ -141,6 +141,10 @@ pub fn plan(spec: &Spec, facts: &Facts) -> Plan {
         spec: spec.clone(),
         account: facts.account.clone(),
         image,
+        interfaces: types
+            .iter()
+            .map(|info| (info.name.clone(), layout(info, spec.provider)))
+            .collect(),
         types,
         vpc_id,
         attempts,

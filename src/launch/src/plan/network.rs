@@ -7,6 +7,7 @@
 use super::{Attempt, WayOut};
 use nixl_aws::ec2::{InstanceTypeInfo, NetworkCard, NetworkInterfaceSpec};
 use nixl_cluster::{Provider, ProviderChoice};
+use serde::{Deserialize, Serialize};
 
 const PLAIN: &str = "interface";
 const EFA: &str = "efa";
@@ -30,14 +31,15 @@ pub(super) fn doubt(name: &str) -> Option<&'static str> {
 }
 
 /// A place on a network card for an interface.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Slot {
     /// Network card.
     pub card_index: u32,
     /// Device index on the card.
     pub device_index: u32,
     /// `interface`, `efa` or `efa-only`.
-    pub interface_type: &'static str,
+    pub interface_type: String,
 }
 
 /// The interfaces of one node, without their subnet.
@@ -64,7 +66,7 @@ pub fn layout(info: &InstanceTypeInfo, provider: ProviderChoice) -> Vec<Slot> {
         .map(|(card_index, device_index, interface_type)| Slot {
             card_index,
             device_index,
-            interface_type,
+            interface_type: interface_type.to_owned(),
         })
         .collect()
 }
@@ -85,7 +87,7 @@ pub fn interfaces(
         .map(|slot| NetworkInterfaceSpec {
             card_index: slot.card_index,
             device_index: slot.device_index,
-            interface_type: slot.interface_type.to_owned(),
+            interface_type: slot.interface_type,
             subnet_id: attempt.place.subnet_id.clone(),
             group_ids: vec![group_id.to_owned()],
             associate_public_ip: public,
@@ -123,9 +125,9 @@ mod tests {
     fn slots(
         info: &InstanceTypeInfo,
         provider: impl Into<ProviderChoice>,
-    ) -> Vec<(u32, u32, &'static str)> {
+    ) -> Vec<(u32, u32, String)> {
         let slots = layout(info, provider.into());
-        slots.iter().map(|it| (it.card_index, it.device_index, it.interface_type)).collect()
+        slots.into_iter().map(|it| (it.card_index, it.device_index, it.interface_type)).collect()
     }
 
     const ALL: &[&str] = &["interface", "efa", "efa-only"];
@@ -133,14 +135,14 @@ mod tests {
     #[test]
     fn a_single_card_gets_efa() {
         let info = with(1, vec![card(0, 7, ALL)]);
-        assert_eq!(slots(&info, Provider::Efa), [(0, 0, "efa")]);
+        assert_eq!(slots(&info, Provider::Efa), [(0, 0, "efa".to_owned())]);
     }
 
     #[test]
     fn further_cards_are_efa_only() {
         let info = with(4, (0..4).map(|i| card(i, 15, ALL)).collect());
         let got = slots(&info, Provider::Efa);
-        assert_eq!(got[0], (0, 0, "efa"));
+        assert_eq!(got[0], (0, 0, "efa".to_owned()));
         assert_eq!(
             got[1..].iter().map(|i| (i.0, i.1)).collect::<Vec<_>>(),
             [(1, 1), (2, 1), (3, 1)]
@@ -162,8 +164,8 @@ mod tests {
     #[test]
     fn tcp_needs_one_interface_only() {
         let efa = with(4, (0..4).map(|i| card(i, 15, ALL)).collect());
-        assert_eq!(slots(&efa, Provider::Tcp), [(0, 0, "efa")]);
+        assert_eq!(slots(&efa, Provider::Tcp), [(0, 0, "efa".to_owned())]);
         let plain = with(0, vec![card(0, 3, &["interface"])]);
-        assert_eq!(slots(&plain, Provider::Tcp), [(0, 0, "interface")]);
+        assert_eq!(slots(&plain, Provider::Tcp), [(0, 0, "interface".to_owned())]);
     }
 }

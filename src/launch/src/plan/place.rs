@@ -3,6 +3,7 @@
 use super::{Attempt, Facts, Spec, TypeFacts, reservation};
 use crate::check::Check;
 use crate::failure::joined;
+use crate::input::only_near;
 use nixl_aws::Tag;
 use nixl_aws::ec2::{Image, Subnet};
 use nixl_cluster::tag;
@@ -46,6 +47,33 @@ pub(super) fn image(spec: &Spec, facts: &Facts) -> Result<Image, Check> {
         .max_by_key(|image| (&image.creation_date, &image.id))
         .cloned()
         .ok_or_else(|| Check::fail(IMAGE, "no image", "run `nixl-bake build`"))
+}
+
+/// Which image it is, and the volume that its nodes boot from.
+pub(super) fn image_checks(image: &Image) -> [Check; 2] {
+    const NAME: &str = "root-volume";
+    let age = image.creation_date.get(..10).unwrap_or_default();
+    let found = format!("{} ({}) {age}", image.id, image.architecture);
+    let volume = match &image.root_volume {
+        None => Check::warn(
+            NAME,
+            format!("image {} names no EBS volume to boot from", image.id),
+            "a node's disk then goes with a power-off, and `nixl-launch down` cannot see it: use an image that `nixl-bake build` made",
+        ),
+        Some(volume) => {
+            let found = format!("{} GiB {} on {}", volume.size_gib, volume.kind, volume.device);
+            if volume.delete_on_termination {
+                Check::pass(NAME, format!("{found}, goes with its node"))
+            } else {
+                Check::warn(
+                    NAME,
+                    format!("{found} stays, and costs, when its node has ended"),
+                    "only `nixl-launch down` or `nixl-launch reap` removes it then; bake an image whose volume goes with the instance",
+                )
+            }
+        }
+    };
+    [Check::pass("image", found.trim_end()), volume]
 }
 
 /// The VPC of the subnets asked for, or the default one.
@@ -122,7 +150,9 @@ pub(super) fn places(
     }
     let possible: Vec<String> = places.iter().map(|place| place.zone.clone()).collect();
     if let Some(zone) = spec.zones.iter().find(|zone| !possible.contains(zone)) {
-        let why = if of.zones.contains(zone) {
+        let why = if !is_known(facts, zone) {
+            format!("{} has no such zone", spec.region)
+        } else if of.zones.contains(zone) {
             format!("it has no {kind} subnet with enough free addresses")
         } else {
             "the type is not offered there".to_owned()
@@ -130,13 +160,23 @@ pub(super) fn places(
         return Err(Check::fail(
             ZONES,
             format!("zone {zone} cannot be used for {instance_type}: {why}"),
-            format!("possible: {}", joined(&possible)),
+            format!(
+                "possible: {}{}",
+                joined(&possible),
+                only_near(zone, possible.iter().map(String::as_str))
+            ),
         ));
     }
     let rank = |place: &Place| spec.zones.iter().position(|zone| *zone == place.zone);
     places.retain(|place| rank(place).is_some());
     places.sort_by_key(|place| rank(place));
     Ok(places)
+}
+
+/// Whether anything that was read is in the zone.
+fn is_known(facts: &Facts, zone: &String) -> bool {
+    facts.subnets.iter().any(|it| it.zone == *zone)
+        || facts.types.iter().any(|of| of.zones.contains(zone))
 }
 
 /// The order, and why it is so.

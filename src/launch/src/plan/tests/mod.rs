@@ -23,8 +23,18 @@ fn baked(id: &str, date: &str) -> Image {
         state: "available".to_owned(),
         architecture: "x86_64".to_owned(),
         creation_date: date.to_owned(),
+        root_volume: Some(root_volume()),
         tags: vec![Tag::new(tag::DIGEST, "d")],
         ..Default::default()
+    }
+}
+
+pub(crate) fn root_volume() -> nixl_aws::ec2::RootVolume {
+    nixl_aws::ec2::RootVolume {
+        device: "/dev/xvda".to_owned(),
+        size_gib: 100,
+        kind: "gp3".to_owned(),
+        delete_on_termination: true,
     }
 }
 

@@ -124,3 +124,29 @@ fn a_server_made_with_our_role_is_ours_and_no_other() {
     facts.tracking.server = Some(server("arn:other"));
     assert!(matches!(ready(&spec(), &facts).tracking, Tracking::Attach { .. }));
 }
+
+#[test]
+fn a_volume_that_outlives_its_node_is_noted() {
+    let mut facts = facts();
+    let volume = |facts: &Facts| warned(&ready(&spec(), facts), "root-volume");
+    assert!(volume(&facts).is_empty());
+    facts.images[1].root_volume.as_mut().unwrap().delete_on_termination = false;
+    assert!(volume(&facts)[0].contains("100 GiB gp3 on /dev/xvda stays, and costs"));
+    facts.images[1].root_volume = None;
+    assert!(volume(&facts)[0].contains("no EBS volume"));
+}
+
+#[test]
+fn a_zone_that_is_not_there_is_told_from_one_that_lacks_the_type() {
+    let zone = |zone: &str| {
+        let asked = Spec { zones: vec![zone.to_owned()], ..spec() };
+        refused(&asked, &facts()).remove(0).1
+    };
+    let text = zone("us-east-1c");
+    assert!(text.contains("the type is not offered there") && !text.contains("mean"), "{text}");
+    let text = zone("us-east-1x");
+    assert!(
+        text.contains("us-east-1 has no such zone; possible: us-east-1a, us-east-1b"),
+        "{text}"
+    );
+}

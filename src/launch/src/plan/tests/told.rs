@@ -48,9 +48,11 @@ fn tables_are_those_of_the_golden_files() {
     plan.user_data.clear();
     plan.checks.retain(|check| check.name != "user-data");
     for columns in [80, 160] {
-        let text = crate::plan_table::text(&plan, terminal(columns));
-        assert!(text.lines().all(|line| line.chars().count() <= columns), "{text}");
-        crate::plan::catalogue::golden(&format!("plan-{columns}.txt"), &text);
+        for (wide, name) in [(false, ""), (true, "-wide")] {
+            let text = crate::plan_table::text(&plan, wide, terminal(columns));
+            assert!(text.lines().all(|line| line.chars().count() <= columns), "{text}");
+            crate::plan::catalogue::golden(&format!("plan-{columns}{name}.txt"), &text);
+        }
     }
     let document = serde_json::to_string_pretty(&plan).unwrap();
     crate::plan::catalogue::golden("plan.json", &format!("{document}\n"));
