@@ -3,10 +3,11 @@
 
 use crate::builder_profile::Profile;
 use crate::cloud::Cloud;
-use crate::content::Content;
+use crate::content::{Content, Part};
 use crate::document::{self, MAX_INLINE_CHARS, Store};
 use crate::error::Result;
 use crate::hash::Sum;
+use crate::lock::Pins;
 use nixl_aws::Tag;
 use nixl_aws::imagebuilder::{
     CreateComponent, CreateDistribution, CreateImage, CreateInfrastructure, CreateRecipe,
@@ -37,6 +38,8 @@ pub struct Upload {
 pub struct Blueprint {
     /// Identity of the image.
     pub digest: Sum,
+    /// What it is made of.
+    pub parts: Vec<Part>,
     /// AMI to start from.
     pub base_ami: String,
     /// Region the AMI is made in.
@@ -60,11 +63,12 @@ pub struct Blueprint {
 }
 
 impl Blueprint {
-    /// Lays out `content` on `base_ami` for the account and region of `cloud`.
-    pub fn new(content: &Content, base_ami: &str, cloud: &Cloud) -> Result<Self> {
+    /// Lays out `content` with what its lock pins for the account and region of
+    /// `cloud`.
+    pub fn new(content: &Content, pins: &Pins, cloud: &Cloud) -> Result<Self> {
         let account = &cloud.identity.account;
         let partition = cloud.identity.partition();
-        let digest = content.digest(base_ami);
+        let digest = content.digest(pins);
         let bucket = format!("nixl-bake-{account}-{}", cloud.region);
         let store = Store { bucket: bucket.clone(), account: account.clone() };
 
@@ -76,7 +80,7 @@ impl Blueprint {
                 bytes: file.bytes.clone(),
                 sum: file.sum,
             }));
-            let text = document::render(component, &store)?;
+            let text = document::render(component, &store, pins)?;
             let sum = Sum::of(text.as_bytes());
             let name = component.name().to_string();
             let document = if text.chars().count() <= MAX_INLINE_CHARS {
@@ -104,8 +108,14 @@ impl Blueprint {
             Sum::of_fields([recipe.instance_type.as_bytes(), BUILDER_PROFILE.as_bytes()]);
         let mut ami_tags = tags(&digest);
         ami_tags.push(Tag::new(tag::NAME, &image_name));
+        ami_tags.push(Tag::new(tag::RECIPE, recipe.name.as_str()));
+        let parts = content.parts(pins);
+        // At most 23 of them, of the 50 tags that a resource can have.
+        ami_tags
+            .extend(parts.iter().map(|part| Tag::new(input_key(&part.name), part.shown.as_str())));
         Ok(Self {
-            base_ami: base_ami.to_owned(),
+            base_ami: pins.base_ami.clone(),
+            parts,
             region: cloud.region.clone(),
             bucket_tags: vec![Tag::new(tag::VERSION, VERSION)],
             uploads,
@@ -127,7 +137,7 @@ impl Blueprint {
                 name: recipe.name.to_string(),
                 version: digest.version(),
                 description: format!("{} {}: {}", recipe.name, recipe.version, recipe.description),
-                parent_image: base_ami.to_owned(),
+                parent_image: pins.base_ami.clone(),
                 component_arns: Vec::new(),
                 root_device: recipe.root_device.clone(),
                 volume_size_gib: recipe.volume_size_gib.gib(),
@@ -185,6 +195,12 @@ fn tags(digest: &Sum) -> Vec<Tag> {
     vec![Tag::new(tag::DIGEST, digest.hex()), Tag::new(tag::VERSION, VERSION)]
 }
 
+/// Tag that tells a part of the image.
+#[must_use]
+pub fn input_key(part: &str) -> String {
+    format!("{}{part}", tag::INPUT_PREFIX)
+}
+
 /// 64 characters, the longest a client token may be.
 fn token(parts: &[&str]) -> String {
     Sum::of_fields(parts.iter().map(|part| part.as_bytes())).hex()
@@ -206,11 +222,11 @@ fn files_policy(partition: &str, account: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{BASE, Checkout, Fake};
+    use crate::testing::{Checkout, Fake, pins};
 
     fn blueprint() -> Blueprint {
         let content = Checkout::new().load().unwrap();
-        Blueprint::new(&content, BASE, &Fake::default().cloud()).unwrap()
+        Blueprint::new(&content, &pins(), &Fake::default().cloud()).unwrap()
     }
 
     #[test]
@@ -247,7 +263,7 @@ mod tests {
         script.push_str(&"# filler\n".repeat(MAX_INLINE_CHARS / 9));
         std::fs::write(&path, script).unwrap();
         let content = checkout.load().unwrap();
-        let blueprint = Blueprint::new(&content, BASE, &Fake::default().cloud()).unwrap();
+        let blueprint = Blueprint::new(&content, &pins(), &Fake::default().cloud()).unwrap();
         let DocumentSource::Uri(uri) = &blueprint.components[0].document else {
             panic!("the document is inline");
         };

@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::lock::Lock;
 use crate::output::Format;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -24,6 +25,9 @@ pub enum Command {
         /// Where and how.
         #[command(flatten)]
         common: Common,
+        /// Refuse to bake without a lock instead of making it.
+        #[arg(long)]
+        locked: bool,
         /// Longest wait for the build; it goes on afterwards.
         #[arg(long, value_name = "MINUTES", default_value_t = 240, value_parser = clap::value_parser!(u64).range(1..=2880))]
         timeout_minutes: u64,
@@ -33,6 +37,21 @@ pub enum Command {
         /// Input.
         #[command(flatten)]
         input: Input,
+        /// Where and how.
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Pin what the recipe leaves open: base AMI, downloads, daemon. Shows what changes.
+    Lock {
+        /// Recipe and lock.
+        #[command(flatten)]
+        paths: Paths,
+        /// The daemon to pin; without, its pin stays.
+        #[arg(long, value_name = "FILE", env = "NIXL_NODED")]
+        noded: Option<PathBuf>,
+        /// Look anew also at what is pinned already.
+        #[arg(long)]
+        update: bool,
         /// Where and how.
         #[command(flatten)]
         common: Common,
@@ -57,12 +76,31 @@ pub enum Command {
 /// What goes into the image.
 #[derive(Debug, Args)]
 pub struct Input {
-    /// Recipe; its component folders are beside it.
-    #[arg(long, value_name = "FILE", default_value = "image/recipe.toml")]
-    pub recipe: PathBuf,
+    /// Recipe and lock.
+    #[command(flatten)]
+    pub paths: Paths,
     /// The node daemon to put into the image, built for it.
     #[arg(long, value_name = "FILE", env = "NIXL_NODED")]
     pub noded: PathBuf,
+}
+
+/// Recipe and lock.
+#[derive(Debug, Args)]
+pub struct Paths {
+    /// Recipe; its component folders are beside it.
+    #[arg(long, value_name = "FILE", default_value = "image/recipe.toml")]
+    pub recipe: PathBuf,
+    /// Folder of the recipe's lock [default: beside the recipe].
+    #[arg(long, value_name = "FOLDER", env = "NIXL_BAKE_LOCK_DIR")]
+    pub lock_dir: Option<PathBuf>,
+}
+
+impl Paths {
+    /// Where the lock is.
+    #[must_use]
+    pub fn lock(&self) -> PathBuf {
+        Lock::path(&self.recipe, self.lock_dir.as_deref())
+    }
 }
 
 /// Where and how.

@@ -11,11 +11,15 @@ use crate::builder_profile::{BuilderProfile, InIam};
 use crate::error::BakeError;
 use nixl_aws::sts::{Identity, Sts as _};
 
-/// AMIs, by the two questions asked.
+/// AMIs, by the questions asked.
 #[async_trait::async_trait]
 pub trait Images: Send + Sync {
     /// The AMI of this id, whoever owns it.
     async fn by_id(&self, id: &str) -> Result<Option<Image>>;
+    /// The AMI of this name and owner.
+    async fn by_name(&self, name: &str, owner: &str) -> Result<Option<Image>>;
+    /// The account's own AMIs of a recipe, newest first.
+    async fn by_recipe(&self, name: &str) -> Result<Vec<Image>>;
     /// The account's own AMIs that carry a digest, this one or any.
     async fn by_digest(&self, digest: Option<&str>) -> Result<Vec<Image>>;
 }
@@ -58,6 +62,14 @@ impl Cloud {
 
 struct Ec2Images(nixl_aws::ec2::Client);
 
+impl Ec2Images {
+    async fn own(&self, filter: Filter) -> Result<Vec<Image>> {
+        let mut images = self.0.describe_images(&["self"], &[filter]).await?;
+        images.sort_by(|a, b| b.creation_date.cmp(&a.creation_date));
+        Ok(images)
+    }
+}
+
 #[async_trait::async_trait]
 impl Images for Ec2Images {
     async fn by_id(&self, id: &str) -> Result<Option<Image>> {
@@ -71,8 +83,15 @@ impl Images for Ec2Images {
             Some(digest) => Filter::tag(tag::DIGEST, digest),
             None => Filter::new("tag-key", [tag::DIGEST]),
         };
-        let mut images = self.0.describe_images(&["self"], &[filter]).await?;
-        images.sort_by(|a, b| b.creation_date.cmp(&a.creation_date));
-        Ok(images)
+        self.own(filter).await
+    }
+
+    async fn by_name(&self, name: &str, owner: &str) -> Result<Option<Image>> {
+        let found = self.0.describe_images(&[owner], &[Filter::new("name", [name])]).await?;
+        Ok(found.into_iter().next())
+    }
+
+    async fn by_recipe(&self, name: &str) -> Result<Vec<Image>> {
+        self.own(Filter::tag(tag::RECIPE, name)).await
     }
 }

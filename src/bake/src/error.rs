@@ -54,6 +54,65 @@ pub enum BakeError {
         "no region: pass --region or set AWS_REGION (for the local region: `eval \"$(nixl-region env)\"`)"
     )]
     NoRegion,
+    /// A file cannot be written.
+    #[error("{}: {source}; give another folder by --lock-dir", path.display())]
+    Unwritable {
+        /// File.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The daemon is no program for Linux.
+    #[error("{}: no program for Linux on x86_64 or arm64 ({why})", path.display())]
+    NoProgram {
+        /// File.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// Lock and recipe do not agree.
+    #[error(
+        "{} does not agree with the recipe:\n  {}\n`nixl-bake lock` makes it agree and shows what changes; then build again",
+        path.display(), differences.join("\n  ")
+    )]
+    LockDisagrees {
+        /// The lock.
+        path: PathBuf,
+        /// In what, one by one.
+        differences: Vec<String>,
+    },
+    /// There is no lock.
+    #[error("{} is not there; `nixl-bake lock` makes it", path.display())]
+    NoLock {
+        /// Where it should be.
+        path: PathBuf,
+    },
+    /// A download has no pin.
+    #[error("download {component}/{name} is not pinned; `nixl-bake lock` does it")]
+    NotPinned {
+        /// Folder of its component.
+        component: String,
+        /// Name.
+        name: String,
+    },
+    /// Something to download is not to be had.
+    #[error("{url}: {why}")]
+    Download {
+        /// Where it should be.
+        url: String,
+        /// Why.
+        why: String,
+    },
+    /// A release that is pinned is not in this region.
+    #[error(
+        "{name}, which recipe.lock pins, is not published in {region}; `nixl-bake lock --update` takes a newer one"
+    )]
+    NotPublished {
+        /// Name of the image.
+        name: String,
+        /// Region.
+        region: String,
+    },
     /// The base image does not exist.
     #[error("base image {base} does not exist in {region}; correct `base` in the recipe")]
     NoBase {
@@ -62,11 +121,21 @@ pub enum BakeError {
         /// Region.
         region: String,
     },
-    /// The base image is for another kind of machine.
-    #[error("base image {ami} is {found}, the recipe says {wanted}")]
-    WrongArchitecture {
+    /// The base image that is pinned is not there any more.
+    #[error(
+        "base image {ami}, which recipe.lock pins in {region}, is not there any more; `nixl-bake lock --update` takes the newest"
+    )]
+    BaseGone {
         /// Image.
         ami: String,
+        /// Region.
+        region: String,
+    },
+    /// Base image or daemon are for another kind of machine.
+    #[error("{what} is {found}, the recipe says {wanted}")]
+    WrongArchitecture {
+        /// Image or file.
+        what: String,
         /// Its architecture.
         found: String,
         /// The recipe's.
@@ -120,8 +189,16 @@ impl BakeError {
             Self::Malformed { .. } => "bake.malformed",
             Self::DocumentTooLong { .. } => "bake.document_too_long",
             Self::NotPackable { .. } => "bake.not_packable",
+            Self::Unwritable { .. } => "bake.unwritable",
+            Self::NoProgram { .. } => "bake.no_program",
+            Self::LockDisagrees { .. } => "bake.lock_disagrees",
+            Self::NoLock { .. } => "bake.no_lock",
+            Self::NotPinned { .. } => "bake.not_pinned",
+            Self::Download { .. } => "bake.download",
+            Self::NotPublished { .. } => "bake.not_published",
             Self::NoRegion => "bake.no_region",
             Self::NoBase { .. } => "bake.no_base",
+            Self::BaseGone { .. } => "bake.base_gone",
             Self::WrongArchitecture { .. } => "bake.wrong_architecture",
             Self::Foreign { .. } => "bake.foreign_resource",
             Self::Build(_) => "bake.build_failed",

@@ -1,6 +1,24 @@
 //! SHA-256, and what is derived from it.
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use sha2::{Digest, Sha256};
+
+/// A SHA-256 in the making.
+#[derive(Default)]
+pub struct Hasher(Sha256);
+
+impl Hasher {
+    /// Takes the next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// Of all of them.
+    #[must_use]
+    pub fn sum(self) -> Sum {
+        Sum(self.0.finalize().into())
+    }
+}
 
 /// A SHA-256.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,6 +77,23 @@ impl Sum {
             u32::from_be_bytes([self.0[at], self.0[at + 1], self.0[at + 2], self.0[at + 3]]) & NODE
         };
         format!("1.{}.{}", node(0), node(4))
+    }
+}
+
+impl Serialize for Sum {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&self.hex())
+    }
+}
+
+impl<'de> Deserialize<'de> for Sum {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        let mut bytes = [0; 32];
+        hex::decode_to_slice(&text, &mut bytes).map_err(|_| {
+            D::Error::custom(format!("{text:?} is no SHA-256: 64 hexadecimal digits"))
+        })?;
+        Ok(Self(bytes))
     }
 }
 

@@ -3,15 +3,19 @@
 
 use clap::Parser as _;
 use nixl_bake::blueprint::Blueprint;
-use nixl_bake::cli::{Cli, Command, Input};
+use nixl_bake::cli::{Cli, Command, Common, Input, Paths};
 use nixl_bake::cloud::Cloud;
 use nixl_bake::content::Content;
+use nixl_bake::daemon::Daemon;
 use nixl_bake::error::BakeError;
 use nixl_bake::flow::{self, Options, Pace};
-use nixl_bake::progress::Console;
-use nixl_bake::{base, list, output, plan, validate};
+use nixl_bake::lock::{self, Change, Curl, Lock, Pins, Wants};
+use nixl_bake::progress::{Console, Progress as _};
+use nixl_bake::{list, output, plan, validate};
 use std::io::Write as _;
+use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Ended by Ctrl-C: 128 + SIGINT, as shells have it.
@@ -70,8 +74,9 @@ async fn run(cli: &Cli, console: &Console) -> Result<(String, ExitCode), BakeErr
             let code = if report.problems.is_empty() { 0 } else { 1 };
             return Ok((output::validated(&report, *output), ExitCode::from(code)));
         }
-        Command::Build { input, common, timeout_minutes } => {
-            let (cloud, blueprint) = prepare(input, common.region.as_deref()).await?;
+        Command::Build { input, common, locked, timeout_minutes } => {
+            let without_lock = if *locked { WithoutLock::Refuse } else { WithoutLock::Make };
+            let (cloud, blueprint) = prepare(input, common, console, without_lock).await?;
             let options = Options {
                 deadline: Duration::from_secs(timeout_minutes * 60),
                 pace: Pace::default(),
@@ -83,8 +88,12 @@ async fn run(cli: &Cli, console: &Console) -> Result<(String, ExitCode), BakeErr
             }
             output::baked(&baked, common.output)
         }
+        Command::Lock { paths, noded, update, common } => {
+            let changes = make_lock(paths, noded.as_deref(), *update, common, console).await?;
+            output::locked(&paths.lock(), &changes, common.output)
+        }
         Command::Plan { input, common } => {
-            let (cloud, blueprint) = prepare(input, common.region.as_deref()).await?;
+            let (cloud, blueprint) = prepare(input, common, console, WithoutLock::Imagine).await?;
             let plan = plan::plan(&cloud, &blueprint, Pace::default()).await?;
             output::plan(&plan, common.output)
         }
@@ -96,11 +105,78 @@ async fn run(cli: &Cli, console: &Console) -> Result<(String, ExitCode), BakeErr
     Ok((text, ExitCode::SUCCESS))
 }
 
-/// Reads all files before the first call: a typo costs no connection.
-async fn prepare(input: &Input, region: Option<&str>) -> Result<(Cloud, Blueprint), BakeError> {
-    let content = Content::load(&input.recipe, &input.noded)?;
-    let cloud = Cloud::connect(region).await?;
-    let base_ami = base::resolve(&cloud, &content.recipe).await?;
-    let blueprint = Blueprint::new(&content, &base_ami, &cloud)?;
+/// What to do where there is no lock.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum WithoutLock {
+    /// Nothing.
+    Refuse,
+    /// Make it.
+    Make,
+    /// Look at what it would say.
+    Imagine,
+}
+
+/// What is to be baked, with the lock's pins, and where.
+async fn prepare(
+    input: &Input,
+    common: &Common,
+    console: &Console,
+    without_lock: WithoutLock,
+) -> Result<(Cloud, Blueprint), BakeError> {
+    // All files before the first call: a typo costs no connection.
+    let daemon = Daemon::read(&input.noded)?;
+    let content = Content::load(&input.paths.recipe, &daemon)?;
+    let path = input.paths.lock();
+    let lock = Lock::read(&path)?;
+    if lock.is_none() && without_lock == WithoutLock::Refuse {
+        return Err(BakeError::NoLock { path });
+    }
+    let cloud = Cloud::connect(common.region.as_deref()).await?;
+    let lock = match lock {
+        Some(lock) => lock,
+        None => {
+            let wants = Wants { content: &content, daemon: Some(&daemon), update: false };
+            let lock = lock::make(&Lock::default(), wants, &cloud, &Curl, console).await?;
+            match (without_lock == WithoutLock::Make).then(|| lock.write(&path)).transpose() {
+                Ok(None) => {
+                    console
+                        .note(&format!("{} is not there: as if it were made now", path.display()));
+                }
+                Ok(Some(())) => {
+                    console.note(&format!("made {}: keep it with the recipe", path.display()))
+                }
+                Err(error) => console.note(&format!("the lock is not kept: {error}")),
+            }
+            lock
+        }
+    };
+    let pins = Pins::new(&lock, &content, &daemon, &cloud.region)
+        .map_err(|differences| BakeError::LockDisagrees { path, differences })?;
+    let blueprint = Blueprint::new(&content, &pins, &cloud)?;
     Ok((cloud, blueprint))
+}
+
+/// Makes the lock agree with the recipe; what changes.
+async fn make_lock(
+    paths: &Paths,
+    noded: Option<&Path>,
+    update: bool,
+    common: &Common,
+    console: &Console,
+) -> Result<Vec<Change>, BakeError> {
+    let daemon = noded.map(Daemon::read).transpose()?;
+    let content = match &daemon {
+        Some(daemon) => Content::load(&paths.recipe, daemon)?,
+        None => Content::read(&paths.recipe, Arc::default()).map_err(BakeError::several)?,
+    };
+    let path = paths.lock();
+    let old = Lock::read(&path)?;
+    let cloud = Cloud::connect(common.region.as_deref()).await?;
+    let wants = Wants { content: &content, daemon: daemon.as_ref(), update };
+    let before = old.clone().unwrap_or_default();
+    let new = lock::make(&before, wants, &cloud, &Curl, console).await?;
+    if old.as_ref() != Some(&new) {
+        new.write(&path)?;
+    }
+    Ok(lock::diff(&before, &new))
 }

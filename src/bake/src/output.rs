@@ -2,10 +2,12 @@
 
 use crate::flow::Baked;
 use crate::list::Entry;
+use crate::lock::Change;
 use crate::plan::Plan;
 use crate::validate::Report;
 use comfy_table::{Table, TableStyle};
 use serde::Serialize;
+use std::path::Path;
 
 /// How to print.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -78,11 +80,47 @@ pub fn plan(plan: &Plan, format: Format) -> String {
     if let Some(ami) = &plan.ami_id {
         return format!("{head}\nimage {ami} already has this content, nothing to bake");
     }
+    let head = match &plan.since {
+        None => format!("{head}\nno image of this recipe yet"),
+        Some(since) => {
+            let mut lines = vec![format!("{head}\nsince  {}, changed:", since.ami_id)];
+            lines.extend(since.changed.iter().map(|one| {
+                format!("  {}: {}", one.part, from_to(one.was.as_deref(), one.is.as_deref()))
+            }));
+            lines.join("\n")
+        }
+    };
     let mut table = table();
     for line in &plan.lines {
         table.add_row([line.action.as_str(), line.what, &line.name]);
     }
     format!("{head}\n{}", text(&table))
+}
+
+fn from_to(was: Option<&str>, is: Option<&str>) -> String {
+    match (was, is) {
+        (Some(was), Some(is)) => format!("{was} -> {is}"),
+        (None, Some(is)) => format!("new, {is}"),
+        (was, None) => format!("gone, was {}", was.unwrap_or_default()),
+    }
+}
+
+/// What `lock` has pinned.
+#[must_use]
+pub fn locked(path: &Path, changes: &[Change], format: Format) -> String {
+    if format == Format::Json {
+        return json(&serde_json::json!({"lock": path, "changes": changes}));
+    }
+    if changes.is_empty() {
+        return format!("{}: nothing changes", path.display());
+    }
+    let mut lines = vec![format!("{}:", path.display())];
+    lines.extend(
+        changes.iter().map(|one| {
+            format!("  {}: {}", one.what, from_to(one.was.as_deref(), one.is.as_deref()))
+        }),
+    );
+    lines.join("\n")
 }
 
 /// Images.

@@ -1,10 +1,12 @@
 //! `nixl-bake plan`: what `build` would do, by looking only.
 
-use crate::blueprint::Blueprint;
+use crate::blueprint::{Blueprint, input_key};
 use crate::cloud::Cloud;
 use crate::error::{BakeError, Result};
 use crate::flow::{Pace, find, history, is_ours, retry};
+use nixl_aws::Tag;
 use nixl_aws::imagebuilder::Resource;
+use nixl_cluster::tag;
 use serde::Serialize;
 
 /// A plan.
@@ -19,8 +21,33 @@ pub struct Plan {
     /// The image, if it is baked already.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ami_id: Option<String>,
+    /// The newest image of this recipe, if there is one, and what differs in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<Since>,
     /// What is needed, in order; empty if the image is there.
     pub lines: Vec<Line>,
+}
+
+/// Why there is something to bake.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Since {
+    /// The newest image of this recipe.
+    pub ami_id: String,
+    /// What differs.
+    pub changed: Vec<Changed>,
+}
+
+/// A part that is not what it was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Changed {
+    /// Part.
+    pub part: String,
+    /// As it was; nothing if it is new.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub was: Option<String>,
+    /// As it is; nothing if it is gone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub is: Option<String>,
 }
 
 /// One thing that is needed.
@@ -71,11 +98,13 @@ pub async fn plan(cloud: &Cloud, blueprint: &Blueprint, pace: Pace) -> Result<Pl
         base_ami: blueprint.base_ami.clone(),
         region: blueprint.region.clone(),
         ami_id: find(cloud, blueprint, pace).await?,
+        since: None,
         lines: Vec::new(),
     };
     if plan.ami_id.is_some() {
         return Ok(plan);
     }
+    plan.since = since(cloud, blueprint, pace).await?;
     let history = history(cloud, blueprint, pace).await?;
     if let Some(build) = history.running {
         plan.lines.push(Line { what: "build", name: build.arn, action: Action::Wait });
@@ -88,6 +117,32 @@ pub async fn plan(cloud: &Cloud, blueprint: &Blueprint, pace: Pace) -> Result<Pl
         action: Action::Create,
     });
     Ok(plan)
+}
+
+/// The newest image of the recipe, and the parts that its tags tell apart.
+async fn since(cloud: &Cloud, blueprint: &Blueprint, pace: Pace) -> Result<Option<Since>> {
+    let name = &blueprint.recipe.name;
+    let images = retry(pace, || async { cloud.images.by_recipe(name).await }).await?;
+    let Some(image) = images.into_iter().find(|image| image.state == "available") else {
+        return Ok(None);
+    };
+    let was = |part: &str| Tag::find(&image.tags, &input_key(part)).map(str::to_owned);
+    let mut changed: Vec<Changed> = blueprint
+        .parts
+        .iter()
+        .filter(|part| was(&part.name).as_deref() != Some(&part.shown))
+        .map(|part| Changed {
+            part: part.name.clone(),
+            was: was(&part.name),
+            is: Some(part.shown.clone()),
+        })
+        .collect();
+    let known = |name: &str| blueprint.parts.iter().any(|part| part.name == name);
+    changed.extend(image.tags.iter().filter_map(|tag| {
+        let part = tag.key.strip_prefix(tag::INPUT_PREFIX).filter(|part| !known(part))?;
+        Some(Changed { part: part.to_owned(), was: Some(tag.value.clone()), is: None })
+    }));
+    Ok(Some(Since { ami_id: image.id, changed }))
 }
 
 async fn lines(cloud: &Cloud, blueprint: &Blueprint, pace: Pace) -> Result<Vec<Line>> {
@@ -113,7 +168,7 @@ async fn lines(cloud: &Cloud, blueprint: &Blueprint, pace: Pace) -> Result<Vec<L
     let there = retry(pace, || async { cloud.profile.is_complete(profile).await }).await?;
     line("instance profile", profile, either(there, Action::Create));
 
-    let state = |found: Option<Resource>, tags: &[nixl_aws::Tag]| match found {
+    let state = |found: Option<Resource>, tags: &[Tag]| match found {
         None => Action::Create,
         Some(found) if is_ours(tags, &found) => Action::Exists,
         Some(_) => Action::Conflict,

@@ -3,7 +3,9 @@
 use crate::builder_profile::{BuilderProfile, Profile};
 use crate::cloud::{Cloud, Images};
 use crate::content::Content;
+use crate::daemon::Daemon;
 use crate::error::Result as BakeResult;
+use crate::lock::Pins;
 use crate::progress::Progress;
 use nixl_aws::ec2::Image;
 use nixl_aws::imagebuilder::*;
@@ -17,6 +19,45 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 pub const BASE: &str = "ami-0123456789abcdef0";
+
+/// The image behind it.
+pub fn base_image() -> Image {
+    Image {
+        id: BASE.into(),
+        name: "debian-12".into(),
+        owner_id: "136693071363".into(),
+        state: "available".into(),
+        architecture: "x86_64".into(),
+        ..Image::default()
+    }
+}
+
+/// The base pinned, and nothing else to pin.
+pub fn pins() -> Pins {
+    Pins {
+        base_ami: BASE.to_owned(),
+        base_identity: "136693071363/debian-12".to_owned(),
+        downloads: BTreeMap::new(),
+    }
+}
+
+/// The least that is a program: the header of an ELF file for x86_64 without
+/// sections and segments, and some bytes that tell it from others.
+pub fn program(more: &[u8]) -> Vec<u8> {
+    let mut bytes = b"\x7fELF\x02\x01\x01".to_vec();
+    bytes.resize(16, 0);
+    for half in [2_u16, 62] {
+        bytes.extend(half.to_le_bytes());
+    }
+    bytes.extend(1_u32.to_le_bytes());
+    bytes.extend([0; 24]);
+    bytes.extend(0_u32.to_le_bytes());
+    for half in [64_u16, 56, 0, 64, 0, 0] {
+        bytes.extend(half.to_le_bytes());
+    }
+    bytes.extend(more);
+    bytes
+}
 
 /// A recipe with one component, its scripts, a systemd tree and a daemon.
 pub struct Checkout {
@@ -43,7 +84,7 @@ impl Checkout {
             "#!/bin/bash\nset -Eeuo pipefail\nnixl-noded --version || die \"it does not run\"\n",
         );
         checkout.write("systemd/usr/lib/systemd/system/nixl-noded.service", "[Service]\n");
-        checkout.write("nixl-noded", "a daemon");
+        std::fs::write(checkout.path("nixl-noded"), program(b"a daemon")).unwrap();
         checkout
     }
 
@@ -51,14 +92,18 @@ impl Checkout {
         self.folder.path().join(name)
     }
 
-    fn write(&self, name: &str, text: &str) {
+    pub fn daemon(&self) -> Daemon {
+        Daemon::read(&self.path("nixl-noded")).unwrap()
+    }
+
+    pub fn write(&self, name: &str, text: &str) {
         let path = self.path(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
     }
 
     pub fn load(&self) -> BakeResult<Content> {
-        Content::load(&self.path("image/recipe.toml"), &self.path("nixl-noded"))
+        Content::load(&self.path("image/recipe.toml"), &self.daemon())
     }
 }
 
@@ -153,6 +198,16 @@ impl Fake {
 impl Images for Fake {
     async fn by_id(&self, id: &str) -> Result<Option<Image>> {
         Ok(self.called("by_id")?.images.iter().find(|image| image.id == id).cloned())
+    }
+    async fn by_name(&self, name: &str, owner: &str) -> Result<Option<Image>> {
+        let world = self.called("by_name")?;
+        let fits = |image: &&Image| image.name == name && image.owner_id == owner;
+        Ok(world.images.iter().find(fits).cloned())
+    }
+    async fn by_recipe(&self, name: &str) -> Result<Vec<Image>> {
+        let world = self.called("by_recipe")?;
+        let fits = |image: &&Image| Tag::find(&image.tags, tag::RECIPE) == Some(name);
+        Ok(world.images.iter().filter(fits).rev().cloned().collect())
     }
     async fn by_digest(&self, digest: Option<&str>) -> Result<Vec<Image>> {
         let world = self.called("by_digest")?;

@@ -4,6 +4,7 @@
 use crate::content::{Component, Content};
 use crate::document::{self, MAX_INLINE_CHARS, Store};
 use crate::error::BakeError;
+use crate::lock::Pins;
 use serde::Serialize;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -54,12 +55,13 @@ pub fn validate(recipe: &Path) -> Report {
         bucket: "nixl-bake-000000000000-ap-southeast-99".to_owned(),
         account: "000000000000".to_owned(),
     };
+    let pins = Pins::longest(&content);
     let mut shells = Shells::default();
     let beside = recipe.parent().unwrap_or(Path::new(""));
     let inside = content.components.iter().map(|component| (component, None));
     let outside = content.left_out.iter().map(|(component, why)| (component, Some(why.clone())));
     for (component, left_out) in inside.chain(outside) {
-        match document::render(component, &store) {
+        match document::render(component, &store, &pins) {
             Ok(text) => {
                 let document_chars = text.chars().count();
                 report.components.push(Looked {

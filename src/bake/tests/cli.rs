@@ -36,7 +36,7 @@ fn checkout() -> (tempfile::TempDir, PathBuf, PathBuf) {
     std::fs::create_dir_all(unit.parent().unwrap()).unwrap();
     std::fs::write(unit, "[Service]\n").unwrap();
     let noded = folder.path().join("nixl-noded");
-    std::fs::write(&noded, "a daemon").unwrap();
+    std::fs::copy("/bin/true", &noded).unwrap();
     let recipe = image.join("recipe.toml");
     (folder, recipe, noded)
 }

@@ -30,6 +30,11 @@ pub const RANK: &str = "nixl:rank";
 pub const CLAIM: &str = "nixl:claim";
 /// Content digest of a baked image (64 hex characters, SHA-256).
 pub const DIGEST: &str = "nixl:digest";
+/// Name of the recipe an image was baked from.
+pub const RECIPE: &str = "nixl:recipe";
+/// With a name behind it: what went into a baked image, so that a later one can
+/// be told from it.
+pub const INPUT_PREFIX: &str = "nixl:input:";
 /// Version of the program that made a resource.
 pub const VERSION: &str = "nixl:version";
 

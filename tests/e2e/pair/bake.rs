@@ -22,15 +22,22 @@ pub fn build(region: &Region) -> Result<()> {
     Ok(())
 }
 
-/// The second finds it and starts no build.
+/// The second finds it, by three calls at most, and starts no build.
 pub fn again(region: &Region) -> Result<()> {
     let builds = |region: &Region| -> Result<usize> {
         let listed = region.venv_program("aws").json(&["imagebuilder", "list-images"])?;
         Ok(listed["imageVersionList"].as_array().map_or(0, Vec::len))
     };
+    let calls = || -> Result<u64> {
+        let told = region.control().json(&["calls", "--output", "json"])?;
+        told["summary"]["calls"].as_u64().context("no number of calls")
+    };
     let before = builds(region)?;
+    let calls_before = calls()?;
     let built = region.bake()?;
+    let made = calls()? - calls_before;
     ensure!(built["reused"] == true, "{built}");
+    ensure!(made <= 3, "{made} calls to find what is there");
     ensure!(builds(region)? == before, "a build was started");
     Ok(())
 }

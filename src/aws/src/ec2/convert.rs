@@ -167,6 +167,7 @@ pub(super) fn image(found: sdk::Image) -> Image {
     Image {
         id: found.image_id.unwrap_or_default(),
         name: found.name.unwrap_or_default(),
+        owner_id: found.owner_id.unwrap_or_default(),
         state: found.state.map(|s| s.as_str().to_owned()).unwrap_or_default(),
         architecture: found.architecture.map(|a| a.as_str().to_owned()).unwrap_or_default(),
         creation_date: found.creation_date.unwrap_or_default(),

@@ -186,6 +186,8 @@ pub struct Image {
     pub id: String,
     /// Name.
     pub name: String,
+    /// Account it belongs to.
+    pub owner_id: String,
     /// `pending`, `available`, `failed`, …
     pub state: String,
     /// `x86_64` or `arm64`.

@@ -1,11 +1,13 @@
 //! A component with the content of all it names.
 
 use super::{read, read_text};
-use crate::document::{FACTS, check_script};
+use crate::document::{FACTS, check_script, prelude};
 use crate::error::BakeError;
 use crate::hash::Sum;
+use crate::lock::Pins;
 use crate::recipe::{
-    Architecture, ComponentSpec, FileSource, InputName, Name, Platform, Recipe, Source, Text,
+    Architecture, ComponentSpec, DownloadSpec, FileSource, InputName, Name, Platform, Recipe,
+    Source, Text, expand, facts, fault,
 };
 use crate::tar;
 use std::collections::BTreeMap;
@@ -26,6 +28,8 @@ pub struct Component {
     pub validate: String,
     /// Files for the build machine.
     pub files: Vec<File>,
+    /// What it downloads.
+    pub downloads: Vec<Download>,
     /// Inputs with their values.
     pub inputs: BTreeMap<InputName, Text>,
     /// Image it is for.
@@ -43,6 +47,17 @@ pub struct File {
     pub bytes: Arc<Vec<u8>>,
     /// Its SHA-256.
     pub sum: Sum,
+}
+
+/// Something to download.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Download {
+    /// Name in `$NIXL_FILES`.
+    pub name: String,
+    /// Version.
+    pub version: String,
+    /// Where it is.
+    pub url: String,
 }
 
 impl Component {
@@ -84,10 +99,18 @@ impl Component {
         };
         let (install, validate) = (script("install.sh"), script("validate.sh"));
         let (install, validate) = (install?, validate?);
+        let downloads = downloads(&spec, source, &inputs, recipe, &mut keep);
         for name in spec.inputs.keys() {
-            let variable = name.variable();
-            if !install.contains(&variable) && !validate.contains(&variable) {
-                keep(source.at(0, format!("input {name} is not used by any script (${variable})")));
+            let (variable, braces) = (name.variable(), format!("{{{name}}}"));
+            let in_download = |one: &DownloadSpec| {
+                one.url.get_ref().as_str().contains(&braces)
+                    || one.version.get_ref().as_str().contains(&braces)
+            };
+            if !install.contains(&variable)
+                && !validate.contains(&variable)
+                && !spec.downloads.iter().any(in_download)
+            {
+                keep(source.at(0, format!("nothing uses input {name} (${variable})")));
             }
         }
         Some(Self {
@@ -97,6 +120,7 @@ impl Component {
             install,
             validate,
             files,
+            downloads,
             inputs,
             platform: recipe.platform,
             architecture: recipe.architecture,
@@ -107,6 +131,44 @@ impl Component {
     #[must_use]
     pub fn name(&self) -> &Name {
         &self.spec.name
+    }
+
+    /// Whether it has files for the build machine.
+    #[must_use]
+    pub(crate) fn has_files(&self) -> bool {
+        !self.files.is_empty() || !self.downloads.is_empty()
+    }
+
+    /// SHA-256 of the daemon, if it brings that along.
+    pub(super) fn daemon_sum(&self) -> Option<Sum> {
+        let named = self.spec.files.iter().find(|file| file.source == FileSource::Noded)?;
+        self.files.iter().find(|file| file.name == named.name).map(|file| file.sum)
+    }
+
+    /// All of it but the daemon, which is a part of the image of its own.
+    pub(super) fn sum(&self, pins: &Pins) -> Sum {
+        let mut fields: Vec<Vec<u8>> = vec![
+            self.spec_bytes.clone(),
+            self.install.clone().into(),
+            self.validate.clone().into(),
+        ];
+        fields.extend(prelude::ALL.map(Into::into));
+        fields.extend(self.facts().map(|(_, value)| value.into()));
+        for (file, spec) in self.files.iter().zip(&self.spec.files) {
+            fields.push(file.name.clone().into());
+            if spec.source != FileSource::Noded {
+                fields.push(file.sum.as_bytes().to_vec());
+            }
+        }
+        for (name, value) in &self.inputs {
+            fields.extend([name.as_str().into(), value.as_str().into()]);
+        }
+        for ((folder, name), pin) in &pins.downloads {
+            if folder == self.folder.as_str() {
+                fields.extend([name.clone().into(), pin.sha256.as_bytes().to_vec()]);
+            }
+        }
+        Sum::of_fields(fields.iter().map(Vec::as_slice))
     }
 
     /// What its scripts may know of the image.
@@ -170,4 +232,50 @@ fn inputs(
         }
     }
     values
+}
+
+/// Downloads with their inputs filled in.
+fn downloads(
+    spec: &ComponentSpec,
+    source: Source<'_>,
+    inputs: &BTreeMap<InputName, Text>,
+    recipe: &Recipe,
+    keep: &mut impl FnMut(BakeError),
+) -> Vec<Download> {
+    let facts = facts(recipe.platform.os, recipe.architecture);
+    let value = |name: &str| {
+        let fact = facts.iter().find(|(known, _)| *known == name).map(|(_, is)| (*is).to_owned());
+        let declared = spec.inputs.keys().find(|known| known.as_str() == name);
+        // One without a value was told of already, or is not in this image.
+        fact.or_else(|| declared.map(|name| inputs.get(name).map_or("", Text::as_str).to_owned()))
+    };
+    let mut expanded = |written: &toml::Spanned<Text>| {
+        expand(written.get_ref().as_str(), value).unwrap_or_else(|name| {
+            let known = facts.iter().map(|(name, _)| *name);
+            let known = known.chain(spec.inputs.keys().map(InputName::as_str));
+            keep(source.unknown(written.span().start, "nothing is named", name, known));
+            String::new()
+        })
+    };
+    let all: Vec<Download> = spec
+        .downloads
+        .iter()
+        .map(|one| Download {
+            name: one.name.clone(),
+            version: expanded(&one.version),
+            url: expanded(&one.url),
+        })
+        .collect();
+    for (one, written) in all.iter().zip(&spec.downloads) {
+        let has_values = spec.inputs.keys().all(|name| inputs.contains_key(name));
+        if let Some(why) = fault(&one.version, &one.url).filter(|_| has_values) {
+            keep(source.at(written.url.span().start, format!("download {}: {why}", one.url)));
+        }
+        if spec.files.iter().any(|file| file.name == one.name)
+            || all.iter().filter(|other| other.name == one.name).count() > 1
+        {
+            keep(source.at(written.url.span().start, format!("{} is there twice", one.name)));
+        }
+    }
+    all
 }

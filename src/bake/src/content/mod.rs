@@ -2,17 +2,18 @@
 
 mod component;
 
-pub use component::{Component, File};
+pub use component::{Component, Download, File};
 
-use crate::document::prelude;
+use crate::daemon::Daemon;
 use crate::error::{BakeError, Result};
 use crate::hash::Sum;
+use crate::lock::Pins;
 use crate::recipe::{Name, Recipe, Source};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Changes when the same files must count as other content.
-const DIGEST_FORMAT: &str = "nixl-bake digest 2";
+const DIGEST_FORMAT: &str = "nixl-bake digest 3";
 /// Image Builder's default limit of components in a recipe.
 const MAX_COMPONENTS: usize = 20;
 
@@ -33,11 +34,20 @@ impl Content {
     ///
     /// # Errors
     /// All that is wrong with any of them.
-    pub fn load(recipe: &Path, noded: &Path) -> Result<Self> {
-        Self::read(recipe, Arc::new(read(noded)?)).map_err(BakeError::several)
+    pub fn load(recipe: &Path, daemon: &Daemon) -> Result<Self> {
+        let content = Self::read(recipe, daemon.bytes.clone()).map_err(BakeError::several)?;
+        let wanted = content.recipe.architecture;
+        if daemon.architecture == wanted {
+            return Ok(content);
+        }
+        Err(BakeError::WrongArchitecture {
+            what: "the daemon".to_owned(),
+            found: daemon.architecture.as_str().to_owned(),
+            wanted: wanted.as_str().to_owned(),
+        })
     }
 
-    /// The same with a daemon that has been read; all that is wrong, one by one.
+    /// The same with any bytes for the daemon; all that is wrong, one by one.
     ///
     /// # Errors
     /// If anything is.
@@ -81,27 +91,55 @@ impl Content {
         }
     }
 
-    /// The image's identity: SHA-256 over the resolved base image, the recipe
-    /// file, the prelude, and in recipe order every component's `component.toml`,
-    /// scripts and files (a folder counts as its archive). Byte for byte, and
-    /// nothing else: neither times nor the place of the checkout.
-    #[must_use]
-    pub fn digest(&self, base_ami: &str) -> Sum {
-        let mut fields: Vec<&[u8]> =
-            vec![DIGEST_FORMAT.as_bytes(), base_ami.as_bytes(), &self.recipe_bytes];
-        fields.extend(prelude::ALL.map(str::as_bytes));
-        for component in &self.components {
-            fields.extend([
-                component.spec_bytes.as_slice(),
-                component.install.as_bytes(),
-                component.validate.as_bytes(),
-            ]);
-            for file in &component.files {
-                fields.extend([file.name.as_bytes(), file.sum.as_bytes()]);
-            }
-        }
-        Sum::of_fields(fields)
+    /// What the image's components download, by folder.
+    pub fn downloads(&self) -> impl Iterator<Item = (&str, &Download)> {
+        self.components.iter().flat_map(|component| {
+            component.downloads.iter().map(|one| (component.folder.as_str(), one))
+        })
     }
+
+    /// What the image is made of, by name.
+    #[must_use]
+    pub fn parts(&self, pins: &Pins) -> Vec<Part> {
+        let part = |name: String, sum: Sum, shown: String| Part { name, sum, shown };
+        let base = pins.base_identity.clone();
+        let recipe = Sum::of(&self.recipe_bytes);
+        let mut parts = vec![
+            part("base".to_owned(), Sum::of(base.as_bytes()), base),
+            part("recipe".to_owned(), recipe, recipe.short()),
+        ];
+        for component in &self.components {
+            if let Some(sum) = component.daemon_sum() {
+                parts.push(part("daemon".to_owned(), sum, sum.short()));
+            }
+            let sum = component.sum(pins);
+            parts.push(part(format!("component:{}", component.folder), sum, sum.short()));
+        }
+        parts
+    }
+
+    /// The image's identity: SHA-256 over its parts. Base image, recipe file,
+    /// daemon, and in recipe order every component: what is put before its
+    /// scripts, its `component.toml`, scripts, files (a folder counts as its
+    /// archive), inputs and pinned downloads. Byte for byte, and nothing else:
+    /// neither times nor the place of the checkout.
+    #[must_use]
+    pub fn digest(&self, pins: &Pins) -> Sum {
+        let parts = self.parts(pins);
+        let fields = parts.iter().flat_map(|part| [part.name.as_bytes(), part.sum.as_bytes()]);
+        Sum::of_fields(std::iter::once(DIGEST_FORMAT.as_bytes()).chain(fields))
+    }
+}
+
+/// A part of an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// Name.
+    pub name: String,
+    /// Its content.
+    pub sum: Sum,
+    /// What people know it by.
+    pub shown: String,
 }
 
 /// A set that is asked for is one that a component belongs to.

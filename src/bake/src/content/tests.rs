@@ -1,11 +1,12 @@
 use super::Content;
-use crate::testing::Checkout;
+use crate::lock::Pins;
+use crate::testing::{Checkout, pins};
 use proptest::prelude::*;
 use std::fs;
 use std::sync::Arc;
 
 fn digest(checkout: &Checkout) -> String {
-    checkout.load().unwrap().digest("ami-0123456789abcdef0").hex()
+    checkout.load().unwrap().digest(&pins()).hex()
 }
 
 #[test]
@@ -40,7 +41,10 @@ fn one_byte_of_any_input_changes_it() {
         fs::write(&path, before).unwrap();
     }
     assert_eq!(digest(&checkout), first);
-    assert_ne!(checkout.load().unwrap().digest("ami-0123456789abcdef1").hex(), first);
+    let other = Pins { base_identity: "136693071363/debian-12-later".to_owned(), ..pins() };
+    assert_ne!(checkout.load().unwrap().digest(&other).hex(), first);
+    let elsewhere = Pins { base_ami: "ami-0123456789abcdef1".to_owned(), ..pins() };
+    assert_eq!(checkout.load().unwrap().digest(&elsewhere).hex(), first, "the same in all regions");
 }
 
 #[test]

@@ -68,10 +68,11 @@ pub(crate) fn check_script(
 fn known(spec: &ComponentSpec, installs: bool) -> Vec<String> {
     let mut known: Vec<String> = FACTS.map(str::to_owned).to_vec();
     // Files are gone when the component is validated; their sums stay.
-    if installs && !spec.files.is_empty() {
+    if installs && !(spec.files.is_empty() && spec.downloads.is_empty()) {
         known.push(FILES.to_owned());
     }
     known.extend(spec.files.iter().map(|file| variable(&file.name)));
+    known.extend(spec.downloads.iter().map(|one| variable(&one.name)));
     known.extend(spec.inputs.keys().map(crate::recipe::InputName::variable));
     known
 }

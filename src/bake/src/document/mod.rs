@@ -14,6 +14,7 @@ pub(crate) use lint::{FACTS, check_script};
 
 use crate::content::{Component, File};
 use crate::error::{BakeError, Result};
+use crate::lock::Pins;
 use crate::recipe::variable;
 use prelude::BASE;
 use schema::{Document, Inputs, Phase, S3Download, Step};
@@ -52,7 +53,10 @@ impl Store {
 }
 
 /// The document of a component.
-pub fn render(component: &Component, store: &Store) -> Result<String> {
+///
+/// # Errors
+/// If it would be longer than Image Builder takes, or a download has no pin.
+pub fn render(component: &Component, store: &Store, pins: &Pins) -> Result<String> {
     let timeout = component.spec.timeout_secs;
     let folder = format!("{FOLDER}/{}", component.name());
     let bash = |name: &str, script: String| Step {
@@ -65,9 +69,11 @@ pub fn render(component: &Component, store: &Store) -> Result<String> {
     };
 
     let mut build = Vec::new();
-    if !component.files.is_empty() {
+    if component.has_files() {
         // S3Download wants its destination folder to exist.
         build.push(bash("folder", format!("{BASE}install -d -m 0700 {folder}\n")));
+    }
+    if !component.files.is_empty() {
         build.push(Step {
             name: "download".to_owned(),
             action: "S3Download",
@@ -96,11 +102,24 @@ pub fn render(component: &Component, store: &Store) -> Result<String> {
             format!("{BASE}cd {folder}\nsha256sum --check --strict <<'SUMS'\n{sums}SUMS\n"),
         ));
     }
-    build.push(bash("install", script(component, Some(&folder), &component.install)));
-    if !component.files.is_empty() || prelude::reboots(&component.install) {
+    if !component.downloads.is_empty() {
+        let mut script = format!("{BASE}{}cd {folder}\n", prelude::FETCH);
+        for one in &component.downloads {
+            let key = (component.folder.to_string(), one.name.clone());
+            let pin = pins.downloads.get(&key).ok_or_else(|| BakeError::NotPinned {
+                component: key.0.clone(),
+                name: key.1.clone(),
+            })?;
+            let (size, sum, url) = (pin.size_bytes, pin.sha256.hex(), quoted(&one.url));
+            script.push_str(&format!("fetch {} {size} {sum} {url}\n", one.name));
+        }
+        build.push(bash("fetch", script));
+    }
+    build.push(bash("install", script(component, Some(&folder), &component.install, pins)));
+    if component.has_files() || prelude::reboots(&component.install) {
         build.push(bash("clean", format!("{BASE}rm -rf {folder}\nrmdir {FOLDER} || true\n")));
     }
-    let validate = vec![bash("validate", script(component, None, &component.validate))];
+    let validate = vec![bash("validate", script(component, None, &component.validate, pins))];
 
     let document = Document {
         name: component.name().as_str(),
@@ -126,14 +145,16 @@ pub fn render(component: &Component, store: &Store) -> Result<String> {
 /// would make another component of it for every recipe. `folder` holds the
 /// files; they are gone when the component is validated, their sums are still
 /// known.
-fn script(component: &Component, folder: Option<&str>, text: &str) -> String {
+fn script(component: &Component, folder: Option<&str>, text: &str, pins: &Pins) -> String {
     let mut variables: Vec<(String, String)> =
         component.facts().map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
-    if let Some(folder) = folder.filter(|_| !component.files.is_empty()) {
+    if let Some(folder) = folder.filter(|_| component.has_files()) {
         variables.push((FILES.to_owned(), folder.to_owned()));
     }
     let sums = component.files.iter().map(|file| (variable(&file.name), file.sum.hex()));
     variables.extend(sums);
+    let pinned = pins.downloads.iter().filter(|((of, _), _)| of == component.folder.as_str());
+    variables.extend(pinned.map(|((_, name), pin)| (variable(name), pin.sha256.hex())));
     let inputs = component.inputs.iter();
     variables.extend(inputs.map(|(name, value)| (name.variable(), quoted(value.as_str()))));
 

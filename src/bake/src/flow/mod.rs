@@ -13,6 +13,7 @@ mod wait;
 pub use card::Card;
 pub use patience::Pace;
 
+use crate::base;
 use crate::blueprint::Blueprint;
 use crate::cloud::Cloud;
 use crate::error::Result;
@@ -68,6 +69,8 @@ pub async fn bake(
             if let Some(lost) = &history.last_failure {
                 progress.note(&format!("the last attempt {lost}; trying again"));
             }
+            // Before anything is made: a pinned image may be withdrawn.
+            base::exists(cloud, &blueprint.base_ami, pace).await?;
             upload::upload(cloud, blueprint, progress, pace).await?;
             let arns = ensure::ensure(cloud, blueprint, progress, pace).await?;
             progress.phase("starting the build");

@@ -1,7 +1,7 @@
 use super::*;
 use crate::error::BakeError;
 use crate::plan::{Action, plan};
-use crate::testing::{BASE, Checkout, Fake, Told};
+use crate::testing::{BASE, Checkout, Fake, Told, base_image, pins};
 use nixl_aws::imagebuilder::{Build, Resource};
 use nixl_aws::{ErrorKind, Tag};
 
@@ -20,7 +20,8 @@ impl Bench {
         let fake = Fake::default();
         let cloud = fake.cloud();
         let content = Checkout::new().load().unwrap();
-        let blueprint = Blueprint::new(&content, BASE, &cloud).unwrap();
+        let blueprint = Blueprint::new(&content, &pins(), &cloud).unwrap();
+        fake.world().images.push(base_image());
         Self { fake, cloud, blueprint, told: Told::default() }
     }
 
@@ -98,7 +99,7 @@ async fn an_old_token_is_passed_over() {
 async fn a_deregistered_image_is_built_again() {
     let bench = Bench::new();
     bench.bake().await.unwrap();
-    bench.fake.world().images.clear();
+    bench.fake.world().images.retain(|image| image.id == BASE);
     let again = bench.bake().await.unwrap();
     assert!(!again.reused);
     assert_eq!(bench.fake.world().builds.len(), 2);
@@ -204,20 +205,37 @@ async fn plan_changes_nothing() {
 }
 
 #[tokio::test]
-async fn the_base_must_exist_and_fit() {
+async fn a_base_that_was_withdrawn_is_told_before_anything_is_made() {
     let bench = Bench::new();
-    let recipe = Checkout::new().load().unwrap().recipe;
-    let resolve = || crate::base::resolve(&bench.cloud, &recipe);
-    assert!(matches!(resolve().await.unwrap_err(), BakeError::NoBase { .. }));
-    let image = nixl_aws::ec2::Image {
-        id: BASE.into(),
-        architecture: "arm64".into(),
-        ..Default::default()
-    };
-    bench.fake.world().images.push(image);
-    assert!(matches!(resolve().await.unwrap_err(), BakeError::WrongArchitecture { .. }));
-    bench.fake.world().images[0].architecture = "x86_64".into();
-    assert_eq!(resolve().await.unwrap(), BASE);
+    bench.fake.world().images.clear();
+    let error = bench.bake().await.unwrap_err();
+    assert!(matches!(error, BakeError::BaseGone { .. }), "{error}");
+    assert_eq!(bench.fake.count("create_component") + bench.fake.count("create_bucket"), 0);
+}
+
+#[tokio::test]
+async fn plan_tells_what_changed_since_the_last_image() {
+    let bench = Bench::new();
+    bench.bake().await.unwrap();
+    {
+        // The recipe's tags are on the AMI by its distribution.
+        let mut world = bench.fake.world();
+        let tags = bench.blueprint.distribution.ami_tags.clone();
+        world
+            .images
+            .iter_mut()
+            .filter(|image| image.id != BASE)
+            .for_each(|image| image.tags = tags.clone());
+    }
+    let checkout = Checkout::new();
+    checkout.write("image/nixl-noded/validate.sh", "set -Eeuo pipefail\ntrue\n");
+    std::fs::write(checkout.path("nixl-noded"), crate::testing::program(b"another")).unwrap();
+    let content = checkout.load().unwrap();
+    let blueprint = Blueprint::new(&content, &pins(), &bench.cloud).unwrap();
+    let since = plan(&bench.cloud, &blueprint, PACE).await.unwrap().since.unwrap();
+    let parts: Vec<&str> = since.changed.iter().map(|one| one.part.as_str()).collect();
+    assert_eq!(parts, ["daemon", "component:nixl-noded"]);
+    assert!(since.changed.iter().all(|one| one.was.is_some() && one.was != one.is));
 }
 
 #[test]

@@ -7,11 +7,11 @@
 //! Deep Learning Base AMIs (OSS NVIDIA driver).
 
 use super::position::nearest;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Kind of machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 pub enum Architecture {
     /// Intel and AMD.
     #[serde(rename = "x86_64")]
@@ -32,7 +32,7 @@ impl Architecture {
     }
 
     /// As Debian and Canonical write it.
-    fn debian(self) -> &'static str {
+    pub(super) fn debian(self) -> &'static str {
         match self {
             Self::X86_64 => "amd64",
             Self::Arm64 => "arm64",

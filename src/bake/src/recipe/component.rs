@@ -1,6 +1,8 @@
 //! `component.toml`: what a component needs besides its two scripts.
 
-use super::{Architecture, FileSpec, InputName, Name, Os, Platform, Text, files, values};
+use super::{
+    Architecture, DownloadSpec, FileSpec, InputName, Name, Os, Platform, Text, files, values,
+};
 use serde::{Deserialize, Deserializer, de::Error as _};
 use std::collections::BTreeMap;
 
@@ -28,6 +30,9 @@ pub struct ComponentSpec {
     /// Files the build machine gets, in `$NIXL_FILES`.
     #[serde(default, deserialize_with = "files::files")]
     pub files: Vec<FileSpec>,
+    /// What it downloads, into the same folder.
+    #[serde(default)]
+    pub downloads: Vec<DownloadSpec>,
 }
 
 /// Images a component is for; what is left out does not matter.

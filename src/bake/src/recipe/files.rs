@@ -41,14 +41,7 @@ enum Source {
 impl<'de> Deserialize<'de> for FileSpec {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let written = Written::deserialize(from)?;
-        let name = written.name;
-        // It becomes a path, a variable's name and part of an S3 key.
-        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-        if name.is_empty() || name.len() > 64 || name.starts_with('.') || !name.chars().all(plain) {
-            return Err(D::Error::custom(format!(
-                "{name:?} is no file name here: use 1 to 64 letters, digits, '-', '_' and '.'"
-            )));
-        }
+        let name = file_name(written.name).map_err(D::Error::custom)?;
         let source = match (written.source, written.path, written.tree) {
             (Some(Source::Noded), None, None) => FileSource::Noded,
             (None, Some(path), None) => FileSource::Path(path),
@@ -61,6 +54,17 @@ impl<'de> Deserialize<'de> for FileSpec {
         };
         Ok(Self { name, source })
     }
+}
+
+/// A name that can be a path, a variable's name and part of an S3 key.
+pub(super) fn file_name(name: String) -> Result<String, String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if name.is_empty() || name.len() > 64 || name.starts_with('.') || !name.chars().all(plain) {
+        return Err(format!(
+            "{name:?} is no file name here: use 1 to 64 letters, digits, '-', '_' and '.'"
+        ));
+    }
+    Ok(name)
 }
 
 pub(super) fn files<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<FileSpec>, D::Error> {

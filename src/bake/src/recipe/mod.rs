@@ -2,12 +2,15 @@
 
 mod base;
 mod component;
+mod downloads;
 mod files;
 mod position;
 mod values;
 
 pub use base::{Architecture, Base, Os, Platform};
 pub use component::{ComponentSpec, InputSpec, When};
+pub use downloads::DownloadSpec;
+pub(crate) use downloads::{expand, facts, fault};
 pub(crate) use files::variable;
 pub use files::{FileSource, FileSpec};
 pub use position::Source;
