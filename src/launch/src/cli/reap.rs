@@ -35,6 +35,9 @@ struct Reaped {
     look: Look,
     /// What was removed, by cluster; empty without `--yes`.
     removed: Vec<Gone>,
+    /// What instances of these, or without `--yes` of all that are over, cost;
+    /// as far as prices are known, US dollars.
+    saves_usd_per_hour: f64,
     /// Clusters that are not gone though they should be.
     failed: Vec<Failed>,
 }
@@ -107,11 +110,18 @@ async fn reap(engine: &Engine<'_>, flags: &Reap) -> Result<Reaped, Failure> {
             break;
         }
     }
-    Ok(Reaped { look, removed, failed })
+    let is_gone = |found: &&Found| match flags.yes {
+        true => removed.iter().any(|gone| gone.cluster == found.cluster),
+        false => found.over().is_some(),
+    };
+    let gone = look.clusters.iter().filter(is_gone);
+    let saves_usd_per_hour =
+        gone.filter_map(|found| found.cost.as_ref()).map(|cost| cost.usd_per_hour).sum();
+    Ok(Reaped { look, removed, saves_usd_per_hour, failed })
 }
 
 fn told(reaped: &Reaped, flags: &Flags) -> String {
-    let Look { account, region, clusters } = &reaped.look;
+    let Look { account, region, clusters, unread } = &reaped.look;
     let mut text = match clusters.len() {
         0 => format!(
             "nothing of account {account} in {region} carries the tag nixl:cluster: there is nothing to reap, or this is the wrong account or region\n"
@@ -121,6 +131,12 @@ fn told(reaped: &Reaped, flags: &Flags) -> String {
             reaped.look.over().len()
         ),
     };
+    if !unread.is_empty() {
+        text.push_str(&format!(
+            "what has no nodes may be missing, for these could not be read:\n  {}\n",
+            unread.join("\n  ")
+        ));
+    }
     for found in clusters {
         text.push_str(&flags.of(&found.cluster).told(&line(found)));
     }
@@ -136,18 +152,32 @@ fn told(reaped: &Reaped, flags: &Flags) -> String {
         ));
     }
     if reaped.removed.is_empty() && reaped.failed.is_empty() && !reaped.look.over().is_empty() {
-        text.push_str(
-            &flags.told("nothing was removed; `nixl-launch reap --yes` takes them down\n"),
-        );
+        text.push_str(&flags.told("nothing was removed; `nixl-launch reap --yes` takes them down"));
+        if reaped.saves_usd_per_hour > 0.0 {
+            text.push_str(&format!(" and saves ${:.2} an hour", reaped.saves_usd_per_hour));
+        }
+        text.push('\n');
+    } else if reaped.saves_usd_per_hour > 0.0 {
+        text.push_str(&format!("${:.2} an hour are saved\n", reaped.saves_usd_per_hour));
     }
     text
+}
+
+/// What a cluster that is over costs, and has cost since its end.
+fn cost(found: &Found, since_secs: i64) -> String {
+    found.cost.as_ref().map_or_else(String::new, |cost| {
+        let usd = cost.usd_per_hour * since_secs as f64 / 3600.0;
+        format!("; ${:.2} an hour, ${usd:.2} since then", cost.usd_per_hour)
+    })
 }
 
 fn line(found: &Found) -> String {
     let span = |secs: i64| format!("{:#}", SignedDuration::from_secs(secs.saturating_abs()));
     let end = found.end.as_deref().unwrap_or("unknown");
     let verdict = match &found.verdict {
-        Verdict::Over { since_secs } => format!("over since {end}, for {}", span(*since_secs)),
+        Verdict::Over { since_secs } => {
+            format!("over since {end}, for {}{}", span(*since_secs), cost(found, *since_secs))
+        }
         Verdict::Lives { left_secs: left @ ..0 } => {
             format!("over for {}, within the grace", span(*left))
         }
@@ -179,15 +209,18 @@ fn line(found: &Found) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lifetime::Cost;
 
     fn found(cluster: &str, verdict: Verdict) -> Found {
         let end = Some("2026-11-28T11:00:00Z".to_owned());
-        Found { cluster: cluster.to_owned(), instance_ids: vec!["i-1".to_owned()], end, verdict }
+        let (cluster, instance_ids) = (cluster.to_owned(), vec!["i-1".to_owned()]);
+        Found { cluster, instance_ids, end, cost: None, verdict }
     }
 
     fn reaped(clusters: Vec<Found>) -> Reaped {
         let (account, region) = ("123456789012".to_owned(), "us-east-1".to_owned());
-        Reaped { look: Look { account, region, clusters }, removed: Vec::new(), failed: Vec::new() }
+        let look = Look { account, region, clusters, unread: Vec::new() };
+        Reaped { look, removed: Vec::new(), saves_usd_per_hour: 0.0, failed: Vec::new() }
     }
 
     #[test]
@@ -205,6 +238,20 @@ mod tests {
              c: has no end, left alone (i-1)\n\
              nothing was removed; `nixl-launch reap --yes` takes them down\n"
         );
+    }
+
+    #[test]
+    fn what_it_saves_and_what_it_cannot_see_is_told() {
+        let mut over = found("a", Verdict::Over { since_secs: 1800 });
+        let source = String::new();
+        over.cost = Some(Cost { usd_per_hour: 9.2, usd_so_far: 80.0, source });
+        let mut seen = reaped(vec![over]);
+        seen.saves_usd_per_hour = 9.2;
+        seen.look.unread = vec!["iam ListRoles: AccessDenied: no".to_owned()];
+        let text = told(&seen, &Flags::default());
+        assert!(text.contains("for 30m; $9.20 an hour, $4.60 since then (i-1)"), "{text}");
+        assert!(text.contains("takes them down and saves $9.20 an hour\n"), "{text}");
+        assert!(text.contains("could not be read:\n  iam ListRoles"), "{text}");
     }
 
     #[test]

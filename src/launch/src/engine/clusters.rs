@@ -1,17 +1,28 @@
 //! `list` and `audit`: all clusters of the region, by tags.
 
+use super::inventory::{Answers, by_itself};
 use super::{Engine, Removal};
 use crate::audit::{Audit, ClusterAudit, Found, audit};
 use crate::failure::Failure;
 use crate::list::{ClusterLine, lines};
 use crate::plan::is_live;
 use nixl_aws::ec2::{Filter, Instance};
-use nixl_aws::{Result, Tag};
+use nixl_aws::{AwsError, Result, Tag};
 use nixl_cluster::{ClusterName, tag};
 use std::collections::BTreeSet;
 
 /// All that `down` could remove.
 const ALL: Removal = Removal { mlflow: true, keep_free: false };
+
+/// What a look at all clusters finds.
+pub(super) struct Seen {
+    /// Names of all that anything is there of.
+    pub names: BTreeSet<ClusterName>,
+    /// Instances of all, in any state.
+    pub instances: Vec<Instance>,
+    /// A failed read each: clusters of which nothing else is left may be missing.
+    pub unread: Vec<AwsError>,
+}
 
 fn any_cluster() -> [Filter; 1] {
     [Filter::new("tag-key", [tag::CLUSTER])]
@@ -39,7 +50,10 @@ impl Engine<'_> {
     }
 
     async fn audited(&self) -> Result<Audit> {
-        let (names, instances) = self.names_seen().await?;
+        let Seen { names, instances, unread } = self.names_seen().await?;
+        if let Some(error) = unread.into_iter().next() {
+            return Err(error);
+        }
         let mut clusters: Vec<ClusterAudit> = Vec::new();
         // One after the other: each is a round of a dozen reads.
         for name in names {
@@ -63,8 +77,12 @@ impl Engine<'_> {
     }
 
     /// Clusters that anything is tagged with, and the one asked for: what has only
-    /// a derived name is found by that.
-    pub(super) async fn names_seen(&self) -> Result<(BTreeSet<ClusterName>, Vec<Instance>)> {
+    /// a derived name is found by that. Of services that cannot be read the rest
+    /// says what there is.
+    ///
+    /// # Errors
+    /// If the instances cannot be read.
+    pub(super) async fn names_seen(&self) -> Result<Seen> {
         let any = any_cluster();
         let ec2 = &self.services.ec2;
         let (
@@ -81,35 +99,38 @@ impl Engine<'_> {
             roles,
         ) = tokio::try_join!(
             ec2.describe_instances(&any),
-            ec2.describe_network_interfaces(&any),
-            ec2.describe_volumes(&any),
-            ec2.describe_security_groups(&any),
-            ec2.describe_placement_groups(&any),
-            self.services.reservations.describe_reservations(&any),
-            self.services.addresses.describe_addresses(&any),
-            self.services.spot.describe_spot_requests(&any),
-            self.tagged_servers(),
-            self.tagged_schedule_groups(),
-            self.services.iam.role_names(),
+            by_itself(ec2.describe_network_interfaces(&any)),
+            by_itself(ec2.describe_volumes(&any)),
+            by_itself(ec2.describe_security_groups(&any)),
+            by_itself(ec2.describe_placement_groups(&any)),
+            by_itself(self.services.reservations.describe_reservations(&any)),
+            by_itself(self.services.addresses.describe_addresses(&any)),
+            by_itself(self.services.spot.describe_spot_requests(&any)),
+            by_itself(self.tagged_servers()),
+            by_itself(self.tagged_schedule_groups()),
+            by_itself(self.services.iam.role_names()),
         )?;
-        let requests: Vec<_> = requests.into_iter().filter(|it| it.is_live()).collect();
-        let tags = instances
-            .iter()
-            .map(|it| &it.tags)
-            .chain(interfaces.iter().map(|it| &it.tags))
-            .chain(volumes.iter().map(|it| &it.tags))
-            .chain(groups.iter().map(|it| &it.tags))
-            .chain(placement.iter().map(|it| &it.tags))
-            .chain(reservations.iter().map(|it| &it.tags))
-            .chain(addresses.iter().map(|it| &it.tags))
-            .chain(requests.iter().map(|it| &it.tags))
-            .chain(&servers)
-            .chain(&schedules);
-        let named = tags.filter_map(|tags| Tag::find(tags, tag::CLUSTER)?.parse().ok());
+        let mut answers = Answers::default();
+        let mut requests = answers.of(requests);
+        requests.retain(nixl_aws::ec2::SpotRequest::is_live);
+        let tags = instances.iter().map(|it| it.tags.clone());
+        let tags = tags
+            .chain(answers.of(interfaces).into_iter().map(|it| it.tags))
+            .chain(answers.of(volumes).into_iter().map(|it| it.tags))
+            .chain(answers.of(groups).into_iter().map(|it| it.tags))
+            .chain(answers.of(placement).into_iter().map(|it| it.tags))
+            .chain(answers.of(reservations).into_iter().map(|it| it.tags))
+            .chain(answers.of(addresses).into_iter().map(|it| it.tags))
+            .chain(requests.into_iter().map(|it| it.tags))
+            .chain(answers.of(servers))
+            .chain(answers.of(schedules));
+        let named = tags.filter_map(|tags| Tag::find(&tags, tag::CLUSTER)?.parse().ok());
         let mut names: BTreeSet<ClusterName> = named.collect();
         names.insert(self.cluster.clone());
-        self.add_by_roles(&mut names, roles).await?;
-        Ok((names, instances))
+        let roles = answers.of(roles);
+        let by_roles = self.add_by_roles(&mut names, roles).await;
+        answers.of(by_roles);
+        Ok(Seen { names, instances, unread: answers.0 })
     }
 
     /// Adds clusters of which only roles may be left. IAM lists them without tags,
@@ -247,7 +268,7 @@ mod tests {
             leave(&mut fake.state());
             let other = Engine { cluster: "other".parse().unwrap(), ..fake.engine(&services) };
             let names: Vec<String> =
-                other.names_seen().await.unwrap().0.iter().map(ToString::to_string).collect();
+                other.names_seen().await.unwrap().names.iter().map(ToString::to_string).collect();
             let expected: &[&str] = if what == "nothing" { &["other"] } else { &["nixl", "other"] };
             assert_eq!(names, expected, "{what}");
         }

@@ -4,7 +4,7 @@ use super::Engine;
 use super::lifetime::Moves;
 use super::remote::{self, Outcome, RemoteNode, RemoteScript};
 use crate::failure::{Failure, Problem};
-use crate::lifetime::{Change, End};
+use crate::lifetime::{Change, Cost, End, EndCost};
 use crate::plan::{LIFETIME_SCRIPT, live};
 use jiff::Timestamp;
 use nixl_aws::Tag;
@@ -22,8 +22,8 @@ kept=$(cat \"${NIXL_KEPT:-/var/lib/cloud/instance/nixl-expires-at}\" 2>/dev/null
 [ \"${kept:-0}\" -lt \"$(date -d \"$1\" +%s)\" ] || exit 0
 ";
 
-/// What `extend` did.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// What `extend` did, or would do.
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Extended {
     /// Cluster.
     pub cluster: String,
@@ -33,17 +33,55 @@ pub struct Extended {
     pub end: String,
     /// Seconds from now to the end; negative if it is over.
     pub left_secs: i64,
+    /// What that costs; none where a price is unknown.
+    pub cost: Option<EndCost>,
     /// Nodes whose tag, schedule and timer were moved, by rank.
     pub nodes: Vec<String>,
+    /// Nothing was moved: it was only asked what would be.
+    pub dry_run: bool,
+}
+
+/// How far `extend` may go.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Consent {
+    /// Also to an end that is over by now.
+    pub over: bool,
+    /// Not a step: only say what would be.
+    pub dry_run: bool,
+}
+
+impl Extended {
+    /// What is about to be done, and what it costs.
+    #[must_use]
+    pub fn told_before(&self) -> String {
+        let Self { cluster, old_end, end, .. } = self;
+        format!("cluster {cluster} is to end at {end} instead of {old_end}; {}", self.told_cost())
+    }
+
+    /// What it costs, in words.
+    #[must_use]
+    pub fn told_cost(&self) -> String {
+        let Some(cost) = &self.cost else { return "what that costs is not known".to_owned() };
+        let Cost { usd_per_hour, usd_so_far, source } = &cost.now;
+        let more = match cost.usd_more() {
+            Some(more) if more < 0.0 => format!(", ${:.2} less than before", -more),
+            Some(more) => format!(", ${more:.2} more than before"),
+            None => String::new(),
+        };
+        format!(
+            "instances cost ${usd_per_hour:.2} an hour ({source}): ${usd_so_far:.2} so far, ${:.2} by then{more}",
+            cost.usd_at_end
+        )
+    }
 }
 
 impl Engine<'_> {
-    /// Moves the end of all nodes: tag, schedule and the nodes' own timers. An
-    /// end that is over by now only if `over` is wanted.
+    /// Moves the end of all nodes: tag, schedule and the nodes' own timers. What it
+    /// costs is told first.
     ///
     /// # Errors
     /// If any of them still has its old end.
-    pub async fn extend(&self, change: Change, over: bool) -> Result<Extended, Failure> {
+    pub async fn extend(&self, change: Change, consent: Consent) -> Result<Extended, Failure> {
         let ours = [Filter::tag(tag::CLUSTER, self.cluster.as_str())];
         let seen = self.services.ec2.describe_instances(&ours).await.map_err(Failure::unchanged)?;
         let nodes = live(&seen);
@@ -56,19 +94,42 @@ impl Engine<'_> {
         let now = Timestamp::now();
         let end = change.end(old, now).map_err(|error| Failure::unchanged(Problem::from(error)))?;
         let left_secs = end.left_secs(now).unwrap_or(i64::MAX);
-        if left_secs <= 0 && !over {
+        if left_secs <= 0 && !consent.over {
             return Err(Failure::unchanged(Problem::EndIsOver { end: end.to_string() }));
         }
+        let mut done = Extended {
+            cluster: self.cluster.to_string(),
+            old_end: old.to_string(),
+            end: end.to_string(),
+            left_secs,
+            cost: self.cost_of_end(&nodes, now, old, end).await,
+            nodes: nodes.iter().map(|node| self.cluster.node(node.launch_index)).collect(),
+            dry_run: consent.dry_run,
+        };
+        if consent.dry_run {
+            return Ok(done);
+        }
+        self.progress.told(&done.told_before());
         match self.move_end(nodes, old, end).await {
-            Ok(nodes) => Ok(Extended {
-                cluster: self.cluster.to_string(),
-                old_end: old.to_string(),
-                end: end.to_string(),
-                left_secs,
-                nodes: nodes.iter().map(|node| self.cluster.node(node.launch_index)).collect(),
-            }),
+            Ok(nodes) => {
+                done.nodes = nodes.iter().map(|it| self.cluster.node(it.launch_index)).collect();
+                Ok(done)
+            }
             Err(problem) => Err(Failure { problem, left: self.left().await }),
         }
+    }
+
+    async fn cost_of_end(
+        &self,
+        nodes: &[Instance],
+        now: Timestamp,
+        old: End,
+        end: End,
+    ) -> Option<EndCost> {
+        let secs = |at: Timestamp| u64::try_from(at.as_second()).unwrap_or_default();
+        let end_secs = secs(end.at()?);
+        let cost = self.cost(nodes).await?;
+        Some(EndCost::new(cost, secs(now), old.at().map(secs), end_secs))
     }
 
     /// First what holds over a reboot and tells the daemon, last the timers: what
@@ -196,7 +257,8 @@ mod tests {
 
     async fn extend(fake: &Fake, change: Change, over: bool) -> Result<Extended, Failure> {
         let services = fake.services();
-        fake.engine(&services).extend(change, over).await
+        let consent = Consent { over, dry_run: false };
+        fake.engine(&services).extend(change, consent).await
     }
 
     #[tokio::test]
@@ -213,6 +275,20 @@ mod tests {
         }
         let script = &state.ssm.commands.last().unwrap().1.script;
         assert!(script.starts_with("set -- 2100-01-01T10:00:00Z\n"), "{script}");
+    }
+
+    #[tokio::test]
+    async fn a_dry_run_tells_the_same_and_changes_nothing() {
+        let fake = cluster().await;
+        let before = fake.state().changes;
+        let services = fake.services();
+        let engine = fake.engine(&services);
+        let dry = Consent { dry_run: true, ..Consent::default() };
+        let would = engine.extend(Change::By(TWO_HOURS), dry).await.unwrap();
+        assert_eq!(fake.state().changes, before);
+        let done = engine.extend(Change::By(TWO_HOURS), Consent::default()).await.unwrap();
+        assert_eq!(Extended { dry_run: true, ..done.clone() }, would);
+        assert!(done.told_before().contains("to end at 2100-01-01T10:00:00Z instead of"));
     }
 
     #[tokio::test]
@@ -261,7 +337,7 @@ mod tests {
         fake.state().dies_at = Some((changes, true));
         let services = fake.services();
         let engine = fake.engine(&services);
-        assert!(fake.dead(engine.extend(Change::By(TWO_HOURS), false)).await);
+        assert!(fake.dead(engine.extend(Change::By(TWO_HOURS), Consent::default())).await);
         let patience = Patience { ready: Duration::from_millis(500), capacity: Duration::ZERO };
         engine.up(&Spec::new(Default::default(), REGION), patience).await.unwrap();
         let state = fake.state();

@@ -104,10 +104,10 @@ pub(super) struct Found {
 
 /// The answers of a round of reads, each by itself.
 #[derive(Default)]
-struct Answers(Vec<AwsError>);
+pub(super) struct Answers(pub Vec<AwsError>);
 
 impl Answers {
-    fn of<T: Default>(&mut self, answer: Result<T>) -> T {
+    pub fn of<T: Default>(&mut self, answer: Result<T>) -> T {
         answer.unwrap_or_else(|error| {
             self.0.push(error);
             T::default()
@@ -116,7 +116,7 @@ impl Answers {
 }
 
 /// A read whose failure ends no other.
-async fn by_itself<T>(read: impl Future<Output = Result<T>>) -> Result<Result<T>> {
+pub(super) async fn by_itself<T>(read: impl Future<Output = Result<T>>) -> Result<Result<T>> {
     Ok(read.await)
 }
 

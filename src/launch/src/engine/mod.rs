@@ -41,7 +41,7 @@ mod wait;
 
 pub use clock::Clock;
 pub use down::{Removal, Removed};
-pub use extend::Extended;
+pub use extend::{Consent, Extended};
 pub use pace::Pace;
 pub use reap::Look;
 pub use stop::Stop;

@@ -1,18 +1,21 @@
 //! `reap`: every cluster of the account and region whose time is over.
 
+use super::clusters::Seen;
 use super::inventory::Inventory;
 use super::record::Record;
 use super::{Engine, Removal, Removed};
 use crate::failure::{Failure, Problem};
 use crate::lifetime::{Found, judge, judge_rest};
+use crate::plan::is_live;
 use jiff::Timestamp;
 use nixl_aws::ec2::SecurityGroup;
 use nixl_cluster::ClusterName;
 use serde::Serialize;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// What a reaper sees.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Look {
     /// Account it looked at.
     pub account: String,
@@ -20,6 +23,8 @@ pub struct Look {
     pub region: String,
     /// Every cluster of which anything is there, by name.
     pub clusters: Vec<Found>,
+    /// What could not be read: clusters without nodes may be missing.
+    pub unread: Vec<String>,
 }
 
 impl Look {
@@ -38,24 +43,29 @@ impl Engine<'_> {
     /// what is left of those without any that `removal` would remove.
     ///
     /// # Errors
-    /// If it cannot: a reaper that sees nothing must not look like one that finds
-    /// nothing.
+    /// If it cannot see nodes: a reaper that sees nothing must not look like one
+    /// that finds nothing.
     pub async fn look_for_over(&self, grace: Duration, removal: Removal) -> Result<Look, Failure> {
         self.looked(grace, removal).await.map_err(Failure::unchanged)
     }
 
     async fn looked(&self, grace: Duration, removal: Removal) -> nixl_aws::Result<Look> {
-        let (account, (names, instances)) =
+        let (account, Seen { names, instances, mut unread }) =
             tokio::try_join!(self.services.account.account_id(), self.names_seen())?;
-        let mut clusters = judge(&instances, grace.as_secs(), Timestamp::now());
+        let prices = self.prices(instances.iter().filter(|node| is_live(node))).await;
+        let mut clusters = judge(&instances, &prices, grace.as_secs(), Timestamp::now());
         for name in names {
             if clusters.iter().all(|found| found.cluster != name.as_str()) {
-                let rest = self.of(&name).inventory().await?;
+                let rest = self.of(&name).found().await?;
+                unread.extend(rest.unread);
+                let rest = rest.inventory;
                 clusters.extend(judge_rest(&name, rest.resources(ALL), rest.resources(removal)));
             }
         }
         clusters.sort_by(|a, b| a.cluster.cmp(&b.cluster));
-        Ok(Look { account, region: self.region.clone(), clusters })
+        let unread: BTreeSet<String> = unread.iter().map(ToString::to_string).collect();
+        let unread = unread.into_iter().collect();
+        Ok(Look { account, region: self.region.clone(), clusters, unread })
     }
 
     /// Takes one of them down, if it is over still: somebody may have extended it,
@@ -90,7 +100,7 @@ impl Engine<'_> {
     /// be in flight unless it left nodes that ended; one that is, or a search for
     /// room, writes to AWS before the longest wait of a launch is over.
     async fn is_worked_on(&self) -> Result<bool, Problem> {
-        let before = self.inventory().await?;
+        let before = self.seen_by_ec2().await?;
         let settled = |group: &SecurityGroup| {
             let token = Record::of(&group.tags).token(&self.cluster);
             token.is_some_and(|token| before.tokens.contains(&token))
@@ -106,11 +116,21 @@ impl Engine<'_> {
             wait.as_secs()
         ));
         self.rest(wait).await?;
-        let after = self.inventory().await?;
+        let after = self.seen_by_ec2().await?;
         let tags = |found: &Inventory| -> Vec<_> {
             found.security_groups.iter().map(|group| Record::of(&group.tags)).collect()
         };
         Ok(tags(&before) != tags(&after) || before.resources(ALL) != after.resources(ALL))
+    }
+
+    /// What is there, as far as it can be read, of EC2 all of it: a launch begins
+    /// there.
+    async fn seen_by_ec2(&self) -> nixl_aws::Result<Inventory> {
+        let found = self.found().await?;
+        match found.unread.into_iter().find(|error| error.service == "ec2") {
+            Some(error) => Err(error),
+            None => Ok(found.inventory),
+        }
     }
 
     /// The same for another cluster.
@@ -124,7 +144,7 @@ impl Engine<'_> {
 mod tests {
     use super::*;
     use crate::engine::Patience;
-    use crate::fake::{Fake, REGION};
+    use crate::fake::{Fake, Fault, REGION};
     use crate::lifetime::Verdict;
     use crate::plan::Spec;
     use nixl_aws::Tag;
@@ -186,6 +206,30 @@ mod tests {
             assert!(engine.reap(&name, Duration::ZERO, ALL).await.unwrap().is_some());
             assert_eq!(fake.residue(), Vec::<String>::new());
         }
+    }
+
+    /// Who may not look into IAM, SageMaker and the schedules still ends nodes that
+    /// are over, and is told what was not seen.
+    #[tokio::test]
+    async fn an_account_that_can_be_read_in_part_is_reaped_in_part() {
+        let fake = Fake::new();
+        let services = fake.services();
+        let engine = fake.engine(&services);
+        let patience = Patience { ready: Duration::from_millis(500), capacity: Duration::ZERO };
+        engine.up(&Spec::new(Default::default(), REGION), patience).await.unwrap();
+        for node in &mut fake.state().instances {
+            node.tags.retain(|tag| tag.key != "nixl:expires-at");
+            node.tags.push(Tag::new("nixl:expires-at", "2020-01-01T00:00:00Z"));
+        }
+        let denied = Fault::Refuse("AccessDeniedException", "not you", 403);
+        for operation in ["ListRoles", "ListMlflowTrackingServers", "ListScheduleGroups"] {
+            fake.script(operation, &vec![denied.clone(); 9]);
+        }
+        let look = engine.look_for_over(Duration::ZERO, ALL).await.unwrap();
+        assert_eq!(look.over(), [ClusterName::default()]);
+        assert_eq!(look.unread.len(), 3, "{:?}", look.unread);
+        engine.reap(&ClusterName::default(), Duration::ZERO, ALL).await.unwrap().unwrap();
+        assert!(fake.state().instances.iter().all(|node| node.state == "terminated"));
     }
 
     #[tokio::test]

@@ -14,7 +14,7 @@ use crate::plan::{
 use crate::report::TrackingReport;
 use nixl_aws::sagemaker::CreateTrackingServer;
 use nixl_aws::{AwsError, Tag};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Smallest size: 25 users and 25 requests a second are plenty for one cluster.
 const SIZE: &str = "Small";
@@ -123,7 +123,7 @@ impl Engine<'_> {
     ) -> Result<Option<TrackingReport>, Problem> {
         let Some(name) = name else { return Ok(None) };
         let subject = format!("MLflow {name}");
-        let start = Instant::now();
+        let start = self.pace.clock.now();
         let mut delay = FIRST_POLL.min(self.pace.poll_tracking);
         loop {
             let call = async || self.tracking_report(name).await;
@@ -137,13 +137,13 @@ impl Engine<'_> {
             if over {
                 return Err(Problem::TrackingServer { name: name.to_owned(), status });
             }
-            if start.elapsed() >= self.pace.tracking {
-                let secs = start.elapsed().as_secs();
+            let waited = self.pace.clock.since(start);
+            if waited >= self.pace.tracking {
                 let missing = vec![format!("MLflow tracking server {name} is {status}")];
-                return Err(Problem::Timeout { secs, missing });
+                return Err(Problem::Timeout { secs: waited.as_secs(), missing });
             }
             self.progress.doing(&subject, &status);
-            tokio::time::sleep(delay).await;
+            self.pace.clock.sleep(delay).await;
             delay = delay.mul_f64(1.5).min(self.pace.poll_tracking);
         }
     }

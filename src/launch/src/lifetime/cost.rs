@@ -36,6 +36,34 @@ pub struct Cost {
     pub source: String,
 }
 
+/// What another end costs, US dollars.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct EndCost {
+    /// Until now.
+    #[serde(flatten)]
+    pub now: Cost,
+    /// In all by the old end; none if there was none.
+    pub usd_at_old_end: Option<f64>,
+    /// In all by the new end.
+    pub usd_at_end: f64,
+}
+
+impl EndCost {
+    /// Ends in seconds since 1970; one that is over costs as much as now.
+    #[must_use]
+    pub fn new(now: Cost, now_secs: u64, old_end_secs: Option<u64>, end_secs: u64) -> Self {
+        let at = |end_secs| now.usd_so_far + until(&now, now_secs, end_secs);
+        let (usd_at_old_end, usd_at_end) = (old_end_secs.map(at), at(end_secs));
+        Self { now, usd_at_old_end, usd_at_end }
+    }
+
+    /// What the new end costs more than the old one; negative if it is earlier.
+    #[must_use]
+    pub fn usd_more(&self) -> Option<f64> {
+        Some(self.usd_at_end - self.usd_at_old_end?)
+    }
+}
+
 /// Cost of nodes of one price; `None` without a price: none is made up.
 #[must_use]
 pub fn cost(runs: &[Run], price: Option<&Price>, now_secs: u64) -> Option<Cost> {
@@ -78,6 +106,17 @@ mod tests {
         assert_eq!(cost.source, "a test");
         assert_eq!(until(&cost, 1800, 5400), 8.0);
         assert_eq!(until(&cost, 1800, 0), 0.0);
+    }
+
+    #[test]
+    fn another_end_costs_the_hours_between() {
+        let now = cost(&[since(0), since(0)], Some(&price(4.0)), 1800).unwrap();
+        let longer = EndCost::new(now.clone(), 1800, Some(3600), 7200);
+        assert_eq!((longer.usd_at_old_end, longer.usd_at_end), (Some(8.0), 16.0));
+        assert_eq!(longer.usd_more(), Some(8.0));
+        let over = EndCost::new(now.clone(), 1800, Some(3600), 0);
+        assert_eq!((over.usd_at_end, over.usd_more()), (4.0, Some(-4.0)));
+        assert_eq!(EndCost::new(now, 1800, None, 7200).usd_more(), None);
     }
 
     #[test]

@@ -9,7 +9,7 @@ mod verdict;
 
 pub use bill::{Prices, Sort, bill};
 pub use change::{Change, ChangeError};
-pub use cost::{Cost, Price, Run, cost, until};
+pub use cost::{Cost, EndCost, Price, Run, cost, until};
 pub use end::{End, NoTime};
 pub use policy::{SCHEDULER_POLICY, scheduler_policy, scheduler_trust};
 pub use verdict::{Found, Verdict, judge, judge_rest};

@@ -1,6 +1,6 @@
 //! Which clusters of an account are over: pure, from what EC2 shows.
 
-use super::End;
+use super::{Cost, End, Prices, bill};
 use crate::failure::Resource;
 use crate::plan::is_live;
 use jiff::Timestamp;
@@ -46,7 +46,7 @@ pub enum Verdict {
 }
 
 /// A cluster as its instances, or else its other resources, show it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Found {
     /// Value of `nixl:cluster`.
     pub cluster: String,
@@ -54,6 +54,9 @@ pub struct Found {
     pub instance_ids: Vec<String>,
     /// Latest end of them, if each has one.
     pub end: Option<String>,
+    /// What those that run cost; none if none does or a price is unknown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Cost>,
     /// What it means.
     #[serde(flatten)]
     pub verdict: Verdict,
@@ -78,13 +81,18 @@ pub fn judge_rest(cluster: &ClusterName, all: Vec<Resource>, left: Vec<Resource>
         (false, false) => Verdict::Leftovers { left },
     };
     let cluster = cluster.to_string();
-    Some(Found { cluster, instance_ids: Vec::new(), end: None, verdict })
+    Some(Found { cluster, instance_ids: Vec::new(), end: None, cost: None, verdict })
 }
 
 /// Every cluster with an instance that is not terminated, by name. The latest end
 /// of its nodes counts: an extension that got half way is one.
 #[must_use]
-pub fn judge(instances: &[Instance], grace_secs: u64, now: Timestamp) -> Vec<Found> {
+pub fn judge(
+    instances: &[Instance],
+    prices: &Prices,
+    grace_secs: u64,
+    now: Timestamp,
+) -> Vec<Found> {
     let mut clusters: BTreeMap<&str, Vec<&Instance>> = BTreeMap::new();
     for node in instances {
         let there = is_live(node) || matches!(node.state.as_str(), "stopping" | "stopped");
@@ -109,6 +117,7 @@ pub fn judge(instances: &[Instance], grace_secs: u64, now: Timestamp) -> Vec<Fou
             cluster: cluster.to_owned(),
             instance_ids: nodes.iter().map(|node| node.id.clone()).collect(),
             end: end.filter(|end| *end != End::Never).map(|end| end.to_string()),
+            cost: bill(&nodes, prices, now),
             verdict,
         }
     });
@@ -138,7 +147,7 @@ mod tests {
     }
 
     fn verdict(nodes: &[Instance]) -> Verdict {
-        judge(nodes, 600, now()).remove(0).verdict
+        judge(nodes, &Prices::new(), 600, now()).remove(0).verdict
     }
 
     #[test]
@@ -151,7 +160,10 @@ mod tests {
         assert_eq!(verdict(&[within_grace]), Verdict::Lives { left_secs: -300 });
         let stopped = node("a", "stopped", "2026-11-28T11:00:00Z");
         assert!(matches!(verdict(&[stopped]), Verdict::Over { .. }), "its disk costs money");
-        assert_eq!(judge(&[node("a", "terminated", "2026-11-28T11:00:00Z")], 0, now()), []);
+        assert_eq!(
+            judge(&[node("a", "terminated", "2026-11-28T11:00:00Z")], &Prices::new(), 0, now()),
+            []
+        );
         assert_eq!(verdict(&[over, node("a", "running", "")]), Verdict::NoEnd);
     }
 
@@ -161,7 +173,7 @@ mod tests {
         assert!(matches!(verdict(&[odd]), Verdict::Unreadable { .. }));
         let stranger = node("Their Cluster", "running", "2026-11-28T11:00:00Z");
         assert_eq!(verdict(std::slice::from_ref(&stranger)), Verdict::NotOurs);
-        assert_eq!(judge(&[stranger], 0, now())[0].over(), None);
+        assert_eq!(judge(&[stranger], &Prices::new(), 0, now())[0].over(), None);
     }
 
     #[test]
@@ -180,7 +192,7 @@ mod tests {
         #[test]
         fn time_and_grace_hold(left in -100_000i64..100_000, grace in 0u64..100_000) {
             let end = now() + jiff::SignedDuration::from_secs(left);
-            let found = judge(&[node("a", "running", &format!("{end:.0}"))], grace, now());
+            let found = judge(&[node("a", "running", &format!("{end:.0}"))], &Prices::new(), grace, now());
             prop_assert_eq!(found[0].over().is_some(), left + grace as i64 <= 0);
         }
     }
