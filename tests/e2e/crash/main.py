@@ -1,12 +1,14 @@
 """`./test crash`: kill -9 at every call of `up` and `down`, continued from a computer that knows nothing.
 
-usage: main.py FOLDER_OF_PROGRAMS [--only TEXT] [--workers N] [--no-peer]
+usage: main.py FOLDER_OF_PROGRAMS [--brief] [--only TEXT] [--workers N] [--no-peer]
 
 Which calls there are is learnt from a run without faults in each scenario, so none can be forgotten; at calls that only read
 it is killed in the first scenario, in the others at all that change something. Every point is a
 fresh region without machines. Afterwards the account must hold exactly what an undisturbed `up` makes, or nothing, as
 boto3 sees it. A boto3 script without a tool goes through the same matrix beside it; what it leaves is counted, and is
-no failure of this suite.
+no failure of this suite. Programs wait more than they work, so there are many workers to a core.
+
+`--brief` takes of all scenarios each changing call once.
 """
 
 import argparse
@@ -20,7 +22,7 @@ import tempfile
 import time
 
 import peer
-from matrix import Program, Scenario, go, points, rehearse
+from matrix import Program, Scenario, brief, go, points, rehearse
 from region import PORT
 
 # AWS is late: what was made is not seen, nor is a role, for these seconds.
@@ -35,12 +37,22 @@ def window(name):
 # Nodes that need Elastic IPs.
 MANY_CARDS = ("--instance-type", "p4d.24xlarge")
 ALL = ("--mlflow",)
-NO_ROOM = {"capacity": {"zone": "us-east-1a", "instance_type": MANY_CARDS[1], "instances": 0}}
+# Without MLflow, which the first scenarios have.
+ALONE = ("--no-mlflow",)
+
+
+def no_room(instance_type):
+    return {"capacity": {"zone": "us-east-1a", "instance_type": instance_type, "instances": 0}}
+
+
 SCENARIOS = (
     Scenario("cold", down=ALL, reads=True),
-    Scenario("a zone without room first, several cards", MANY_CARDS, ALL, (NO_ROOM,)),
+    Scenario("a zone without room first, several cards", MANY_CARDS, ALL, settings=(no_room(MANY_CARDS[1]),)),
     Scenario("AWS is late", down=ALL, settings=tuple(window(name) for name in LATE)),
+    Scenario("held room, a zone without first", ("--hold", *ALONE), settings=(no_room("g6.12xlarge"),)),
+    Scenario("Spot", ("--market", "spot", *ALONE)),
 )
+# What a script without a tool does, too.
 PEER_SCENARIOS = tuple(one for one in SCENARIOS if not one.up)
 
 
@@ -54,35 +66,53 @@ def ours(binary):
 
 def work(job):
     binaries, name, point, there = job
-    program = ours(f"{binaries}/nixl-launch") if name == "nixl-launch" else peer.program()
     try:
-        reached, wrong = go(binaries, program, point, there)
+        reached, wrong = go(binaries, named(binaries, name), point, there)
     except Exception as error:  # a worker's own trouble is a failed point, with its cause
         reached, wrong = True, f"{type(error).__name__}: {error}"
     return point, reached, wrong
 
 
-def through(pool, binaries, program, scenarios, only):
+def named(binaries, name):
+    return ours(f"{binaries}/nixl-launch") if name == "nixl-launch" else peer.program()
+
+
+def rehearsed(job):
+    binaries, name, scenario = job
+    return rehearse(binaries, named(binaries, name), scenario)
+
+
+def planned(pool, binaries, name, scenarios, options):
+    """All points of a program, each with what is there without a crash."""
+    rehearsals = pool.map(rehearsed, [(binaries, name, scenario) for scenario in scenarios], chunksize=1)
+    there = {}
+    made = []
+    for scenario, (calls, found) in zip(scenarios, rehearsals):
+        there[scenario.name] = found
+        made += points(scenario, calls)
+        counts = " and ".join(f"{len(calls[command])} calls of {command}" for command in calls)
+        print(f"  {name}, {scenario.name}: {counts}", flush=True)
+    if options.brief:
+        made = brief(made)
+    made = [point for point in made if options.only in str(point)]
+    return [(binaries, name, point, there[point.scenario.name]) for point in made]
+
+
+def through(pool, binaries, name, scenarios, options):
     """Runs one program through its matrix: how many points failed."""
     begun = time.monotonic()
-    jobs = []
-    for scenario in scenarios:
-        calls, there = rehearse(binaries, program, scenario)
-        made = [(binaries, program.name, point, there) for point in points(scenario, calls) if only in str(point)]
-        counts = " and ".join(f"{len(calls[command])} calls of {command}" for command in calls)
-        print(f"  {program.name}, {scenario.name}: {counts}, {len(made)} points", flush=True)
-        jobs += made
+    jobs = planned(pool, binaries, name, scenarios, options)
     failed = missed = 0
     for done, (point, reached, wrong) in enumerate(pool.imap_unordered(work, jobs), 1):
         if done % 100 == 0:
-            print(f"  {program.name}: {done} of {len(jobs)}, {time.monotonic() - begun:.0f} s", flush=True)
+            print(f"  {name}: {done} of {len(jobs)}, {time.monotonic() - begun:.0f} s", flush=True)
         missed += not reached
         if wrong:
             failed += 1
-            print(f"  FAIL {program.name}: {point}: {wrong}", flush=True)
+            print(f"  FAIL {name}: {point}: {wrong}", flush=True)
     took = time.monotonic() - begun
     print(
-        f"  {program.name}: {len(jobs)} points, {failed} failed, {missed} not reached since a poll was not made, {took:.0f} s",
+        f"  {name}: {len(jobs)} points, {failed} failed, {missed} not reached since a poll was not made, {took:.0f} s",
         flush=True,
     )
     return failed
@@ -104,6 +134,7 @@ def take_down(binaries, folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("binaries")
+    parser.add_argument("--brief", action="store_true", help="each changing call once")
     parser.add_argument("--only", default="", help="only points with this text")
     parser.add_argument("--workers", type=int, default=16 * (os.cpu_count() or 1))
     parser.add_argument("--no-peer", action="store_true")
@@ -114,9 +145,9 @@ def main():
     with tempfile.TemporaryDirectory(prefix="nixl-crash-") as tempfile.tempdir:
         try:
             with multiprocessing.get_context("fork").Pool(options.workers, initializer=worker) as pool:
-                failed = through(pool, binaries, ours(f"{binaries}/nixl-launch"), SCENARIOS, options.only)
+                failed = through(pool, binaries, "nixl-launch", SCENARIOS, options)
                 if not options.no_peer:
-                    through(pool, binaries, peer.program(), PEER_SCENARIOS, options.only)
+                    through(pool, binaries, "boto3 script", PEER_SCENARIOS, options)
         finally:
             take_down(binaries, tempfile.tempdir)
     sys.exit(1 if failed else 0)

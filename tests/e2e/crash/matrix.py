@@ -32,7 +32,7 @@ class Program:
     """Something with an `up` and a `down`."""
 
     name: str
-    # (environment, working folder, "up" or "down", the scenario's arguments) -> what Popen takes.
+    # (environment, working folder, "up" or "down", its arguments) -> what Popen takes.
     start: object
     timeout_secs: int = PATIENCE_SECS
 
@@ -72,8 +72,7 @@ class Run:
 
     def start(self, command):
         environment, home = self.region.elsewhere()
-        arguments = self.scenario.up if command == "up" else self.scenario.down
-        return self.program.start(environment, home, command, arguments)
+        return self.program.start(environment, home, command, getattr(self.scenario, command))
 
     def finish(self, command):
         """Runs it to its end: what it complained of, or nothing."""
@@ -130,16 +129,31 @@ def rehearse(binaries, program, scenario):
         return calls, there
 
 
+def is_read(call):
+    return call.split(":")[1].startswith(READS)
+
+
 def points(scenario, calls):
     """Every call of both commands, at every point, continued both ways."""
     for command, made in calls.items():
         for call in sorted(set(made)):
-            if not scenario.reads and call.split(":")[1].startswith(READS):
+            if is_read(call) and not scenario.reads:
                 continue
             for nth in range(1, made.count(call) + 1):
                 for when in POINTS:
                     for then in ("up", "down"):
                         yield Point(scenario, command, call, nth, when, then)
+
+
+def brief(points):
+    """Of the points of all scenarios, each call that changes something once: at its first time, in the first scenario
+    that has it, carried out and unanswered."""
+    seen = set()
+    for point in points:
+        what = (point.command, point.call, point.then)
+        if point.when == "after" and not is_read(point.call) and what not in seen:
+            seen.add(what)
+            yield point
 
 
 def go(binaries, program, point, there):

@@ -39,9 +39,16 @@ pub fn read(in_force: &Rules, p: &Params, name: &str) -> Result<Tags, ApiError> 
     Ok(tags)
 }
 
+/// What is said of each resource type. CreateCapacityReservation alone calls it
+/// `TagSpecifications` (EC2 API model); which name an operation knows is checked
+/// with all of its parameters.
+fn entries(p: &Params) -> impl Iterator<Item = Params> {
+    ["TagSpecification", "TagSpecifications"].into_iter().flat_map(|name| p.groups(name))
+}
+
 /// Tags of a `TagSpecification` for one resource type.
 pub fn specified(in_force: &Rules, p: &Params, resource_type: &str) -> Result<Tags, ApiError> {
-    for entry in p.groups("TagSpecification") {
+    for entry in entries(p) {
         if entry.need("ResourceType")? == resource_type {
             return read(in_force, &entry, "Tag");
         }
@@ -52,7 +59,7 @@ pub fn specified(in_force: &Rules, p: &Params, resource_type: &str) -> Result<Ta
 /// Tag specifications may only name what the operation creates.
 pub fn check(in_force: &Rules, p: &Params, allowed: &[&str]) -> Result<(), ApiError> {
     let mut seen = Vec::new();
-    for entry in p.groups("TagSpecification") {
+    for entry in entries(p) {
         let kind = entry.need("ResourceType")?.to_owned();
         in_force.check(&rules::SPECIFICATION_TYPE, allowed.contains(&kind.as_str()), || {
             invalid(format!("'{kind}' is not a valid taggable resource type for this operation."))

@@ -163,3 +163,16 @@ async fn a_tag_of_any_character_comes_back_as_it_was() {
     assert_eq!(element(&text, "key"), "nixl:&lt;é&gt;");
     assert_eq!(element(&text, "value"), "&quot;a &amp;\\*'\nb&quot;");
 }
+
+/// The one operation that has another name for them.
+#[tokio::test]
+async fn a_capacity_reservation_is_made_with_its_tags() {
+    let bench = Bench::new();
+    let tags = "TagSpecifications.1.ResourceType=capacity-reservation&TagSpecifications.1.Tag.1.Key=nixl:cluster&TagSpecifications.1.Tag.1.Value=x";
+    let create = "Action=CreateCapacityReservation&InstanceType=g5.12xlarge&InstancePlatform=Linux/UNIX&AvailabilityZone=us-east-1a&InstanceCount=2";
+    accepted(&bench.query("ec2", &format!("{create}&{tags}")).await.1).unwrap();
+    let look =
+        "Action=DescribeCapacityReservations&Filter.1.Name=tag:nixl:cluster&Filter.1.Value.1=x";
+    let (_, text) = bench.query("ec2", look).await;
+    assert!(text.contains("<value>x</value>"), "{text}");
+}
