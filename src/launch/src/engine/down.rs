@@ -90,15 +90,17 @@ impl Engine<'_> {
     ) -> std::result::Result<(), Problem> {
         let ids: Vec<String> = found.instances.iter().map(|it| it.id.clone()).collect();
         // What is known ends at once, whatever becomes of the rest.
-        let (nodes, lost, held, requests) = tokio::join!(
+        let (nodes, lost, held) = tokio::join!(
             self.terminate(ids),
             async {
                 let appeared = self.cut_off(found).await?;
                 self.terminate(appeared).await
             },
             self.let_go_found(found),
-            self.cancel_requests(found),
         );
+        // A request goes with its instance. Cancelled before, it would be missing
+        // from whole nodes if this is cut off here.
+        let requests = self.cancel_requests(found).await;
         // The rest waits for them, and the security group is the record of a launch.
         nodes?;
         lost?;

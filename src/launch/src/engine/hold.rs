@@ -11,7 +11,7 @@
 use super::{Engine, now_secs};
 use crate::errors::{self, Launch};
 use crate::failure::Problem;
-use crate::plan::{Attempt, Plan, owner_tags, partition};
+use crate::plan::{Attempt, Facts, Plan, is_ours, owner_tags, partition};
 use nixl_aws::AwsError;
 use nixl_aws::ec2::{CreateReservation, Filter, Market, Reservation, RunInstances};
 use nixl_cluster::tag;
@@ -113,6 +113,19 @@ impl Engine<'_> {
             self.let_go(&held.id).await?;
         }
         Ok(())
+    }
+
+    /// Gives back what a run before held and did not come to give back. What
+    /// does not go now ends by itself.
+    pub(super) async fn let_go_left(&self, facts: &Facts) {
+        let left = |it: &Reservation| {
+            is_ours(&self.cluster, &it.tags) && LIVE.contains(&it.state.as_str())
+        };
+        if facts.reservations.value().is_some_and(|all| all.iter().any(left))
+            && let Err(error) = self.let_go_all().await
+        {
+            self.progress.told(&format!("held room stays until its end: {error}"));
+        }
     }
 
     /// Gives held room back; what runs in it runs on.

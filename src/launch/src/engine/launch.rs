@@ -91,6 +91,7 @@ impl Engine<'_> {
             // Whoever goes on with it needs its group.
             Err(_) => return outcome.map(|nodes| (nodes, course.group.id)),
         };
+        self.let_go_left(facts).await;
         self.tidy_placement_groups(&course.placement, used).await;
         outcome.map(|nodes| (nodes, course.group.id))
     }

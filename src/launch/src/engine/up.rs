@@ -128,7 +128,8 @@ impl Engine<'_> {
                 role?;
                 let group = group?.0.id;
                 let nodes = self.arrival(nodes).await?.running()?;
-                // A run that was cut off may have left those of other zones.
+                // A run that was cut off may have left held room and other zones' groups.
+                self.let_go_left(facts).await;
                 let used = nodes.first().and_then(|node| node.placement_group.as_ref());
                 self.tidy_placement_groups(&usable(&facts.placement_groups), used).await;
                 (nodes, group)

@@ -16,6 +16,13 @@ fn placement_groups(fake: &Fake) -> Vec<String> {
     fake.state().placement.iter().map(|it| it.name.clone()).collect()
 }
 
+/// Of the calls of a fake those that change something, as it counts them.
+fn changes(calls: &[&'static str]) -> Vec<&'static str> {
+    let reads = ["Describe", "Get", "List", "Head", "SendCommand"];
+    let changes = |call: &&&str| !reads.iter().any(|read| call.starts_with(read));
+    calls.iter().filter(changes).copied().collect()
+}
+
 /// `down` ended its nodes and was cut off before it came to their schedules.
 #[tokio::test]
 async fn schedules_of_nodes_that_are_gone_go_and_others_stay() {
@@ -56,10 +63,7 @@ async fn placement_groups_of_other_zones_go_with_the_next_up() {
     probe.script("RunInstances", &[CAPACITY]);
     up_with(&probe, &plain()).await.unwrap();
     let calls = probe.state().calls.clone();
-    let reads = ["Describe", "Get", "List", "Head", "SendCommand"];
-    let changes: Vec<&str> =
-        calls.into_iter().filter(|call| !reads.iter().any(|read| call.starts_with(read))).collect();
-    let at = changes.iter().position(|call| *call == "DeletePlacementGroup").unwrap();
+    let at = changes(&calls).iter().position(|call| *call == "DeletePlacementGroup").unwrap();
     fake.state().dies_at = Some((at, false));
     let services = fake.services();
     let asked = plain();
@@ -159,4 +163,23 @@ async fn a_search_for_a_lost_launch_ends_with_ctrl_c() {
     assert!(matches!(problem, Problem::Interrupted), "{problem}");
     assert!(engine.pace.clock.since(start) < Duration::from_secs(1));
     assert_eq!(fake.count("DescribeInstances"), 1);
+}
+
+/// Killed between its launch and the return of the room that was held for it.
+#[tokio::test]
+async fn held_room_of_a_run_that_was_cut_off_is_given_back() {
+    let asked = Spec { hold: true, ..plain() };
+    let probe = Fake::new();
+    up_with(&probe, &asked).await.unwrap();
+    let calls = probe.state().calls.clone();
+    let at = changes(&calls).iter().position(|call| *call == "CancelCapacityReservation").unwrap();
+    let fake = Fake::new();
+    fake.state().dies_at = Some((at, false));
+    let services = fake.services();
+    let engine = fake.engine(&services);
+    assert!(fake.dead(engine.up(&asked, patience(500))).await);
+    let held = || fake.state().reservations.iter().filter(|it| it.state == "active").count();
+    assert_eq!(held(), 1);
+    up_with(&fake, &asked).await.unwrap();
+    assert_eq!((held(), fake.count("RunInstances")), (0, 1));
 }

@@ -1,11 +1,12 @@
 //! `down`: whatever keeps EC2 from ending something, and what is kept.
 
-use super::{ALL, DENIED, down, patience, spec, up};
+use super::{ALL, DENIED, down, patience, spec, up, up_with};
 use crate::engine::Removal;
 use crate::failure::{Left, Problem};
 use crate::fake::{Fake, Fault};
+use crate::plan::Spec;
 use nixl_aws::Tag;
-use nixl_aws::ec2::{NetworkInterface, Volume};
+use nixl_aws::ec2::{Market, NetworkInterface, Volume};
 
 #[tokio::test]
 async fn a_protected_node_is_unprotected_and_an_unknown_id_stops_nothing() {
@@ -28,6 +29,20 @@ async fn a_protected_node_is_unprotected_and_an_unknown_id_stops_nothing() {
     assert_eq!(live, 1);
     assert!(matches!(&failure.left, Left::Remaining(list) if list[0].kind == "instance"));
     down(&fake).await.unwrap();
+    assert_eq!(fake.residue(), Vec::<String>::new());
+}
+
+/// A run that is cut off at the end of the nodes leaves whole ones.
+#[tokio::test]
+async fn spot_requests_are_cancelled_after_their_nodes() {
+    let fake = Fake::new();
+    let spot = Spec { markets: vec![Market::Spot], tracking_server: None, ..spec() };
+    up_with(&fake, &spot).await.unwrap();
+    let first = fake.state().calls.len();
+    down(&fake).await.unwrap();
+    let calls = fake.state().calls[first..].to_vec();
+    let at = |name| calls.iter().position(|call| *call == name).unwrap();
+    assert!(at("TerminateInstances") < at("CancelSpotInstanceRequests"), "{calls:?}");
     assert_eq!(fake.residue(), Vec::<String>::new());
 }
 
