@@ -2,6 +2,7 @@
 //! into it.
 
 use crate::error::{BakeError, Result};
+use crate::glibc::{self, Glibc};
 use crate::hash::Sum;
 use crate::recipe::Architecture;
 use object::Object as _;
@@ -19,6 +20,8 @@ pub struct Daemon {
     pub build_id: Option<String>,
     /// Kind of machine it runs on.
     pub architecture: Architecture,
+    /// Oldest C library that it starts with.
+    pub glibc: Glibc,
 }
 
 impl Daemon {
@@ -39,8 +42,11 @@ impl Daemon {
             };
             (elf.build_id().ok().flatten().map(hex::encode), architecture)
         };
+        let glibc = glibc::needed(&bytes).map_err(|why| none(why.to_string()))?.ok_or_else(|| {
+            none("it is linked statically, so it could not load libfabric; scripts/build-daemon makes the right one".to_owned())
+        })?;
         let sum = Sum::of(&bytes);
-        Ok(Self { bytes: Arc::new(bytes), sum, build_id, architecture })
+        Ok(Self { bytes: Arc::new(bytes), sum, build_id, architecture, glibc })
     }
 
     /// Build id, else the beginning of the sum.

@@ -1,5 +1,6 @@
 //! What can go wrong, with the facts in fields.
 
+use crate::glibc::Glibc;
 use nixl_aws::AwsError;
 use std::path::PathBuf;
 
@@ -141,6 +142,18 @@ pub enum BakeError {
         /// The recipe's.
         wanted: String,
     },
+    /// The daemon would not start in the image.
+    #[error(
+        "the daemon needs glibc {needed}, {os} has {there}: build it with scripts/build-daemon, whose daemon starts on every base"
+    )]
+    NewerGlibc {
+        /// What it asks for.
+        needed: Glibc,
+        /// The base's operating system.
+        os: &'static str,
+        /// What that has.
+        there: Glibc,
+    },
     /// Something else has the name that is needed.
     #[error(
         "{what} {name} exists with other content (it was not made by nixl-bake, or was changed since); delete it and run again: {arn}"
@@ -200,6 +213,7 @@ impl BakeError {
             Self::NoBase { .. } => "bake.no_base",
             Self::BaseGone { .. } => "bake.base_gone",
             Self::WrongArchitecture { .. } => "bake.wrong_architecture",
+            Self::NewerGlibc { .. } => "bake.newer_glibc",
             Self::Foreign { .. } => "bake.foreign_resource",
             Self::Build(_) => "bake.build_failed",
             Self::Deadline { .. } => "bake.deadline",

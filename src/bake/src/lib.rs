@@ -17,6 +17,7 @@ pub mod daemon;
 pub mod document;
 pub mod error;
 pub mod flow;
+pub mod glibc;
 pub mod hash;
 pub mod list;
 pub mod lock;

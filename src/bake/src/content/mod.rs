@@ -36,15 +36,22 @@ impl Content {
     /// All that is wrong with any of them.
     pub fn load(recipe: &Path, daemon: &Daemon) -> Result<Self> {
         let content = Self::read(recipe, daemon.bytes.clone()).map_err(BakeError::several)?;
-        let wanted = content.recipe.architecture;
-        if daemon.architecture == wanted {
-            return Ok(content);
+        let (wanted, os) = (content.recipe.architecture, content.recipe.platform.os);
+        if daemon.architecture != wanted {
+            return Err(BakeError::WrongArchitecture {
+                what: "the daemon".to_owned(),
+                found: daemon.architecture.as_str().to_owned(),
+                wanted: wanted.as_str().to_owned(),
+            });
         }
-        Err(BakeError::WrongArchitecture {
-            what: "the daemon".to_owned(),
-            found: daemon.architecture.as_str().to_owned(),
-            wanted: wanted.as_str().to_owned(),
-        })
+        if daemon.glibc > os.glibc() {
+            return Err(BakeError::NewerGlibc {
+                needed: daemon.glibc,
+                os: os.as_str(),
+                there: os.glibc(),
+            });
+        }
+        Ok(content)
     }
 
     /// The same with any bytes for the daemon; all that is wrong, one by one.

@@ -1,5 +1,7 @@
 use super::Content;
+use crate::glibc::Glibc;
 use crate::lock::Pins;
+use crate::recipe::Architecture;
 use crate::testing::{Checkout, pins};
 use proptest::prelude::*;
 use std::fs;
@@ -151,4 +153,19 @@ proptest! {
         let components: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "")).collect();
         prop_assert_eq!(problems("", &components).is_empty(), count <= 20);
     }
+}
+
+#[test]
+fn a_daemon_that_would_not_start_in_the_image_is_refused() {
+    let checkout = Checkout::new();
+    let mut daemon = checkout.daemon();
+    daemon.glibc = Glibc(2, 36);
+    assert!(Content::load(&checkout.path("image/recipe.toml"), &daemon).is_ok());
+    daemon.glibc = Glibc(2, 37);
+    let told = Content::load(&checkout.path("image/recipe.toml"), &daemon).unwrap_err();
+    assert_eq!(told.code(), "bake.newer_glibc");
+    assert!(told.to_string().contains("needs glibc 2.37, debian-12 has 2.36"), "{told}");
+    daemon.architecture = Architecture::Arm64;
+    let told = Content::load(&checkout.path("image/recipe.toml"), &daemon).unwrap_err();
+    assert_eq!(told.code(), "bake.wrong_architecture");
 }

@@ -229,7 +229,7 @@ async fn plan_tells_what_changed_since_the_last_image() {
     }
     let checkout = Checkout::new();
     checkout.write("image/nixl-noded/validate.sh", "set -Eeuo pipefail\ntrue\n");
-    std::fs::write(checkout.path("nixl-noded"), crate::testing::program(b"another")).unwrap();
+    std::fs::write(checkout.path("nixl-noded"), "another").unwrap();
     let content = checkout.load().unwrap();
     let blueprint = Blueprint::new(&content, &pins(), &bench.cloud).unwrap();
     let since = plan(&bench.cloud, &blueprint, PACE).await.unwrap().since.unwrap();

@@ -124,7 +124,7 @@ async fn every_disagreement_is_told_and_mended_by_making_it_again() {
     assert!(told(&Lock::default()).contains("base debian-12 x86_64 is not pinned"));
 
     bench.recipe("[inputs.nixl-noded]\nversion = \"2.0\"\n");
-    fs::write(bench.checkout.path("nixl-noded"), crate::testing::program(b"rebuilt")).unwrap();
+    fs::write(bench.checkout.path("nixl-noded"), "rebuilt").unwrap();
     let all = told(&lock);
     assert!(
         all.contains("1.0 from https://x.com/a-1.0.tar is pinned, the recipe says 2.0"),

@@ -7,6 +7,7 @@
 //! Deep Learning Base AMIs (OSS NVIDIA driver).
 
 use super::position::nearest;
+use crate::glibc::Glibc;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -70,6 +71,17 @@ impl Os {
             Self::Ubuntu2204 => "ubuntu-22.04",
             Self::Ubuntu2404 => "ubuntu-24.04",
             Self::AmazonLinux2023 => "amazon-linux-2023",
+        }
+    }
+
+    /// Its C library: a daemon that needs a newer one does not start there.
+    #[must_use]
+    pub fn glibc(self) -> Glibc {
+        match self {
+            Self::AmazonLinux2023 => Glibc(2, 34),
+            Self::Ubuntu2204 => Glibc(2, 35),
+            Self::Debian12 => Glibc(2, 36),
+            Self::Ubuntu2404 => Glibc(2, 39),
         }
     }
 
