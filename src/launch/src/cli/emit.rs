@@ -31,6 +31,9 @@ pub struct Emit {
 pub enum Form {
     /// A Bash script that calls the AWS CLI and does what `up` would do
     AwsCli,
+    /// A CloudFormation template, in JSON, of the first place that `up` would try
+    /// (docs/growing.md)
+    Cloudformation,
     /// Input of `aws ec2 create-launch-template --cli-input-json`, for nodes that
     /// are launched one by one (docs/growing.md)
     LaunchTemplate,
@@ -62,10 +65,13 @@ pub(super) async fn run(cli: &Cli, flags: &Emit) -> anyhow::Result<()> {
     let plan = with_engine(cli, async |engine| {
         let spec = cli.spec(&flags.asked, engine).map_err(Failure::unchanged)?;
         let mut facts: Facts = engine.facts(&spec).await.map_err(Failure::unchanged)?;
-        if flags.form != Form::AwsCli {
+        if !matches!(flags.form, Form::AwsCli | Form::Cloudformation) {
             facts.instances.clear();
         }
-        let plan = plan(&spec, &facts);
+        let mut plan = plan(&spec, &facts);
+        if flags.form == Form::Cloudformation && facts.tracking.server.is_some() {
+            plan.tracking.attach();
+        }
         plan.ready().map_err(|checks| Failure::unchanged(Problem::Plan(checks)))?;
         Ok(plan)
     })
@@ -73,6 +79,7 @@ pub(super) async fn run(cli: &Cli, flags: &Emit) -> anyhow::Result<()> {
     let json = |document: Value| format!("{document:#}\n");
     let text = match flags.form {
         Form::AwsCli => emit::aws_cli(&plan)?,
+        Form::Cloudformation => emit::cloudformation(&plan)?,
         Form::LaunchTemplate => {
             let group = flags.security_group.as_deref();
             json(emit::launch_template(&plan, flags.membership.into(), group)?)

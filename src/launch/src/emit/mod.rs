@@ -2,9 +2,11 @@
 //! Text only: nothing is asked or changed here.
 
 mod aws_cli;
+mod cloudformation;
 mod launch_template;
 
 pub use aws_cli::aws_cli;
+pub use cloudformation::cloudformation;
 pub use launch_template::launch_template;
 
 use crate::plan::Plan;
@@ -26,6 +28,30 @@ pub enum EmitError {
         /// Its name.
         name: String,
     },
+    /// A stack makes all of it, under names that are taken.
+    #[error(
+        "cluster {cluster} is there already, or its security group: a stack makes its own; run `nixl-launch down` first or choose another --cluster"
+    )]
+    There {
+        /// Its name.
+        cluster: String,
+    },
+    /// More than CloudFormation takes.
+    #[error("{resources} resources, a stack has at most {most}: ask for fewer --nodes")]
+    TooManyResources {
+        /// How many it would have.
+        resources: usize,
+        /// The limit.
+        most: usize,
+    },
+    /// Longer than CloudFormation takes.
+    #[error("{bytes} bytes, a template has at most {most}: ask for fewer --nodes")]
+    TooLong {
+        /// How long it would be.
+        bytes: usize,
+        /// The limit.
+        most: usize,
+    },
     /// The settings do not fit user data.
     #[error("user data: {why}")]
     UserData {
@@ -34,7 +60,7 @@ pub enum EmitError {
     },
 }
 
-/// What both forms need of a plan.
+/// What all forms need of a plan.
 fn check(plan: &Plan) -> Result<(), EmitError> {
     match plan {
         _ if plan.spec.hold => Err(EmitError::Hold),

@@ -11,7 +11,7 @@ use nixl_cluster::{Membership, tag};
 use std::process::Command;
 
 /// A plan for one type of the catalogue, with short user data.
-fn plan_for(name: &str) -> Plan {
+pub(super) fn plan_for(name: &str) -> Plan {
     let mut facts = facts();
     facts.types[0].info = types().into_iter().find(|info| info.name == name).unwrap();
     let mut plan = ready(&Spec { instance_types: vec![name.to_owned()], ..spec() }, &facts);

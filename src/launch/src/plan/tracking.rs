@@ -42,6 +42,14 @@ impl Tracking {
         }
     }
 
+    /// Takes a server that is there as it is, whoever made it.
+    pub fn attach(&mut self) {
+        if let Self::Own { name, arn, .. } = self {
+            let (name, arn) = (std::mem::take(name), std::mem::take(arn));
+            *self = Self::Attach { name, arn };
+        }
+    }
+
     /// Name of the server.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
