@@ -10,7 +10,7 @@
 
 use super::{Engine, now_secs};
 use crate::errors::{self, Launch};
-use crate::failure::Problem;
+use crate::failure::{Problem, Refusal};
 use crate::plan::{Attempt, Facts, Plan, is_ours, owner_tags, partition};
 use nixl_aws::AwsError;
 use nixl_aws::ec2::{CreateReservation, Filter, Market, Reservation, RunInstances};
@@ -19,9 +19,16 @@ use nixl_cluster::tag;
 /// Ends at a multiple of this, at least this far ahead: long enough for a
 /// launch with its retries, and cents where nobody cancels it.
 const ROUND_SECS: u64 = 600;
+/// One that was left is launched into only if it lasts this long.
+const LEAST_SECS: i64 = 300;
+/// Reservations of one launch and one end: each is asked of EC2 by a token of
+/// its own, and there is no reason for more than a few to be given back.
+const MOST: u32 = 10;
 
+const ACTIVE: &str = "active";
+const PENDING: &str = "pending";
 /// States of a reservation that holds room.
-const LIVE: [&str; 2] = ["active", "pending"];
+const LIVE: [&str; 2] = [ACTIVE, PENDING];
 
 /// Room for an attempt.
 #[derive(Debug)]
@@ -31,7 +38,27 @@ pub(super) enum Held {
     /// In this reservation.
     Room(String),
     /// There is none.
-    Refused(Launch, AwsError),
+    Refused(Launch, Refusal),
+}
+
+/// EC2 cannot launch into a reservation, as it is or as EC2 sees it yet.
+pub(super) fn is_unusable(problem: &Problem) -> bool {
+    let Problem::Aws { error, .. } = problem else { return false };
+    error.is(&["InvalidCapacityReservationState", "InvalidCapacityReservationId.NotFound"])
+}
+
+/// A reservation that came to nothing: there may be room elsewhere, and here later.
+fn no_room(attempt: &Attempt, held: &Reservation) -> Held {
+    let message = format!("reservation {} is {}", held.id, held.state);
+    let code = "CapacityReservation".to_owned();
+    Held::Refused(Launch::NextZone, Refusal { key: attempt.key(), code, message, advice: None })
+}
+
+/// Whether it ends before a launch would be through.
+fn ends_soon(held: &Reservation) -> bool {
+    let end = held.end.as_deref().and_then(|end| end.parse::<jiff::Timestamp>().ok());
+    let now = i64::try_from(now_secs()).unwrap_or(i64::MAX);
+    end.is_some_and(|end| end.as_second() < now.saturating_add(LEAST_SECS))
 }
 
 impl Engine<'_> {
@@ -47,7 +74,7 @@ impl Engine<'_> {
         }) else {
             return Ok(Held::Not);
         };
-        let end_secs = (now_secs() / ROUND_SECS + 2) * ROUND_SECS;
+        let slot = now_secs() / ROUND_SECS + 2;
         let partition = partition(&self.region);
         let mut wanted = CreateReservation {
             client_token: String::new(),
@@ -58,7 +85,7 @@ impl Engine<'_> {
                 "arn:{partition}:ec2:{}:{}:placement-group/{group}",
                 self.region, plan.account
             )),
-            end_secs,
+            end_secs: slot * ROUND_SECS,
             tags: owner_tags(&self.cluster),
         };
         let fits = |held: &Reservation| {
@@ -67,37 +94,61 @@ impl Engine<'_> {
                 && held.total == wanted.count
                 && held.placement_group.as_ref() == Some(group)
         };
-        if let Some(held) = self.held().await?.into_iter().find(|held| fits(held)) {
-            return Ok(Held::Room(held.id));
+        for held in self.held().await?.into_iter().filter(fits) {
+            if !ends_soon(&held) {
+                return self.provisioned(attempt, held).await;
+            }
+            self.let_go(&held.id).await?;
         }
         let again = |error: &AwsError| {
             errors::passes(error) || errors::launch(error) == Launch::AwaitConsistency
         };
         // A token tells of its reservation also when that was given back, so each
         // is asked until one is new.
-        let mut n = 0_u32;
-        loop {
-            wanted.client_token = format!("{}-{n}", request.client_token);
+        let mut last = Reservation::default();
+        for n in 0..MOST {
+            wanted.client_token = format!("{}-{slot}-{n}", request.client_token);
             let call = async || self.services.reservations.create_reservation(&wanted).await;
             match self.pace.patiently(self.pace.consistency, again, call).await {
                 Ok(held) if LIVE.contains(&held.state.as_str()) => {
-                    self.progress.told(&format!("room for {} held: {}", wanted.count, held.id));
-                    return Ok(Held::Room(held.id));
+                    return self.provisioned(attempt, held).await;
                 }
-                Ok(_) => {}
+                Ok(held) if held.state == "failed" => return Ok(no_room(attempt, &held)),
+                Ok(held) => last = held,
                 Err(error) => match errors::launch(&error) {
                     class @ (Launch::NextZone
                     | Launch::NotHere
                     | Launch::NextSubnet
                     | Launch::NextFamily
-                    | Launch::NextMarket) => return Ok(Held::Refused(class, error)),
-                    // Made a while ago with another end, and given back since.
-                    Launch::Adopt => {}
+                    | Launch::NextMarket) => {
+                        return Ok(Held::Refused(class, Refusal::of(attempt, &error)));
+                    }
                     _ => return Err(error.into()),
                 },
             }
-            n += 1;
         }
+        Ok(no_room(attempt, &last))
+    }
+
+    /// Waits until a reservation has its room. One that EC2 does not show yet
+    /// is waited for as well.
+    async fn provisioned(&self, attempt: &Attempt, mut held: Reservation) -> Result<Held, Problem> {
+        let start = self.pace.clock.now();
+        while held.state == PENDING {
+            if self.pace.clock.since(start) >= self.pace.consistency || self.pace.stop.is_asked() {
+                self.let_go(&held.id).await?;
+                return Ok(no_room(attempt, &held));
+            }
+            self.pace.clock.sleep(self.pace.poll).await;
+            let call = async || self.services.reservations.reservation(&held.id).await;
+            let shown = self.pace.patiently(self.pace.consistency, errors::passes, call).await?;
+            held = shown.unwrap_or(held);
+        }
+        if held.state != ACTIVE {
+            return Ok(no_room(attempt, &held));
+        }
+        self.progress.told(&format!("room for {} held: {}", held.total, held.id));
+        Ok(Held::Room(held.id))
     }
 
     /// Reservations that the cluster holds now.

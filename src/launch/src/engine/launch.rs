@@ -3,7 +3,7 @@
 //! Why this launches exactly once is told in [`super::record`].
 
 use super::arrival::Arrival;
-use super::hold::Held;
+use super::hold::{Held, is_unusable};
 use super::memory::Memory;
 use super::placement::usable;
 use super::record::{Group, Record};
@@ -19,6 +19,8 @@ use std::time::Duration;
 
 /// First wait before what found no room is tried again; doubles up to the longest.
 const RESCAN_FIRST: Duration = Duration::from_secs(15);
+/// Launches into held room that EC2 says cannot be launched into.
+const MOST_HOLDS: u32 = 4;
 pub(super) const RESCAN_LONGEST: Duration = Duration::from_secs(180);
 
 /// A launch under way.
@@ -246,6 +248,7 @@ impl Engine<'_> {
                 }
             },
             Sent::Refused(class, error) => (class, Refusal::of(attempt, &error)),
+            Sent::NotHeld(class, refusal) => (class, refusal),
             Sent::Spent(error) => (Launch::NotHere, Refusal::of(attempt, &error)),
         };
         let (class, refusal) = refusal;
@@ -281,12 +284,13 @@ impl Engine<'_> {
         }
         let key = attempt.key();
         let mut renewed = false;
+        let mut holds = 0;
         loop {
             let mut request =
                 plan.request(attempt, &course.group.id, &course.group.record.generation);
             let held = match self.hold(plan, attempt, &request).await? {
                 Held::Not => None,
-                Held::Refused(class, error) => return Ok(Sent::Refused(class, error)),
+                Held::Refused(class, refusal) => return Ok(Sent::NotHeld(class, refusal)),
                 Held::Room(id) => Some(id),
             };
             if held.is_some() {
@@ -296,6 +300,13 @@ impl Engine<'_> {
             let zone = &attempt.place.zone;
             self.progress.told(&format!("{count} {instance_type} requested in {zone}"));
             let sent = self.send(&request, &key, may_be_out && !renewed).await;
+            let unusable = held.is_some() && sent.as_ref().is_err_and(is_unusable);
+            holds += 1;
+            if unusable && holds < MOST_HOLDS && !self.pace.stop.is_asked() {
+                // Ended meanwhile, or EC2 does not see it yet: held again if it ended.
+                self.pace.clock.sleep(self.pace.retry_first * 2_u32.pow(holds)).await;
+                continue;
+            }
             // An open launch is sent again into the same room.
             let open = sent.as_ref().is_err_and(|problem| !settled(problem));
             if held.is_some() && !open {
@@ -307,6 +318,9 @@ impl Engine<'_> {
                         return Ok(Sent::Launched(nodes));
                     }
                     renewed = true;
+                }
+                Err(Problem::Aws { error, .. }) if unusable => {
+                    return Ok(Sent::Refused(Launch::NextZone, error));
                 }
                 Err(problem) if settled(&problem) => {
                     self.close(course).await?;

@@ -3,7 +3,7 @@
 
 use super::Engine;
 use crate::errors::{self, Launch};
-use crate::failure::Problem;
+use crate::failure::{Problem, Refusal};
 use crate::plan::live;
 use nixl_aws::ec2::{Filter, Instance, RunInstances};
 use nixl_aws::{AwsError, ErrorKind};
@@ -15,6 +15,8 @@ pub(super) enum Sent {
     Launched(Vec<Instance>),
     /// Nothing was launched; what that means for the others.
     Refused(Launch, AwsError),
+    /// Nothing was sent, for no room could be held.
+    NotHeld(Launch, Refusal),
     /// The token is used up and nothing of it lives.
     Spent(AwsError),
 }

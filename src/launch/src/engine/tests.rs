@@ -1,6 +1,7 @@
 //! `up` and `down` against the account in memory.
 
 mod cut_off;
+mod hold;
 mod removal;
 mod rivals;
 mod search;

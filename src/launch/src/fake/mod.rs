@@ -56,6 +56,10 @@ pub(crate) struct State {
     pub placement: Vec<PlacementGroup>,
     pub reservations: Vec<Reservation>,
     pub reservation_tokens: BTreeMap<String, String>,
+    /// States in which the next reservations are made, `active` after them.
+    pub reservation_states: VecDeque<&'static str>,
+    /// What pending ones come to at the next look, `active` after them.
+    pub provisioned: VecDeque<&'static str>,
     pub addresses: Vec<Address>,
     /// Interfaces and volumes that outlived their instance.
     pub interfaces: Vec<NetworkInterface>,

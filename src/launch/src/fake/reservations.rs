@@ -22,7 +22,13 @@ impl Reservations for Fake {
 
     async fn reservation(&self, id: &str) -> Result<Option<Reservation>> {
         self.call("DescribeCapacityReservations", |state| {
-            Ok(state.reservations.iter().find(|it| it.id == id).cloned())
+            let Some(found) = state.reservations.iter_mut().find(|it| it.id == id) else {
+                return Ok(None);
+            };
+            if found.state == "pending" {
+                found.state = state.provisioned.pop_front().unwrap_or("active").to_owned();
+            }
+            Ok(Some(found.clone()))
         })
     }
 
@@ -47,11 +53,14 @@ impl Reservations for Fake {
             }
             let made = Reservation {
                 id: state.id("cr"),
-                state: "active".to_owned(),
+                state: state.reservation_states.pop_front().unwrap_or("active").to_owned(),
                 instance_type: request.instance_type.clone(),
                 zone: request.zone.clone(),
                 total: request.count,
                 available: request.count,
+                end: Some(
+                    jiff::Timestamp::from_second(request.end_secs as i64).unwrap().to_string(),
+                ),
                 targeted: true,
                 placement_group: group,
                 tags: request.tags.clone(),
