@@ -1,6 +1,8 @@
 //! Tag keys that only this program writes and reads, beside those of
 //! [`nixl_cluster::tag`].
 
+/// On what a CloudFormation stack made, by CloudFormation: the stack's name.
+pub const STACK: &str = "aws:cloudformation:stack-name";
 /// On the security group: random at first, then each derived from the one before,
 /// new for every group of nodes, so that the client token of a later launch
 /// differs from an earlier one's. Written before the launch it is about.

@@ -1,6 +1,7 @@
 //! Which node is meant.
 
 use crate::engine::remote::RemoteNode;
+use crate::plan::ranked;
 use crate::services::Services;
 use nixl_aws::AwsError;
 use nixl_aws::ec2::Filter;
@@ -64,10 +65,7 @@ pub async fn all(
     region: &str,
 ) -> Result<Vec<Found>, NoNode> {
     let ours = [Filter::tag(tag::CLUSTER, cluster.as_str())];
-    let mut found: Vec<Found> = services
-        .ec2
-        .describe_instances(&ours)
-        .await?
+    let mut found: Vec<Found> = ranked(services.ec2.describe_instances(&ours).await?)
         .into_iter()
         .filter(|it| !matches!(it.state.as_str(), "terminated" | "shutting-down"))
         .map(|it| Found {

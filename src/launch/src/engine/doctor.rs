@@ -5,6 +5,7 @@ use super::Engine;
 use crate::doctor::{Diagnosis, Facts, Read, diagnose};
 use crate::keys;
 use crate::node_says::Part;
+use crate::plan::ranked;
 use crate::report::TrackingReport;
 use nixl_aws::Tag;
 use nixl_aws::ec2::{Filter, Instance};
@@ -36,7 +37,7 @@ impl Engine<'_> {
             iam.instance_profile(&role_name),
             iam.attached_role_policies(&role_name),
         );
-        let instances = instances.map(current);
+        let instances = instances.map(ranked).map(current);
         let nodes = instances.as_deref().unwrap_or_default();
         let running: Vec<Instance> =
             nodes.iter().filter(|node| node.state == "running").cloned().collect();

@@ -61,6 +61,11 @@ impl Engine<'_> {
                 Err(Failure { problem: Problem::Residue, left: self.left().await })
             }
             Ok(_) => {
+                if let Some(stack) = before.stack() {
+                    self.progress.told(&format!(
+                        "made by a CloudFormation stack, which is still there: aws cloudformation delete-stack --stack-name {stack}"
+                    ));
+                }
                 let removed = before.resources(removal);
                 let all = before.resources(Removal { mlflow: true, keep_free: false });
                 let kept = all.into_iter().filter(|it| !removed.contains(it));
@@ -229,6 +234,11 @@ impl Engine<'_> {
             let call = async || iam.delete_instance_profile(&profile.name).await;
             self.removed(self.pace.patiently(self.pace.consistency, later, call).await)?;
             self.progress.told(&format!("instance profile {} removed", profile.name));
+        }
+        if let (Some(role), None) = (&found.role, &found.profile) {
+            // A profile that is not ours may hold it: CloudFormation tags none.
+            let out = iam.remove_role_from_instance_profile(&role.name, &role.name).await;
+            self.removed(out)?;
         }
         match &found.role {
             Some(role) => self.delete_role(&role.name).await,

@@ -5,7 +5,7 @@ use super::lifetime::Moves;
 use super::remote::{self, Outcome, RemoteNode, RemoteScript};
 use crate::failure::{Failure, Problem};
 use crate::lifetime::{Change, Cost, End, EndCost};
-use crate::plan::{LIFETIME_SCRIPT, live};
+use crate::plan::{LIFETIME_SCRIPT, live, ranked};
 use jiff::Timestamp;
 use nixl_aws::Tag;
 use nixl_aws::ec2::{Filter, Instance};
@@ -84,7 +84,7 @@ impl Engine<'_> {
     pub async fn extend(&self, change: Change, consent: Consent) -> Result<Extended, Failure> {
         let ours = [Filter::tag(tag::CLUSTER, self.cluster.as_str())];
         let seen = self.services.ec2.describe_instances(&ours).await.map_err(Failure::unchanged)?;
-        let nodes = live(&seen);
+        let nodes = live(&ranked(seen));
         if nodes.is_empty() {
             let (cluster, region) = (self.cluster.to_string(), self.region.clone());
             return Err(Failure::unchanged(Problem::NoCluster { cluster, region }));
@@ -168,7 +168,7 @@ impl Engine<'_> {
         let call = async || self.services.ec2.describe_instances(&ours).await;
         let nodes =
             match self.pace.patiently(self.pace.consistency, crate::errors::passes, call).await {
-                Ok(seen) => live(&seen),
+                Ok(seen) => live(&ranked(seen)),
                 Err(error) => {
                     self.progress
                         .told(&format!("note: the nodes' timers were not looked at: {error}"));

@@ -64,6 +64,12 @@ pub(super) struct Inventory {
 }
 
 impl Inventory {
+    /// Name of the CloudFormation stack that made it.
+    pub fn stack(&self) -> Option<&str> {
+        let mut groups = self.security_groups.iter();
+        groups.find_map(|group| Tag::find(&group.tags, keys::STACK))
+    }
+
     /// What a removal removes, as a list; what costs money comes first.
     pub fn resources(&self, removal: Removal) -> Vec<Resource> {
         let mut list = Vec::new();

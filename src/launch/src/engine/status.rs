@@ -5,7 +5,7 @@ use crate::doctor::drift;
 use crate::errors;
 use crate::failure::{Failure, Problem};
 use crate::keys;
-use crate::plan::{is_ours, live};
+use crate::plan::{is_ours, live, ranked};
 use crate::report::{LinkReport, Report, report};
 use nixl_aws::Tag;
 use nixl_aws::ec2::{Filter, Instance};
@@ -51,7 +51,7 @@ impl Engine<'_> {
         loop {
             let call = async || self.services.ec2.describe_instances(&ours).await;
             let seen = self.pace.patiently(self.pace.consistency, errors::passes, call).await;
-            let mut nodes = seen.map_err(Failure::unchanged)?;
+            let mut nodes = ranked(seen.map_err(Failure::unchanged)?);
             nodes.retain(|node| node.state != "terminated");
             for node in &nodes {
                 let name = self.cluster.node(node.launch_index);
@@ -76,7 +76,7 @@ impl Engine<'_> {
     async fn nodes_there(&self) -> Result<Vec<Instance>, Failure> {
         let ours = [Filter::tag(tag::CLUSTER, self.cluster.as_str())];
         let instances = self.services.ec2.describe_instances(&ours).await;
-        let mut instances = instances.map_err(Failure::unchanged)?;
+        let mut instances = ranked(instances.map_err(Failure::unchanged)?);
         // Ended nodes are worth showing only while others live.
         if live(&instances).is_empty() {
             instances.retain(|node| node.state != "terminated");

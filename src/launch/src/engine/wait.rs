@@ -9,6 +9,7 @@ use super::{Engine, now_secs};
 use crate::errors;
 use crate::failure::{Problem, Stuck};
 use crate::keys;
+use crate::plan::ranked;
 use crate::report::{LinkReport, Report, state_of};
 use crate::timeline::{Stage, Timeline, other_provider, usual_cause};
 use nixl_aws::Tag;
@@ -129,7 +130,7 @@ impl Engine<'_> {
     /// All instances of the cluster.
     async fn seen(&self) -> nixl_aws::Result<Vec<Instance>> {
         let ours = [Filter::tag(tag::CLUSTER, self.cluster.as_str())];
-        self.services.ec2.describe_instances(&ours).await
+        Ok(ranked(self.services.ec2.describe_instances(&ours).await?))
     }
 
     /// The paired nodes as they are once they warn of nothing any more, or

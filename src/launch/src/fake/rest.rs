@@ -128,7 +128,9 @@ impl Iam for Fake {
 
     async fn remove_role_from_instance_profile(&self, profile: &str, role: &str) -> Result<()> {
         self.call("RemoveRoleFromInstanceProfile", |state| {
-            let profile = state.profiles.get_mut(profile).unwrap();
+            let Some(profile) = state.profiles.get_mut(profile) else {
+                return no_entity("RemoveRoleFromInstanceProfile");
+            };
             profile.roles.retain(|it| it != role);
             Ok(())
         })

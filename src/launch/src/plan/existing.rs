@@ -36,6 +36,17 @@ pub fn live(instances: &[Instance]) -> Vec<Instance> {
     live
 }
 
+/// With their ranks as launch index: who launches one by one says them in a
+/// tag, which no node may write, and EC2's index is 0 then.
+#[must_use]
+pub fn ranked(mut instances: Vec<Instance>) -> Vec<Instance> {
+    for instance in &mut instances {
+        let told = Tag::find(&instance.tags, tag::RANK).and_then(|rank| rank.parse().ok());
+        instance.launch_index = told.unwrap_or(instance.launch_index);
+    }
+    instances
+}
+
 /// A whole cluster of another size is there.
 fn other_size(spec: &Spec, there: &str) -> Check {
     Check::fail(

@@ -20,7 +20,7 @@ mod user_data;
 mod way_out;
 
 pub use attempt::{Attempt, WayOut};
-pub use existing::{Existing, is_live, live};
+pub use existing::{Existing, is_live, live, ranked};
 pub use facts::{Facts, Known, PriceFacts, QuotaFacts, TrackingFacts, TypeFacts};
 pub use network::{Slot, interfaces, layout};
 pub use place::{Place, hinted};

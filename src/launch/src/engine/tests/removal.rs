@@ -155,3 +155,28 @@ async fn a_service_that_cannot_be_read_keeps_no_node_running() {
     fake.script("DescribeInstances", &[DENIED]);
     assert_eq!(down(&fake).await.unwrap_err().left, Left::Unchanged);
 }
+
+/// A stack's nodes are launched one by one, and it has an untagged profile.
+#[tokio::test]
+async fn a_stack_goes_but_for_its_profile() {
+    let fake = Fake::new();
+    up(&fake).await.unwrap();
+    {
+        let mut state = fake.state();
+        state.profiles.values_mut().for_each(|profile| profile.tags.clear());
+        let ranks = ["1", "0"];
+        for (instance, rank) in state.instances.iter_mut().zip(ranks) {
+            instance.launch_index = 0;
+            instance.tags.push(Tag::new(nixl_cluster::tag::RANK, rank));
+        }
+    }
+    let services = fake.services();
+    let shown = fake.engine(&services).status().await.unwrap();
+    let names: Vec<_> = shown.nodes.iter().map(|node| (node.rank, node.name.as_str())).collect();
+    assert_eq!(names, [(0, "nixl-node1"), (1, "nixl-node2")]);
+    let removed = fake.engine(&services).down(ALL).await.unwrap();
+    let foreign: Vec<_> = removed.foreign.iter().map(|it| it.kind).collect();
+    assert_eq!(foreign, ["instance profile"]);
+    assert_eq!(fake.residue().len(), 1);
+    assert!(fake.state().profiles.values().all(|profile| profile.roles.is_empty()));
+}
