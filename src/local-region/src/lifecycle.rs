@@ -4,13 +4,17 @@
 use crate::api::ec2::catalogue::InstanceType;
 use crate::backend::{MachineSpec, RootFs};
 use crate::faults::arrival::DeadOnArrival;
-use crate::rules::power as rules;
+use crate::rules::{capacity_blocks as blocks, power as rules};
 use crate::server::Inner;
 use crate::state::capacity::Market;
 use crate::state::ec2::{Instance, InstanceState};
 use crate::state::power::Cause;
 use crate::windows::{DEAD_ON_ARRIVAL, TERMINATED_VISIBLE};
+use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
+
+/// EC2 begins to end what runs in a Capacity Block so long before its end.
+const BLOCK_MARGIN: SignedDuration = SignedDuration::from_mins(30);
 
 /// Starts the machine of an instance that is `pending`.
 pub fn start(region: &Arc<Inner>, instance: &Instance) {
@@ -112,6 +116,32 @@ async fn die_on_arrival(region: &Arc<Inner>, id: &str, arrival: &DeadOnArrival) 
     }
     region.clock.sleep(window).await;
     ended(region, id);
+}
+
+/// Ends what runs in a Capacity Block before its end, and what is launched into
+/// it after that at its end.
+pub fn end_block(region: &Arc<Inner>, reservation_id: &str, end: Timestamp) {
+    let region = region.clone();
+    let reservation_id = reservation_id.to_owned();
+    let runtime = region.runtime.clone();
+    runtime.spawn(async move {
+        for at in [end.saturating_sub(BLOCK_MARGIN).unwrap_or(end), end] {
+            region.clock.sleep_until(at).await;
+            if !region.rules.on(&blocks::TERMINATES) {
+                return;
+            }
+            let mut state = region.state();
+            let inside = |i: &&mut Instance| {
+                i.capacity_reservation.as_ref() == Some(&reservation_id)
+                    && i.state.holds_resources()
+                    && i.state != InstanceState::ShuttingDown
+            };
+            for instance in state.ec2.instances.values_mut().filter(inside) {
+                instance.turn(InstanceState::ShuttingDown, &Cause::BlockEnds);
+                terminate(&region, &instance.id);
+            }
+        }
+    });
 }
 
 /// Ends the machine of an instance that is `shutting-down`.

@@ -7,6 +7,7 @@
 
 pub mod addresses;
 pub mod capacity;
+pub mod capacity_blocks;
 pub mod consistency;
 pub mod iam;
 pub mod imagebuilder;
@@ -108,6 +109,7 @@ pub static AREAS: &[(&str, &[&Rule], &[Gap])] = &[
     ("Quotas", quotas::RULES, quotas::GAPS),
     ("Spot prices", spot_prices::RULES, spot_prices::GAPS),
     ("Capacity Reservations", reservations::RULES, reservations::GAPS),
+    ("Capacity Blocks", capacity_blocks::RULES, capacity_blocks::GAPS),
     ("Tags and filters", tags::RULES, tags::GAPS),
     ("Requests of EC2", requests::RULES, requests::GAPS),
     ("Eventual consistency of EC2", consistency::RULES, consistency::GAPS),

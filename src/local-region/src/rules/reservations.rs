@@ -2,7 +2,7 @@
 
 super::rules! {
     gaps: [
-        "ec2": "Capacity Reservations begin at once, are never changed or shared, and know no resource groups; there are no Capacity Blocks.",
+        "ec2": "Capacity Reservations begin at once, are never changed or shared, and know no resource groups.",
         "ec2": "CapacityReservationPreference capacity-reservations-only is taken as open.",
         "ec2": "The codes for a reservation of another type or zone, for one that has ended and for bad end dates are not verified.",
     ]
@@ -13,7 +13,7 @@ super::rules! {
         proof: Api,
     }
     MATCH = "ec2.reservation.match" {
-        says: "A launch into a reservation has its type and zone and is on demand.",
+        says: "A launch into a reservation has its type and zone and is not Spot.",
         source: "EC2 user guide, Launch instances into a Capacity Reservation",
         answer: "InvalidParameterValue",
         proof: Api,

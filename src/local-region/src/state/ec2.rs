@@ -174,6 +174,8 @@ pub struct Ec2 {
     pub spot_prices: super::spot_prices::SpotPrices,
     /// Spot requests by id.
     pub spot_requests: BTreeMap<String, super::spot::SpotRequest>,
+    /// Capacity Blocks that were offered.
+    pub block_offerings: super::capacity_blocks::Offerings,
     /// Capacity Reservations by id.
     pub reservations: BTreeMap<String, super::reservations::Reservation>,
     /// Launch templates by id.
@@ -231,6 +233,7 @@ impl Ec2 {
             capacity: Default::default(),
             spot_prices: Default::default(),
             spot_requests: BTreeMap::new(),
+            block_offerings: Default::default(),
             reservations: BTreeMap::new(),
             launch_templates: BTreeMap::new(),
             lag: Lag::default(),

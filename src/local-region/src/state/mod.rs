@@ -6,6 +6,7 @@ pub mod agents;
 pub mod attributes;
 pub mod calls;
 pub mod capacity;
+pub mod capacity_blocks;
 pub mod commands;
 pub mod consistency;
 pub mod ec2;

@@ -48,6 +48,8 @@ pub enum Cause {
     User(Timestamp),
     /// A power-off from inside.
     Itself,
+    /// The end of its Capacity Block is near.
+    BlockEnds,
     /// It could not be started.
     Launch(String),
 }
@@ -66,6 +68,11 @@ impl Instance {
                 "Client.InstanceInitiatedShutdown",
                 "Instance initiated shutdown".to_owned(),
                 "User initiated".to_owned(),
+            ),
+            Cause::BlockEnds => (
+                "Server.ScheduledStop",
+                "The Capacity Block of the instance ends".to_owned(),
+                "Server.ScheduledStop".to_owned(),
             ),
             Cause::Launch(why) => (
                 "Server.InternalError",

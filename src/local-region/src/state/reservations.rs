@@ -1,7 +1,18 @@
-//! On-Demand Capacity Reservations: room for instances, held in a zone.
+//! Capacity Reservations: room for instances, held in a zone, On-Demand or as a
+//! Capacity Block.
 
+use super::capacity_blocks::Span;
 use super::ec2::Ec2;
 use jiff::Timestamp;
+
+/// What makes a reservation a Capacity Block.
+#[derive(Debug, Clone)]
+pub struct Block {
+    /// `cb-…`
+    pub id: String,
+    /// When it starts.
+    pub start: Timestamp,
+}
 
 /// A reservation.
 #[derive(Debug, Clone)]
@@ -28,6 +39,8 @@ pub struct Reservation {
     pub created: String,
     /// Client token and the request's parameters.
     pub token: Option<(String, String)>,
+    /// It is a Capacity Block.
+    pub block: Option<Block>,
 }
 
 impl Reservation {
@@ -37,8 +50,15 @@ impl Reservation {
         match self.end {
             _ if self.cancelled => "cancelled",
             Some(end) if end <= now => "expired",
+            _ if self.block.as_ref().is_some_and(|block| block.start > now) => "scheduled",
             _ => "active",
         }
+    }
+
+    /// When it is there, if it is a Capacity Block.
+    #[must_use]
+    pub fn span(&self) -> Option<Span> {
+        Some(Span { start: self.block.as_ref()?.start, end: self.end? })
     }
 
     /// Whether it holds room.

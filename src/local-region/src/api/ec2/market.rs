@@ -195,7 +195,7 @@ pub fn unreserved(
     let held: Vec<&Reservation> = ec2
         .reservations
         .values()
-        .filter(|r| market == Market::OnDemand && r.is_active(now))
+        .filter(|r| market == Market::OnDemand && r.block.is_none() && r.is_active(now))
         .filter(|r| r.zone == zone && r.instance_type == instance_type)
         .filter(|_| state.rules.on(&reservations::HELD))
         .collect();

@@ -2,6 +2,7 @@
 
 mod addresses;
 mod attributes;
+mod capacity_blocks;
 pub(crate) mod catalogue;
 mod filter;
 mod images;
@@ -126,6 +127,8 @@ pub fn perform(call: &Call<'_>, p: &Params) -> Answer {
         "CreateCapacityReservation" => reservations::create(call, p),
         "DescribeCapacityReservations" => reservations::describe(call, p),
         "CancelCapacityReservation" => reservations::cancel(call, p),
+        "DescribeCapacityBlockOfferings" => capacity_blocks::offerings(call, p),
+        "PurchaseCapacityBlock" => capacity_blocks::purchase(call, p),
         other => Err(ApiError::unknown_operation("ec2", other)),
     }
 }

@@ -78,7 +78,7 @@ fn used(state: &State, quota: &Quota, now: Timestamp) -> u32 {
         .ec2
         .reservations
         .values()
-        .filter(|r| reserves && family(&r.instance_type))
+        .filter(|r| reserves && r.block.is_none() && family(&r.instance_type))
         .map(|r| r.available(&state.ec2, now) * vcpus(&r.instance_type))
         .sum();
     running + reserved

@@ -7,7 +7,7 @@ use super::plan::{combination, invalid};
 use super::quota;
 use super::{done, dry_run, filter::Filters, paging::page, tag_set, tag_specifications};
 use crate::api::{Answer, ApiError, Call, params::Params, timestamp};
-use crate::rules::{capacity, reservations as rules};
+use crate::rules::{capacity, capacity_blocks as blocks, reservations as rules};
 use crate::state::capacity::Market;
 use crate::state::ec2::{Ec2, ZONES};
 use crate::state::reservations::Reservation;
@@ -20,9 +20,12 @@ fn not_found(id: &str) -> ApiError {
     ApiError::new("InvalidCapacityReservationId.NotFound", message)
 }
 
-fn show(call: &Call<'_>, ec2: &Ec2, r: &Reservation) -> Value {
+/// As the API tells it.
+pub fn show(call: &Call<'_>, ec2: &Ec2, r: &Reservation) -> Value {
     let now = call.region.clock.now();
     let group = r.placement_group.as_ref();
+    let dated = |time: Timestamp| time.strftime("%Y-%m-%dT%H:%M:%S.000Z").to_string();
+    let block = r.block.as_ref();
     json!({
         "capacityReservationId": r.id,
         "capacityReservationArn": call.arn(&format!("capacity-reservation/{}", r.id)),
@@ -37,13 +40,14 @@ fn show(call: &Call<'_>, ec2: &Ec2, r: &Reservation) -> Value {
         "ebsOptimized": false,
         "ephemeralStorage": false,
         "state": r.state(now),
-        "startDate": r.created,
+        "startDate": block.map_or_else(|| r.created.clone(), |block| dated(block.start)),
         "createDate": r.created,
-        "endDate": r.end.map(|end| end.strftime("%Y-%m-%dT%H:%M:%S.000Z").to_string()),
+        "endDate": r.end.map(dated),
         "endDateType": if r.end.is_some() { "limited" } else { "unlimited" },
         "instanceMatchCriteria": if r.targeted { "targeted" } else { "open" },
         "placementGroupArn": group.map(|name| call.arn(&format!("placement-group/{name}"))),
-        "reservationType": "default",
+        "reservationType": if block.is_some() { "capacity-block" } else { "default" },
+        "capacityBlockId": block.map(|block| &block.id),
         "tagSet": tag_set(&ec2.tags_of(&r.id)),
     })
 }
@@ -140,6 +144,7 @@ fn read(state: &State, p: &Params, now: Timestamp) -> Result<Reservation, ApiErr
         cancelled: false,
         created: timestamp(),
         token: None,
+        block: None,
     })
 }
 
@@ -180,6 +185,10 @@ pub fn cancel(call: &Call<'_>, p: &Params) -> Answer {
     let mut state = call.state();
     let known = state.ec2.reservations.contains_key(id);
     state.rules.check(&rules::CANCEL_UNKNOWN, known, || not_found(id))?;
+    let block = state.ec2.reservations.get(id).is_some_and(|r| r.block.is_some());
+    state.rules.check(&blocks::FIXED, !block, || {
+        ApiError::new("UnsupportedOperation", "You can't modify or cancel a Capacity Block.")
+    })?;
     dry_run(p)?;
     if let Some(reservation) = state.ec2.reservations.get_mut(id) {
         reservation.cancelled = true;
@@ -206,8 +215,12 @@ pub fn target<'a>(
         ApiError::new("InvalidCapacityReservationState", message)
     })?;
     let alike = r.zone == zone && r.instance_type == demand.instance_type.name;
-    in_force.check(&rules::MATCH, alike && demand.market == Market::OnDemand, || {
+    in_force.check(&rules::MATCH, alike && demand.market != Market::Spot, || {
         invalid(format!("The launch does not match the Capacity Reservation '{id}'."))
+    })?;
+    let block = demand.market == Market::CapacityBlock;
+    in_force.check(&blocks::MARKET, block == r.block.is_some(), || {
+        invalid(format!("The market type does not match the Capacity Reservation '{id}'."))
     })?;
     let fits = group.is_none() || r.placement_group.as_deref() == group;
     in_force.check(&rules::GROUP, fits, || market::shortage("Insufficient capacity."))?;

@@ -7,6 +7,7 @@ use super::{Answer, ApiError, Call};
 use crate::rules::pricing as rules;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+pub use products::on_demand_usd_per_hour;
 use products::{PRODUCTS, Product};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;

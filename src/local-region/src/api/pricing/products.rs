@@ -32,6 +32,11 @@ pub static PRODUCTS: LazyLock<Vec<Product>> = LazyLock::new(|| {
     types.filter_map(|t| Some(Product::new(t, *PRICES.usd_per_hour.get(&t.name)?))).collect()
 });
 
+/// What an hour of a type costs, if it has a price.
+pub fn on_demand_usd_per_hour(instance_type: &str) -> Option<f64> {
+    PRICES.usd_per_hour.get(instance_type).copied()
+}
+
 /// Instances of a type: On-Demand, Linux, shared tenancy.
 pub struct Product {
     sku: String,

@@ -3,6 +3,7 @@
 
 mod addresses;
 mod capacity;
+mod capacity_blocks;
 mod consistency;
 mod iam;
 mod imagebuilder;
@@ -78,6 +79,7 @@ fn cases() -> Vec<Case> {
         route_tables::cases(),
         placement_groups::cases(),
         capacity::cases(),
+        capacity_blocks::cases(),
         reservations::cases(),
         spot_prices::cases(),
         parameters::cases(),

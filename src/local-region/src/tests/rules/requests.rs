@@ -10,6 +10,8 @@ use crate::testing::{Bench, element};
 use http::{Method, StatusCode};
 use serde_json::json;
 
+const BLOCK: &str = "InstanceType=p5.48xlarge&InstanceCount=1&CapacityDurationHours=24";
+
 /// Something of each kind.
 struct World {
     ami: String,
@@ -20,6 +22,7 @@ struct World {
     rules: [String; 2],
     spot_request: String,
     reservation: String,
+    block_offering: String,
     subnet: String,
     interface: String,
     address: String,
@@ -48,6 +51,8 @@ async fn world(bench: &Bench) -> Result<World, String> {
     let group = "Action=CreateSecurityGroup&GroupDescription=d&GroupName=";
     let reservation = "Action=CreateCapacityReservation&InstanceType=g5.12xlarge&InstancePlatform=Linux/UNIX&AvailabilityZone=us-east-1a&InstanceCount=1";
     let reservation = made(bench, reservation, "capacityReservationId").await?;
+    let search = format!("Action=DescribeCapacityBlockOfferings&{BLOCK}");
+    let block_offering = made(bench, &search, "capacityBlockOfferingId").await?;
     let spare_group = made(bench, &format!("{group}spare"), "groupId").await?;
     let group = made(bench, &format!("{group}mine"), "groupId").await?;
     let inbound = format!(
@@ -83,6 +88,7 @@ async fn world(bench: &Bench) -> Result<World, String> {
         rules,
         spot_request,
         reservation,
+        block_offering,
         subnet,
         interface,
         address,
@@ -130,6 +136,11 @@ fn request(world: &World, operation: &str) -> String {
         "CancelSpotInstanceRequests" => format!("SpotInstanceRequestId.1={}", world.spot_request),
         "CreateCapacityReservation" => {
             "InstanceType=g5.12xlarge&InstancePlatform=Linux/UNIX&AvailabilityZone=us-east-1a&InstanceCount=1".to_owned()
+        }
+        "DescribeCapacityBlockOfferings" => BLOCK.to_owned(),
+        "PurchaseCapacityBlock" => {
+            let id = &world.block_offering;
+            format!("CapacityBlockOfferingId={id}&InstancePlatform=Linux/UNIX")
         }
         "CancelCapacityReservation" => format!("CapacityReservationId={}", world.reservation),
         "CreateNetworkInterface" => format!("SubnetId={}", world.subnet),
