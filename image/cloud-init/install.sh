@@ -3,8 +3,13 @@
 set -Eeuo pipefail
 
 if ! command -v cloud-init >/dev/null; then
-    retry apt-get update
-    retry apt-get install --yes --no-install-recommends cloud-init
+    case $NIXL_OS in
+        amazon-linux-*) retry dnf install --assumeyes cloud-init ;;
+        *)
+            retry apt-get update
+            retry apt-get install --yes --no-install-recommends cloud-init
+            ;;
+    esac
 fi
 
 # Its generator decides at boot; this file would tell it to stay off.

@@ -3,6 +3,9 @@
 set -Eeuo pipefail
 
 passwd --lock root
+if [[ -d /etc/ssh/sshd_config.d ]]; then
+    printf '%s\n' 'PermitRootLogin no' 'PasswordAuthentication no' >/etc/ssh/sshd_config.d/10-nixl.conf
+fi
 
 # Made anew at first boot, so that no two nodes share them.
 rm -f /etc/ssh/ssh_host_*_key /etc/ssh/ssh_host_*_key.pub
@@ -21,8 +24,14 @@ install -d -m 2755 -o root -g systemd-journal /var/log/journal
 # First boot must look like one.
 cloud-init clean --logs --seed
 
-apt-get clean
-rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin
+case $NIXL_OS in
+    amazon-linux-*) dnf clean all ;;
+    *)
+        apt-get clean
+        rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin
+        ;;
+esac
+rm -rf /var/lib/nixl-bake
 
 # Image Builder only touches this file: both nodes would boot with the
 # builder's id. Empty means: make one at first boot.

@@ -257,8 +257,12 @@ fn downloads(
             String::new()
         })
     };
-    let all: Vec<Download> = spec
+    let wanted: Vec<&DownloadSpec> = spec
         .downloads
+        .iter()
+        .filter(|one| one.when.against(recipe.platform, recipe.architecture).is_none())
+        .collect();
+    let all: Vec<Download> = wanted
         .iter()
         .map(|one| Download {
             name: one.name.clone(),
@@ -266,7 +270,7 @@ fn downloads(
             url: expanded(&one.url),
         })
         .collect();
-    for (one, written) in all.iter().zip(&spec.downloads) {
+    for (one, written) in all.iter().zip(wanted) {
         let has_values = spec.inputs.keys().all(|name| inputs.contains_key(name));
         if let Some(why) = fault(&one.version, &one.url).filter(|_| has_values) {
             keep(source.at(written.url.span().start, format!("download {}: {why}", one.url)));

@@ -1,7 +1,7 @@
 //! What a component downloads while it is installed: named here, pinned in
 //! `recipe.lock`.
 
-use super::{Architecture, Os, Text, files};
+use super::{Architecture, Os, Text, When, files};
 use serde::{Deserialize, Deserializer, de::Error as _};
 use toml::Spanned;
 
@@ -16,6 +16,9 @@ pub struct DownloadSpec {
     pub version: Spanned<Text>,
     /// Where it is; may hold `{input}`.
     pub url: Spanned<Text>,
+    /// Images it is for.
+    #[serde(default)]
+    pub when: When,
 }
 
 fn name<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
@@ -23,18 +26,19 @@ fn name<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
 }
 
 /// Names in braces that stand for the image, beside a component's inputs:
-/// operating system, architecture as EC2 writes it, as Debian and as uname do.
+/// operating system, architecture as EC2 writes it, as Debian, uname and NVIDIA do.
 #[must_use]
-pub(crate) fn facts(os: Os, architecture: Architecture) -> [(&'static str, &'static str); 4] {
-    let machine = match architecture {
-        Architecture::X86_64 => "x86_64",
-        Architecture::Arm64 => "aarch64",
+pub(crate) fn facts(os: Os, architecture: Architecture) -> [(&'static str, &'static str); 5] {
+    let (machine, nvidia) = match architecture {
+        Architecture::X86_64 => ("x86_64", "x86_64"),
+        Architecture::Arm64 => ("aarch64", "sbsa"),
     };
     [
         ("os", os.as_str()),
         ("arch", architecture.as_str()),
         ("deb_arch", architecture.debian()),
         ("machine", machine),
+        ("nvidia_arch", nvidia),
     ]
 }
 

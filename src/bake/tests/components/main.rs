@@ -1,0 +1,13 @@
+//! The shipped components' real documents, step by step as Image Builder runs
+//! them, in a copy of this computer's file system that is thrown away, with
+//! stand-ins for the programs that would reach out or need other hardware.
+
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod drivers;
+mod efa;
+mod installer;
+mod kernel;
+mod recipe;
+mod stage;
+mod web;
