@@ -43,13 +43,14 @@ pub fn plain(text: &str) -> String {
 }
 
 /// Words in lines of at most `columns`, all but the first after `indent` spaces; a
-/// longer word keeps a line of its own.
+/// longer word keeps a line of its own. What is between backquotes is one word, for
+/// a command that is broken cannot be copied.
 #[must_use]
 pub fn wrapped(words: &str, indent: usize, columns: Option<usize>) -> String {
     let Some(columns) = columns else { return plain(words) };
     let mut text = String::new();
     let mut column = indent;
-    for word in plain(words).split_whitespace() {
+    for word in unbroken(&plain(words)) {
         let long = word.chars().count();
         if column > indent && column + 1 + long > columns {
             text.push('\n');
@@ -60,10 +61,23 @@ pub fn wrapped(words: &str, indent: usize, columns: Option<usize>) -> String {
             text.push(' ');
             column += 1;
         }
-        text.push_str(word);
+        text.push_str(&word);
         column += long;
     }
     text
+}
+
+fn unbroken(text: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    let mut open = false;
+    for word in text.split_whitespace() {
+        match words.last_mut().filter(|_| open) {
+            Some(command) => command.extend([" ", word]),
+            None => words.push(word.to_owned()),
+        }
+        open ^= word.matches('`').count() % 2 == 1;
+    }
+    words
 }
 
 #[cfg(test)]
@@ -84,6 +98,10 @@ mod tests {
             assert_eq!(text.split_whitespace().collect::<Vec<_>>().join(" "), words);
         }
         assert_eq!(wrapped(words, 4, None), words);
+        assert_eq!(
+            wrapped("then `a command that is long`, or wait", 2, Some(16)),
+            "then\n  `a command that is long`,\n  or wait"
+        );
     }
 
     #[test]

@@ -6,6 +6,7 @@ use super::{
     RunInstances, SecurityGroup, Subnet, Volume, Vpc,
 };
 use crate::{Aws, AwsError, ErrorKind, Result, Tag};
+use aws_sdk_ec2::operation::run_instances::builders::RunInstancesFluentBuilder;
 use aws_sdk_ec2::types::{
     AttributeBooleanValue, HttpTokensState, InstanceNetworkInterfaceSpecification,
 };
@@ -73,26 +74,10 @@ impl Client {
         let found = call.into_paginator().items().send().try_collect().await;
         named!("DescribeInstanceTypeOfferings", found)
     }
-}
 
-#[async_trait::async_trait]
-impl Ec2 for Client {
-    async fn describe_instances(&self, wanted: &[Filter]) -> Result<Vec<Instance>> {
-        let reservations = named!(
-            "DescribeInstances",
-            self.sdk
-                .describe_instances()
-                .set_filters(filters(wanted))
-                .into_paginator()
-                .items()
-                .send()
-                .try_collect()
-                .await
-        )?;
-        Ok(reservations.into_iter().flat_map(convert::instances).collect())
-    }
-
-    async fn run_instances(&self, request: &RunInstances) -> Result<Vec<Instance>> {
+    /// The request of a launch; what is not said (profile, placement group) is not
+    /// asked for.
+    fn launch(&self, request: &RunInstances) -> Result<RunInstancesFluentBuilder> {
         let count = i32::try_from(request.count).map_err(|_| AwsError {
             service: SERVICE,
             operation: "RunInstances",
@@ -119,49 +104,73 @@ impl Ec2 for Client {
             .placement_group
             .as_ref()
             .map(|name| Placement::builder().group_name(name).build());
-        let answer = named!(
-            "RunInstances",
+        let profile = Some(&request.instance_profile)
+            .filter(|name| !name.is_empty())
+            .map(|name| IamInstanceProfileSpecification::builder().name(name).build());
+        Ok(self
+            .sdk
+            .run_instances()
+            .min_count(count)
+            .max_count(count)
+            .image_id(&request.image_id)
+            .instance_type(InstanceType::from(request.instance_type.as_str()))
+            .client_token(&request.client_token)
+            .set_placement(placement)
+            .set_instance_market_options(convert::market_options(request.market))
+            .set_capacity_reservation_specification(
+                request.reservation_id.as_deref().map(convert::reservation_target),
+            )
+            .set_iam_instance_profile(profile)
+            .set_network_interfaces(Some(interfaces.collect()))
+            .user_data(aws_smithy_types::base64::encode(&request.user_data))
+            .instance_initiated_shutdown_behavior(ShutdownBehavior::Terminate)
+            .metadata_options(
+                InstanceMetadataOptionsRequest::builder()
+                    .http_tokens(HttpTokensState::Required)
+                    .http_endpoint(InstanceMetadataEndpointState::Enabled)
+                    .http_put_response_hop_limit(1)
+                    .instance_metadata_tags(InstanceMetadataTagsState::Enabled)
+                    .build(),
+            )
+            .set_tag_specifications(Some(
+                kinds.into_iter().map(|kind| tag_specification(kind, &request.tags)).collect(),
+            )))
+    }
+}
+
+#[async_trait::async_trait]
+impl Ec2 for Client {
+    async fn describe_instances(&self, wanted: &[Filter]) -> Result<Vec<Instance>> {
+        let reservations = named!(
+            "DescribeInstances",
             self.sdk
-                .run_instances()
-                .min_count(count)
-                .max_count(count)
-                .image_id(&request.image_id)
-                .instance_type(InstanceType::from(request.instance_type.as_str()))
-                .client_token(&request.client_token)
-                .set_placement(placement)
-                .set_instance_market_options(convert::market_options(request.market))
-                .set_capacity_reservation_specification(
-                    request.reservation_id.as_deref().map(convert::reservation_target),
-                )
-                .iam_instance_profile(
-                    IamInstanceProfileSpecification::builder()
-                        .name(&request.instance_profile)
-                        .build(),
-                )
-                .set_network_interfaces(Some(interfaces.collect()))
-                .user_data(aws_smithy_types::base64::encode(&request.user_data))
-                .instance_initiated_shutdown_behavior(ShutdownBehavior::Terminate)
-                .metadata_options(
-                    InstanceMetadataOptionsRequest::builder()
-                        .http_tokens(HttpTokensState::Required)
-                        .http_endpoint(InstanceMetadataEndpointState::Enabled)
-                        .http_put_response_hop_limit(1)
-                        .instance_metadata_tags(InstanceMetadataTagsState::Enabled)
-                        .build(),
-                )
-                .set_tag_specifications(Some(
-                    kinds.into_iter().map(|kind| tag_specification(kind, &request.tags)).collect(),
-                ))
-                .customize()
-                .config_override(no_retries())
+                .describe_instances()
+                .set_filters(filters(wanted))
+                .into_paginator()
+                .items()
                 .send()
+                .try_collect()
                 .await
         )?;
+        Ok(reservations.into_iter().flat_map(convert::instances).collect())
+    }
+
+    async fn run_instances(&self, request: &RunInstances) -> Result<Vec<Instance>> {
+        let call = self.launch(request)?.customize().config_override(no_retries());
+        let answer = named!("RunInstances", call.send().await)?;
         let reservation = aws_sdk_ec2::types::Reservation::builder()
             .set_reservation_id(answer.reservation_id)
             .set_instances(answer.instances)
             .build();
         Ok(convert::instances(reservation).collect())
+    }
+
+    async fn may_run_instances(&self, request: &RunInstances) -> Result<()> {
+        match named!("RunInstances", self.launch(request)?.dry_run(true).send().await) {
+            // A dry run has no other good end (API reference, "DryRun").
+            Err(error) if error.is(&["DryRunOperation"]) => Ok(()),
+            other => other.map(drop),
+        }
     }
 
     async fn terminate_instances(&self, ids: &[String]) -> Result<()> {

@@ -145,6 +145,7 @@ pub(super) fn instances(reservation: sdk::Reservation) -> impl Iterator<Item = I
             market: market(found.instance_lifecycle),
             reservation_used: some(found.capacity_reservation_id),
             vpc_id: some(found.vpc_id),
+            subnet_id: some(found.subnet_id),
             interfaces: {
                 let found = found.network_interfaces.unwrap_or_default();
                 let mut interfaces: Vec<_> = found.into_iter().map(attached).collect();

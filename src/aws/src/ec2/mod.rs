@@ -31,6 +31,10 @@ pub trait Ec2: Send + Sync {
     /// One request for the whole group. SDK retries are off: the caller's loop
     /// decides by error code, with the same client token.
     async fn run_instances(&self, request: &RunInstances) -> Result<Vec<Instance>>;
+    /// Whether the caller may send this launch: `DryRun`, which says nothing of
+    /// room or quota. A request without profile or placement group asks for
+    /// neither.
+    async fn may_run_instances(&self, request: &RunInstances) -> Result<()>;
     /// Starts termination of all of `ids` or of none.
     async fn terminate_instances(&self, ids: &[String]) -> Result<()>;
     /// Lifts the protection against termination and stopping.

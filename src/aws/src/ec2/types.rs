@@ -54,6 +54,8 @@ pub struct Instance {
     pub zone: String,
     /// VPC.
     pub vpc_id: Option<String>,
+    /// Subnet of its first interface.
+    pub subnet_id: Option<String>,
     /// Network interfaces, by card and device.
     pub interfaces: Vec<AttachedInterface>,
     /// Placement group name.

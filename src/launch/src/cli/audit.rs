@@ -3,7 +3,6 @@
 use super::{Cli, Output, with_engine};
 use crate::audit::text;
 use crate::terminal::Terminal;
-use anyhow::bail;
 
 pub(super) async fn run(cli: &Cli) -> anyhow::Result<()> {
     let audit = with_engine(cli, async |engine| engine.audit_region().await).await?;
@@ -12,7 +11,7 @@ pub(super) async fn run(cli: &Cli) -> anyhow::Result<()> {
         Output::Text => print!("{}", text(&audit, &cli.flags(), Terminal::of(&std::io::stdout()))),
     }
     if !audit.is_clean() {
-        bail!("something costs money for nobody");
+        return Err(super::Told { code: 1 }.into());
     }
     Ok(())
 }

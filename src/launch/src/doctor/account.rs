@@ -1,9 +1,12 @@
-//! What there is before there is a cluster.
+//! The account: who calls, and what it has for the cluster.
 
-use super::{Facts, unread};
+use super::{Facts, Launch};
 use crate::check::Check;
-use nixl_aws::{AwsError, ErrorKind};
-use nixl_cluster::check::Verdict;
+use crate::keys;
+use crate::plan::{self, Spec};
+use nixl_aws::ec2::Instance;
+use nixl_aws::{AwsError, ErrorKind, Tag};
+use nixl_cluster::{ClusterName, tag};
 
 /// Codes with which AWS refuses a request for its time.
 const CLOCK: &[&str] = &["RequestExpired", "RequestTimeTooSkewed"];
@@ -41,57 +44,67 @@ fn refused(error: &AwsError) -> Check {
     }
 }
 
-/// What a launch needs of the account.
-pub(super) fn judge(facts: &Facts) -> Vec<Check> {
-    vec![image(facts), network(facts), plugin(facts.plugin)]
-}
-
-fn image(facts: &Facts) -> Check {
-    let images = match &facts.images {
-        Ok(images) => images,
-        Err(error) => return unread("image", error),
-    };
-    let newest =
-        images.iter().filter(|it| it.state == "available").max_by_key(|it| &it.creation_date);
-    match (newest, images.first()) {
-        (Some(image), _) => {
-            Check::pass("image", format!("{} of {}", image.id, image.creation_date))
-        }
-        (None, Some(image)) => {
-            let found = format!("{} is {}", image.id, image.state);
-            Check::warn("image", found, "wait for it, or run `nixl-bake build`")
-        }
-        (None, None) => Check::warn("image", "no baked image", "run `nixl-bake build`"),
+/// What a launch would need, where there is no cluster.
+pub(super) fn launch(facts: &Facts) -> Vec<Check> {
+    let mut checks = vec![Check::skip("cluster", format!("no cluster {} is here", facts.cluster))];
+    let Some(Launch { plan, allowed }) = &facts.launch else { return checks };
+    match plan {
+        // Without it no launch begins.
+        Err(error) => checks.push(refused_action("plan", error)),
+        Ok(plan) => checks.extend(plan.checks.iter().cloned()),
     }
+    checks.push(match allowed {
+        None => Check::skip(
+            PERMISSION,
+            "not looked at: without an image and a place there is no launch to ask for",
+        ),
+        Some(Ok(())) => Check::pass(PERMISSION, "ec2:RunInstances is allowed (dry run)"),
+        Some(Err(error)) => refused_action(PERMISSION, error),
+    });
+    checks
 }
 
-fn network(facts: &Facts) -> Check {
-    let (vpcs, subnets) = match (&facts.vpcs, &facts.subnets) {
-        (Ok(vpcs), Ok(subnets)) => (vpcs, subnets),
-        (Err(error), _) | (_, Err(error)) => return unread("network", error),
-    };
-    let Some(vpc) = vpcs.iter().find(|vpc| vpc.is_default) else {
-        let fix = "make one with `aws ec2 create-default-vpc`, or name subnets";
-        return Check::warn("network", "the region has no default VPC", fix);
-    };
-    let of_vpc: Vec<_> = subnets.iter().filter(|subnet| subnet.vpc_id == vpc.id).collect();
-    if of_vpc.iter().any(|subnet| subnet.map_public_ip) {
-        return Check::pass("network", format!("{}, {} subnets", vpc.id, of_vpc.len()));
+const PERMISSION: &str = "permission";
+
+/// An error for want of a permission, named by its action; or another error.
+fn refused_action(name: &str, error: &AwsError) -> Check {
+    const DENIED: &[&str] = &["UnauthorizedOperation", "AccessDenied*"];
+    // What follows is for `sts decode-authorization-message`, a thousand characters.
+    let text = error.to_string();
+    let text = text.split("Encoded authorization").next().unwrap_or_default().trim();
+    if !crate::errors::is(error, DENIED) {
+        let fix = crate::errors::advice(error).unwrap_or("see the error");
+        return Check::fail(name, text, fix);
     }
-    let found = format!("no subnet of {} gives instances a public address", vpc.id);
-    let fix = "nodes need a NAT gateway, Elastic IPs, or VPC endpoints (ssm, ssmmessages, ec2messages, ec2, s3)";
-    Check::warn("network", found, fix)
+    let said = text.split_once("is not authorized to perform: ");
+    let action = said.and_then(|(_, rest)| rest.split_whitespace().next()).map(str::to_owned);
+    let action = action.unwrap_or_else(|| format!("{}:{}", error.service, error.operation));
+    Check::fail(name, text, format!("allow {action} in the caller's own IAM policy"))
 }
 
-fn plugin(there: bool) -> Check {
+/// Of what was planned, what also holds of nodes that are there.
+pub(super) fn of_nodes(facts: &Facts, nodes: &[Instance]) -> Vec<Check> {
+    let spec = spec_of(&facts.cluster, &facts.region, nodes);
+    plan::of_nodes(&spec, &facts.known, nodes)
+}
+
+/// What would be asked for to have these nodes.
+pub(crate) fn spec_of(cluster: &ClusterName, region: &str, nodes: &[Instance]) -> Spec {
+    let mut spec = Spec::new(cluster.clone(), region);
+    let Some(node) = nodes.first() else { return spec };
+    let told = |key| Tag::find(&node.tags, key);
+    spec.instance_types = vec![node.instance_type.clone()];
+    spec.markets = vec![node.market];
+    spec.reservation_id.clone_from(&node.reservation_used);
+    spec.size = told(tag::SIZE).and_then(|size| size.parse().ok()).unwrap_or(spec.size);
+    spec.provider =
+        told(keys::PROVIDER).and_then(|told| told.parse().ok()).unwrap_or(spec.provider);
+    spec
+}
+
+pub(super) fn plugin(there: bool) -> Check {
     if there {
         return Check::pass("session-manager-plugin", "is in the path");
     }
-    Check {
-        verdict: Verdict::Skip,
-        ..Check::pass(
-            "session-manager-plugin",
-            "not installed; the sessions of this program are used",
-        )
-    }
+    Check::skip("session-manager-plugin", "not installed; the sessions of this program are used")
 }

@@ -1,39 +1,77 @@
 //! What was launched one way and is another way now, by somebody else's hand.
 
-use super::cluster::{group_rules, same_end};
+use super::lifetime::{same_end, schedule, timer};
+use super::network::group_rules;
+use super::{Read, fix};
 use crate::check::Check;
+use crate::node_says::NodeSays;
 use crate::plan::{is_live, is_ours};
+use jiff::Timestamp;
 use nixl_aws::ec2::{Instance, SecurityGroup};
 use nixl_cluster::ClusterName;
 use nixl_cluster::check::Verdict;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// Every drift that the nodes and the cluster's security groups show; none where
-/// all is as it was launched.
+/// What a drift shows in.
+#[derive(Debug)]
+pub struct Seen<'a> {
+    /// Cluster.
+    pub cluster: &'a ClusterName,
+    /// Region.
+    pub region: &'a str,
+    /// Its nodes.
+    pub nodes: &'a [Instance],
+    /// Its security groups.
+    pub groups: &'a [SecurityGroup],
+    /// When schedules end the nodes, by instance id.
+    pub scheduled: &'a Read<BTreeMap<String, String>>,
+    /// What nodes said, by instance id.
+    pub says: &'a BTreeMap<String, Result<NodeSays, String>>,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// Every drift; none where all is as it was launched.
 #[must_use]
-pub fn drift(
-    cluster: &ClusterName,
-    region: &str,
-    nodes: &[Instance],
-    groups: &[SecurityGroup],
-) -> Vec<Check> {
-    let mut checks = group_rules(cluster, groups);
+pub fn drift(seen: &Seen<'_>) -> Vec<Check> {
+    let Seen { cluster, region, nodes, groups, scheduled, says, now } = *seen;
+    let mut checks = group_rules(cluster, groups, nodes);
+    checks.push(same_type(nodes));
     checks.extend(same_place(nodes));
-    checks.extend(same_end(nodes).err());
+    match same_end(nodes) {
+        Err(check) => checks.push(check),
+        // Who may not read schedules still has a status.
+        Ok(_) if scheduled.is_ok() => checks.push(schedule(scheduled, nodes, now)),
+        Ok(_) => {}
+    }
     let group = groups.iter().find(|group| is_ours(cluster, &group.tags));
     for node in nodes.iter().filter(|node| node.state == "running") {
-        let own = of_node(node, &cluster.node_role(region), group);
+        let mut own = of_node(node, &cluster.node_role(region), group);
+        own.extend(says.get(&node.id).and_then(|it| it.as_ref().ok()).map(|it| timer(node, it)));
         checks.extend(own.into_iter().map(|check| check.of(cluster.node(node.launch_index))));
     }
     checks.retain(|check| check.verdict >= Verdict::Warn);
     checks
 }
 
+/// A type can be changed while an instance is stopped.
+pub(super) fn same_type(nodes: &[Instance]) -> Check {
+    const NAME: &str = "instance-type";
+    let types: BTreeSet<&str> =
+        nodes.iter().filter(|it| is_live(it)).map(|it| it.instance_type.as_str()).collect();
+    let told = types.iter().copied().collect::<Vec<_>>().join(", ");
+    match types.len() {
+        0 => Check::skip(NAME, "no node runs"),
+        1 => Check::pass(NAME, told),
+        _ => Check::fail(NAME, format!("nodes are of several types: {told}"), fix::again(nodes)),
+    }
+}
+
 fn same_place(nodes: &[Instance]) -> Option<Check> {
     let live = nodes.iter().filter(|node| is_live(node));
     let used: BTreeSet<Option<&str>> = live.map(|node| node.placement_group.as_deref()).collect();
-    let fix = "`nixl-launch down`, then `nixl-launch up`";
-    (used.len() > 1).then(|| Check::warn("placement-group", "not all nodes are in the same", fix))
+    let fix = || fix::again(nodes);
+    (used.len() > 1).then(|| Check::warn("placement-group", "not all nodes are in the same", fix()))
 }
 
 /// Of a node that runs: what nobody but EC2 has to be asked for.
@@ -54,11 +92,11 @@ fn profile(node: &Instance, expected: &str) -> Check {
     };
     let fix = if node.profile_arn.is_some() {
         format!(
-            "aws ec2 describe-iam-instance-profile-associations --filters Name=instance-id,Values={id} tells the association; aws ec2 replace-iam-instance-profile-association --association-id ID --iam-instance-profile Name={expected}"
+            "`aws ec2 describe-iam-instance-profile-associations --filters Name=instance-id,Values={id}` tells the association's ID; `aws ec2 replace-iam-instance-profile-association --association-id ID --iam-instance-profile Name={expected}`"
         )
     } else {
         format!(
-            "aws ec2 associate-iam-instance-profile --instance-id {id} --iam-instance-profile Name={expected}"
+            "`aws ec2 associate-iam-instance-profile --instance-id {id} --iam-instance-profile Name={expected}`"
         )
     };
     Check::fail(name, found, fix)
@@ -69,7 +107,7 @@ fn metadata(node: &Instance) -> Option<Check> {
     let options = node.metadata?;
     let set = |flag: &str| {
         let id = &node.id;
-        format!("aws ec2 modify-instance-metadata-options --instance-id {id} {flag}")
+        format!("`aws ec2 modify-instance-metadata-options --instance-id {id} {flag}`")
     };
     Some(if !options.endpoint {
         let found = "off: the node gets no credentials and does not know what it is";
@@ -90,7 +128,7 @@ fn membership(node: &Instance, group: &SecurityGroup) -> Option<Check> {
     let (id, group_id) = (&outside.id, &group.id);
     let found = format!("{id} is not in {group_id}: traffic between members is dropped");
     let fix = format!(
-        "aws ec2 modify-network-interface-attribute --network-interface-id {id} --groups {group_id}"
+        "`aws ec2 modify-network-interface-attribute --network-interface-id {id} --groups {group_id}`"
     );
     Some(Check::fail("membership", found, fix))
 }

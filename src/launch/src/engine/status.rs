@@ -1,15 +1,17 @@
 //! `status`: what is there now.
 
 use super::{Engine, Goal, now_secs};
-use crate::doctor::drift;
+use crate::doctor::{Seen, drift};
 use crate::errors;
 use crate::failure::{Failure, Problem};
 use crate::keys;
+use crate::node_says::{NodeSays, Part};
 use crate::plan::{is_ours, live, ranked};
-use crate::report::{LinkReport, Report, report};
+use crate::report::{Report, report};
 use nixl_aws::Tag;
 use nixl_aws::ec2::{Filter, Instance};
 use nixl_cluster::tag;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 impl Engine<'_> {
@@ -19,11 +21,14 @@ impl Engine<'_> {
     /// If there is none or it cannot be read.
     pub async fn status(&self) -> Result<Report, Failure> {
         let nodes = self.nodes_there().await?;
-        let (mut report, told) = tokio::join!(self.told_of(&nodes), self.links_known(&nodes));
-        if let Ok(report) = &mut report {
-            report.links = told;
-        }
-        report
+        let running: Vec<Instance> =
+            nodes.iter().filter(|node| node.state == "running").cloned().collect();
+        // What nodes do not tell a status is worth telling without.
+        let says = self.said(&running, &[Part::Link, Part::State]).await;
+        self.progress.done();
+        let links = says.values().flatten().flat_map(NodeSays::links).collect();
+        let report = self.told_of(&nodes, &says).await?;
+        Ok(Report { links, ..report })
     }
 
     /// Waits until the nodes that are there have come to `goal`.
@@ -36,7 +41,7 @@ impl Engine<'_> {
         let waited = self.wait_ready(&nodes, goal, timeout, began).await;
         self.progress.done();
         let ready = waited.map_err(Failure::unchanged)?;
-        let report = self.told_of(&ready.nodes).await?;
+        let report = self.told_of(&ready.nodes, &BTreeMap::new()).await?;
         Ok(ready.told_in(report))
     }
 
@@ -92,7 +97,12 @@ impl Engine<'_> {
         Ok(instances)
     }
 
-    async fn told_of(&self, nodes: &[Instance]) -> Result<Report, Failure> {
+    /// With what the nodes said, by instance id.
+    async fn told_of(
+        &self,
+        nodes: &[Instance],
+        says: &BTreeMap<String, std::result::Result<NodeSays, String>>,
+    ) -> Result<Report, Failure> {
         let ours = [Filter::tag(tag::CLUSTER, self.cluster.as_str())];
         let told = nodes.iter().find_map(|node| Tag::find(&node.tags, keys::TRACKING_ARN));
         let tracking = async {
@@ -103,29 +113,24 @@ impl Engine<'_> {
         };
         let groups = self.services.ec2.describe_security_groups(&ours);
         let needed = async { tokio::try_join!(groups, tracking) };
-        let (needed, cost) = tokio::join!(needed, self.cost(nodes));
+        let (needed, cost, scheduled) =
+            tokio::join!(needed, self.cost(nodes), self.scheduled(nodes));
         let (groups, tracking) = needed.map_err(Failure::unchanged)?;
-        let drift = drift(&self.cluster, &self.region, nodes, &groups);
+        let (cluster, region, groups_seen) =
+            (&self.cluster, self.region.as_str(), groups.as_slice());
+        let now = jiff::Timestamp::now();
+        let drift = drift(&Seen {
+            cluster,
+            region,
+            nodes,
+            groups: groups_seen,
+            scheduled: &scheduled,
+            says,
+            now,
+        });
         let group = groups.into_iter().find(|group| is_ours(&self.cluster, &group.tags));
         let group = group.map(|group| group.id);
         let report = report(&self.cluster, &self.region, nodes, group, tracking, now_secs());
         Ok(Report { cost, drift, ..report })
-    }
-
-    /// Links as the nodes know them; none of nodes that cannot be asked: the
-    /// rest of a status is worth telling without.
-    async fn links_known(&self, nodes: &[Instance]) -> Vec<LinkReport> {
-        let running: Vec<Instance> =
-            nodes.iter().filter(|node| node.state == "running").cloned().collect();
-        if running.is_empty() {
-            return Vec::new();
-        }
-        match self.links(&running).await {
-            Ok(told) => told.iter().flat_map(|(_, says)| says).flat_map(|it| it.links()).collect(),
-            Err(error) => {
-                tracing::debug!(%error, "the links cannot be asked for");
-                Vec::new()
-            }
-        }
     }
 }

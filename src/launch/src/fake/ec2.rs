@@ -164,6 +164,10 @@ impl Ec2 for Fake {
         self.call("RunInstances", |state| run(state, request))
     }
 
+    async fn may_run_instances(&self, _: &RunInstances) -> Result<()> {
+        self.call("GetDryRun", |_| Ok(()))
+    }
+
     async fn terminate_instances(&self, ids: &[String]) -> Result<()> {
         self.call("TerminateInstances", |state| {
             if ids.iter().any(|id| state.instances.iter().all(|it| it.id != *id)) {

@@ -24,8 +24,8 @@ pub enum Part {
     Link,
     /// Last lines of the daemon's journal.
     Journal,
-    /// The end that its own timer has.
-    End,
+    /// Its clock, timer, daemon's unit, settings and cloud-init.
+    State,
 }
 
 impl Part {
@@ -34,7 +34,7 @@ impl Part {
             Self::Check => "check",
             Self::Link => "link",
             Self::Journal => "journal",
-            Self::End => "end",
+            Self::State => "state",
         }
     }
 }
@@ -49,8 +49,31 @@ pub struct NodeSays {
     pub link: Option<LinkDocument>,
     /// Last lines of the daemon's journal.
     pub journal: Vec<String>,
+    /// The machine around the daemon.
+    pub state: Option<MachineState>,
+}
+
+/// The machine around the daemon.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct MachineState {
+    /// Its time when it was asked, seconds since the epoch.
+    pub at: f64,
     /// When its own timer powers it off, seconds since the epoch.
     pub end: Option<i64>,
+    /// That timer waits.
+    pub timer: bool,
+    /// `ActiveState` of the daemon's unit.
+    pub unit: String,
+    /// Provider that user data told it.
+    pub provider: Option<String>,
+    /// Room left on its root filesystem.
+    pub free_bytes: Option<u64>,
+    /// Status of cloud-init, e.g. `done`, `running`, `error`; none where there is
+    /// no cloud-init.
+    pub cloud_init: Option<String>,
+    /// What cloud-init failed with.
+    pub errors: Vec<String>,
 }
 
 /// Asks nodes at once; what each said, or why it said nothing, in their order.

@@ -39,11 +39,12 @@ pub use token::{client_token, next_generation, record};
 pub use tracking::{Tracking, tracking_arn};
 pub use types::alternatives;
 pub use user_data::{LIFETIME_SCRIPT, MAX_USER_DATA_BYTES, user_data};
+pub(crate) use way_out::default_route;
 
 use nixl_aws::Tag;
-use nixl_aws::ec2::{Image, InstanceTypeInfo, Market, RunInstances, SecurityGroup};
+use nixl_aws::ec2::{Image, Instance, InstanceTypeInfo, Market, RunInstances, SecurityGroup};
 use nixl_cluster::check::Verdict;
-use nixl_cluster::{ClusterName, NodeSettings, tag};
+use nixl_cluster::{ClusterName, NodeSettings, Provider, tag};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -157,6 +158,26 @@ pub fn plan(spec: &Spec, facts: &Facts) -> Plan {
         user_data,
         checks,
     }
+}
+
+/// What of a plan also holds of its nodes once they are there: RDMA of their
+/// type, quota and price. Of `facts` only what a launch can do without is needed.
+#[must_use]
+pub fn of_nodes(spec: &Spec, facts: &Facts, nodes: &[Instance]) -> Vec<Check> {
+    let mut checks = Vec::new();
+    if spec.provider != Provider::Tcp.into() {
+        checks.extend(spec.instance_types.iter().map(|name| types::rdma(facts, name)));
+    }
+    let type_of = |node: &Instance| InstanceTypeInfo {
+        name: node.instance_type.clone(),
+        vcpus: node.vcpus,
+        ..Default::default()
+    };
+    let types: Vec<InstanceTypeInfo> = nodes.first().map(type_of).into_iter().collect();
+    let existing = existing::judge(spec, nodes).unwrap_or(Existing::None);
+    checks.extend(quota::checks(spec, &existing, &types, &quota::quotas(spec, facts, &types)));
+    checks.extend(price::checks(spec, facts, &price::prices(spec, facts)));
+    checks
 }
 
 fn policies(spec: &Spec, tracking: &Tracking) -> BTreeMap<String, Value> {

@@ -79,7 +79,7 @@ pub(super) fn checks(
     checks
 }
 
-fn rdma(facts: &Facts, name: &str) -> Check {
+pub(super) fn rdma(facts: &Facts, name: &str) -> Check {
     const NAME: &str = "rdma";
     let Some(known) = instance_type::find(name) else {
         return Check::skip(NAME, format!("{name}: not in this program's table"));

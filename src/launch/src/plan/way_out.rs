@@ -2,7 +2,7 @@
 
 use super::{Attempt, Facts, PublicAddress, Spec, WayOut, layout, quota};
 use crate::check::Check;
-use nixl_aws::ec2::InstanceTypeInfo;
+use nixl_aws::ec2::{InstanceTypeInfo, RouteTable};
 
 const NAME: &str = "way-out";
 
@@ -27,10 +27,19 @@ pub(super) fn decide(
 
 /// Where 0.0.0.0/0 leads from the subnet, if its route table is known.
 fn default_target<'a>(facts: &'a Facts, subnet_id: &str) -> Option<Option<&'a str>> {
-    let tables = facts.routes.value()?;
-    let vpc = &facts.subnets.iter().find(|it| it.id == subnet_id)?.vpc_id;
+    let vpc_id = &facts.subnets.iter().find(|it| it.id == subnet_id)?.vpc_id;
+    default_route(facts.routes.value()?, vpc_id, subnet_id)
+}
+
+/// Where 0.0.0.0/0 leads from a subnet, by its own table or else its VPC's, if
+/// one of them is there.
+pub(crate) fn default_route<'a>(
+    tables: &'a [RouteTable],
+    vpc_id: &str,
+    subnet_id: &str,
+) -> Option<Option<&'a str>> {
     let own = tables.iter().find(|table| table.subnet_ids.iter().any(|id| id == subnet_id));
-    let table = own.or_else(|| tables.iter().find(|it| it.is_main && it.vpc_id == *vpc))?;
+    let table = own.or_else(|| tables.iter().find(|it| it.is_main && it.vpc_id == vpc_id))?;
     Some(table.default_target.as_deref())
 }
 

@@ -54,6 +54,7 @@ macro_rules! never {
 
 never! {
     run_instances(&RunInstances) -> Vec<Instance>;
+    may_run_instances(&RunInstances) -> ();
     terminate_instances(&[String]) -> ();
     unprotect_instance(&str) -> ();
     delete_network_interface(&str) -> ();

@@ -1,0 +1,58 @@
+//! MLflow: the server that the nodes were told of, and its role.
+
+use super::{Facts, fix, unread};
+use crate::check::Check;
+use crate::keys;
+use crate::report::TrackingReport;
+use nixl_aws::Tag;
+use nixl_aws::ec2::Instance;
+
+pub(super) fn judge(facts: &Facts, nodes: &[Instance]) -> Vec<Check> {
+    let told = nodes.iter().find_map(|node| Tag::find(&node.tags, keys::TRACKING_ARN));
+    let Some(arn) = told else {
+        return vec![Check::skip("mlflow", "the nodes were told of no tracking server")];
+    };
+    match &facts.tracking {
+        Err(error) => vec![unread("mlflow", error)],
+        Ok(None) => {
+            let fix = format!("{} makes one of this cluster again", fix::up(nodes));
+            vec![Check::fail("mlflow", format!("{arn} is gone"), fix)]
+        }
+        Ok(Some(server)) if server.arn != arn => {
+            let found = format!("the nodes were told {arn}, but it is {}", server.arn);
+            vec![Check::fail("mlflow", found, fix::again(nodes))]
+        }
+        Ok(Some(server)) if server.active => on(facts, nodes, server),
+        Ok(Some(TrackingReport { status, .. })) if status.ends_with("ing") => {
+            let fix = "wait: a server takes up to 25 minutes to be made or started";
+            vec![Check::warn("mlflow", format!("{arn} is {status}"), fix)]
+        }
+        Ok(Some(server)) => {
+            let fix = "`nixl-launch mlflow start`";
+            vec![Check::fail("mlflow", format!("{arn} is {}", server.status), fix)]
+        }
+    }
+}
+
+fn on(facts: &Facts, nodes: &[Instance], server: &TrackingReport) -> Vec<Check> {
+    let arn = &server.arn;
+    if server.owned {
+        vec![Check::pass("mlflow", arn), role(facts, nodes)]
+    } else {
+        vec![Check::pass("mlflow", format!("{arn}, attached"))]
+    }
+}
+
+/// What the server reads and writes its artifacts with.
+fn role(facts: &Facts, nodes: &[Instance]) -> Check {
+    const NAME: &str = "mlflow-role";
+    let name = facts.cluster.mlflow_role(&facts.region);
+    match &facts.tracking_role {
+        Err(error) => unread(NAME, error),
+        Ok(Some(role)) => Check::pass(NAME, &role.name),
+        Ok(None) => {
+            let found = format!("{name} is gone: the server reaches no artifact");
+            Check::fail(NAME, found, format!("{} makes it again", fix::up(nodes)))
+        }
+    }
+}
