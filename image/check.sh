@@ -21,7 +21,7 @@ scripts=("$here"/*/install.sh "$here"/*/validate.sh)
 whole=$(mktemp)
 trap 'rm -f "$whole"' EXIT
 failed=0
-for script in "$prelude"/*.sh "$here/check.sh" "${scripts[@]}"; do
+for script in "$prelude"/*.sh "$here"/check.sh "$here"/*/requirements.sh "${scripts[@]}"; do
     bash -n "$script" || failed=1
     shellcheck --shell=bash "$script" || failed=1
 done

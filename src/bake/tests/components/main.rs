@@ -6,6 +6,7 @@
 
 mod drivers;
 mod efa;
+mod inference;
 mod installer;
 mod kernel;
 mod recipe;

@@ -5,7 +5,7 @@ use nixl_bake::content::Component;
 use nixl_bake::document::{Store, render};
 use nixl_bake::lock::Pins;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 /// Where stand-ins are on the stage, first in `PATH`.
@@ -121,14 +121,18 @@ impl Stage {
         ran
     }
 
+    /// A file on the stage.
+    pub fn file(&self, path: &str, bytes: &[u8]) {
+        let to = self.path("upper").join(path.trim_start_matches('/'));
+        std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+        std::fs::write(to, bytes).unwrap();
+    }
+
     /// The component's own files, as S3Download leaves them.
     fn bring(&self, component: &Component, step: &serde_yaml_ng::Value) {
         let list = step["inputs"].as_sequence().unwrap();
         for (file, item) in component.files.iter().zip(list) {
-            let to = item["destination"].as_str().unwrap().trim_start_matches('/');
-            let to = self.path("upper").join(Path::new(to));
-            std::fs::create_dir_all(to.parent().unwrap()).unwrap();
-            std::fs::write(to, file.bytes.as_slice()).unwrap();
+            self.file(item["destination"].as_str().unwrap(), &file.bytes);
         }
     }
 }
