@@ -1,9 +1,9 @@
 //! A launch into a Capacity Reservation or a Capacity Block.
 
-use super::{Facts, Spec};
+use super::{Facts, Spec, is_live};
 use crate::check::Check;
 use crate::failure::joined;
-use nixl_aws::ec2::Reservation;
+use nixl_aws::ec2::{Instance, Reservation};
 
 const NAME: &str = "reservation";
 
@@ -18,6 +18,13 @@ pub(super) fn is_block(facts: &Facts) -> bool {
     facts.reservation.as_ref().is_some_and(|it| it.capacity_block)
 }
 
+/// Nodes of this cluster that run in it: a run that is continued needs no other room.
+fn held_by_us(reservation: &Reservation, facts: &Facts) -> u32 {
+    let used = |node: &&Instance| node.reservation_used.as_deref() == Some(&reservation.id);
+    let held = facts.instances.iter().filter(|node| is_live(node)).filter(used).count();
+    u32::try_from(held).unwrap_or(u32::MAX)
+}
+
 pub(super) fn checks(spec: &Spec, facts: &Facts) -> Vec<Check> {
     let Some(id) = &spec.reservation_id else { return Vec::new() };
     let Some(found) = of(spec, facts) else {
@@ -30,10 +37,11 @@ pub(super) fn checks(spec: &Spec, facts: &Facts) -> Vec<Check> {
         let fix = "only an active one can be launched into: wait for its start, or name another";
         checks.push(Check::fail(NAME, format!("{kind} {id} is {}", found.state), fix));
     }
-    if found.available < spec.size {
+    let room = found.available + held_by_us(found, facts);
+    if room < spec.size {
         checks.push(Check::fail(
             NAME,
-            format!("{kind} {id} has room for {} of {} nodes", found.available, spec.size),
+            format!("{kind} {id} has room for {room} of {} nodes", spec.size),
             "end what runs in it, ask for fewer --nodes, or name another",
         ));
     }
@@ -70,7 +78,7 @@ pub(super) fn checks(spec: &Spec, facts: &Facts) -> Vec<Check> {
             NAME,
             format!(
                 "{kind} {id}: {} in {}, room for {} of {}; {group}",
-                found.instance_type, found.zone, found.available, found.total
+                found.instance_type, found.zone, room, found.total
             ),
         ));
     }

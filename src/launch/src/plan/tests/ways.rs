@@ -81,3 +81,25 @@ fn a_reservation_that_cannot_be_used_says_why() {
     assert!(with(|it| it.available = 1).contains("room for 1 of 2"));
     assert!(with(|it| it.instance_type = "p5.48xlarge".to_owned()).contains("--instance-type p5"));
 }
+
+#[test]
+fn nodes_that_are_there_already_need_no_other_room() {
+    let spec = Spec { reservation_id: Some("cr-1".to_owned()), ..spec() };
+    let full = || Facts {
+        reservation: Some(nixl_aws::ec2::Reservation { available: 0, ..block() }),
+        ..facts()
+    };
+    let there = |used: &str, state: &str| Facts {
+        instances: (0..2)
+            .map(|index| Instance {
+                reservation_used: Some(used.to_owned()),
+                ..node(index, state, 2)
+            })
+            .collect(),
+        ..full()
+    };
+    ready(&spec, &there("cr-1", "running"));
+    assert!(refused(&spec, &full())[0].1.contains("room for 0 of 2"));
+    assert!(refused(&spec, &there("cr-2", "running"))[0].1.contains("room for 0 of 2"));
+    assert!(refused(&spec, &there("cr-1", "terminated"))[0].1.contains("room for 0 of 2"));
+}
