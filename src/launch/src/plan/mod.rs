@@ -107,9 +107,11 @@ pub fn plan(spec: &Spec, facts: &Facts) -> Plan {
     }
     checks.extend(reservation::checks(spec, facts));
     let vpc_id = place::vpc(spec, facts).map_err(|check| checks.push(check)).unwrap_or_default();
-    let attempts = attempts(spec, facts, &vpc_id, &mut checks);
+    let mut attempts = attempts(spec, facts, &vpc_id, &mut checks);
+    let addresses = way_out::addresses(spec, facts, &mut attempts);
     checks.extend(placement(&attempts));
     checks.extend(way_out::checks(spec, facts, &attempts));
+    checks.extend(addresses);
     let security_group = check_ownership(spec, facts, &vpc_id, &mut checks);
     let tracking = tracking::decide(spec, facts);
     checks.push(tracking.as_ref().map_or_else(Clone::clone, |it| tracking::check(it, facts)));

@@ -2,6 +2,7 @@
 
 use super::{Attempt, Facts, PublicAddress, Spec, WayOut, layout, quota};
 use crate::check::Check;
+use crate::failure::joined;
 use nixl_aws::ec2::{InstanceTypeInfo, RouteTable};
 
 const NAME: &str = "way-out";
@@ -52,7 +53,7 @@ fn is_public(facts: &Facts, subnet_id: &str) -> Option<bool> {
     }
 }
 
-/// One check for each type and way, then the addresses.
+/// One check for each type and way.
 pub(super) fn checks(spec: &Spec, facts: &Facts, attempts: &[Attempt]) -> Vec<Check> {
     let mut checks: Vec<Check> = Vec::new();
     for attempt in attempts {
@@ -63,9 +64,6 @@ pub(super) fn checks(spec: &Spec, facts: &Facts, attempts: &[Attempt]) -> Vec<Ch
         if !checks.contains(&check) {
             checks.push(check);
         }
-    }
-    if attempts.iter().any(|attempt| attempt.way_out == WayOut::Elastic) {
-        checks.push(addresses(spec, facts));
     }
     checks
 }
@@ -106,27 +104,40 @@ fn check(facts: &Facts, attempt: &Attempt, interfaces: usize) -> Check {
     }
 }
 
-/// Elastic IPs are few: 5 in a region unless more are asked for.
-fn addresses(spec: &Spec, facts: &Facts) -> Check {
+/// Elastic IPs are few: 5 in a region unless more are asked for. EC2 would refuse
+/// them only once the nodes run, so attempts that need more than there are give
+/// way to those that need none.
+pub(super) fn addresses(spec: &Spec, facts: &Facts, attempts: &mut Vec<Attempt>) -> Option<Check> {
     const NAME: &str = "addresses";
+    let needs_one = |attempt: &Attempt| attempt.way_out == WayOut::Elastic;
+    if !attempts.iter().any(needs_one) {
+        return None;
+    }
     let (Some(used), Some(limit)) = (facts.addresses.value(), facts.address_limit.value()) else {
-        return Check::skip(NAME, "how many Elastic IPs are left is not known");
+        return Some(Check::skip(NAME, "how many Elastic IPs are left is not known"));
     };
     let ours = facts.own_addresses.min(spec.size);
     let need = spec.size - ours;
     let found = format!("{need} Elastic IPs needed, {used} used, limit {limit}");
     if f64::from(used.saturating_add(need)) <= *limit {
-        return Check::pass(NAME, found);
+        return Some(Check::pass(NAME, found));
     }
-    Check::fail(
-        NAME,
-        found,
-        format!(
-            "release some, say --public-address none, or ask for more: `aws service-quotas request-service-quota-increase --service-code {} --quota-code {} --desired-value {} --region {}`",
-            quota::SERVICE,
-            quota::ADDRESSES,
-            used.saturating_add(need),
-            spec.region
-        ),
-    )
+    let fix = format!(
+        "release some, say --public-address none, or ask for more: `aws service-quotas request-service-quota-increase --service-code {} --quota-code {} --desired-value {} --region {}`",
+        quota::SERVICE,
+        quota::ADDRESSES,
+        used.saturating_add(need),
+        spec.region
+    );
+    if attempts.iter().all(needs_one) {
+        return Some(Check::fail(NAME, found, fix));
+    }
+    let mut out: Vec<String> = Vec::new();
+    for attempt in attempts.extract_if(.., |it| needs_one(it)) {
+        let way = format!("{} in {}", attempt.instance_type, attempt.place.zone);
+        if !out.contains(&way) {
+            out.push(way);
+        }
+    }
+    Some(Check::warn(NAME, format!("{found}; left out: {}", joined(&out)), fix))
 }

@@ -22,6 +22,37 @@ fn nodes_have_a_way_out_that_ec2_allows() {
 }
 
 #[test]
+fn what_needs_more_elastic_ips_than_there_are_gives_way() {
+    let mut facts = facts();
+    let mut several = facts.types[0].clone();
+    several.info.name = "p4d.24xlarge".to_owned();
+    several.info.efa_max_interfaces = 2;
+    several.info.network_cards.push(nixl_aws::ec2::NetworkCard { index: 1, ..card() });
+    facts.types.insert(0, several);
+    facts.address_limit = Known::Value(5.0);
+    let types = |facts: &Facts| {
+        let plan = ready(&spec(), facts);
+        let name = |it: &Attempt| it.instance_type.clone();
+        let types: Vec<String> = plan.attempts.iter().map(name).collect();
+        (types, warned(&plan, "addresses"))
+    };
+    let all = ["p4d.24xlarge", "p4d.24xlarge", "g6.12xlarge", "g6.12xlarge"];
+    assert_eq!(types(&facts).0, all, "unknown is never taken for none");
+    facts.addresses = Known::Value(3);
+    assert_eq!((types(&facts).0, types(&facts).1.len()), (all.map(str::to_owned).to_vec(), 0));
+    facts.addresses = Known::Value(4);
+    let (left, warned) = types(&facts);
+    assert_eq!(left, all[2..]);
+    let out = "left out: p4d.24xlarge in us-east-1a, p4d.24xlarge in us-east-1b";
+    assert!(warned[0].contains(out) && warned[0].contains("--desired-value 6"), "{warned:?}");
+    facts.own_addresses = 1;
+    assert_eq!(types(&facts).0, all, "one is the cluster's already");
+    facts.own_addresses = 0;
+    let elastic = Spec { public_address: PublicAddress::Elastic, ..spec() };
+    assert_eq!(refused(&elastic, &facts)[0].0, "addresses");
+}
+
+#[test]
 fn subnets_bring_their_vpc_and_must_share_it() {
     let mut facts = facts();
     facts.subnets[0].vpc_id = "vpc-2".to_owned();
