@@ -116,6 +116,8 @@ fn parse(stat: &str) -> Option<Stat> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::io::{Read as _, Write as _};
+    use std::process::Stdio;
 
     #[test]
     fn fields_are_those_of_the_manual_page() {
@@ -126,7 +128,11 @@ mod tests {
 
     #[test]
     fn a_child_is_counted_as_long_as_it_lives() {
-        let mut child = std::process::Command::new("/bin/sleep").arg("60").spawn().unwrap();
+        let mut cat = std::process::Command::new("/bin/cat");
+        let mut child = cat.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        // Its loader still opens files until it answers.
+        child.stdin.as_mut().unwrap().write_all(b"!").unwrap();
+        child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
         started("test", Some(child.id())).unwrap();
         let of = |name| usage().into_iter().find(|usage| usage.name == name);
         let (daemon, told) = (of(DAEMON).unwrap(), of("test").unwrap());
