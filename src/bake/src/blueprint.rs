@@ -196,8 +196,7 @@ fn tags(digest: &Sum) -> Vec<Tag> {
 }
 
 /// Tag that tells a part of the image.
-#[must_use]
-pub fn input_key(part: &str) -> String {
+fn input_key(part: &str) -> String {
     format!("{}{part}", tag::INPUT_PREFIX)
 }
 

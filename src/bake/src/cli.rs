@@ -65,6 +65,24 @@ pub enum Command {
         #[arg(long, value_enum, default_value_t)]
         output: Format,
     },
+    /// Show what is in an image.
+    Show {
+        /// AMI id.
+        ami: String,
+        /// Where and how.
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Show what differs between two images.
+    Diff {
+        /// AMI id.
+        from: String,
+        /// AMI id.
+        to: String,
+        /// Where and how.
+        #[command(flatten)]
+        common: Common,
+    },
     /// List the images there are.
     List {
         /// Where and how.

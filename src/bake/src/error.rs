@@ -132,6 +132,20 @@ pub enum BakeError {
         /// Region.
         region: String,
     },
+    /// There is no such image.
+    #[error("image {ami} does not exist in {region}; `nixl-bake list` shows those there are")]
+    NoImage {
+        /// Image.
+        ami: String,
+        /// Region.
+        region: String,
+    },
+    /// An image that tells nothing of what is in it.
+    #[error("image {ami} was not baked by nixl-bake in this account: it has no tag nixl:digest")]
+    NotBaked {
+        /// Image.
+        ami: String,
+    },
     /// Base image or daemon are for another kind of machine.
     #[error("{what} is {found}, the recipe says {wanted}")]
     WrongArchitecture {
@@ -211,6 +225,8 @@ impl BakeError {
             Self::NotPublished { .. } => "bake.not_published",
             Self::NoRegion => "bake.no_region",
             Self::NoBase { .. } => "bake.no_base",
+            Self::NoImage { .. } => "bake.no_image",
+            Self::NotBaked { .. } => "bake.not_baked",
             Self::BaseGone { .. } => "bake.base_gone",
             Self::WrongArchitecture { .. } => "bake.wrong_architecture",
             Self::NewerGlibc { .. } => "bake.newer_glibc",

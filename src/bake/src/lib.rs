@@ -12,6 +12,7 @@ pub mod blueprint;
 pub mod builder_profile;
 pub mod cli;
 pub mod cloud;
+pub mod compare;
 pub mod content;
 pub mod daemon;
 pub mod document;
@@ -25,6 +26,7 @@ pub mod output;
 pub mod plan;
 pub mod progress;
 pub mod recipe;
+pub mod show;
 pub mod tar;
 pub mod validate;
 

@@ -5,13 +5,14 @@ use clap::Parser as _;
 use nixl_bake::blueprint::Blueprint;
 use nixl_bake::cli::{Cli, Command, Common, Input, Paths};
 use nixl_bake::cloud::Cloud;
+use nixl_bake::compare::Change;
 use nixl_bake::content::Content;
 use nixl_bake::daemon::Daemon;
 use nixl_bake::error::BakeError;
 use nixl_bake::flow::{self, Options, Pace};
-use nixl_bake::lock::{self, Change, Curl, Lock, Pins, Wants};
+use nixl_bake::lock::{self, Curl, Lock, Pins, Wants};
 use nixl_bake::progress::{Console, Progress as _};
-use nixl_bake::{list, output, plan, validate};
+use nixl_bake::{list, output, plan, show, validate};
 use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
@@ -96,6 +97,14 @@ async fn run(cli: &Cli, console: &Console) -> Result<(String, ExitCode), BakeErr
             let (cloud, blueprint) = prepare(input, common, console, WithoutLock::Imagine).await?;
             let plan = plan::plan(&cloud, &blueprint, Pace::default()).await?;
             output::plan(&plan, common.output)
+        }
+        Command::Show { ami, common } => {
+            let cloud = Cloud::connect(common.region.as_deref()).await?;
+            output::shown(&show::show(&cloud, ami).await?, common.output)
+        }
+        Command::Diff { from, to, common } => {
+            let cloud = Cloud::connect(common.region.as_deref()).await?;
+            output::differs(&show::diff(&cloud, from, to).await?, common.output)
         }
         Command::List { common } => {
             let cloud = Cloud::connect(common.region.as_deref()).await?;

@@ -1,9 +1,10 @@
 //! Results on stdout, for people or for programs.
 
+use crate::compare::Change;
 use crate::flow::Baked;
 use crate::list::Entry;
-use crate::lock::Change;
 use crate::plan::Plan;
+use crate::show::Shown;
 use crate::validate::Report;
 use comfy_table::{Table, TableStyle};
 use serde::Serialize;
@@ -84,9 +85,7 @@ pub fn plan(plan: &Plan, format: Format) -> String {
         None => format!("{head}\nno image of this recipe yet"),
         Some(since) => {
             let mut lines = vec![format!("{head}\nsince  {}, changed:", since.ami_id)];
-            lines.extend(since.changed.iter().map(|one| {
-                format!("  {}: {}", one.part, from_to(one.was.as_deref(), one.is.as_deref()))
-            }));
+            lines.extend(since.changed.iter().map(line));
             lines.join("\n")
         }
     };
@@ -97,12 +96,45 @@ pub fn plan(plan: &Plan, format: Format) -> String {
     format!("{head}\n{}", text(&table))
 }
 
-fn from_to(was: Option<&str>, is: Option<&str>) -> String {
-    match (was, is) {
+fn line(change: &Change) -> String {
+    let told = match (&change.was, &change.is) {
         (Some(was), Some(is)) => format!("{was} -> {is}"),
         (None, Some(is)) => format!("new, {is}"),
-        (was, None) => format!("gone, was {}", was.unwrap_or_default()),
+        (was, None) => format!("gone, was {}", was.as_deref().unwrap_or_default()),
+    };
+    format!("  {}: {told}", change.what)
+}
+
+/// What is in an image.
+#[must_use]
+pub fn shown(shown: &Shown, format: Format) -> String {
+    if format == Format::Json {
+        return json(shown);
     }
+    let mut table = table();
+    table.add_row(["AMI", &shown.ami_id]);
+    table.add_row(["Name", &shown.name]);
+    table.add_row(["State", &shown.state]);
+    table.add_row(["Created", &shown.created]);
+    table.add_row(["Architecture", &shown.architecture]);
+    table.add_row(["Recipe", shown.recipe.as_deref().unwrap_or("unknown")]);
+    table.add_row(["Digest", &shown.digest]);
+    for (part, is) in &shown.parts {
+        table.add_row([part, is]);
+    }
+    text(&table)
+}
+
+/// What leads from an image to another.
+#[must_use]
+pub fn differs(changes: &[Change], format: Format) -> String {
+    if format == Format::Json {
+        return json(&changes);
+    }
+    if changes.is_empty() {
+        return "they are made of the same".to_owned();
+    }
+    changes.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// What `lock` has pinned.
@@ -115,11 +147,7 @@ pub fn locked(path: &Path, changes: &[Change], format: Format) -> String {
         return format!("{}: nothing changes", path.display());
     }
     let mut lines = vec![format!("{}:", path.display())];
-    lines.extend(
-        changes.iter().map(|one| {
-            format!("  {}: {}", one.what, from_to(one.was.as_deref(), one.is.as_deref()))
-        }),
-    );
+    lines.extend(changes.iter().map(line));
     lines.join("\n")
 }
 

@@ -1,12 +1,13 @@
 //! `nixl-bake plan`: what `build` would do, by looking only.
 
-use crate::blueprint::{Blueprint, input_key};
+use crate::blueprint::Blueprint;
 use crate::cloud::Cloud;
+use crate::compare::{Change, compare};
 use crate::error::{BakeError, Result};
 use crate::flow::{Pace, find, history, is_ours, retry};
+use crate::show;
 use nixl_aws::Tag;
 use nixl_aws::imagebuilder::Resource;
-use nixl_cluster::tag;
 use serde::Serialize;
 
 /// A plan.
@@ -34,20 +35,7 @@ pub struct Since {
     /// The newest image of this recipe.
     pub ami_id: String,
     /// What differs.
-    pub changed: Vec<Changed>,
-}
-
-/// A part that is not what it was.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Changed {
-    /// Part.
-    pub part: String,
-    /// As it was; nothing if it is new.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub was: Option<String>,
-    /// As it is; nothing if it is gone.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub is: Option<String>,
+    pub changed: Vec<Change>,
 }
 
 /// One thing that is needed.
@@ -126,22 +114,8 @@ async fn since(cloud: &Cloud, blueprint: &Blueprint, pace: Pace) -> Result<Optio
     let Some(image) = images.into_iter().find(|image| image.state == "available") else {
         return Ok(None);
     };
-    let was = |part: &str| Tag::find(&image.tags, &input_key(part)).map(str::to_owned);
-    let mut changed: Vec<Changed> = blueprint
-        .parts
-        .iter()
-        .filter(|part| was(&part.name).as_deref() != Some(&part.shown))
-        .map(|part| Changed {
-            part: part.name.clone(),
-            was: was(&part.name),
-            is: Some(part.shown.clone()),
-        })
-        .collect();
-    let known = |name: &str| blueprint.parts.iter().any(|part| part.name == name);
-    changed.extend(image.tags.iter().filter_map(|tag| {
-        let part = tag.key.strip_prefix(tag::INPUT_PREFIX).filter(|part| !known(part))?;
-        Some(Changed { part: part.to_owned(), was: Some(tag.value.clone()), is: None })
-    }));
+    let parts = blueprint.parts.iter().map(|part| (part.name.clone(), part.shown.clone()));
+    let changed = compare(&show::parts(&image), &parts.collect::<Vec<_>>());
     Ok(Some(Since { ami_id: image.id, changed }))
 }
 

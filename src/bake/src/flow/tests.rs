@@ -233,9 +233,34 @@ async fn plan_tells_what_changed_since_the_last_image() {
     let content = checkout.load().unwrap();
     let blueprint = Blueprint::new(&content, &pins(), &bench.cloud).unwrap();
     let since = plan(&bench.cloud, &blueprint, PACE).await.unwrap().since.unwrap();
-    let parts: Vec<&str> = since.changed.iter().map(|one| one.part.as_str()).collect();
+    let parts: Vec<&str> = since.changed.iter().map(|one| one.what.as_str()).collect();
     assert_eq!(parts, ["daemon", "component:nixl-noded"]);
     assert!(since.changed.iter().all(|one| one.was.is_some() && one.was != one.is));
+}
+
+#[tokio::test]
+async fn an_image_tells_what_is_in_it() {
+    let bench = Bench::new();
+    let error = crate::show::show(&bench.cloud, "ami-none").await.unwrap_err();
+    assert!(matches!(error, BakeError::NoImage { .. }), "{error}");
+    let error = crate::show::show(&bench.cloud, BASE).await.unwrap_err();
+    assert!(matches!(error, BakeError::NotBaked { .. }), "{error}");
+
+    let mut image = crate::testing::base_image();
+    image.tags = bench.blueprint.distribution.ami_tags.clone();
+    for (id, daemon) in [("ami-one", "1"), ("ami-two", "2")] {
+        image.id = id.to_owned();
+        image.tags.retain(|tag| tag.key != "nixl:input:daemon");
+        image.tags.push(Tag::new("nixl:input:daemon", daemon));
+        bench.fake.world().images.push(image.clone());
+    }
+    let shown = crate::show::show(&bench.cloud, "ami-one").await.unwrap();
+    assert_eq!(shown.recipe.as_deref(), Some("nixl"));
+    let names: Vec<&str> = shown.parts.keys().map(String::as_str).collect();
+    assert_eq!(names, ["base", "component:nixl-noded", "daemon", "recipe"]);
+    let changes = crate::show::diff(&bench.cloud, "ami-one", "ami-two").await.unwrap();
+    assert_eq!((changes.len(), changes[0].what.as_str()), (1, "daemon"));
+    assert!(crate::show::diff(&bench.cloud, "ami-one", "ami-one").await.unwrap().is_empty());
 }
 
 #[test]

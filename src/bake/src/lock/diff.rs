@@ -1,35 +1,12 @@
 //! What differs between two locks.
 
 use super::Lock;
-use serde::Serialize;
-use std::collections::BTreeMap;
-
-/// A line of the difference.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Change {
-    /// What is pinned.
-    pub what: String,
-    /// To what it was; nothing if it is new.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub was: Option<String>,
-    /// To what it is now; nothing if it is gone.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub is: Option<String>,
-}
+use crate::compare::{Change, compare};
 
 /// What leads from `old` to `new`, in the order of the file.
 #[must_use]
 pub fn diff(old: &Lock, new: &Lock) -> Vec<Change> {
-    let (old, new) = (entries(old), entries(new));
-    let names = old.iter().chain(&new).map(|(name, _)| name.clone());
-    let mut seen = std::collections::BTreeSet::new();
-    let [old, new]: [BTreeMap<String, String>; 2] =
-        [old.iter().cloned().collect(), new.iter().cloned().collect()];
-    names
-        .filter(|name| seen.insert(name.clone()))
-        .filter(|name| old.get(name) != new.get(name))
-        .map(|what| Change { was: old.get(&what).cloned(), is: new.get(&what).cloned(), what })
-        .collect()
+    compare(&entries(old), &entries(new))
 }
 
 /// Each thing that is pinned, and to what.

@@ -9,7 +9,7 @@ mod fetch;
 mod make;
 mod pins;
 
-pub use diff::{Change, diff};
+pub use diff::diff;
 pub use fetch::{Curl, Measure};
 pub use make::{Wants, make};
 pub use pins::{Pin, Pins};

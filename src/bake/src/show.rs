@@ -1,0 +1,73 @@
+//! `nixl-bake show` and `diff`: what is in an image, as its tags tell.
+
+use crate::cloud::Cloud;
+use crate::compare::{Change, compare};
+use crate::error::{BakeError, Result};
+use crate::flow::{Pace, retry};
+use nixl_aws::Tag;
+use nixl_aws::ec2::Image;
+use nixl_cluster::tag;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// An image and what is in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Shown {
+    /// AMI.
+    pub ami_id: String,
+    /// Name.
+    pub name: String,
+    /// `available`, `pending`, `failed`, …
+    pub state: String,
+    /// RFC 3339.
+    pub created: String,
+    /// `x86_64` or `arm64`.
+    pub architecture: String,
+    /// Recipe it was baked from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recipe: Option<String>,
+    /// Its content.
+    pub digest: String,
+    /// Parts, and what each is known by.
+    pub parts: BTreeMap<String, String>,
+}
+
+/// What the image of this id is.
+///
+/// # Errors
+/// If there is none, or it was not baked by us.
+pub async fn show(cloud: &Cloud, ami: &str) -> Result<Shown> {
+    let image = retry(Pace::default(), || async { cloud.images.by_id(ami).await }).await?;
+    let image = image
+        .ok_or_else(|| BakeError::NoImage { ami: ami.to_owned(), region: cloud.region.clone() })?;
+    // Tags of other accounts' images are not shown to us.
+    let digest = Tag::find(&image.tags, tag::DIGEST)
+        .ok_or_else(|| BakeError::NotBaked { ami: ami.to_owned() })?
+        .to_owned();
+    Ok(Shown {
+        parts: parts(&image).into_iter().collect(),
+        recipe: Tag::find(&image.tags, tag::RECIPE).map(str::to_owned),
+        digest,
+        ami_id: image.id,
+        name: image.name,
+        state: image.state,
+        created: image.creation_date,
+        architecture: image.architecture,
+    })
+}
+
+/// What leads from one image to another.
+///
+/// # Errors
+/// As [`show`].
+pub async fn diff(cloud: &Cloud, from: &str, to: &str) -> Result<Vec<Change>> {
+    let list = |shown: Shown| shown.parts.into_iter().collect::<Vec<_>>();
+    Ok(compare(&list(show(cloud, from).await?), &list(show(cloud, to).await?)))
+}
+
+/// The parts of an image, by name.
+pub(crate) fn parts(image: &Image) -> Vec<(String, String)> {
+    let part =
+        |tag: &Tag| Some((tag.key.strip_prefix(tag::INPUT_PREFIX)?.to_owned(), tag.value.clone()));
+    image.tags.iter().filter_map(part).collect()
+}
