@@ -11,7 +11,8 @@ pub struct Cloud<'a> {
 }
 
 impl Cloud<'_> {
-    fn aws(&self, args: &[&str]) -> Result<Value> {
+    /// Answer of the AWS CLI; null where it says nothing.
+    pub fn aws(&self, args: &[&str]) -> Result<Value> {
         let text = self.region.venv_program("aws").ok(&[args, &["--output", "json"]].concat())?;
         Ok(if text.trim().is_empty() { Value::Null } else { serde_json::from_str(&text)? })
     }
@@ -125,19 +126,11 @@ impl Cloud<'_> {
         variables.into_iter().map(value).collect()
     }
 
-    /// Everything that was made by hand.
+    /// Everything that was made by hand: with the cluster's tag it counts as its own.
     pub fn remove(&self) -> Result<()> {
-        let all = self.aws(&[
-            "ec2",
-            "describe-instances",
-            "--filters",
-            "Name=tag:nixl:cluster,Values=nixl",
-            "Name=instance-state-name,Values=pending,running",
-        ])?;
-        let reservations = all["Reservations"].as_array().cloned().unwrap_or_default();
-        for instance in reservations.iter().flat_map(|it| it["Instances"].as_array()).flatten() {
-            self.terminate(instance["InstanceId"].as_str().unwrap_or_default())?;
-        }
-        self.aws(&["ec2", "delete-launch-template", "--launch-template-name=nixl"]).map(drop)
+        self.aws(&["ec2", "delete-launch-template", "--launch-template-name=nixl"])?;
+        let down = self.region.program("nixl-launch").run(&["down"])?;
+        ensure!(down.code == 0 && down.stdout.contains("cluster nixl is gone"), "{down}");
+        Ok(())
     }
 }

@@ -1,10 +1,13 @@
 //! Nodes that nobody launches together: one launch template, an instance at a
-//! time, a spare, and a replacement for one that is terminated.
+//! time, a spare, and a replacement for one that is terminated. Then four of one
+//! launch, with roles, and what ends each of them.
 
 mod cloud;
+mod lifetime;
 
 use anyhow::{Result, ensure};
 use cloud::Cloud;
+use lifetime::Life;
 use nixl_tests::{Region, Story, node, wait_for};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -93,8 +96,22 @@ fn main() -> ExitCode {
     if story.failed() {
         story.always("what the nodes said", || tell(&region, &ids, &spare));
     }
-    story.check("botocore's models take every request and answer", || region.judged("probe"));
     story.always("everything is removed", || cloud.remove());
+    let life = Life { cloud: &cloud };
+    if let Some(ids) = story.step("four nodes are launched with roles, each paired", || life.up()) {
+        story.step("an extension says its cost and moves tag, schedule and timer of each", || {
+            life.extended(&ids)
+        });
+        story.step("three of four layers are taken from each", || life.take_layers_away(&ids));
+        story.step("daemon, timer and schedule end a node each, one outlives them", || {
+            life.ended(&ids)
+        });
+        story.step("reap ends the last one and leaves nothing", || life.reaped());
+        if story.failed() {
+            story.always("what the nodes of the launch said", || tell(&region, &ids, ""));
+        }
+    }
+    story.check("botocore's models take every request and answer", || region.judged("probe"));
     story.always("region down", || region.down());
     drop(region);
     story.end()
