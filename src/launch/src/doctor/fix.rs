@@ -1,16 +1,27 @@
 //! Commands that mend the cluster that is there.
 
 use crate::keys;
+use crate::plan::{DEFAULT_TTL_SECS, WayOut};
 use nixl_aws::Tag;
-use nixl_aws::ec2::Instance;
+use nixl_aws::ec2::{Instance, Market};
 use nixl_cluster::name::DEFAULT_TRACKING_SERVER;
 use nixl_cluster::{Layout, Provider, instance_type, tag};
 
 /// The `up` that means these nodes: without what is not the default of them it
 /// would ask for others, and refuse.
 pub(super) fn up(nodes: &[Instance]) -> String {
+    if let Some(stack) = nodes.iter().find_map(|node| Tag::find(&node.tags, keys::STACK)) {
+        return format!("an update of CloudFormation stack {stack}");
+    }
+    // By its subnet: what is made again belongs into the VPC of the nodes.
+    let subnet = nodes.first().and_then(|node| node.subnet_id.as_deref());
+    let subnet = subnet.map(|id| format!(" --subnet {id}")).unwrap_or_default();
+    format!("`{}{subnet}`", command(nodes))
+}
+
+fn command(nodes: &[Instance]) -> String {
     let mut command = "nixl-launch up".to_owned();
-    let Some(node) = nodes.first() else { return format!("`{command}`") };
+    let Some(node) = nodes.first() else { return command };
     let told = |key| Tag::find(&node.tags, key);
     let size = told(tag::SIZE).and_then(|size| size.parse().ok()).unwrap_or(2);
     let prefill = told(keys::PREFILL).and_then(|prefill| prefill.parse().ok());
@@ -31,12 +42,42 @@ pub(super) fn up(nodes: &[Instance]) -> String {
         Some(DEFAULT_TRACKING_SERVER) => {}
         Some(name) => command.push_str(&format!(" --tracking-server {name}")),
     }
-    format!("`{command}`")
+    command
 }
 
-/// What can only be had at launch.
+/// What can only be had at launch: the same nodes, bought the same way.
 pub(super) fn again(nodes: &[Instance]) -> String {
-    format!("`nixl-launch down`, then {}", up(nodes))
+    if let Some(stack) = nodes.iter().find_map(|node| Tag::find(&node.tags, keys::STACK)) {
+        return format!("delete CloudFormation stack {stack} and create it again");
+    }
+    format!("`nixl-launch down`, then `{}{}`", command(nodes), terms(nodes))
+}
+
+/// What a launch costs and where it goes, as far as it is not the default and
+/// the nodes tell it.
+fn terms(nodes: &[Instance]) -> String {
+    let Some(node) = nodes.first() else { return String::new() };
+    let mut terms = String::new();
+    match (node.market, &node.reservation_used) {
+        (Market::Spot, _) => terms.push_str(" --market spot"),
+        (_, Some(id)) => terms.push_str(&format!(" --reservation {id}")),
+        _ => {}
+    }
+    let told = |key| Tag::find(&node.tags, key);
+    let ttl = told(tag::TTL_SECS).and_then(|secs| secs.parse().ok());
+    match ttl {
+        None => terms.push_str(" --ttl never"),
+        Some(DEFAULT_TTL_SECS) => {}
+        Some(secs) => terms.push_str(&format!(" --ttl {secs}s")),
+    }
+    if told(keys::WAY_OUT).is_some_and(|way| way == WayOut::Private.as_str()) {
+        terms.push_str(" --public-address none");
+    }
+    terms.push_str(&format!(" --ami {}", node.image_id));
+    if let Some(subnet) = &node.subnet_id {
+        terms.push_str(&format!(" --subnet {subnet}"));
+    }
+    terms
 }
 
 /// Runs a command on one node.
@@ -69,5 +110,31 @@ mod tests {
             "`nixl-launch up --nodes 4 --roles prefill=1,decode=3 --provider tcp --instance-type g5.12xlarge --tracking-server b`"
         );
         assert_eq!(up(&[node(&[], "g6.12xlarge")]), "`nixl-launch up --no-mlflow`");
+    }
+
+    #[test]
+    fn what_is_launched_again_is_bought_the_same_way() {
+        let node = |market, reservation: Option<&str>, ttl: Option<&str>| Instance {
+            instance_type: "g6.12xlarge".to_owned(),
+            image_id: "ami-1".to_owned(),
+            subnet_id: Some("subnet-1".to_owned()),
+            market,
+            reservation_used: reservation.map(str::to_owned),
+            tags: ttl.map(|ttl| Tag::new(tag::TTL_SECS, ttl)).into_iter().collect(),
+            ..Default::default()
+        };
+        let spot = node(Market::Spot, None, Some("7200"));
+        assert_eq!(
+            again(&[spot]),
+            "`nixl-launch down`, then `nixl-launch up --no-mlflow --market spot --ttl 7200s --ami ami-1 --subnet subnet-1`"
+        );
+        let reserved = node(Market::OnDemand, Some("cr-1"), Some("28800"));
+        let told = again(&[reserved]);
+        assert!(told.contains("--reservation cr-1 --ami") && !told.contains("--ttl"), "{told}");
+        assert!(again(&[node(Market::OnDemand, None, None)]).contains("--ttl never"));
+        let mut stacked = node(Market::OnDemand, None, None);
+        stacked.tags.push(Tag::new(keys::STACK, "mine"));
+        assert_eq!(up(&[stacked.clone()]), "an update of CloudFormation stack mine");
+        assert!(again(&[stacked]).starts_with("delete CloudFormation stack mine"));
     }
 }

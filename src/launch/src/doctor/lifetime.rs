@@ -14,7 +14,12 @@ const END_FIX: &str = "`nixl-launch extend --ttl 8h` moves it, `nixl-launch down
 
 /// An `extend` that was cut off leaves the later layers at the old end.
 fn mend(end: End) -> String {
-    format!("`nixl-launch extend --until {end}` sets tag, schedule and timer of all nodes")
+    let asked = match end {
+        // There is no moving an end to never.
+        End::Never => "--ttl 8h".to_owned(),
+        End::At(_) => format!("--until {end}"),
+    };
+    format!("`nixl-launch extend {asked}` sets tag, schedule and timer of all nodes")
 }
 
 pub(super) fn judge(facts: &Facts, nodes: &[Instance]) -> Vec<Check> {
@@ -26,13 +31,13 @@ pub(super) fn same_end(nodes: &[Instance]) -> Result<Option<End>, Check> {
     let live = nodes.iter().filter(|node| is_live(node));
     let ends: Result<BTreeSet<End>, _> = live.map(End::of).collect();
     let ends = ends.map_err(|error| Check::fail("end", error.to_string(), END_FIX))?;
-    let first = ends.first().copied();
-    match first {
-        Some(first) if ends.len() > 1 => {
+    match (ends.first().copied(), ends.last().copied()) {
+        // The latest is what an `extend` that was cut off was to reach.
+        (Some(first), Some(last)) if first != last => {
             let found = format!("nodes end at different times, the first at {first}");
-            Err(Check::warn("end", found, mend(first)))
+            Err(Check::warn("end", found, mend(last)))
         }
-        first => Ok(first),
+        (first, _) => Ok(first),
     }
 }
 

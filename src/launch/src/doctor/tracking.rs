@@ -28,8 +28,21 @@ pub(super) fn judge(facts: &Facts, nodes: &[Instance]) -> Vec<Check> {
             vec![Check::warn("mlflow", format!("{arn} is {status}"), fix)]
         }
         Ok(Some(server)) => {
-            let fix = "`nixl-launch mlflow start`";
-            vec![Check::fail("mlflow", format!("{arn} is {}", server.status), fix)]
+            vec![Check::fail("mlflow", format!("{arn} is {}", server.status), start(server))]
+        }
+    }
+}
+
+/// A server that is only attached is its owner's to start.
+fn start(server: &TrackingReport) -> String {
+    let name = server.arn.rsplit('/').next().unwrap_or_default();
+    match (server.status.ends_with("Failed"), server.owned) {
+        (true, _) => format!(
+            "`aws sagemaker describe-mlflow-tracking-server --tracking-server-name {name}` may say why"
+        ),
+        (false, true) => "`nixl-launch mlflow start`".to_owned(),
+        (false, false) => {
+            format!("`aws sagemaker start-mlflow-tracking-server --tracking-server-name {name}`")
         }
     }
 }

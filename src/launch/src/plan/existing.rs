@@ -74,11 +74,19 @@ pub(super) fn judge(spec: &Spec, instances: &[Instance]) -> Result<Existing, Che
         if reservations.len() > 1 {
             seen.push(format!("from {} launches", reservations.len()));
         }
-        return Err(Check::fail(
-            NODES,
-            format!("cluster {} is not whole ({})", spec.cluster, seen.join(", ")),
-            "run `nixl-launch down`, then `nixl-launch up`",
-        ));
+        let stack = live.iter().find_map(|node| Tag::find(&node.tags, keys::STACK));
+        return Err(match stack {
+            Some(stack) => Check::fail(
+                NODES,
+                format!("cluster {} was made by CloudFormation stack {stack}", spec.cluster),
+                format!("change it there: update stack {stack}, or delete it first"),
+            ),
+            None => Check::fail(
+                NODES,
+                format!("cluster {} is not whole ({})", spec.cluster, seen.join(", ")),
+                "run `nixl-launch down`, then `nixl-launch up`",
+            ),
+        });
     }
     if live.len() as u32 != spec.size {
         return Err(other_size(spec, &size));

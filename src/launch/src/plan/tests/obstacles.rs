@@ -84,6 +84,18 @@ fn nodes_that_are_there_are_whole_or_in_the_way() {
 }
 
 #[test]
+fn nodes_of_a_stack_are_changed_in_the_stack() {
+    let nodes = (0..2).map(|index| {
+        let mut node = node(index, "running", 2);
+        node.reservation_id = format!("r-{index}");
+        node.tags.push(nixl_aws::Tag::new(crate::keys::STACK, "mine"));
+        node
+    });
+    let told = refused(&spec(), &Facts { instances: nodes.collect(), ..facts() });
+    assert!(told[0].1.contains("made by CloudFormation stack mine"), "{told:?}");
+}
+
+#[test]
 fn flags_without_effect_are_noted() {
     let facts = Facts { instances: vec![node(0, "running", 2), node(1, "running", 2)], ..facts() };
     let spec = Spec { provider: Provider::Tcp.into(), prefill: Some(1), ..spec() };
