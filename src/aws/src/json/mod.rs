@@ -75,6 +75,7 @@ impl JsonClient {
     }
 
     /// URL that is called, if it is known.
+    #[cfg(feature = "ssm")]
     pub fn endpoint(&self) -> Option<&str> {
         self.inner.endpoint.as_deref().ok()
     }
