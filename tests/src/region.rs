@@ -114,6 +114,12 @@ impl Region {
         Program::new(venv().join("bin").join(name)).env(&self.env)
     }
 
+    /// A program of the computer, talking to this region.
+    #[must_use]
+    pub fn tool(&self, path: &str) -> Program {
+        Program::new(path).env(&self.env)
+    }
+
     /// Bakes the image of `image/recipe.toml`, unless it is there; what was told.
     ///
     /// # Errors

@@ -28,8 +28,14 @@ const OWN: [&str; 11] = [
 /// Faults of a peer that keep a node from it.
 const PEERS: [&str; 6] = ["instance", "ssm", "interfaces", "membership", "clock-skew", "daemon"];
 /// Of these a check of its own speaks.
-const ELSEWHERE: [&str; 5] =
-    ["pair.", "node.initializing", "system.cloud_init", "system.clock_skew", "system.disk_full"];
+const ELSEWHERE: [&str; 6] = [
+    "pair.",
+    "node.initializing",
+    "system.cloud_init",
+    "system.clock_skew",
+    "system.disk_full",
+    "check.daemon_silent",
+];
 
 pub(super) fn judge(facts: &Facts, node: &Instance, checks: &mut Vec<Check>) {
     let name = facts.cluster.node(node.launch_index);
@@ -46,9 +52,8 @@ pub(super) fn judge(facts: &Facts, node: &Instance, checks: &mut Vec<Check>) {
     let says = facts.says.get(&node.id).and_then(|it| it.as_ref().ok());
     checks.push(provider(node, says, &name, checks).of(&name));
     checks.push(link(node, says, unpaired.as_ref(), &name).of(&name));
-    let down = cause(checks, &["daemon"], &name).is_some();
     let server = checks.iter().find(|it| it.name == "mlflow" && it.fix.is_some()).cloned();
-    for item in says.iter().flat_map(|it| it.items()).filter(|it| is_own(it, down)) {
+    for item in says.iter().flat_map(|it| it.items()).filter(|it| is_own(it)) {
         let check = match &server {
             Some(server) if item.name.starts_with("mlflow") => skipped(&item.name, server),
             _ => own(item, &name),
@@ -152,10 +157,10 @@ fn link(node: &Instance, says: Option<&NodeSays>, unpaired: Option<&Check>, name
     }
 }
 
-/// Whether no other check speaks of it; a daemon that is down says nothing.
-fn is_own(item: &Item, down: bool) -> bool {
+/// Whether no other check speaks of it.
+fn is_own(item: &Item) -> bool {
     let code = item.reason.as_ref().map_or("", |reason| reason.code.as_str());
-    !(ELSEWHERE.iter().any(|prefix| code.starts_with(prefix)) || down && code.is_empty())
+    !ELSEWHERE.iter().any(|prefix| code.starts_with(prefix))
 }
 
 /// A check of the node's own.
