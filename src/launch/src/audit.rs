@@ -47,7 +47,7 @@ pub struct ClusterAudit {
     pub nodes: usize,
     /// Nothing runs that would use the rest.
     pub orphaned: bool,
-    /// Its end is over and nodes still run.
+    /// Nodes still run though the end of the last of them is over.
     pub expired: bool,
     /// What is billed.
     pub billed: Vec<Resource>,
@@ -64,6 +64,8 @@ pub struct Audit {
     pub region: String,
     /// Clusters of which anything is there, by name.
     pub clusters: Vec<ClusterAudit>,
+    /// What could not be read: more may be there.
+    pub unread: Vec<String>,
 }
 
 /// One cluster; none if nothing of it is there.
@@ -73,16 +75,14 @@ pub fn audit(found: &Found<'_>) -> Option<ClusterAudit> {
         return None;
     }
     let live: Vec<&&Instance> = found.instances.iter().filter(|node| is_live(node)).collect();
-    let over = |node: &&&Instance| {
-        let left = End::of(node).ok().and_then(|end| end.left_secs(found.now));
-        left.is_some_and(|left| left < 0)
-    };
+    let end = End::latest(found.instances.iter().copied()).ok().flatten();
+    let left_secs = end.and_then(|end| end.left_secs(found.now));
     let (billed, free) = found.resources.iter().cloned().partition(|it| BILLED.contains(&it.kind));
     Some(ClusterAudit {
         cluster: found.cluster.to_owned(),
         nodes: live.len(),
         orphaned: live.is_empty() && !found.resources.is_empty(),
-        expired: live.iter().any(over),
+        expired: !live.is_empty() && left_secs.is_some_and(|left| left < 0),
         billed,
         free,
         foreign: found.foreign.clone(),
@@ -98,20 +98,30 @@ impl ClusterAudit {
 }
 
 impl Audit {
-    /// Whether nothing costs money for nobody.
+    /// Whether all was seen and nothing costs money for nobody.
     #[must_use]
     pub fn is_clean(&self) -> bool {
-        !self.clusters.iter().any(ClusterAudit::wastes)
+        self.unread.is_empty() && !self.clusters.iter().any(ClusterAudit::wastes)
     }
 }
 
 /// For people.
 #[must_use]
 pub fn text(audit: &Audit, flags: &Flags, terminal: Terminal) -> String {
-    if audit.clusters.is_empty() {
-        return format!("nothing of any cluster is in {}\n", audit.region);
+    let mut text = match audit.clusters.as_slice() {
+        [] if audit.unread.is_empty() => {
+            format!("nothing of any cluster is in {}\n", audit.region)
+        }
+        clusters => clusters.iter().map(|cluster| paragraph(cluster, flags, terminal)).collect(),
+    };
+    if !audit.unread.is_empty() {
+        let word = terminal.ink(31, "FAIL");
+        let unread = audit.unread.join("\n      ");
+        text.push_str(&format!(
+            "{word}  more may be there, for these could not be read:\n      {unread}\n"
+        ));
     }
-    audit.clusters.iter().map(|cluster| paragraph(cluster, flags, terminal)).collect()
+    text
 }
 
 fn paragraph(cluster: &ClusterAudit, flags: &Flags, terminal: Terminal) -> String {
@@ -135,9 +145,12 @@ fn paragraph(cluster: &ClusterAudit, flags: &Flags, terminal: Terminal) -> Strin
     list("costs nothing", &cluster.free);
     list("not this cluster's", &cluster.foreign);
     if cluster.wastes() {
-        // `down` alone keeps the runs that are in MLflow.
-        let mlflow = cluster.billed.iter().any(|it| MLFLOW.contains(&it.kind));
-        let down = if mlflow { "`nixl-launch down --mlflow`" } else { "`nixl-launch down`" };
+        // First what runs ends; runs in MLflow go only where nothing else is left to end.
+        let mlflow = cluster.billed.iter().all(|it| MLFLOW.contains(&it.kind));
+        let down = match mlflow {
+            true => "`nixl-launch down --mlflow` (deletes all runs)",
+            false => "`nixl-launch down`",
+        };
         text.push_str(&format!("      fix: {}\n", flags.of(name).told(down)));
     }
     text
@@ -174,7 +187,7 @@ mod tests {
             &[("volume", "vol-1"), ("security group", "sg-1")],
         );
         assert!(left.orphaned && !left.expired && left.wastes());
-        let audit = Audit { region: "r".to_owned(), clusters: vec![left] };
+        let audit = Audit { region: "r".to_owned(), clusters: vec![left], unread: vec![] };
         assert!(!audit.is_clean());
         assert_eq!(
             text(&audit, &Flags::default(), Terminal { columns: None, colour: false }),
@@ -192,9 +205,25 @@ mod tests {
         assert!(free.orphaned && !free.wastes());
         let server = audited(&[], &[(TRACKING_SERVER, "nixl-efa-mlflow")]);
         let told = paragraph(&server, &Flags::default(), Terminal { columns: None, colour: false });
-        assert!(told.ends_with("fix: `nixl-launch down --mlflow --cluster nixl`\n"), "{told}");
-        let late = audited(&[node("running", "2026-11-28T11:00:00Z")], &[("instance", "i-1")]);
-        assert!(late.expired && late.wastes());
+        let fix = "fix: `nixl-launch down --mlflow --cluster nixl` (deletes all runs)\n";
+        assert!(told.ends_with(fix), "{told}");
+    }
+
+    #[test]
+    fn nodes_after_their_end_go_and_the_runs_in_mlflow_stay() {
+        let late = || node("running", "2026-11-28T11:00:00Z");
+        let billed = [("instance", "i-1"), (TRACKING_SERVER, "nixl-efa-mlflow")];
+        let over = audited(&[late(), late()], &billed);
+        assert!(over.expired && over.wastes());
+        let told = paragraph(&over, &Flags::default(), Terminal { columns: None, colour: false });
+        assert!(told.ends_with("fix: `nixl-launch down --cluster nixl`\n"), "{told}");
+        for longer in [node("running", "2026-11-28T13:00:00Z"), Instance { tags: vec![], ..late() }]
+        {
+            let lives = audited(&[late(), longer], &billed);
+            assert!(!lives.expired && !lives.wastes(), "one is still to end");
+        }
+        let odd = audited(&[late(), node("running", "soon")], &billed);
+        assert!(!odd.expired, "nobody knows its end");
     }
 
     #[test]
@@ -203,8 +232,15 @@ mod tests {
         let nothing =
             Found { cluster: "x", instances: vec![], resources: vec![], foreign: vec![], now };
         assert_eq!(audit(&nothing), None);
-        let audit = Audit { region: "r".to_owned(), clusters: vec![] };
-        let told = text(&audit, &Flags::default(), Terminal { columns: None, colour: false });
-        assert_eq!(told, "nothing of any cluster is in r\n");
+        let mut audit = Audit { region: "r".to_owned(), clusters: vec![], unread: vec![] };
+        let told = |audit: &Audit| {
+            text(audit, &Flags::default(), Terminal { columns: None, colour: false })
+        };
+        assert_eq!(told(&audit), "nothing of any cluster is in r\n");
+        audit.unread.push("iam ListRoles: no".to_owned());
+        assert_eq!(
+            told(&audit),
+            "FAIL  more may be there, for these could not be read:\n      iam ListRoles: no\n"
+        );
     }
 }

@@ -6,6 +6,7 @@ use crate::audit::{Audit, ClusterAudit, Found, audit};
 use crate::failure::Failure;
 use crate::list::{ClusterLine, lines};
 use crate::plan::is_live;
+use futures_util::{StreamExt, TryStreamExt, stream};
 use nixl_aws::ec2::{Filter, Instance};
 use nixl_aws::{AwsError, Result, Tag};
 use nixl_cluster::{ClusterName, tag};
@@ -13,6 +14,10 @@ use std::collections::BTreeSet;
 
 /// All that `down` could remove.
 const ALL: Removal = Removal { mlflow: true, keep_free: false };
+
+/// Questions about one server or group each that are asked at the same time: an
+/// account may have hundreds, most of them none of ours.
+const AT_ONCE: usize = 8;
 
 /// What a look at all clusters finds.
 pub(super) struct Seen {
@@ -22,6 +27,12 @@ pub(super) struct Seen {
     pub instances: Vec<Instance>,
     /// A failed read each: clusters of which nothing else is left may be missing.
     pub unread: Vec<AwsError>,
+}
+
+/// Each failed read once: the same of every cluster fails alike.
+pub(super) fn told(unread: &[AwsError]) -> Vec<String> {
+    let told: BTreeSet<String> = unread.iter().map(ToString::to_string).collect();
+    told.into_iter().collect()
 }
 
 fn any_cluster() -> [Filter; 1] {
@@ -41,19 +52,16 @@ impl Engine<'_> {
     }
 
     /// Everything of every cluster of the region, and what of it costs money for
-    /// nobody.
+    /// nobody; what could not be read is told, and then it is not clean.
     ///
     /// # Errors
-    /// If a service cannot be asked: an audit that saw nothing must not look clean.
+    /// If nodes cannot be seen.
     pub async fn audit_region(&self) -> std::result::Result<Audit, Failure> {
         self.audited().await.map_err(Failure::unchanged)
     }
 
     async fn audited(&self) -> Result<Audit> {
-        let Seen { names, instances, unread } = self.names_seen().await?;
-        if let Some(error) = unread.into_iter().next() {
-            return Err(error);
-        }
+        let Seen { names, instances, mut unread } = self.names_seen().await?;
         let mut clusters: Vec<ClusterAudit> = Vec::new();
         // One after the other: each is a round of a dozen reads.
         for name in names {
@@ -63,7 +71,9 @@ impl Engine<'_> {
                 region: self.region.clone(),
                 ..*self
             };
-            let found = engine.inventory().await?;
+            let rest = engine.found().await?;
+            unread.extend(rest.unread);
+            let found = rest.inventory;
             let of = |node: &&Instance| Tag::find(&node.tags, tag::CLUSTER) == Some(name.as_str());
             clusters.extend(audit(&Found {
                 cluster: name.as_str(),
@@ -73,7 +83,7 @@ impl Engine<'_> {
                 now: jiff::Timestamp::now(),
             }));
         }
-        Ok(Audit { region: self.region.clone(), clusters })
+        Ok(Audit { region: self.region.clone(), clusters, unread: told(&unread) })
     }
 
     /// Clusters that anything is tagged with, and the one asked for: what has only
@@ -163,7 +173,7 @@ impl Engine<'_> {
         let names = scheduler.schedule_groups().await?;
         let groups = names.iter().filter(|name| *name != "default");
         let read = groups.map(|name| scheduler.schedule_group(name));
-        let groups = futures_util::future::try_join_all(read).await?;
+        let groups: Vec<_> = stream::iter(read).buffer_unordered(AT_ONCE).try_collect().await?;
         Ok(groups.into_iter().flatten().map(|group| group.tags).collect())
     }
 
@@ -172,7 +182,7 @@ impl Engine<'_> {
         let sagemaker = &self.services.sagemaker;
         let arns = sagemaker.list_tracking_servers().await?;
         let tags = arns.iter().map(|arn| sagemaker.list_tags(arn));
-        futures_util::future::try_join_all(tags).await
+        stream::iter(tags).buffer_unordered(AT_ONCE).try_collect().await
     }
 }
 
@@ -276,8 +286,18 @@ mod tests {
 
     #[tokio::test]
     async fn an_audit_that_may_not_see_is_no_clean_one() {
+        let denied = Fault::Refuse("AccessDeniedException", "no", 403);
+        for operation in ["DescribeVolumes", "ListRoles", "ListScheduleGroups"] {
+            let fake = Fake::new();
+            up(&fake).await;
+            fake.script(operation, &[denied.clone(), denied.clone()]);
+            let services = fake.services();
+            let audit = fake.engine(&services).audit_region().await.unwrap();
+            assert_eq!((audit.clusters.len(), audit.unread.len()), (1, 1), "{audit:?}");
+            assert!(!audit.is_clean() && audit.unread[0].contains(operation), "{audit:?}");
+        }
         let fake = Fake::new();
-        fake.script("DescribeVolumes", &[Fault::Refuse("UnauthorizedOperation", "no", 403)]);
+        fake.script("DescribeInstances", &[Fault::Refuse("UnauthorizedOperation", "no", 403)]);
         let services = fake.services();
         assert!(fake.engine(&services).audit_region().await.is_err());
     }

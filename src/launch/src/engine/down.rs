@@ -63,7 +63,7 @@ impl Engine<'_> {
             Ok(_) => {
                 if let Some(stack) = before.stack() {
                     self.progress.told(&format!(
-                        "made by a CloudFormation stack, which is still there: aws cloudformation delete-stack --stack-name {stack}"
+                        "made by a CloudFormation stack, which is still there: `aws cloudformation delete-stack --stack-name {stack}`"
                     ));
                 }
                 let removed = before.resources(removal);

@@ -47,6 +47,11 @@ pub(super) fn is_unusable(problem: &Problem) -> bool {
     error.is(&["InvalidCapacityReservationState", "InvalidCapacityReservationId.NotFound"])
 }
 
+/// What is told of room that could not be given back.
+pub(super) fn stays(error: &AwsError) -> String {
+    format!("held room stays until its end: {error}")
+}
+
 /// A reservation that came to nothing: there may be room elsewhere, and here later.
 fn no_room(attempt: &Attempt, held: &Reservation) -> Held {
     let message = format!("reservation {} is {}", held.id, held.state);
@@ -175,7 +180,7 @@ impl Engine<'_> {
         if facts.reservations.value().is_some_and(|all| all.iter().any(left))
             && let Err(error) = self.let_go_all().await
         {
-            self.progress.told(&format!("held room stays until its end: {error}"));
+            self.progress.told(&stays(&error));
         }
     }
 

@@ -3,13 +3,13 @@
 //! Why this launches exactly once is told in [`super::record`].
 
 use super::arrival::Arrival;
-use super::hold::{Held, is_unusable};
+use super::hold::{Held, is_unusable, stays};
 use super::memory::Memory;
 use super::placement::usable;
 use super::record::{Group, Record};
 use super::search::Search;
 use super::send::{Sent, settled};
-use super::{Engine, now_secs};
+use super::{Engine, Pace, now_secs};
 use crate::errors::Launch;
 use crate::failure::{Problem, Refusal};
 use crate::plan::{Attempt, Facts, Plan, live};
@@ -19,9 +19,15 @@ use std::time::Duration;
 
 /// First wait before what found no room is tried again; doubles up to the longest.
 const RESCAN_FIRST: Duration = Duration::from_secs(15);
+const RESCAN_LONGEST: Duration = Duration::from_secs(180);
 /// Launches into held room that EC2 says cannot be launched into.
 const MOST_HOLDS: u32 = 4;
-pub(super) const RESCAN_LONGEST: Duration = Duration::from_secs(180);
+
+/// How long a launch or a search for room may write nothing to AWS: the longest
+/// request, the pause after its refusal, and the time to show what comes next.
+pub(super) fn longest_silence(pace: &Pace) -> Duration {
+    RESCAN_LONGEST + pace.unclear.max(pace.iam) + pace.consistency
+}
 
 /// A launch under way.
 struct Course<'a> {
@@ -309,8 +315,15 @@ impl Engine<'_> {
             }
             // An open launch is sent again into the same room.
             let open = sent.as_ref().is_err_and(|problem| !settled(problem));
-            if held.is_some() && !open {
-                self.let_go_all().await?;
+            if held.is_some()
+                && !open
+                && let Err(error) = self.let_go_all().await
+            {
+                // Nodes that run are what was asked for.
+                if !matches!(sent, Ok(Sent::Launched(_))) {
+                    return Err(error.into());
+                }
+                self.progress.told(&stays(&error));
             }
             match sent {
                 Ok(Sent::Spent(_)) if !renewed => {

@@ -68,15 +68,17 @@ impl Engine<'_> {
         }
     }
 
-    /// Deletes the groups that no node is in; one that does not go costs nothing
-    /// and goes with `down`.
+    /// Deletes the groups that no node is in. One that does not go at once costs
+    /// nothing and goes with `down`: nobody waits for it.
     pub(super) async fn tidy_placement_groups(
         &self,
         there: &BTreeSet<String>,
         used: Option<&String>,
     ) {
         let unused = there.iter().filter(|name| Some(*name) != used);
-        let removed = unused.map(async |name| (name, self.delete_placement_group(name).await));
+        let ec2 = &self.services.ec2;
+        let removed =
+            unused.map(async |name| (name, self.removed(ec2.delete_placement_group(name).await)));
         for (name, removed) in futures_util::future::join_all(removed).await {
             if let Err(error) = removed {
                 self.progress.told(&format!("placement group {name} stays for now: {error}"));

@@ -1,6 +1,6 @@
 //! `reap`: every cluster of the account and region whose time is over.
 
-use super::clusters::Seen;
+use super::clusters::{Seen, told};
 use super::inventory::Inventory;
 use super::record::Record;
 use super::{Engine, Removal, Removed};
@@ -11,7 +11,6 @@ use jiff::Timestamp;
 use nixl_aws::ec2::SecurityGroup;
 use nixl_cluster::ClusterName;
 use serde::Serialize;
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// What a reaper sees.
@@ -63,8 +62,7 @@ impl Engine<'_> {
             }
         }
         clusters.sort_by(|a, b| a.cluster.cmp(&b.cluster));
-        let unread: BTreeSet<String> = unread.iter().map(ToString::to_string).collect();
-        let unread = unread.into_iter().collect();
+        let unread = told(&unread);
         Ok(Look { account, region: self.region.clone(), clusters, unread })
     }
 
@@ -109,7 +107,7 @@ impl Engine<'_> {
         if !groups.is_empty() && groups.iter().all(settled) {
             return Ok(false);
         }
-        let wait = self.pace.unclear.max(super::launch::RESCAN_LONGEST);
+        let wait = super::launch::longest_silence(&self.pace);
         self.progress.told(&format!(
             "cluster {} has no node; for {} s it is seen whether somebody launches it",
             self.cluster,
@@ -148,6 +146,14 @@ mod tests {
     use crate::lifetime::Verdict;
     use crate::plan::Spec;
     use nixl_aws::Tag;
+
+    /// Else it would take down a search that writes next after a pause of 180 s
+    /// and a request that was throttled for all its 120 s.
+    #[test]
+    fn a_reaper_waits_longer_than_a_search_is_silent() {
+        let silence = crate::engine::launch::longest_silence(&crate::engine::Pace::default());
+        assert!(silence > Duration::from_secs(180 + 120), "{silence:?}");
+    }
 
     #[tokio::test]
     async fn what_is_over_goes_and_what_lives_stays() {

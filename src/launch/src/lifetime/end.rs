@@ -2,6 +2,7 @@
 //! to live. The launch itself can only say the latter, since a launch that is sent
 //! again must be the same request.
 
+use crate::plan::is_live;
 use jiff::{SignedDuration, Timestamp, Unit};
 use nixl_aws::Tag;
 use nixl_aws::ec2::Instance;
@@ -29,6 +30,11 @@ pub struct NoTime {
     pub key: &'static str,
     /// What it says.
     pub value: String,
+}
+
+/// Whether it costs money as a node: a stopped one still has its disk.
+pub(super) fn is_there(node: &Instance) -> bool {
+    is_live(node) || matches!(node.state.as_str(), "stopping" | "stopped")
 }
 
 impl End {
@@ -61,6 +67,19 @@ impl End {
         let launched = node.launch_time.as_deref().and_then(|time| time.parse().ok());
         let launched = launched.ok_or_else(|| odd(tag::TTL_SECS, "from an unknown launch on"))?;
         Ok(Self::after(launched, Some(Duration::from_secs(ttl))))
+    }
+
+    /// The end of a cluster: the latest of its nodes that are there, for an extension
+    /// that got half way is one; none if no node is there.
+    ///
+    /// # Errors
+    /// If a node's tags say no time.
+    pub fn latest<'a>(
+        nodes: impl IntoIterator<Item = &'a Instance>,
+    ) -> Result<Option<Self>, NoTime> {
+        let there = nodes.into_iter().filter(|node| is_there(node));
+        let ends: Result<Vec<Self>, _> = there.map(Self::of).collect();
+        Ok(ends?.into_iter().max())
     }
 
     /// The tag, if there is an end.

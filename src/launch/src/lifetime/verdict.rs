@@ -1,8 +1,8 @@
 //! Which clusters of an account are over: pure, from what EC2 shows.
 
+use super::end::is_there;
 use super::{Cost, End, Prices, bill};
 use crate::failure::Resource;
-use crate::plan::is_live;
 use jiff::Timestamp;
 use nixl_aws::Tag;
 use nixl_aws::ec2::Instance;
@@ -84,8 +84,8 @@ pub fn judge_rest(cluster: &ClusterName, all: Vec<Resource>, left: Vec<Resource>
     Some(Found { cluster, instance_ids: Vec::new(), end: None, cost: None, verdict })
 }
 
-/// Every cluster with an instance that is not terminated, by name. The latest end
-/// of its nodes counts: an extension that got half way is one.
+/// Every cluster with an instance that is not terminated, by name; over when the latest
+/// end of its nodes is.
 #[must_use]
 pub fn judge(
     instances: &[Instance],
@@ -95,16 +95,15 @@ pub fn judge(
 ) -> Vec<Found> {
     let mut clusters: BTreeMap<&str, Vec<&Instance>> = BTreeMap::new();
     for node in instances {
-        let there = is_live(node) || matches!(node.state.as_str(), "stopping" | "stopped");
-        if let Some(cluster) = Tag::find(&node.tags, tag::CLUSTER).filter(|_| there) {
+        if let Some(cluster) = Tag::find(&node.tags, tag::CLUSTER).filter(|_| is_there(node)) {
             clusters.entry(cluster).or_default().push(node);
         }
     }
     let grace_secs = i64::try_from(grace_secs).unwrap_or(i64::MAX);
     let found = clusters.into_iter().map(|(cluster, nodes)| {
-        let ends: Result<Vec<End>, _> = nodes.iter().map(|node| End::of(node)).collect();
-        let end = ends.as_ref().ok().and_then(|ends| ends.iter().max().copied());
-        let verdict = match (&ends, end.and_then(|end| end.left_secs(now))) {
+        let latest = End::latest(nodes.iter().copied());
+        let end = latest.as_ref().ok().copied().flatten();
+        let verdict = match (&latest, end.and_then(|end| end.left_secs(now))) {
             _ if cluster.parse::<ClusterName>().is_err() => Verdict::NotOurs,
             (Err(error), _) => Verdict::Unreadable { why: error.to_string() },
             (Ok(_), None) => Verdict::NoEnd,

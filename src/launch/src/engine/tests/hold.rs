@@ -28,6 +28,14 @@ async fn ends_clean(fake: &Fake) {
     assert_eq!(fake.residue(), Vec::<String>::new());
 }
 
+/// Its nodes run and their room is held still; `down` gives it back.
+async fn ends_with_room(fake: &Fake) {
+    assert_eq!(live(&fake.state().instances).len(), 2);
+    assert!(fake.state().reservations.iter().any(|it| it.state == "active"));
+    down(fake).await.unwrap();
+    assert_eq!(fake.residue(), Vec::<String>::new());
+}
+
 /// A reservation of an earlier run, in the first zone.
 fn left(fake: &Fake, state: &str, secs: i64) {
     fake.state().reservations.push(Reservation {
@@ -56,6 +64,15 @@ async fn pending_room_is_waited_for_before_anything_is_launched() {
     let looks = between.iter().filter(|call| **call == "DescribeCapacityReservations").count();
     assert_eq!(looks, 3);
     ends_clean(&fake).await;
+}
+
+#[tokio::test]
+async fn nodes_that_run_are_a_success_also_if_their_room_stays() {
+    let fake = Fake::new();
+    let denied = Fault::Refuse("UnauthorizedOperation", "not you", 403);
+    fake.script("CancelCapacityReservation", &[denied]);
+    assert_eq!(up(&fake).await, "us-east-1a");
+    ends_with_room(&fake).await;
 }
 
 #[tokio::test]
