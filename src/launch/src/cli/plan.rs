@@ -34,10 +34,10 @@ pub(super) async fn run(cli: &Cli, flags: &PlanFlags) -> anyhow::Result<()> {
     if let Some(path) = &flags.out {
         plan.save(path).with_context(|| format!("cannot write {}", path.display()))?;
     }
+    plan.checks = cli.flags().checks(plan.checks);
     match cli.output {
         Output::Json => println!("{}", serde_json::to_string_pretty(&plan)?),
         Output::Text => {
-            plan.checks = cli.flags().checks(plan.checks);
             let terminal = Terminal::of(&std::io::stdout());
             print!("{}", plan_table::text(&plan, flags.wide, terminal));
         }

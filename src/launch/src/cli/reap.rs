@@ -12,6 +12,8 @@ use std::time::Duration;
 
 /// Exit code of a look that finds clusters to take down.
 const DUE: u8 = 3;
+/// Default of `--grace`.
+const DEFAULT_GRACE: &str = "10m";
 /// Exit code after Ctrl-C, as shells have it.
 const INTERRUPTED: u8 = 130;
 
@@ -22,7 +24,7 @@ pub struct Reap {
     #[arg(long)]
     yes: bool,
     /// How long after its end a cluster is left to its own timers, e.g. 10m
-    #[arg(long, default_value = "10m", value_parser = super::duration)]
+    #[arg(long, default_value = DEFAULT_GRACE, value_parser = super::duration)]
     grace: Duration,
     #[command(flatten)]
     down: Down,
@@ -61,13 +63,11 @@ pub(super) async fn run(cli: &Cli, flags: &Reap) -> anyhow::Result<()> {
     let work = async |engine: &Engine<'_>| reap(engine, flags).await;
     let mut reaped = with_changes(cli, Some(OnInterrupt::Leave), work).await?;
     let told_with = cli.flags();
-    for failed in &mut reaped.failed {
-        failed.message = told_with.of(&failed.cluster).told(&failed.message);
-    }
+    reaped.make_whole(&told_with);
     // Also after a failure: what is gone is gone.
     match cli.output {
         Output::Json => println!("{}", serde_json::to_string_pretty(&reaped)?),
-        Output::Text => print!("{}", told(&reaped, &told_with)),
+        Output::Text => print!("{}", told(&reaped, &told_with, flags.for_real())),
     }
     match reaped.code(flags.yes) {
         0 => Ok(()),
@@ -75,7 +75,39 @@ pub(super) async fn run(cli: &Cli, flags: &Reap) -> anyhow::Result<()> {
     }
 }
 
+impl Reap {
+    /// The command that takes down what a look has told; none after one that did.
+    fn for_real(&self) -> Option<String> {
+        if self.yes {
+            return None;
+        }
+        let mut command = "nixl-launch reap --yes".to_owned();
+        if super::duration(DEFAULT_GRACE) != Ok(self.grace) {
+            command.push_str(&format!(" --grace {}s", self.grace.as_secs()));
+        }
+        for (flag, is_set) in [("--mlflow", self.down.mlflow), ("--keep-free", self.down.keep_free)]
+        {
+            if is_set {
+                command.push_str(&format!(" {flag}"));
+            }
+        }
+        Some(command)
+    }
+}
+
 impl Reaped {
+    /// Makes the commands whole that its messages suggest.
+    fn make_whole(&mut self, flags: &Flags) {
+        for Failed { cluster, message, .. } in &mut self.failed {
+            *message = flags.of(cluster).told(message);
+        }
+        for Found { cluster, verdict, .. } in &mut self.look.clusters {
+            if let Verdict::Unreadable { why } = verdict {
+                *why = flags.of(cluster).told(why);
+            }
+        }
+    }
+
     fn code(&self, yes: bool) -> u8 {
         let interrupted = |it: &Failed| it.code == Problem::Interrupted.code();
         match self.failed.as_slice() {
@@ -120,7 +152,8 @@ async fn reap(engine: &Engine<'_>, flags: &Reap) -> Result<Reaped, Failure> {
     Ok(Reaped { look, removed, saves_usd_per_hour, failed })
 }
 
-fn told(reaped: &Reaped, flags: &Flags) -> String {
+/// For people; `for_real` is what takes down what was only looked at.
+fn told(reaped: &Reaped, flags: &Flags, for_real: Option<String>) -> String {
     let Look { account, region, clusters, unread } = &reaped.look;
     let mut text = match clusters.len() {
         0 => format!(
@@ -151,8 +184,8 @@ fn told(reaped: &Reaped, flags: &Flags) -> String {
             flags.of(cluster).told(&left.told())
         ));
     }
-    if reaped.removed.is_empty() && reaped.failed.is_empty() && !reaped.look.over().is_empty() {
-        text.push_str(&flags.told("nothing was removed; `nixl-launch reap --yes` takes them down"));
+    if let Some(command) = for_real.filter(|_| !reaped.look.over().is_empty()) {
+        text.push_str(&flags.told(&format!("nothing was removed; `{command}` takes them down")));
         if reaped.saves_usd_per_hour > 0.0 {
             text.push_str(&format!(" and saves ${:.2} an hour", reaped.saves_usd_per_hour));
         }
@@ -217,6 +250,11 @@ mod tests {
         Found { cluster, instance_ids, end, cost: None, verdict }
     }
 
+    fn look(yes: bool, grace: &str, mlflow: bool) -> Option<String> {
+        let down = Down { mlflow, keep_free: false };
+        Reap { yes, grace: crate::cli::duration(grace).unwrap(), down }.for_real()
+    }
+
     fn reaped(clusters: Vec<Found>) -> Reaped {
         let (account, region) = ("123456789012".to_owned(), "us-east-1".to_owned());
         let look = Look { account, region, clusters, unread: Vec::new() };
@@ -231,7 +269,7 @@ mod tests {
             found("c", Verdict::NoEnd),
         ]);
         assert_eq!(
-            told(&seen, &Flags::default()),
+            told(&seen, &Flags::default(), look(false, "10m", false)),
             "account 123456789012 in us-east-1: clusters 3, over 1\n  \
              a: over since 2026-11-28T11:00:00Z, for 1h (i-1)\n  \
              b: lives until 2026-11-28T11:00:00Z, for 1m 30s (i-1)\n  \
@@ -248,16 +286,34 @@ mod tests {
         let mut seen = reaped(vec![over]);
         seen.saves_usd_per_hour = 9.2;
         seen.look.unread = vec!["iam ListRoles: AccessDenied: no".to_owned()];
-        let text = told(&seen, &Flags::default());
+        let text = told(&seen, &Flags::default(), look(false, "0s", true));
+        let command = "removed; `nixl-launch reap --yes --grace 0s --mlflow` takes";
+        assert!(text.contains(command), "what was looked at is what goes: {text}");
         assert!(text.contains("for 30m; $9.20 an hour, $4.60 since then (i-1)"), "{text}");
         assert!(text.contains("takes them down and saves $9.20 an hour\n"), "{text}");
         assert!(text.contains("could not be read:\n  iam ListRoles"), "{text}");
     }
 
     #[test]
+    fn who_has_said_yes_is_not_told_to() {
+        let left_alone = reaped(vec![found("a", Verdict::Over { since_secs: 3600 })]);
+        let text = told(&left_alone, &Flags::default(), look(true, "10m", false));
+        assert!(!text.contains("nixl-launch reap"), "{text}");
+    }
+
+    #[test]
+    fn commands_are_whole_in_every_output() {
+        let why = "`nixl-launch extend --ttl 8h` gives it an end".to_owned();
+        let mut odd = reaped(vec![found("a", Verdict::Unreadable { why })]);
+        odd.make_whole(&Flags::default());
+        let json = serde_json::to_string(&odd).unwrap();
+        assert!(json.contains("`nixl-launch extend --ttl 8h --cluster a`"), "{json}");
+    }
+
+    #[test]
     fn a_reaper_that_sees_nothing_says_so() {
         assert!(
-            told(&reaped(vec![]), &Flags::default())
+            told(&reaped(vec![]), &Flags::default(), look(false, "10m", false))
                 .contains("nothing of account 123456789012 in us-east-1")
         );
     }
@@ -276,7 +332,7 @@ mod tests {
             message: Problem::Residue.to_string(),
             left: Left::Unknown,
         });
-        let text = told(&half, &Flags::default());
+        let text = told(&half, &Flags::default(), look(true, "10m", false));
         assert!(text.contains("a: over, no node is left; still there: volume vol-1"), "{text}");
         assert!(text.contains("cluster b is gone; removed:\n  instance i-9"), "{text}");
         assert!(text.contains("cluster a is not gone") && text.contains("--cluster a"), "{text}");

@@ -22,6 +22,25 @@ pub enum Existing {
     Complete(Vec<Instance>),
 }
 
+impl Existing {
+    /// Nodes that are still to be launched.
+    pub(super) fn missing(&self, spec: &Spec) -> u32 {
+        if *self == Self::None { spec.size } else { 0 }
+    }
+
+    /// Nodes that need an Elastic IP: those that are there as they were launched,
+    /// whatever is asked now.
+    pub(super) fn elastic(&self, spec: &Spec) -> u32 {
+        match self {
+            Self::None => spec.size,
+            Self::Complete(nodes) => {
+                let elastic = nodes.iter().filter(|it| WayOut::of(it) == Some(WayOut::Elastic));
+                u32::try_from(elastic.count()).unwrap_or(u32::MAX)
+            }
+        }
+    }
+}
+
 /// Whether the instance runs or is about to.
 #[must_use]
 pub fn is_live(instance: &Instance) -> bool {

@@ -107,8 +107,10 @@ pub fn plan(spec: &Spec, facts: &Facts) -> Plan {
     }
     checks.extend(reservation::checks(spec, facts));
     let vpc_id = place::vpc(spec, facts).map_err(|check| checks.push(check)).unwrap_or_default();
-    let mut attempts = attempts(spec, facts, &vpc_id, &mut checks);
-    let addresses = way_out::addresses(spec, facts, &mut attempts);
+    let judged = existing::judge(spec, &facts.instances);
+    let existing = judged.clone().unwrap_or(Existing::None);
+    let mut attempts = attempts(spec, facts, &vpc_id, &existing, &mut checks);
+    let addresses = way_out::addresses(spec, facts, &existing, &mut attempts);
     checks.extend(placement(&attempts));
     checks.extend(way_out::checks(spec, facts, &attempts));
     checks.extend(addresses);
@@ -116,12 +118,10 @@ pub fn plan(spec: &Spec, facts: &Facts) -> Plan {
     let tracking = tracking::decide(spec, facts);
     checks.push(tracking.as_ref().map_or_else(Clone::clone, |it| tracking::check(it, facts)));
     let tracking = tracking.unwrap_or(Tracking::None);
-    let existing = existing::judge(spec, &facts.instances);
-    match &existing {
-        Ok(existing) => checks.extend(existing::checks(spec, existing)),
-        Err(check) => checks.push(check.clone()),
+    match judged {
+        Ok(_) => checks.extend(existing::checks(spec, &existing)),
+        Err(check) => checks.push(check),
     }
-    let existing = existing.unwrap_or(Existing::None);
     let types: Vec<InstanceTypeInfo> = facts.types.iter().map(|of| of.info.clone()).collect();
     let quotas = quota::quotas(spec, facts, &types);
     checks.extend(quota::checks(spec, &existing, &types, &quotas));
@@ -284,12 +284,18 @@ pub fn is_ours(cluster: &ClusterName, tags: &[Tag]) -> bool {
 }
 
 /// Every type on every market in every place, in this order.
-fn attempts(spec: &Spec, facts: &Facts, vpc_id: &str, checks: &mut Vec<Check>) -> Vec<Attempt> {
+fn attempts(
+    spec: &Spec,
+    facts: &Facts,
+    vpc_id: &str,
+    existing: &Existing,
+    checks: &mut Vec<Check>,
+) -> Vec<Attempt> {
     let mut attempts = Vec::new();
     // Without a VPC there is no subnet, and the check of the VPC has said why.
     let types: &[TypeFacts] = if vpc_id.is_empty() { &[] } else { &facts.types };
     for of in types {
-        let places = match place::places(spec, facts, of, vpc_id) {
+        let places = match place::places(spec, facts, of, vpc_id, existing.missing(spec)) {
             Ok(places) => places,
             Err(check) => {
                 checks.push(check);

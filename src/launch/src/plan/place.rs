@@ -109,18 +109,19 @@ pub(super) fn vpc(spec: &Spec, facts: &Facts) -> Result<String, Check> {
 }
 
 /// The places to try for a type: zones as asked for, else by name; one subnet
-/// in each.
+/// in each, with addresses for the nodes that are `missing`.
 pub(super) fn places(
     spec: &Spec,
     facts: &Facts,
     of: &TypeFacts,
     vpc_id: &str,
+    missing: u32,
 ) -> Result<Vec<Place>, Check> {
     let usable = |subnet: &&Subnet| {
         subnet.vpc_id == vpc_id
             && (spec.subnets.contains(&subnet.id)
                 || spec.subnets.is_empty() && subnet.default_for_zone)
-            && subnet.free_addresses >= spec.size
+            && subnet.free_addresses >= missing
             && of.zones.contains(&subnet.zone)
             && reservation::of(spec, facts).is_none_or(|it| it.zone == subnet.zone)
     };
@@ -138,8 +139,7 @@ pub(super) fn places(
         return Err(Check::fail(
             ZONES,
             format!(
-                "no zone offers {instance_type} and has a {kind} subnet with {} free addresses (offered in: {})",
-                spec.size,
+                "no zone offers {instance_type} and has a {kind} subnet with {missing} free addresses (offered in: {})",
                 joined(&of.zones)
             ),
             "choose another --instance-type or --subnet",

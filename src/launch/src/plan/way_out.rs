@@ -1,6 +1,6 @@
 //! How nodes reach AWS from their subnet.
 
-use super::{Attempt, Facts, PublicAddress, Spec, WayOut, layout, quota};
+use super::{Attempt, Existing, Facts, PublicAddress, Spec, WayOut, layout, quota};
 use crate::check::Check;
 use crate::failure::joined;
 use nixl_aws::ec2::{InstanceTypeInfo, RouteTable};
@@ -107,17 +107,22 @@ fn check(facts: &Facts, attempt: &Attempt, interfaces: usize) -> Check {
 /// Elastic IPs are few: 5 in a region unless more are asked for. EC2 would refuse
 /// them only once the nodes run, so attempts that need more than there are give
 /// way to those that need none.
-pub(super) fn addresses(spec: &Spec, facts: &Facts, attempts: &mut Vec<Attempt>) -> Option<Check> {
+pub(super) fn addresses(
+    spec: &Spec,
+    facts: &Facts,
+    existing: &Existing,
+    attempts: &mut Vec<Attempt>,
+) -> Option<Check> {
     const NAME: &str = "addresses";
     let needs_one = |attempt: &Attempt| attempt.way_out == WayOut::Elastic;
-    if !attempts.iter().any(needs_one) {
+    let elastic = existing.elastic(spec);
+    if elastic == 0 || !attempts.iter().any(needs_one) {
         return None;
     }
     let (Some(used), Some(limit)) = (facts.addresses.value(), facts.address_limit.value()) else {
         return Some(Check::skip(NAME, "how many Elastic IPs are left is not known"));
     };
-    let ours = facts.own_addresses.min(spec.size);
-    let need = spec.size - ours;
+    let need = elastic.saturating_sub(facts.own_addresses);
     let found = format!("{need} Elastic IPs needed, {used} used, limit {limit}");
     if f64::from(used.saturating_add(need)) <= *limit {
         return Some(Check::pass(NAME, found));

@@ -52,6 +52,29 @@ fn what_needs_more_elastic_ips_than_there_are_gives_way() {
     assert_eq!(refused(&elastic, &facts)[0].0, "addresses");
 }
 
+/// A second `up` of a cluster whose own nodes have taken what the first one needed.
+#[test]
+fn nodes_that_are_there_need_no_more_addresses() {
+    let of = |way_out: WayOut| {
+        let mut facts = facts();
+        facts.subnets.iter_mut().for_each(|subnet| subnet.free_addresses = 1);
+        (facts.addresses, facts.address_limit) = (Known::Value(5), Known::Value(5.0));
+        let nodes = (0..2).map(|index| node(index, "running", 2)).map(|mut node| {
+            node.tags.push(Tag::new(keys::WAY_OUT, way_out.as_str()));
+            node
+        });
+        facts.instances = nodes.collect();
+        facts
+    };
+    let elastic = Spec { public_address: PublicAddress::Elastic, ..spec() };
+    ready(&spec(), &of(WayOut::Assigned));
+    ready(&elastic, &of(WayOut::Private));
+    assert_eq!(refused(&elastic, &of(WayOut::Elastic))[0].0, "addresses", "two lack theirs");
+    ready(&elastic, &Facts { own_addresses: 2, ..of(WayOut::Elastic) });
+    let gone = Facts { instances: Vec::new(), ..of(WayOut::Private) };
+    assert_eq!(refused(&spec(), &gone)[0].0, "zones");
+}
+
 #[test]
 fn subnets_bring_their_vpc_and_must_share_it() {
     let mut facts = facts();
