@@ -33,7 +33,9 @@ class Auditor:
         self.keys.access_key = environment["AWS_ACCESS_KEY_ID"]
         self.keys.secret_key = environment["AWS_SECRET_ACCESS_KEY"]
         client = self.clients.get
+        nodes = {name for kind, name in of_ec2(client("ec2")) if kind == "instance"}
         found = [*of_ec2(client("ec2")), *of_iam(client("iam")), *of_others(client)]
+        found += of_scheduler(client("scheduler"), nodes)
         return sorted(one for one in found if one not in GIVEN)
 
 
@@ -87,9 +89,13 @@ def of_others(client):
         yield "tracking server", server["TrackingServerName"]
     for parameter in pages(client("ssm"), "describe_parameters", "Parameters"):
         yield "parameter", parameter["Name"]
-    scheduler = client("scheduler")
+
+
+def of_scheduler(scheduler, nodes):
     for schedule in pages(scheduler, "list_schedules", "Schedules"):
-        yield "schedule", schedule["Name"]
+        whole = scheduler.get_schedule(GroupName=schedule["GroupName"], Name=schedule["Name"])
+        ends = json.loads(whole["Target"]["Input"])["InstanceIds"]
+        yield f"schedule of {'a node' if nodes.issuperset(ends) else 'what is gone'}", schedule["Name"]
     for group in pages(scheduler, "list_schedule_groups", "ScheduleGroups"):
         if group["Name"] != "default":
             yield "schedule group", group["Name"]
