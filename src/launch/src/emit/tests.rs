@@ -37,7 +37,7 @@ fn scripts_are_those_of_the_golden_files() {
 }
 
 /// Whether a program is there; under `NIXL_TEST_ALL=1` it has to be.
-fn there(program: &str) -> bool {
+pub(super) fn there(program: &str) -> bool {
     let there = Command::new(program).arg("--version").output().is_ok();
     assert!(there || std::env::var_os("NIXL_TEST_ALL").is_none(), "{program} is missing");
     if !there {
