@@ -129,6 +129,11 @@ impl Layout {
         self.state_dir.join("builds").join(build_id)
     }
 
+    /// Folder of exports under way.
+    pub fn exports_dir(&self) -> PathBuf {
+        self.state_dir.join("exports")
+    }
+
     /// Folder of an MLflow server.
     pub fn mlflow_dir(&self, name: &str) -> PathBuf {
         self.state_dir.join("mlflow").join(name)

@@ -13,6 +13,7 @@ mod control;
 mod debian;
 mod directory;
 mod exchange;
+mod export;
 pub mod faults;
 pub mod firewall;
 pub mod imds;

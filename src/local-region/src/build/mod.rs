@@ -8,7 +8,7 @@ mod inputs;
 mod log;
 mod reference;
 mod runner;
-mod sandbox;
+pub(crate) mod sandbox;
 mod sanitize;
 
 use std::sync::Arc;
@@ -46,6 +46,7 @@ impl NspawnBuilder {
         let folder = self.layout.build_dir(&spec.build_id);
         let sandbox = sandbox::Sandbox::new(&self.layout, &spec.build_id, &folder, &spec.parent)
             .map_err(|error| setup(error.to_string()))?;
+        sandbox.want_clean_up().map_err(|error| setup(error.to_string()))?;
         let runner = Runner { sandbox: &sandbox, s3_root: &spec.s3_root, progress: &*progress };
         let result = self.phases(&runner, &documents).await;
         sandbox.close().await;

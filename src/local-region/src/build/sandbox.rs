@@ -21,19 +21,19 @@ const KILL_PATIENCE: Duration = Duration::from_secs(10);
 pub(super) const WORK_DIR: &str = "/tmp";
 
 /// How a command in the sandbox ended.
-pub(super) struct Output {
+pub(crate) struct Output {
     code: Option<i32>,
     tail: String,
     timed_out: Option<u64>,
 }
 
 impl Output {
-    pub(super) fn ok(&self) -> bool {
+    pub(crate) fn ok(&self) -> bool {
         self.code == Some(0) && self.timed_out.is_none()
     }
 
     /// What a failure shows.
-    pub(super) fn tail(&self) -> String {
+    pub(crate) fn tail(&self) -> String {
         match (self.timed_out, self.code) {
             (Some(secs), _) => format!("{}\ntimed out after {secs} s", self.tail),
             (None, Some(code)) => format!("{}\nexit status {code}", self.tail),
@@ -45,7 +45,7 @@ impl Output {
 }
 
 /// The instance being built.
-pub(super) struct Sandbox {
+pub(crate) struct Sandbox {
     overlay: Overlay,
     cgroup: Cgroup,
     name: String,
@@ -54,18 +54,13 @@ pub(super) struct Sandbox {
 }
 
 impl Sandbox {
-    pub(super) fn new(
+    pub(crate) fn new(
         layout: &Layout,
         id: &str,
         folder: &Path,
         parent: &RootFs,
     ) -> io::Result<Self> {
         let overlay = Overlay::prepare(folder, parent, None)?;
-        // A standard build's user data asks for the clean-up at the end.
-        let tmp = overlay.upper().join("tmp");
-        std::fs::create_dir_all(&tmp)?;
-        std::fs::set_permissions(&tmp, std::fs::Permissions::from_mode(0o1777))?;
-        File::create(tmp.join("perform_cleanup"))?;
         Ok(Self {
             overlay,
             cgroup: Cgroup::named(&layout.cgroup_of(id)),
@@ -75,8 +70,21 @@ impl Sandbox {
         })
     }
 
+    /// Has the clean-up script run at the end, as a standard build's user data does.
+    pub(super) fn want_clean_up(&self) -> io::Result<()> {
+        let tmp = self.overlay.upper().join("tmp");
+        std::fs::create_dir_all(&tmp)?;
+        std::fs::set_permissions(&tmp, std::fs::Permissions::from_mode(0o1777))?;
+        File::create(tmp.join("perform_cleanup")).map(drop)
+    }
+
+    /// The root, for who has to look at it from outside.
+    pub(crate) fn overlay(&self) -> &Overlay {
+        &self.overlay
+    }
+
     /// Runs a script; its exit code is the result.
-    pub(super) async fn bash(&self, script: &str, timeout_secs: Option<u64>) -> io::Result<Output> {
+    pub(crate) async fn bash(&self, script: &str, timeout_secs: Option<u64>) -> io::Result<Output> {
         self.run(&["/bin/bash", "-c", script], None, timeout_secs).await
     }
 
@@ -133,7 +141,7 @@ impl Sandbox {
     }
 
     /// Ends what is left of the instance; its disk stays until the next call.
-    pub(super) async fn close(&self) {
+    pub(crate) async fn close(&self) {
         let (cgroup, name) = (self.cgroup.clone(), self.name.clone());
         let closed = tokio::task::spawn_blocking(move || {
             cgroup.kill(KILL_PATIENCE);

@@ -5,6 +5,7 @@ mod client;
 mod down;
 mod env;
 mod exec;
+mod export;
 mod fault;
 mod half;
 mod link;
@@ -124,6 +125,8 @@ enum Command {
     },
     /// Makes the base image unless it is in the cache; prints its folder.
     BaseImage,
+    /// Writes an image as files: its root filesystem, or a disk that starts by itself.
+    Export(export::Options),
     /// The region itself; `up` starts it.
     #[command(hide = true)]
     Serve(Settings),
@@ -204,6 +207,7 @@ impl Cli {
             Command::Down { purge } => down::run(&layout, purge.then_some(&cache_dir)),
             Command::Rules { output } => rules::run(output),
             Command::BaseImage => up::base_image(&cache_dir),
+            Command::Export(options) => export::run(&layout, &options),
             Command::Serve(settings) => serve::run(&layout, &cache_dir, &settings),
         }
     }

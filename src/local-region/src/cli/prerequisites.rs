@@ -87,6 +87,23 @@ pub fn missing_for_disks(host: &dyn Host) -> Vec<Missing> {
     missing
 }
 
+/// What is missing for disks made of images.
+pub fn missing_for_export(host: &dyn Host) -> Vec<Missing> {
+    let packages = [
+        ("sfdisk", "fdisk"),
+        ("mformat", "mtools"),
+        ("mke2fs", "e2fsprogs"),
+        ("qemu-img", "qemu-utils"),
+    ];
+    let missing = packages.iter().filter(|(program, _)| !host.has_program(program));
+    missing
+        .map(|(program, package)| Missing {
+            what: (*program).into(),
+            fix: format!("apt-get install {package}"),
+        })
+        .collect()
+}
+
 /// One line each.
 pub fn table(missing: &[Missing]) -> String {
     missing
@@ -173,6 +190,8 @@ mod tests {
         }
         assert!(!text.contains("iproute2") && !text.contains("overlay"));
         assert!(!text.contains("loop"));
+        let export = table(&missing_for_export(&Bare));
+        assert!(export.contains("qemu-img; fix: apt-get install qemu-utils"), "{export}");
         let disks = table(&missing_for_disks(&Bare));
         assert!(disks.contains("mkfs.ext4") && disks.contains("modprobe loop"), "{disks}");
     }

@@ -246,3 +246,21 @@ async fn what_follows_an_answer_is_held_until_it_is_let_go() {
     assert_eq!(served.groups(), 2);
     assert!(served.run("fault release fault-9").await.is_err_and(|told| told.contains("fault-9")));
 }
+
+#[tokio::test]
+async fn an_image_that_is_exported_is_found_by_id_or_name() {
+    let served = Served::new().await;
+    let target = served.folder.path().join("rootfs");
+    let images = served.bench.query("ec2", "Action=DescribeImages").await.1;
+    let (id, name) = (element(&images, "imageId"), element(&images, "name"));
+    for wanted in [id, name] {
+        let refused = served.run(&format!("export {wanted} --rootfs {}", target.display())).await;
+        // Its files are only pretended.
+        assert!(refused.as_ref().unwrap_err().contains("layer /debian"), "{refused:?}");
+    }
+    let refused = served.run(&format!("export nixl-typo --rootfs {}", target.display())).await;
+    let told = refused.unwrap_err();
+    assert!(told.contains("no image nixl-typo") && told.contains(id), "{told}");
+    assert!(!target.exists());
+    assert!(std::fs::read_dir(served.folder.path().join("exports")).unwrap().next().is_none());
+}

@@ -4,11 +4,13 @@
 //! - `GET /_region/status`: what is there
 //! - `GET /_region/calls`: the log of calls
 //! - `GET`, `POST`, `DELETE /_region/faults`, `DELETE /_region/faults/{id}`, `POST /_region/faults[/{id}]/release`: faults
+//! - `GET /_region/images/{image}`: where the files of an image are
 //! - `POST /_region/notices/{instance}`: what EC2 announces to an instance
 //! - `GET`, `POST /_region/settings`: windows, capacity, clock, rules, throttling
 
 mod calls;
 mod faults;
+mod images;
 mod notices;
 mod settings;
 
@@ -39,6 +41,7 @@ pub fn router(region: &Arc<Inner>) -> Router<Arc<Inner>> {
         .route("/_region/faults/release", post(faults::release_all))
         .route("/_region/faults/{id}", delete(faults::remove))
         .route("/_region/faults/{id}/release", post(faults::release))
+        .route("/_region/images/{image}", get(images::show))
         .route("/_region/notices/{instance}", post(notices::add))
         .route("/_region/settings", get(settings::show).post(settings::change))
         .route_layer(from_fn_with_state(region.clone(), guard))

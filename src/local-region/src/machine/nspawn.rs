@@ -67,16 +67,31 @@ impl Overlay {
         self.folder.join("root")
     }
 
-    /// `systemd-nspawn` over this root, in the cgroup behind `doors`; its
-    /// further arguments are the caller's.
-    pub(crate) fn nspawn(&self, machine: &str, doors: Vec<File>) -> Command {
+    /// The start of a command line that sees this root mounted, and nobody else does.
+    fn mounted(&self) -> Command {
         let mut command = Command::new("unshare");
         command
             .args(["-m", "--propagation", "private", "sh", "-c", MOUNT_THEN, "sh"])
             .arg(self.disk.as_deref().unwrap_or(Path::new("")))
             .arg(self.folder.join(DISK))
             .arg(&self.options)
-            .arg(self.root())
+            .arg(self.root());
+        command
+    }
+
+    /// A script of this computer's shell whose `$1` is this root, mounted; its further
+    /// arguments are the caller's.
+    pub(crate) fn script(&self, script: &str) -> Command {
+        let mut command = self.mounted();
+        command.args(["sh", "-c", script, "sh"]).arg(self.root()).stdin(Stdio::null());
+        command
+    }
+
+    /// `systemd-nspawn` over this root, in the cgroup behind `doors`; its
+    /// further arguments are the caller's.
+    pub(crate) fn nspawn(&self, machine: &str, doors: Vec<File>) -> Command {
+        let mut command = self.mounted();
+        command
             .args(["systemd-nspawn", "--quiet", "--register=no", "--keep-unit"])
             .args(["--link-journal=no", "--timezone=off"])
             .arg(format!("--machine={machine}"))
