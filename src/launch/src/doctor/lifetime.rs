@@ -108,7 +108,7 @@ pub(super) fn timer(node: &Instance, says: &NodeSays) -> Check {
     const NAME: &str = "timer";
     let Some(state) = &says.state else { return Check::skip(NAME, "it does not say") };
     let Ok(end) = End::of(node) else { return Check::skip(NAME, "its tag is no time") };
-    let kept = state.end.and_then(|end| Timestamp::from_second(end).ok());
+    let kept = state.end_secs.and_then(|end| Timestamp::from_second(end).ok());
     match kept {
         None if end == End::Never => Check::skip(NAME, "none, as it has no end"),
         None => Check::fail(NAME, format!("none, its tag says {end}"), mend(end)),

@@ -137,7 +137,8 @@ fn clock(facts: &Facts, name: &str, state: &MachineState) -> Check {
         return Check::skip(NAME, "nobody was asked");
     };
     let seconds = |at: jiff::Timestamp| at.as_nanosecond() as f64 / 1e9;
-    let skew = (state.at - seconds(after)).max(0.0) + (state.at - seconds(before)).min(0.0);
+    let skew =
+        (state.at_secs - seconds(after)).max(0.0) + (state.at_secs - seconds(before)).min(0.0);
     let found = format!("{skew:+.0} s from this computer's time, which AWS accepts");
     let fix = fix::on(name, "chronyc makestep");
     match skew.abs() {

@@ -62,8 +62,8 @@ fn healthy() -> Facts {
     let says = NodeSays {
         link: Some(Default::default()),
         state: Some(MachineState {
-            at: now.as_second() as f64,
-            end: Some(end.as_second()),
+            at_secs: now.as_second() as f64,
+            end_secs: Some(end.as_second()),
             timer: true,
             unit: "active".to_owned(),
             provider: Some("efa".to_owned()),
@@ -256,19 +256,19 @@ fn each_thing_that_breaks_is_the_one_that_is_named() {
         tag(first(f), "nixl:expires-at", "2026-11-29T00:00:00Z");
         f.scheduled.as_mut().unwrap().insert("i-0".to_owned(), "2026-11-29T00:00:00".to_owned());
         let later: jiff::Timestamp = "2026-11-29T00:00:00Z".parse().unwrap();
-        machine(f).end = Some(later.as_second());
+        machine(f).end_secs = Some(later.as_second());
     });
     assert_eq!(other_end, one("end", Warn));
     let at = |f: &mut Facts, at: &str| {
         _ = f.scheduled.as_mut().unwrap().insert("i-0".to_owned(), at.to_owned())
     };
     assert_eq!(ill(|f| at(f, "2026-11-28T18:00:00")), one("schedule", Warn));
-    assert_eq!(ill(|f| machine(f).end = Some(1)), one("timer", Warn));
-    assert_eq!(ill(|f| machine(f).end = None), one("timer", Fail));
+    assert_eq!(ill(|f| machine(f).end_secs = Some(1)), one("timer", Warn));
+    assert_eq!(ill(|f| machine(f).end_secs = None), one("timer", Fail));
     assert_eq!(ill(|f| machine(f).timer = false), one("timer", Fail));
     assert_eq!(ill(|f| machine(f).free_bytes = Some(1)), one("disk", Fail));
-    assert_eq!(ill(|f| machine(f).at += 61.0), one("clock-skew", Fail));
-    assert_eq!(ill(|f| machine(f).at -= 3.0), one("clock-skew", Warn));
+    assert_eq!(ill(|f| machine(f).at_secs += 61.0), one("clock-skew", Fail));
+    assert_eq!(ill(|f| machine(f).at_secs -= 3.0), one("clock-skew", Warn));
     assert_eq!(ill(|f| machine(f).provider = Some("tcp".to_owned())), one("provider", Fail));
     let error = |f: &mut Facts| machine(f).cloud_init = Some("error".to_owned());
     assert_eq!(ill(error), one("cloud-init", Fail));

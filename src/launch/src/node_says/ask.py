@@ -70,8 +70,8 @@ def state():
     free = os.statvfs("/")
     cloud_init = document("cloud-init", "status", "--format", "json") or {}
     return {
-        "at": at,
-        "end": int(kept) if kept.isdigit() else None,
+        "at_secs": at,
+        "end_secs": int(kept) if kept.isdigit() else None,
         "timer": timer == "active",
         "unit": run("systemctl", "is-active", "nixl-noded.service").strip(),
         "provider": told and told.group(1),

@@ -58,9 +58,9 @@ pub struct NodeSays {
 #[serde(default)]
 pub struct MachineState {
     /// Its time when it was asked, seconds since the epoch.
-    pub at: f64,
+    pub at_secs: f64,
     /// When its own timer powers it off, seconds since the epoch.
-    pub end: Option<i64>,
+    pub end_secs: Option<i64>,
     /// That timer waits.
     pub timer: bool,
     /// `ActiveState` of the daemon's unit.
