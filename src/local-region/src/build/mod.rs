@@ -37,11 +37,7 @@ impl NspawnBuilder {
         spec: &BuildSpec,
         progress: Arc<dyn Fn(StepDone) + Send + Sync>,
     ) -> Result<RootFs, BuildFailure> {
-        // All documents are read before anything runs.
-        let mut documents = Vec::new();
-        for source in &spec.documents {
-            documents.push((source, parse(source)?));
-        }
+        let documents = read(&spec.documents)?;
         let setup = |message: String| failure("", "", "", "PrepareInstance", message);
         let folder = self.layout.build_dir(&spec.build_id);
         let sandbox = sandbox::Sandbox::new(&self.layout, &spec.build_id, &folder, &spec.parent)
@@ -63,15 +59,10 @@ impl NspawnBuilder {
     async fn phases(
         &self,
         runner: &Runner<'_>,
-        documents: &[(&BuildDocument, Document)],
+        documents: &[Read<'_>],
     ) -> Result<(), BuildFailure> {
-        for phase in PHASES {
-            for (source, document) in documents {
-                let steps = document.phases.iter().filter(|p| p.name == phase);
-                for Phase { name, steps } in steps {
-                    runner.phase(source, document, name, steps).await?;
-                }
-            }
+        for ((source, document), Phase { name, steps }) in in_order(documents) {
+            runner.phase(source, document, name, steps).await?;
         }
         let cleaned = runner.sandbox.bash(sanitize::SCRIPT, sanitize::TIMEOUT_SECS).await;
         match cleaned {
@@ -104,6 +95,55 @@ impl Builder for NspawnBuilder {
             }
         }
     }
+}
+
+type Read<'a> = (&'a BuildDocument, Document);
+
+/// All documents are read before anything runs.
+fn read(sources: &[BuildDocument]) -> Result<Vec<Read<'_>>, BuildFailure> {
+    sources.iter().map(|source| Ok((source, parse(source)?))).collect()
+}
+
+/// Phases as they run: each of all documents before the next.
+fn in_order<'a>(documents: &'a [Read<'a>]) -> impl Iterator<Item = (&'a Read<'a>, &'a Phase)> {
+    PHASES.iter().flat_map(move |name| {
+        documents.iter().flat_map(move |read| {
+            read.1.phases.iter().filter(move |phase| phase.name == *name).map(move |p| (read, p))
+        })
+    })
+}
+
+/// A step that a build would run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Planned {
+    /// ARN of its component.
+    pub component_arn: String,
+    /// Name of its document.
+    pub document: String,
+    /// `build` or `validate`.
+    pub phase: String,
+    /// Its name.
+    pub step: String,
+    /// Action module.
+    pub action: String,
+}
+
+/// The steps that a build of these documents would run, in order.
+///
+/// # Errors
+/// If a document cannot be run, as the build would fail.
+pub fn plan(sources: &[BuildDocument]) -> Result<Vec<Planned>, BuildFailure> {
+    let documents = read(sources)?;
+    let steps = in_order(&documents).flat_map(|((source, _), phase)| {
+        phase.steps.iter().map(|step| Planned {
+            component_arn: source.component_arn.clone(),
+            document: source.name.clone(),
+            phase: phase.name.clone(),
+            step: step.name.clone(),
+            action: step.action.clone(),
+        })
+    });
+    Ok(steps.collect())
 }
 
 fn parse(source: &BuildDocument) -> Result<Document, BuildFailure> {

@@ -20,8 +20,15 @@ use crate::server::Region;
 
 /// One of both.
 pub(super) enum Half {
-    Real { machines: Arc<NspawnMachines>, tracking: Arc<MlflowServers> },
-    Pretend { machines: Arc<PretendMachines>, tracking: Arc<PretendServers> },
+    Real {
+        machines: Arc<NspawnMachines>,
+        tracking: Arc<MlflowServers>,
+    },
+    Pretend {
+        machines: Arc<PretendMachines>,
+        builder: Arc<PretendBuilder>,
+        tracking: Arc<PretendServers>,
+    },
 }
 
 impl Half {
@@ -33,8 +40,10 @@ impl Half {
         directory: &LateDirectory,
     ) -> anyhow::Result<Self> {
         if settings.machines == MachineKind::Pretend {
-            let machines = PretendMachines::new(script(settings)?, Arc::clone(directory));
-            return Ok(Self::Pretend { machines, tracking: Arc::default() });
+            let script = Arc::new(script(settings)?);
+            let machines = PretendMachines::new(script.clone(), Arc::clone(directory));
+            let builder = PretendBuilder::new(script);
+            return Ok(Self::Pretend { machines, builder, tracking: Arc::default() });
         }
         let store = Store {
             endpoint_url: credentials.endpoint_url.clone(),
@@ -59,7 +68,7 @@ impl Half {
     pub(super) fn builder(&self, layout: &Layout) -> Arc<dyn Builder> {
         match self {
             Self::Real { .. } => NspawnBuilder::new(layout),
-            Self::Pretend { .. } => Arc::new(PretendBuilder),
+            Self::Pretend { builder, .. } => builder.clone(),
         }
     }
 

@@ -18,7 +18,7 @@ pub(super) enum Output {
 
 /// Said by `up` and `status`, so that nobody takes such a region for more than it is.
 pub(super) const WITHOUT_MACHINES: &str = "WITHOUT MACHINES: instances are records, their nodes only say what a script says, \
-     nothing can be built or run in them, and no MLflow runs";
+     nothing runs in them or in an image build, and no MLflow runs";
 
 pub(super) fn run(layout: &Layout, output: Output) -> anyhow::Result<ExitCode> {
     let credentials = state::credentials(layout)?;

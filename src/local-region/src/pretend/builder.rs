@@ -1,28 +1,129 @@
-//! Image builds: refused, since nothing could run the documents.
+//! Image builds as records: documents are read and not run, their steps pass in
+//! moments, and the image is its parent under another name.
 
-use super::NO_MACHINES;
-use crate::backend::{BuildFailure, BuildSpec, Builder, RootFs, StepDone};
-use std::sync::Arc;
+use super::script::{Failing, Script};
+use crate::backend::{BuildDocument, BuildFailure, BuildSpec, Builder, RootFs, StepDone};
+use crate::build;
+use std::sync::{Arc, Mutex, PoisonError};
 
-/// Builds nothing.
-pub struct PretendBuilder;
+/// Builds nothing, and says step by step that it did.
+pub struct PretendBuilder {
+    script: Arc<Script>,
+    /// Builds that each failure of the script has failed so far.
+    failed: Mutex<Vec<u32>>,
+}
+
+impl PretendBuilder {
+    /// What it does is in the script.
+    #[must_use]
+    pub fn new(script: Arc<Script>) -> Arc<Self> {
+        let failed = Mutex::new(vec![0; script.failing.len()]);
+        Arc::new(Self { script, failed })
+    }
+
+    /// The failure that the script has for a build of these documents.
+    fn failing(&self, documents: &[BuildDocument]) -> Option<&Failing> {
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        let has = |one: &Failing| documents.iter().any(|document| one.is_of(&document.name));
+        let left = |(one, done): &(&Failing, &mut u32)| {
+            has(one) && one.builds.is_none_or(|most| **done < most)
+        };
+        let (failing, done) = self.script.failing.iter().zip(failed.iter_mut()).find(left)?;
+        *done += 1;
+        Some(failing)
+    }
+}
 
 #[async_trait::async_trait]
 impl Builder for PretendBuilder {
     async fn build(
         &self,
         spec: BuildSpec,
-        _: Arc<dyn Fn(StepDone) + Send + Sync>,
+        progress: Arc<dyn Fn(StepDone) + Send + Sync>,
     ) -> Result<RootFs, BuildFailure> {
-        let component_arn = spec.documents.first().map(|first| first.component_arn.clone());
-        Err(BuildFailure {
-            component_arn: component_arn.unwrap_or_default(),
-            phase: "build".to_owned(),
-            step: "-".to_owned(),
-            action: "-".to_owned(),
-            message: format!("{NO_MACHINES}, so nothing is built; use the image that is there"),
-        })
+        let failing = self.failing(&spec.documents);
+        for planned in build::plan(&spec.documents)? {
+            tokio::time::sleep(self.script.step()).await;
+            let message = failing.filter(|one| one.is_of(&planned.document));
+            progress(StepDone {
+                document: planned.document,
+                phase: planned.phase.clone(),
+                step: planned.step.clone(),
+                ok: message.is_none(),
+                secs: self.script.step().as_secs_f64(),
+            });
+            if let Some(failing) = message {
+                return Err(BuildFailure {
+                    component_arn: planned.component_arn,
+                    phase: planned.phase,
+                    step: planned.step,
+                    action: planned.action,
+                    message: failing.message.clone(),
+                });
+            }
+        }
+        Ok(spec.parent)
     }
 
     async fn discard(&self, _: &RootFs, _: &[RootFs]) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec() -> BuildSpec {
+        let document = |name: &str| {
+            BuildDocument {
+            component_arn: format!("arn:{name}"),
+            name: name.to_owned(),
+            document: "schemaVersion: 1.0\nphases:\n- name: build\n  steps:\n  - {name: one, action: ExecuteBash, inputs: {commands: ['exit 1']}}\n- name: validate\n  steps:\n  - {name: two, action: ExecuteBash, inputs: {commands: ['exit 1']}}\n".to_owned(),
+            parameters: Vec::new(),
+        }
+        };
+        BuildSpec {
+            build_id: "build-1".to_owned(),
+            parent: RootFs { layers: vec!["/no-root".into()] },
+            documents: vec![document("first"), document("second")],
+            s3_root: "/".into(),
+        }
+    }
+
+    async fn built(builder: &PretendBuilder) -> (Result<RootFs, BuildFailure>, Vec<String>) {
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let kept = told.clone();
+        let progress = move |done: StepDone| {
+            let (document, phase, step, ok) = (done.document, done.phase, done.step, done.ok);
+            kept.lock().unwrap().push(format!("{document} {phase} {step} {ok}"));
+        };
+        let result = builder.build(spec(), Arc::new(progress)).await;
+        let told = told.lock().unwrap().clone();
+        (result, told)
+    }
+
+    #[tokio::test]
+    async fn steps_pass_phase_by_phase_and_nothing_runs() {
+        let builder = PretendBuilder::new(Arc::new(Script::parse("step = '1ms'").unwrap()));
+        let (result, told) = built(&builder).await;
+        assert_eq!(result.unwrap(), spec().parent);
+        let expected = [
+            "first build one true",
+            "second build one true",
+            "first validate two true",
+            "second validate two true",
+        ];
+        assert_eq!(told, expected);
+    }
+
+    #[tokio::test]
+    async fn a_component_fails_as_often_as_the_script_says() {
+        let text =
+            "step = '1ms'\n[[failing]]\ncomponent = 'cond'\nmessage = 'disk full'\nbuilds = 1";
+        let builder = PretendBuilder::new(Arc::new(Script::parse(text).unwrap()));
+        let (result, told) = built(&builder).await;
+        let failure = result.unwrap_err().to_string();
+        assert_eq!(failure, "component arn:second, phase build, step one (ExecuteBash): disk full");
+        assert_eq!(told, ["first build one true", "second build one false"]);
+        assert!(built(&builder).await.0.is_ok(), "the second build is well");
+    }
 }

@@ -1,5 +1,5 @@
-//! The image of a region in which none can be baked: it is the account's own and
-//! carries a digest as a baked one does, and its name says what it is.
+//! The image that is there from the start where none is needed: it is the account's
+//! own and carries a digest as a baked one does, and its name says what it is.
 
 use crate::server::Region;
 use crate::state::{ec2::Image, ids};

@@ -31,8 +31,7 @@ struct Record {
 impl PretendMachines {
     /// None yet; the directory comes later.
     #[must_use]
-    pub fn new(script: Script, directory: LateDirectory) -> Arc<Self> {
-        let script = Arc::new(script);
+    pub fn new(script: Arc<Script>, directory: LateDirectory) -> Arc<Self> {
         Arc::new(Self { script, directory, endpoint: OnceLock::new(), records: Mutex::default() })
     }
 

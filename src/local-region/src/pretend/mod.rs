@@ -1,5 +1,5 @@
 //! A machine half without machines, for what is about the API alone: no root, no
-//! nspawn, no base image, nothing built, no MLflow process.
+//! nspawn, no base image, no document run, no MLflow process.
 //!
 //! An instance is a record that goes from pending to running and ends as it is
 //! told; its node says in its tags what a script says, by calls of its own with

@@ -31,18 +31,29 @@ pub enum ScriptError {
 pub struct Script {
     start: SignedDuration,
     end: SignedDuration,
+    step: SignedDuration,
     /// Whether the SSM agent is heard of.
     pub agent: bool,
     /// What each node says of itself, in this order.
     pub say: Vec<Say>,
     /// What Run Command answers.
     pub command: Vec<Answer>,
+    /// Which image builds fail.
+    pub failing: Vec<Failing>,
 }
 
 impl Default for Script {
     fn default() -> Self {
         let paired = Say { phase: Some(Phase::Paired), ..Say::default() };
-        Self { start: TURN, end: TURN, agent: true, say: vec![paired], command: Vec::new() }
+        Self {
+            start: TURN,
+            end: TURN,
+            step: TURN,
+            agent: true,
+            say: vec![paired],
+            command: Vec::new(),
+            failing: Vec::new(),
+        }
     }
 }
 
@@ -73,6 +84,17 @@ pub struct Answer {
     pub exit: i32,
 }
 
+/// An image build that fails at the first step of a component.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Failing {
+    component: String,
+    /// What the step says.
+    pub message: String,
+    /// How many builds; all without.
+    pub builds: Option<u32>,
+}
+
 impl Script {
     /// Reads a file's text.
     ///
@@ -80,7 +102,8 @@ impl Script {
     /// If it is no script.
     pub fn parse(text: &str) -> Result<Self, ScriptError> {
         let script: Self = toml::from_str(text)?;
-        let times = script.say.iter().map(|say| say.after).chain([script.start, script.end]);
+        let times =
+            script.say.iter().map(|say| say.after).chain([script.start, script.end, script.step]);
         if let Some(negative) = times.into_iter().find(SignedDuration::is_negative) {
             return Err(ScriptError::Negative(negative));
         }
@@ -102,10 +125,24 @@ impl Script {
         self.end.unsigned_abs()
     }
 
+    /// Each step of an image build.
+    #[must_use]
+    pub fn step(&self) -> Duration {
+        self.step.unsigned_abs()
+    }
+
     /// The answer to a script of Run Command, if there is one.
     #[must_use]
     pub fn answer(&self, text: &str) -> Option<&Answer> {
         self.command.iter().find(|answer| text.contains(&answer.contains))
+    }
+}
+
+impl Failing {
+    /// Whether it is about the component of this name.
+    #[must_use]
+    pub fn is_of(&self, component: &str) -> bool {
+        component.contains(&self.component)
     }
 }
 
@@ -131,6 +168,7 @@ mod tests {
     fn the_example_is_good_and_nothing_means_paired_at_once() {
         let example = Script::parse(EXAMPLE).unwrap();
         assert_eq!((example.say.len(), example.command.len()), (4, 1));
+        assert!(example.failing[0].is_of("nixl-noded") && !example.failing[0].is_of("efa"));
         assert_eq!(example.answer("sudo nixl-noded check").unwrap().stdout, "all well\n");
         assert!(example.answer("reboot").is_none());
         let empty = Script::parse("").unwrap();

@@ -3,6 +3,7 @@
 super::rules! {
     gaps: [
         "imagebuilder": "There is no build instance and no test instance: documents run in a copy of the parent's root filesystem, phase test is not run, and no image is ever TESTING or INTEGRATING.",
+        "imagebuilder": "With --machines pretend documents are read and not run: their steps pass in moments, unless the script has a component fail, and the AMI has its distribution's name and tags and nothing in it.",
         "imagebuilder": "Only Linux, one region and one account; no pipelines, container recipes, workflows of one's own, lifecycle policies or scans. A recipe or configuration is therefore never in use by a pipeline.",
         "imagebuilder": "The steps that ListWorkflowStepExecutions tells are those of the components' documents, not those of the workflow.",
         "imagebuilder": "There is no CloudWatch Logs: the whole log of a build is `builds/build-<the UUID of its workflowExecutionId>/log` below the region's state folder; logs to S3 are not written.",
