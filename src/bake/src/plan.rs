@@ -4,7 +4,7 @@ use crate::blueprint::Blueprint;
 use crate::cloud::Cloud;
 use crate::compare::{Change, compare};
 use crate::error::{BakeError, Result};
-use crate::flow::{Pace, find, history, is_ours, retry};
+use crate::flow::{Pace, find, finished, history, is_ours, retry};
 use crate::show;
 use nixl_aws::Tag;
 use nixl_aws::imagebuilder::Resource;
@@ -92,8 +92,12 @@ pub async fn plan(cloud: &Cloud, blueprint: &Blueprint, pace: Pace) -> Result<Pl
     if plan.ami_id.is_some() {
         return Ok(plan);
     }
-    plan.since = since(cloud, blueprint, pace).await?;
     let history = history(cloud, blueprint, pace).await?;
+    plan.ami_id = finished(cloud, &history, pace).await?;
+    if plan.ami_id.is_some() {
+        return Ok(plan);
+    }
+    plan.since = since(cloud, blueprint, pace).await?;
     if let Some(build) = history.running {
         plan.lines.push(Line { what: "build", name: build.arn, action: Action::Wait });
         return Ok(plan);

@@ -255,7 +255,10 @@ impl S3 for Fake {
         Ok(())
     }
     async fn list_objects(&self, _: &str, _: &str) -> Result<Vec<Object>> {
-        self.called("list_objects").map(|_| Vec::new())
+        let world = self.called("list_objects")?;
+        let object =
+            |(key, size): (&String, &usize)| Object { key: key.clone(), size_bytes: *size as u64 };
+        Ok(world.objects.iter().map(object).collect())
     }
     async fn delete_objects(&self, _: &str, _: &[String]) -> Result<()> {
         self.called("delete_objects").map(drop)

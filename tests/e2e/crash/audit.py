@@ -1,4 +1,4 @@
-"""What is in an account, by boto3 and not by ours: one line a resource, of every kind that a launch may make."""
+"""What is in an account, by boto3 and not by ours: one line a resource, of every kind that a launch or a bake may make."""
 
 import json
 
@@ -10,10 +10,8 @@ LOADER = botocore.session.get_session().get_component("data_loader")
 
 # The auditor of this process, once there is one.
 KEPT = []
-# What every account has.
-GIVEN = {("security group", "default")}
-
-
+# What every account has, and a region without machines.
+GIVEN = {("security group", "default"), ("image available", "nixl-pretend-image")}
 
 class Auditor:
     """Clients of boto3 for one endpoint after another region there: only the keys differ."""
@@ -25,7 +23,7 @@ class Auditor:
         core.set_credentials(environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"])
         self.keys = core.get_credentials()
         session = boto3.Session(botocore_session=core, region_name=environment["AWS_REGION"])
-        services = ("ec2", "iam", "s3", "sagemaker", "ssm", "scheduler")
+        services = ("ec2", "iam", "s3", "sagemaker", "ssm", "scheduler", "imagebuilder")
         self.clients = {service: session.client(service, endpoint_url=self.endpoint) for service in services}
 
     def audit(self, environment):
@@ -33,9 +31,10 @@ class Auditor:
         self.keys.access_key = environment["AWS_ACCESS_KEY_ID"]
         self.keys.secret_key = environment["AWS_SECRET_ACCESS_KEY"]
         client = self.clients.get
-        nodes = {name for kind, name in of_ec2(client("ec2")) if kind == "instance"}
-        found = [*of_ec2(client("ec2")), *of_iam(client("iam")), *of_others(client)]
-        found += of_scheduler(client("scheduler"), nodes)
+        ec2 = list(of_ec2(client("ec2")))
+        nodes = {name for kind, name in ec2 if kind == "instance"}
+        found = [*ec2, *of_iam(client("iam")), *of_s3(client("s3")), *of_others(client)]
+        found += [*of_scheduler(client("scheduler"), nodes), *of_imagebuilder(client("imagebuilder"))]
         return sorted(one for one in found if one not in GIVEN)
 
 
@@ -48,7 +47,7 @@ def audit(environment):
 
 def pages(client, operation, member, **arguments):
     for page in client.get_paginator(operation).paginate(**arguments):
-        yield from page[member]
+        yield from page.get(member, [])
 
 
 def of_ec2(ec2):
@@ -72,19 +71,55 @@ def of_ec2(ec2):
     for request in pages(ec2, "describe_spot_instance_requests", "SpotInstanceRequests"):
         if request["State"] in ("open", "active"):
             yield "spot request", request["SpotInstanceRequestId"]
+    for image in pages(ec2, "describe_images", "Images", Owners=["self"]):
+        yield f"image {image['State']}", image["Name"]
 
 
 def of_iam(iam):
     for role in pages(iam, "list_roles", "Roles"):
         if not role["Path"].startswith("/aws-service-role/"):
-            yield "role", role["RoleName"]
+            name = role["RoleName"]
+            yield "role", name
+            for policy in pages(iam, "list_attached_role_policies", "AttachedPolicies", RoleName=name):
+                yield "policy of a role", f"{name}: {policy['PolicyName']}"
+            for policy in pages(iam, "list_role_policies", "PolicyNames", RoleName=name):
+                yield "policy in a role", f"{name}: {policy}"
     for profile in pages(iam, "list_instance_profiles", "InstanceProfiles"):
-        yield "instance profile", profile["InstanceProfileName"]
+        yield f"instance profile with {len(profile['Roles'])} role", profile["InstanceProfileName"]
+
+
+def of_s3(s3):
+    for bucket in s3.list_buckets()["Buckets"]:
+        name = bucket["Name"]
+        yield "bucket", name
+        try:
+            for tag in s3.get_bucket_tagging(Bucket=name)["TagSet"]:
+                yield "tag of a bucket", f"{name}: {tag['Key']}"
+        except s3.exceptions.ClientError as error:
+            if error.response["Error"]["Code"] != "NoSuchTagSet":
+                raise
+        for one in pages(s3, "list_objects_v2", "Contents", Bucket=name):
+            yield "object", one["Key"]
+
+
+def of_imagebuilder(builder):
+    for component in pages(builder, "list_components", "componentVersionList", owner="Self"):
+        for build in pages(
+            builder, "list_component_build_versions", "componentSummaryList", componentVersionArn=component["arn"]
+        ):
+            yield "component", build["arn"].partition(":component/")[2]
+    for recipe in pages(builder, "list_image_recipes", "imageRecipeSummaryList", owner="Self"):
+        yield "image recipe", recipe["arn"].partition(":image-recipe/")[2]
+    for one in pages(builder, "list_infrastructure_configurations", "infrastructureConfigurationSummaryList"):
+        yield "infrastructure configuration", one["name"]
+    for one in pages(builder, "list_distribution_configurations", "distributionConfigurationSummaryList"):
+        yield "distribution configuration", one["name"]
+    for image in pages(builder, "list_images", "imageVersionList", owner="Self"):
+        for build in pages(builder, "list_image_build_versions", "imageSummaryList", imageVersionArn=image["arn"]):
+            yield f"build {build['state']['status']}", build["arn"].partition(":image/")[2]
 
 
 def of_others(client):
-    for bucket in client("s3").list_buckets()["Buckets"]:
-        yield "bucket", bucket["Name"]
     for server in pages(client("sagemaker"), "list_mlflow_tracking_servers", "TrackingServerSummaries"):
         yield "tracking server", server["TrackingServerName"]
     for parameter in pages(client("ssm"), "describe_parameters", "Parameters"):

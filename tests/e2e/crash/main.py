@@ -1,6 +1,7 @@
-"""`./test crash`: kill -9 at every call of `up` and `down`, continued from a computer that knows nothing.
+"""`./test crash`: kill -9 at every call of `up` and `down`, and of `nixl-bake lock` and `build`, continued from a computer
+that knows nothing but, for a bake, the recipe and its lock.
 
-usage: main.py FOLDER_OF_PROGRAMS [--brief] [--only TEXT] [--workers N] [--no-peer]
+usage: main.py FOLDER_OF_PROGRAMS [--brief] [--program NAME] [--only TEXT] [--workers N] [--no-peer]
 
 Which calls there are is learnt from a run without faults in each scenario, so none can be forgotten; at calls that only read
 it is killed in the first scenario, in the others at all that change something. Every point is a
@@ -21,6 +22,7 @@ import sys
 import tempfile
 import time
 
+import bake
 import peer
 from matrix import Program, Scenario, brief, go, is_read, points, rehearse
 from region import PORT
@@ -52,6 +54,7 @@ SCENARIOS = (
     Scenario("held room, a zone without first", ("--hold", *ALONE), settings=(no_room("g6.12xlarge"),)),
     Scenario("Spot", ("--market", "spot", *ALONE)),
 )
+MATRICES = {"nixl-launch": SCENARIOS, "nixl-bake": bake.SCENARIOS}
 # What a script without a tool does, too.
 PEER_SCENARIOS = tuple(one for one in SCENARIOS if not one.up)
 
@@ -74,7 +77,9 @@ def work(job):
 
 
 def named(binaries, name):
-    return ours(f"{binaries}/nixl-launch") if name == "nixl-launch" else peer.program()
+    if name == "nixl-launch":
+        return ours(f"{binaries}/nixl-launch")
+    return bake.program(f"{binaries}/nixl-bake") if name == "nixl-bake" else peer.program()
 
 
 def rehearsed(job):
@@ -89,7 +94,7 @@ def planned(pool, binaries, name, scenarios, options):
     made = []
     for scenario, (calls, found) in zip(scenarios, rehearsals):
         there[scenario.name] = found
-        made += points(scenario, calls)
+        made += points(named(binaries, name), scenario, calls)
         counts = " and ".join(f"{len(calls[command])} calls of {command}" for command in calls)
         print(f"  {name}, {scenario.name}: {counts}", flush=True)
     if options.brief:
@@ -138,6 +143,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("binaries")
     parser.add_argument("--brief", action="store_true", help="each changing call once")
+    parser.add_argument("--program", choices=MATRICES, help="only this one")
     parser.add_argument("--only", default="", help="only points with this text")
     parser.add_argument("--workers", type=int, default=16 * (os.cpu_count() or 1))
     parser.add_argument("--no-peer", action="store_true")
@@ -148,7 +154,11 @@ def main():
     with tempfile.TemporaryDirectory(prefix="nixl-crash-") as tempfile.tempdir:
         try:
             with multiprocessing.get_context("fork").Pool(options.workers, initializer=worker) as pool:
-                failed = through(pool, binaries, "nixl-launch", SCENARIOS, options)
+                failed = sum(
+                    through(pool, binaries, name, scenarios, options)
+                    for name, scenarios in MATRICES.items()
+                    if options.program in (None, name)
+                )
                 if not options.no_peer:
                     through(pool, binaries, "boto3 script", PEER_SCENARIOS, options)
         finally:

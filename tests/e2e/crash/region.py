@@ -22,13 +22,15 @@ def free_port():
 
 
 class Region:
-    def __init__(self, binaries, settings=()):
-        """Up, with `settings` as `POST /_region/settings` takes them."""
+    def __init__(self, binaries, settings=(), script=""):
+        """Up, with `settings` as `POST /_region/settings` takes them, and a script of its machines."""
         self.folder = tempfile.mkdtemp(prefix="region-")
         self.state, self.binary = f"{self.folder}/state", f"{binaries}/nixl-region"
+        with open(f"{self.folder}/script.toml", "w") as file:
+            file.write(script)
         for _ in range(5):
             port = str(PORT[0] if PORT else free_port())
-            up = self.run("up", "--machines", "pretend", "--port", port)
+            up = self.run("up", "--machines", "pretend", "--port", port, "--script", file.name)
             PORT[:] = [port] if up.returncode == 0 else []
             if PORT:
                 break

@@ -16,6 +16,8 @@ const MAX_REPLAYS: u32 = 20;
 pub(crate) struct History {
     /// A build that goes on.
     pub running: Option<Build>,
+    /// AMI of the newest that ended well.
+    pub ami_id: Option<String>,
     /// How the last one ended, if not well.
     pub last_failure: Option<String>,
     /// Number of the next.
@@ -43,8 +45,13 @@ pub(crate) async fn history(cloud: &Cloud, blueprint: &Blueprint, pace: Pace) ->
             _ => format!("failed ({})", Card::new(build).summary()),
         });
     let known = ours.iter().map(|build| build.arn.clone()).collect();
+    let ended_well = ours.iter().rev().filter(|build| build.status == "AVAILABLE");
+    let ami_id = ended_well
+        .flat_map(|build| &build.amis)
+        .find(|(region, _)| *region == cloud.region)
+        .map(|(_, ami)| ami.clone());
     let running = ours.into_iter().rev().find(|build| !build.is_final());
-    Ok(History { running, last_failure, next_attempt, known })
+    Ok(History { running, ami_id, last_failure, next_attempt, known })
 }
 
 /// Starts a build and returns its ARN. A token is answered with its first

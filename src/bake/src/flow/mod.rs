@@ -60,6 +60,9 @@ pub async fn bake(
         return Ok(baked(blueprint, ami_id, true, None));
     }
     let history = attempt::history(cloud, blueprint, pace).await?;
+    if let Some(ami_id) = finished(cloud, &history, pace).await? {
+        return Ok(baked(blueprint, ami_id, true, None));
+    }
     let build = match &history.running {
         Some(build) => {
             progress.note("a build of this content is running already; waiting for it");
@@ -94,7 +97,18 @@ pub(crate) async fn find(
     Ok(images.into_iter().find(|image| image.state == "available").map(|image| image.id))
 }
 
-pub(crate) use attempt::history;
+/// The image of a build that ended after the first look, or whose tags are late.
+pub(crate) async fn finished(
+    cloud: &Cloud,
+    history: &History,
+    pace: Pace,
+) -> Result<Option<String>> {
+    let Some(ami_id) = &history.ami_id else { return Ok(None) };
+    let image = patience::retry(pace, || async { cloud.images.by_id(ami_id).await }).await?;
+    Ok(image.filter(|image| image.state == "available").map(|image| image.id))
+}
+
+pub(crate) use attempt::{History, history};
 pub(crate) use ensure::is_ours;
 pub(crate) use patience::retry;
 

@@ -96,6 +96,31 @@ async fn an_old_token_is_passed_over() {
 }
 
 #[tokio::test]
+async fn an_image_whose_tags_are_not_seen_yet_is_not_built_twice() {
+    let bench = Bench::new();
+    let first = bench.bake().await.unwrap();
+    bench.fake.world().images.iter_mut().for_each(|image| image.tags.clear());
+    let again = bench.bake().await.unwrap();
+    assert!(again.reused && again.ami_id == first.ami_id);
+    assert_eq!(bench.fake.count("create_image"), 1);
+}
+
+#[tokio::test]
+async fn a_bucket_without_files_is_finished_first() {
+    let bench = Bench::new();
+    bench.fake.world().bucket = true;
+    bench.bake().await.unwrap();
+    let calls = bench.fake.world().calls.clone();
+    let at = |name: &str| calls.iter().position(|call| call == name).unwrap();
+    assert!(at("put_bucket_tagging") < at("put_object"));
+    assert_eq!(bench.fake.count("create_bucket"), 0);
+
+    bench.fake.world().images.retain(|image| image.id == BASE);
+    bench.bake().await.unwrap();
+    assert_eq!(bench.fake.count("put_bucket_tagging"), 1, "with files in it, it is finished");
+}
+
+#[tokio::test]
 async fn a_deregistered_image_is_built_again() {
     let bench = Bench::new();
     bench.bake().await.unwrap();

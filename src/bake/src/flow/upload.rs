@@ -17,9 +17,14 @@ pub(super) async fn upload(
     let bucket = &blueprint.bucket;
     let account = &cloud.identity.account;
     progress.phase("uploading");
-    if !retry(pace, || async { cloud.s3.head_bucket(bucket, account).await }).await? {
+    let there = retry(pace, || async { cloud.s3.head_bucket(bucket, account).await }).await?;
+    if !there {
         progress.note(&format!("making bucket {bucket}"));
         retry(pace, || async { cloud.s3.create_bucket(bucket).await }).await?;
+    }
+    // An empty one may be of a run that was cut off: files come after all else.
+    if !there || retry(pace, || async { cloud.s3.list_objects(bucket, "").await }).await?.is_empty()
+    {
         retry(pace, || async { cloud.s3.block_public_access(bucket).await }).await?;
         let tags = &blueprint.bucket_tags;
         retry(pace, || async { cloud.s3.put_bucket_tagging(bucket, tags).await }).await?;
