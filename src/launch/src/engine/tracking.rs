@@ -9,7 +9,7 @@ use crate::errors;
 use crate::failure::Problem;
 use crate::keys;
 use crate::plan::{
-    Facts, MLFLOW_POLICY, Tracking, is_ours, mlflow_policy, owner_tags, trust_policy,
+    DELETING, Facts, MLFLOW_POLICY, Tracking, is_ours, mlflow_policy, owner_tags, trust_policy,
 };
 use crate::report::TrackingReport;
 use nixl_aws::sagemaker::CreateTrackingServer;
@@ -33,7 +33,8 @@ fn not_deletable_yet(error: &AwsError) -> bool {
 }
 
 impl Engine<'_> {
-    /// Makes sure that a server of ours is being created; waits for nothing.
+    /// Makes sure that a server of ours is being created; waits for none but one
+    /// that is being deleted.
     pub(super) async fn tracking_server(
         &self,
         tracking: &Tracking,
@@ -62,8 +63,10 @@ impl Engine<'_> {
             self.services.buckets.create(bucket).await?;
             self.progress.told(&format!("S3 bucket {bucket} made"));
         }
-        if facts.tracking.server.is_some() {
-            return Ok(());
+        match &facts.tracking.server {
+            Some(server) if server.status == DELETING => self.server_gone(name).await?,
+            Some(_) => return Ok(()),
+            None => {}
         }
         let request = CreateTrackingServer {
             name: name.clone(),
@@ -133,7 +136,7 @@ impl Engine<'_> {
                 self.progress.doing(&subject, "active");
                 return Ok(report);
             }
-            let over = status.ends_with("Failed") || status == "Deleting" || status == "Stopped";
+            let over = status.ends_with("Failed") || status == DELETING || status == "Stopped";
             if over {
                 return Err(Problem::TrackingServer { name: name.to_owned(), status });
             }
@@ -168,10 +171,17 @@ impl Engine<'_> {
 
     async fn remove_server(&self, name: &str) -> Result<(), Problem> {
         let sagemaker = &self.services.sagemaker;
-        let subject = format!("MLflow {name}");
+        self.progress.doing(&format!("MLflow {name}"), "deleting");
         let call = async || sagemaker.delete_tracking_server(name).await;
-        self.progress.doing(&subject, "deleting");
         self.pace.patiently(self.pace.tracking, not_deletable_yet, call).await?;
+        self.server_gone(name).await
+    }
+
+    /// Waits until a server that is being deleted is gone.
+    async fn server_gone(&self, name: &str) -> Result<(), Problem> {
+        let sagemaker = &self.services.sagemaker;
+        let subject = format!("MLflow {name}");
+        self.progress.doing(&subject, "deleting");
         let start = self.pace.clock.now();
         let mut delay = FIRST_POLL.min(self.pace.poll_tracking);
         loop {

@@ -36,7 +36,7 @@ pub use quota::{
 pub use saved::{Changed, Difference, SavedError};
 pub use spec::{DEFAULT_TTL_SECS, PublicAddress, Spec};
 pub use token::{client_token, next_generation, record};
-pub use tracking::{Tracking, tracking_arn};
+pub use tracking::{DELETING, Tracking, tracking_arn};
 pub use types::alternatives;
 pub use user_data::{LIFETIME_SCRIPT, MAX_USER_DATA_BYTES, user_data};
 pub(crate) use way_out::default_route;

@@ -68,6 +68,8 @@ pub fn tracking_arn(region: &str, account: &str, name: &str) -> String {
     format!("arn:{partition}:sagemaker:{region}:{account}:mlflow-tracking-server/{name}")
 }
 
+/// Status of a server that will be gone, which takes minutes.
+pub const DELETING: &str = "Deleting";
 /// Name of the check of the tracking server.
 const MLFLOW: &str = "mlflow";
 
@@ -79,7 +81,9 @@ pub(super) fn decide(spec: &Spec, facts: &Facts) -> Result<Tracking, Check> {
             "CreateFailed" | "DeleteFailed" => Some(
                 "delete it with `aws sagemaker delete-mlflow-tracking-server` or choose another --tracking-server",
             ),
-            "Deleting" => Some("wait until it is gone or choose another --tracking-server"),
+            // One that a `down` left on its way is waited for and made anew.
+            DELETING if made_by_us(spec, server, tracking.role.as_ref(), &name) => None,
+            DELETING => Some("wait until it is gone or choose another --tracking-server"),
             "Stopping" | "Stopped" | "StopFailed" => {
                 Some("start it with `aws sagemaker start-mlflow-tracking-server`")
             }
@@ -138,11 +142,18 @@ pub(super) fn check(tracking: &Tracking, facts: &Facts) -> Check {
             MLFLOW,
             format!("tracking server {name} is somebody else's: attached, never changed"),
         ),
-        Tracking::Own { name, .. } if facts.tracking.server.is_some() => {
-            Check::pass(MLFLOW, format!("tracking server {name} is there already"))
-        }
-        Tracking::Own { name, bucket, .. } => {
-            Check::pass(MLFLOW, format!("tracking server {name} is made, with bucket {bucket}"))
-        }
+        Tracking::Own { name, bucket, .. } => match &facts.tracking.server {
+            Some(server) if server.status == DELETING => Check::warn(
+                MLFLOW,
+                format!(
+                    "tracking server {name} is being deleted, and is made anew once it is gone"
+                ),
+                "choose another --tracking-server if you cannot wait for minutes",
+            ),
+            Some(_) => Check::pass(MLFLOW, format!("tracking server {name} is there already")),
+            None => {
+                Check::pass(MLFLOW, format!("tracking server {name} is made, with bucket {bucket}"))
+            }
+        },
     }
 }

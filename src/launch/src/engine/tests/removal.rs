@@ -180,3 +180,18 @@ async fn a_stack_goes_but_for_its_profile() {
     assert_eq!(fake.residue().len(), 1);
     assert!(fake.state().profiles.values().all(|profile| profile.roles.is_empty()));
 }
+
+#[tokio::test]
+async fn a_server_that_is_on_its_way_out_is_waited_for_and_made_anew() {
+    let fake = Fake::new();
+    up(&fake).await.unwrap();
+    // A `down --mlflow` that was killed: the server goes, its role and bucket are there.
+    if let Some((server, _)) = &mut fake.state().server {
+        server.status = "Deleting".to_owned();
+        server.is_active = false;
+    }
+    let before = fake.count("CreateMlflowTrackingServer");
+    up(&fake).await.unwrap();
+    assert_eq!(fake.count("CreateMlflowTrackingServer"), before + 1);
+    assert!(fake.state().server.as_ref().is_some_and(|(server, _)| server.is_active));
+}
