@@ -100,12 +100,12 @@ pub fn dead(faults: &Faults<'_>) -> Result<()> {
     gone(faults.region)
 }
 
-/// Told at once, with what to do.
+/// Told before anything is changed, with what to do.
 pub fn over_quota(faults: &Faults<'_>) -> Result<()> {
     let region = faults.region;
     // Running On-Demand G and VT instances: two nodes need 96 vCPUs.
     region.control().ok(&["set", "quota", "L-DB2E81BA", "95"])?;
-    region.program("nixl-launch").refused(&UP, 1, &["VcpuLimitExceeded", "service-quotas"])?;
+    region.program("nixl-launch").refused(&UP, 1, &["limit 95", "service-quotas"])?;
     ensure!(live(region)?.is_empty(), "instances are left");
     region.program("nixl-launch").ok(&["down", "--mlflow"]).map(drop)
 }
