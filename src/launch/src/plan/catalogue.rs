@@ -83,23 +83,25 @@ fn every_efa_type_has_a_layout_that_ec2_takes() {
     assert!(fewer.len() <= 4, "{fewer:?}");
 }
 
+/// Types of the golden layouts: one card, several, plain first card.
+pub(crate) const GOLDEN_TYPES: [&str; 9] = [
+    "g5.12xlarge",
+    "g6.12xlarge",
+    "g6e.24xlarge",
+    "g6e.48xlarge",
+    "p4d.24xlarge",
+    "p5.48xlarge",
+    "p5en.48xlarge",
+    "p6-b200.48xlarge",
+    "p6-b300.48xlarge",
+];
+
 /// The layouts as they are sent, a line an interface.
 #[test]
 fn layouts_are_those_of_the_golden_file() {
-    let names = [
-        "g5.12xlarge",
-        "g6.12xlarge",
-        "g6e.24xlarge",
-        "g6e.48xlarge",
-        "p4d.24xlarge",
-        "p5.48xlarge",
-        "p5en.48xlarge",
-        "p6-b200.48xlarge",
-        "p6-b300.48xlarge",
-    ];
     let types = types();
     let mut text = String::new();
-    for name in names {
+    for name in GOLDEN_TYPES {
         let info = types.iter().find(|info| info.name == name).unwrap();
         text.push_str(&format!("{name}\n"));
         for slot in layout(info, Provider::Efa.into()) {

@@ -2,24 +2,11 @@
 
 use super::*;
 use crate::emit::tests::{plan_for, there};
-use crate::plan::catalogue::golden;
+use crate::plan::catalogue::{GOLDEN_TYPES, golden};
 use nixl_aws::ec2::{Market, SecurityGroup};
 use nixl_cluster::tag;
 use std::collections::BTreeMap;
 use std::process::Command;
-
-/// Types of the golden layouts: one card, several, plain first card.
-const TYPES: [&str; 9] = [
-    "g5.12xlarge",
-    "g6.12xlarge",
-    "g6e.24xlarge",
-    "g6e.48xlarge",
-    "p4d.24xlarge",
-    "p5.48xlarge",
-    "p5en.48xlarge",
-    "p6-b200.48xlarge",
-    "p6-b300.48xlarge",
-];
 
 fn template(plan: &Plan) -> Value {
     serde_json::from_str(&cloudformation(plan).unwrap()).unwrap()
@@ -60,7 +47,7 @@ fn stacks_are_those_of_the_golden_files() {
 
 #[test]
 fn nodes_are_started_as_the_plan_says() {
-    for name in TYPES {
+    for name in GOLDEN_TYPES {
         let mut plan = plan_for(name);
         (plan.spec.size, plan.spec.prefill) = (3, Some(1));
         let request = plan.request(&plan.attempts[0], "sg-1", "");
