@@ -18,12 +18,12 @@ const NO_TIMER: &str =
 const DAEMON: &str =
     "systemctl -q is-active nixl-noded.service && systemctl -q is-active nixl-power-off.path";
 const NO_DAEMON: &str = "units='nixl-noded.socket nixl-noded.service nixl-power-off.path' && systemctl stop $units && ! systemctl -q is-active $units";
-/// Without a daemon to stop, a machine is gone sooner than journald tells its readers
-/// of anything (250 ms): its way down takes a second with this.
-const LINGER: &str =
-    "systemd-run -q --unit=linger -p 'ExecStop=/usr/bin/sleep 1' /usr/bin/sleep infinity";
+/// Who follows a journal is killed before journald tells it of the last entries
+/// (after 250 ms), so a unit hands over what is new on the machine's way down, and
+/// that waits until all is read.
+const LAST_WORDS: &str = "mkfifo /run/last-words && journalctl -q -n1 --cursor-file=/run/cursor >/run/first-word && systemd-run -q --unit=last-words -p 'ExecStop=/bin/sh -c \"journalctl --sync; journalctl -q -o cat --cursor-file=/run/cursor >/run/last-words\"' sleep infinity";
 /// Until the machine ends; no longer than it is waited for.
-const JOURNAL: [&str; 7] = ["timeout", "120", "journalctl", "-f", "-n0", "-o", "cat"];
+const JOURNAL: [&str; 4] = ["timeout", "120", "cat", "/run/last-words"];
 
 pub struct Life<'a> {
     pub cloud: &'a Cloud<'a>,
@@ -141,7 +141,7 @@ impl Life<'_> {
     /// themselves, and the region of who ended the third.
     pub fn ended(&self, ids: &[String]) -> Result<()> {
         let journal = |id: &str| self.region().exec(id, &JOURNAL).map(|output| output.stdout);
-        ids[..2].iter().try_for_each(|id| self.sh(id, LINGER))?;
+        ids[..2].iter().try_for_each(|id| self.sh(id, LAST_WORDS))?;
         let (daemons, timers) = std::thread::scope(|scope| {
             let journals = [&ids[0], &ids[1]].map(|id| scope.spawn(|| journal(id)));
             wait_for("three ends", ENDED_WITHIN, || self.stands(ids))?;
