@@ -35,14 +35,35 @@ pub enum TrackingResource {
 
 /// Why a text is no tracking ARN.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{given:?} is no MLflow tracking ARN: {why} (expected arn:aws:sagemaker:REGION:ACCOUNT:mlflow-tracking-server/NAME or …:mlflow-app/ID)"
-)]
+#[error("{given:?} is no MLflow tracking ARN: {why} ({})", expected(meant.as_deref()))]
 pub struct ArnError {
     /// As given.
     pub given: String,
     /// What is wrong.
     pub why: &'static str,
+    /// The ARN that is left without blanks, as after the colons of a text that
+    /// went through a word processor.
+    pub meant: Option<String>,
+}
+
+fn expected(meant: Option<&str>) -> String {
+    meant.map_or_else(
+        || {
+            "expected arn:aws:sagemaker:REGION:ACCOUNT:mlflow-tracking-server/NAME or …:mlflow-app/ID"
+                .to_owned()
+        },
+        |meant| format!("write {meant}"),
+    )
+}
+
+/// A partition whose data plane has no known host name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "SageMaker's MLflow has no public endpoint for {arn}: tracking servers are in the partitions aws and aws-us-gov, Apps in aws; set endpoint below [mlflow] in the settings if yours has one"
+)]
+pub struct NoEndpoint {
+    /// The ARN.
+    pub arn: String,
 }
 
 impl TrackingResource {
@@ -61,6 +82,51 @@ impl TrackingResource {
             Self::Server { region, .. } | Self::App { region, .. } => region,
         }
     }
+
+    /// Public URL of the tracking API, without a slash at the end
+    /// (sagemaker-mlflow 0.5.0, `mlflow_sagemaker_helpers`; both suffixes are `.aws`).
+    ///
+    /// # Errors
+    /// If the partition has none.
+    pub fn endpoint(&self) -> Result<String, NoEndpoint> {
+        let partition = self.arn().split(':').nth(1).unwrap_or_default();
+        match (self, partition) {
+            (Self::Server { region, .. }, "aws" | "aws-us-gov") => {
+                Ok(format!("https://{region}.experiments.sagemaker.aws"))
+            }
+            (Self::App { region, .. }, "aws") => {
+                Ok(format!("https://mlflow.sagemaker.{region}.app.aws"))
+            }
+            _ => Err(NoEndpoint { arn: self.arn().to_owned() }),
+        }
+    }
+
+    /// Header that tells the endpoint which resource is meant; its value is the ARN.
+    #[must_use]
+    pub fn routing_header(&self) -> &'static str {
+        match self {
+            Self::Server { .. } => "x-mlflow-sm-tracking-server-arn",
+            Self::App { .. } => "x-sm-mlflow-app-arn",
+        }
+    }
+
+    /// SigV4's name of the service of the tracking API.
+    #[must_use]
+    pub fn signing_name(&self) -> &'static str {
+        match self {
+            Self::Server { .. } => "sagemaker-mlflow",
+            Self::App { .. } => "sagemaker",
+        }
+    }
+
+    /// IAM action that presigned URLs need (service authorization reference).
+    #[must_use]
+    pub fn presign_action(&self) -> &'static str {
+        match self {
+            Self::Server { .. } => "sagemaker:CreatePresignedMlflowTrackingServerUrl",
+            Self::App { .. } => "sagemaker:CreatePresignedMlflowAppUrl",
+        }
+    }
 }
 
 impl fmt::Display for TrackingResource {
@@ -73,7 +139,15 @@ impl FromStr for TrackingResource {
     type Err = ArnError;
 
     fn from_str(given: &str) -> Result<Self, ArnError> {
-        parse(given).map_err(|why| ArnError { given: given.to_owned(), why })
+        parse(given).map_err(|why| {
+            let dense: String = given.chars().filter(|c| !c.is_whitespace()).collect();
+            if dense != given && parse(&dense).is_ok() {
+                let why = "there are blanks in it";
+                ArnError { given: given.to_owned(), why, meant: Some(dense) }
+            } else {
+                ArnError { given: given.to_owned(), why, meant: None }
+            }
+        })
     }
 }
 
@@ -172,6 +246,44 @@ mod tests {
     }
 
     #[test]
+    fn each_kind_has_its_endpoint_header_and_service() {
+        let told = |arn: &str| {
+            let it: TrackingResource = arn.parse().unwrap();
+            (it.endpoint().ok(), it.routing_header(), it.signing_name())
+        };
+        assert_eq!(
+            told("arn:aws-us-gov:sagemaker:us-gov-west-1:123456789012:mlflow-tracking-server/a"),
+            (
+                Some("https://us-gov-west-1.experiments.sagemaker.aws".to_owned()),
+                "x-mlflow-sm-tracking-server-arn",
+                "sagemaker-mlflow"
+            )
+        );
+        assert_eq!(
+            told("arn:aws:sagemaker:eu-west-2:123456789012:mlflow-app/app-1"),
+            (
+                Some("https://mlflow.sagemaker.eu-west-2.app.aws".to_owned()),
+                "x-sm-mlflow-app-arn",
+                "sagemaker"
+            )
+        );
+        let china = "arn:aws-cn:sagemaker:cn-north-1:123456789012:mlflow-app/app-1";
+        assert_eq!(told(china).0, None);
+    }
+
+    #[test]
+    fn blanks_are_refused_with_the_text_that_was_meant() {
+        let typed =
+            "arn: aws: sagemaker: us-east-1: 123456789012: mlflow-tracking-server/nixl-efa-mlflow";
+        let error = typed.parse::<TrackingResource>().unwrap_err();
+        let meant = typed.replace(' ', "");
+        assert_eq!(error.meant.as_deref(), Some(meant.as_str()));
+        assert!(error.to_string().ends_with(&format!("blanks in it (write {meant})")), "{error}");
+        let hopeless = "arn: aws: s3: us-east-1".parse::<TrackingResource>().unwrap_err();
+        assert_eq!(hopeless.meant, None);
+    }
+
+    #[test]
     fn every_wrong_part_is_named() {
         let long = format!(
             "arn:aws:sagemaker:us-east-1:123456789012:mlflow-app/{}",
@@ -190,7 +302,7 @@ mod tests {
             ("arn:aws:sagemaker:us-east-1:12345678901x:mlflow-app/a", "12 digits"),
             ("arn:aws:sagemaker:us-east-1:123456789012:mlflow-app", "slash"),
             ("arn:aws:sagemaker:us-east-1:123456789012:mlflow-app/", "App's id"),
-            ("arn:aws:sagemaker:us-east-1:123456789012:mlflow-app/a b", "App's id"),
+            ("arn:aws:sagemaker:us-east-1:123456789012:mlflow-app/a b", "blanks"),
             ("arn:aws:sagemaker:us-east-1:123456789012:mlflow-app/$(x)", "App's id"),
             (&long, "128 characters"),
             ("arn:aws:sagemaker:us-east-1:123456789012:mlflow-tracking-server/-a", "server's name"),

@@ -10,7 +10,7 @@ mod keeper;
 mod mint;
 mod schedule;
 
-pub use arn::{ArnError, TrackingResource};
+pub use arn::{ArnError, NoEndpoint, TrackingResource};
 pub use clock::Clock;
 pub use keeper::{KeeperStatus, UrlKeeper};
 pub use mint::{MintError, Minter, PresignedUrl};
