@@ -205,14 +205,14 @@ fn token(parts: &[&str]) -> String {
     Sum::of_fields(parts.iter().map(|part| part.as_bytes())).hex()
 }
 
-/// Reading this account's bake buckets, in any region.
+/// Reading this account's bake buckets, in any region. S3Download asks for no
+/// list where it names one file (user guide, "S3Download": IAM requirements).
 fn files_policy(partition: &str, account: &str) -> String {
     let bucket = format!("arn:{partition}:s3:::nixl-bake-{account}-*");
     serde_json::json!({
         "Version": "2012-10-17",
         "Statement": [
             {"Effect": "Allow", "Action": "s3:GetObject", "Resource": format!("{bucket}/components/*")},
-            {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": bucket},
         ],
     })
     .to_string()

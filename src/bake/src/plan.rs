@@ -1,6 +1,7 @@
 //! `nixl-bake plan`: what `build` would do, by looking only.
 
 use crate::blueprint::Blueprint;
+use crate::builder_profile::Standing;
 use crate::cloud::Cloud;
 use crate::compare::{Change, compare};
 use crate::error::{BakeError, Result};
@@ -142,9 +143,14 @@ async fn lines(cloud: &Cloud, blueprint: &Blueprint, pace: Pace) -> Result<Vec<L
         line("file", key, either(there, Action::Upload));
     }
 
-    let profile = &blueprint.profile.name;
-    let there = retry(pace, || async { cloud.profile.is_complete(profile).await }).await?;
-    line("instance profile", profile, either(there, Action::Create));
+    let profile = &blueprint.profile;
+    let action =
+        match retry(pace, || async { cloud.profile.standing(profile).await }).await? {
+            Standing::Complete => Action::Exists,
+            Standing::Incomplete => Action::Create,
+            Standing::Foreign { .. } => Action::Conflict,
+        };
+    line("instance profile", &profile.name, action);
 
     let state = |found: Option<Resource>, tags: &[Tag]| match found {
         None => Action::Create,

@@ -1,6 +1,6 @@
 //! A checkout in a temporary folder and a scripted cloud.
 
-use crate::builder_profile::{BuilderProfile, Profile};
+use crate::builder_profile::{BuilderProfile, Profile, Standing};
 use crate::cloud::{Cloud, Images};
 use crate::content::Content;
 use crate::daemon::Daemon;
@@ -116,7 +116,7 @@ pub struct World {
     pub running: BTreeMap<String, VecDeque<&'static str>>,
     pub objects: BTreeMap<String, usize>,
     pub bucket: bool,
-    pub profile: bool,
+    pub profile: Standing,
     /// What another run makes at the time of the next call of an operation.
     pub appearing: Option<(&'static str, String, Resource)>,
 }
@@ -212,11 +212,16 @@ impl Images for Fake {
 
 #[async_trait::async_trait]
 impl BuilderProfile for Fake {
-    async fn is_complete(&self, _: &str) -> Result<bool> {
-        Ok(self.called("is_complete")?.profile)
+    async fn standing(&self, _: &Profile) -> Result<Standing> {
+        Ok(self.called("standing")?.profile.clone())
     }
-    async fn ensure(&self, _: &Profile) -> Result<bool> {
-        Ok(!std::mem::replace(&mut self.called("ensure_profile")?.profile, true))
+    async fn ensure(&self, _: &Profile) -> Result<Standing> {
+        let mut world = self.called("ensure_profile")?;
+        let before = world.profile.clone();
+        if before == Standing::Incomplete {
+            world.profile = Standing::Complete;
+        }
+        Ok(before)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::{Pace, patience::retry};
 use crate::blueprint::{Arns, Blueprint};
+use crate::builder_profile::Standing;
 use crate::cloud::Cloud;
 use crate::error::{BakeError, Result};
 use crate::progress::Progress;
@@ -18,8 +19,15 @@ pub(super) async fn ensure(
 ) -> Result<Arns> {
     let builder = &cloud.builder;
     progress.phase("preparing Image Builder");
-    if retry(pace, || async { cloud.profile.ensure(&blueprint.profile).await }).await? {
-        progress.note(&format!("made role and instance profile {}", blueprint.profile.name));
+    let name = &blueprint.profile.name;
+    match retry(pace, || async { cloud.profile.ensure(&blueprint.profile).await }).await? {
+        Standing::Complete => {}
+        Standing::Incomplete => {
+            progress.note(&format!("role and instance profile {name} are as they should be now"));
+        }
+        Standing::Foreign { what, arn } => {
+            return Err(BakeError::Foreign { what, name: name.clone(), arn });
+        }
     }
 
     let total = blueprint.components.len() + 3;

@@ -1,4 +1,5 @@
 use super::*;
+use crate::builder_profile::Standing;
 use crate::error::BakeError;
 use crate::plan::{Action, plan};
 use crate::testing::{BASE, Checkout, Fake, Told, base_image, pins};
@@ -185,6 +186,19 @@ async fn a_name_taken_by_others_is_not_built_upon() {
     assert!(planned.lines.iter().any(|line| line.action == Action::Conflict));
     let error = bench.bake().await.unwrap_err();
     assert!(matches!(error, BakeError::Foreign { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_profile_of_others_ends_it_before_anything_is_built() {
+    let bench = Bench::new();
+    let arn = "arn:aws:iam::123456789012:role/nixl-bake".to_owned();
+    bench.fake.world().profile = Standing::Foreign { what: "role", arn };
+    let planned = plan(&bench.cloud, &bench.blueprint, PACE).await.unwrap();
+    let line = planned.lines.iter().find(|line| line.what == "instance profile").unwrap();
+    assert_eq!(line.action, Action::Conflict);
+    let told = bench.bake().await.unwrap_err().to_string();
+    assert!(told.contains("role nixl-bake exists"), "{told}");
+    assert_eq!(bench.fake.count("create_component"), 0);
 }
 
 #[tokio::test]

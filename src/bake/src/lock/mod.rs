@@ -19,7 +19,9 @@ use crate::hash::Sum;
 use crate::recipe::{Architecture, Source};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::io::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 /// Form of the file.
@@ -98,14 +100,16 @@ impl Default for Lock {
 }
 
 impl Lock {
-    /// Where the lock of a recipe is: in `folder`, else beside it.
+    /// Where the lock of a recipe is: beside it, or in `folder`, which may have
+    /// those of many. There its name tells the recipe's own folder, too.
     #[must_use]
     pub fn path(recipe: &Path, folder: Option<&Path>) -> PathBuf {
-        let beside = recipe.with_extension("lock");
-        match (folder, beside.file_name()) {
-            (Some(folder), Some(name)) => folder.join(name),
-            _ => beside,
-        }
+        let Some(folder) = folder else { return recipe.with_extension("lock") };
+        // A recipe that cannot be read is told when it is read.
+        let whole = recipe.canonicalize().unwrap_or_else(|_| recipe.to_owned());
+        let sum = Sum::of(whole.as_os_str().as_bytes()).short();
+        let stem = whole.file_stem().unwrap_or(OsStr::new("recipe")).to_string_lossy();
+        folder.join(format!("{stem}-{sum}.lock"))
     }
 
     /// Reads it; `None` if there is none.

@@ -189,3 +189,16 @@ async fn curl_measures_what_is_served() {
     let told = Curl.measure(&url).await.unwrap_err().to_string();
     assert!(told.contains(&url) && told.contains("404"), "{told}");
 }
+
+#[test]
+fn recipes_of_two_folders_keep_a_lock_each_in_one_folder() {
+    let checkout = Checkout::new();
+    let (recipe, twin) = (checkout.path("image/recipe.toml"), checkout.path("twin/recipe.toml"));
+    checkout.write("twin/recipe.toml", "");
+    let folder = checkout.path("locks");
+    let path = |recipe: &Path| Lock::path(recipe, Some(&folder));
+    assert_ne!(path(&recipe), path(&twin));
+    assert_eq!(path(&recipe), path(&checkout.path("twin/../image/recipe.toml")));
+    assert!(path(&recipe).file_name().unwrap().to_str().unwrap().starts_with("recipe-"));
+    assert_eq!(Lock::path(&recipe, None), checkout.path("image/recipe.lock"));
+}
