@@ -42,21 +42,43 @@ pub struct Cloud {
     pub ssm: Box<dyn Ssm>,
 }
 
-impl Cloud {
-    /// From the standard AWS environment; asks who the caller is.
-    pub async fn connect(region: Option<&str>) -> std::result::Result<Self, BakeError> {
+/// A region as it can be looked at without knowing who looks.
+pub struct Door {
+    aws: Aws,
+    /// Region.
+    pub region: String,
+    /// AMIs.
+    pub images: Box<dyn Images>,
+}
+
+impl Door {
+    /// From the standard AWS environment; calls nothing.
+    pub async fn open(region: Option<&str>) -> std::result::Result<Self, BakeError> {
         let aws = Aws::load(region).await;
         let region = aws.region().ok_or(BakeError::NoRegion)?.to_owned();
-        let identity = nixl_aws::sts::Client::new(&aws).get_caller_identity().await?;
-        Ok(Self {
-            identity,
+        let images = Box::new(Ec2Images(nixl_aws::ec2::Client::new(&aws)));
+        Ok(Self { aws, region, images })
+    }
+
+    /// Asks who the caller is.
+    pub async fn enter(self) -> std::result::Result<Cloud, BakeError> {
+        let Self { aws, region, images } = self;
+        Ok(Cloud {
+            identity: nixl_aws::sts::Client::new(&aws).get_caller_identity().await?,
             region,
-            images: Box::new(Ec2Images(nixl_aws::ec2::Client::new(&aws))),
+            images,
             builder: Box::new(nixl_aws::imagebuilder::Client::new(&aws)),
             profile: Box::new(InIam(nixl_aws::iam::Client::new(&aws))),
             s3: Box::new(nixl_aws::s3::Client::new(&aws)),
             ssm: Box::new(nixl_aws::ssm::Client::new(&aws)),
         })
+    }
+}
+
+impl Cloud {
+    /// From the standard AWS environment; asks who the caller is.
+    pub async fn connect(region: Option<&str>) -> std::result::Result<Self, BakeError> {
+        Door::open(region).await?.enter().await
     }
 }
 

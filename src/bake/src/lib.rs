@@ -24,6 +24,7 @@ pub mod list;
 pub mod lock;
 pub mod output;
 pub mod plan;
+pub mod prepare;
 pub mod progress;
 pub mod recipe;
 pub mod show;

@@ -2,17 +2,18 @@
 //! to stderr, the result to stdout.
 
 use clap::Parser as _;
-use nixl_bake::blueprint::Blueprint;
-use nixl_bake::cli::{Cli, Command, Common, Input, Paths};
+use nixl_bake::cli::{Cli, Command, Common, Paths};
 use nixl_bake::cloud::Cloud;
 use nixl_bake::compare::Change;
 use nixl_bake::content::Content;
 use nixl_bake::daemon::Daemon;
 use nixl_bake::error::BakeError;
 use nixl_bake::flow::{self, Options, Pace};
-use nixl_bake::lock::{self, Curl, Lock, Pins, Wants};
-use nixl_bake::progress::{Console, Progress as _};
-use nixl_bake::{list, output, plan, show, validate};
+use nixl_bake::lock::{self, Curl, Lock, Wants};
+use nixl_bake::plan::{self, Plan};
+use nixl_bake::prepare::{Prepared, WithoutLock, prepare};
+use nixl_bake::progress::Console;
+use nixl_bake::{list, output, show, validate};
 use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
@@ -77,12 +78,15 @@ async fn run(cli: &Cli, console: &Console) -> Result<(String, ExitCode), BakeErr
         }
         Command::Build { input, common, locked, timeout_minutes } => {
             let without_lock = if *locked { WithoutLock::Refuse } else { WithoutLock::Make };
-            let (cloud, blueprint) = prepare(input, common, console, without_lock).await?;
-            let options = Options {
-                deadline: Duration::from_secs(timeout_minutes * 60),
-                pace: Pace::default(),
-            };
-            let baked = flow::bake(&cloud, &blueprint, console, options).await?;
+            let deadline = Duration::from_secs(timeout_minutes * 60);
+            let options = Options { deadline, pace: Pace::default() };
+            let baked =
+                match prepare(input, common.region.as_deref(), console, without_lock).await? {
+                    Prepared::Baked(baked) => baked,
+                    Prepared::ToBake(cloud, blueprint) => {
+                        flow::bake(&cloud, &blueprint, console, options).await?
+                    }
+                };
             console.finish();
             if baked.reused {
                 eprintln!("image {} already has this content, nothing to bake", baked.ami_id);
@@ -94,8 +98,14 @@ async fn run(cli: &Cli, console: &Console) -> Result<(String, ExitCode), BakeErr
             output::locked(&paths.lock(), &changes, common.output)
         }
         Command::Plan { input, common } => {
-            let (cloud, blueprint) = prepare(input, common, console, WithoutLock::Imagine).await?;
-            let plan = plan::plan(&cloud, &blueprint, Pace::default()).await?;
+            let plan = match prepare(input, common.region.as_deref(), console, WithoutLock::Imagine)
+                .await?
+            {
+                Prepared::Baked(baked) => Plan::nothing(baked),
+                Prepared::ToBake(cloud, blueprint) => {
+                    plan::plan(&cloud, &blueprint, Pace::default()).await?
+                }
+            };
             output::plan(&plan, common.output)
         }
         Command::Show { ami, common } => {
@@ -112,57 +122,6 @@ async fn run(cli: &Cli, console: &Console) -> Result<(String, ExitCode), BakeErr
         }
     };
     Ok((text, ExitCode::SUCCESS))
-}
-
-/// What to do where there is no lock.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum WithoutLock {
-    /// Nothing.
-    Refuse,
-    /// Make it.
-    Make,
-    /// Look at what it would say.
-    Imagine,
-}
-
-/// What is to be baked, with the lock's pins, and where.
-async fn prepare(
-    input: &Input,
-    common: &Common,
-    console: &Console,
-    without_lock: WithoutLock,
-) -> Result<(Cloud, Blueprint), BakeError> {
-    // All files before the first call: a typo costs no connection.
-    let daemon = Daemon::read(&input.noded)?;
-    let content = Content::load(&input.paths.recipe, &daemon)?;
-    let path = input.paths.lock();
-    let lock = Lock::read(&path)?;
-    if lock.is_none() && without_lock == WithoutLock::Refuse {
-        return Err(BakeError::NoLock { path });
-    }
-    let cloud = Cloud::connect(common.region.as_deref()).await?;
-    let lock = match lock {
-        Some(lock) => lock,
-        None => {
-            let wants = Wants { content: &content, daemon: Some(&daemon), update: false };
-            let lock = lock::make(&Lock::default(), wants, &cloud, &Curl, console).await?;
-            match (without_lock == WithoutLock::Make).then(|| lock.write(&path)).transpose() {
-                Ok(None) => {
-                    console
-                        .note(&format!("{} is not there: as if it were made now", path.display()));
-                }
-                Ok(Some(())) => {
-                    console.note(&format!("made {}: keep it with the recipe", path.display()))
-                }
-                Err(error) => console.note(&format!("the lock is not kept: {error}")),
-            }
-            lock
-        }
-    };
-    let pins = Pins::new(&lock, &content, &daemon, &cloud.region)
-        .map_err(|differences| BakeError::LockDisagrees { path, differences })?;
-    let blueprint = Blueprint::new(&content, &pins, &cloud)?;
-    Ok((cloud, blueprint))
 }
 
 /// Makes the lock agree with the recipe; what changes.

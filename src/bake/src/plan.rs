@@ -5,7 +5,7 @@ use crate::builder_profile::Standing;
 use crate::cloud::Cloud;
 use crate::compare::{Change, compare};
 use crate::error::{BakeError, Result};
-use crate::flow::{Pace, find, finished, history, is_ours, retry};
+use crate::flow::{Baked, Pace, find, finished, history, is_ours, retry};
 use crate::show;
 use nixl_aws::Tag;
 use nixl_aws::imagebuilder::Resource;
@@ -80,13 +80,28 @@ impl Action {
     }
 }
 
+impl Plan {
+    /// For an image that is there: nothing.
+    #[must_use]
+    pub fn nothing(baked: Baked) -> Self {
+        Self {
+            digest: baked.digest,
+            base_ami: baked.base_ami,
+            region: baked.region,
+            ami_id: Some(baked.ami_id),
+            since: None,
+            lines: Vec::new(),
+        }
+    }
+}
+
 /// Looks everything up. Changes nothing.
 pub async fn plan(cloud: &Cloud, blueprint: &Blueprint, pace: Pace) -> Result<Plan> {
     let mut plan = Plan {
         digest: blueprint.digest.hex(),
         base_ami: blueprint.base_ami.clone(),
         region: blueprint.region.clone(),
-        ami_id: find(cloud, blueprint, pace).await?,
+        ami_id: find(&*cloud.images, &blueprint.digest, pace).await?,
         since: None,
         lines: Vec::new(),
     };
@@ -144,12 +159,11 @@ async fn lines(cloud: &Cloud, blueprint: &Blueprint, pace: Pace) -> Result<Vec<L
     }
 
     let profile = &blueprint.profile;
-    let action =
-        match retry(pace, || async { cloud.profile.standing(profile).await }).await? {
-            Standing::Complete => Action::Exists,
-            Standing::Incomplete => Action::Create,
-            Standing::Foreign { .. } => Action::Conflict,
-        };
+    let action = match retry(pace, || async { cloud.profile.standing(profile).await }).await? {
+        Standing::Complete => Action::Exists,
+        Standing::Incomplete => Action::Create,
+        Standing::Foreign { .. } => Action::Conflict,
+    };
     line("instance profile", &profile.name, action);
 
     let state = |found: Option<Resource>, tags: &[Tag]| match found {

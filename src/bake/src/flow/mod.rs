@@ -15,8 +15,9 @@ pub use patience::Pace;
 
 use crate::base;
 use crate::blueprint::Blueprint;
-use crate::cloud::Cloud;
+use crate::cloud::{Cloud, Images};
 use crate::error::Result;
+use crate::hash::Sum;
 use crate::progress::Progress;
 use std::time::Duration;
 
@@ -56,7 +57,7 @@ pub async fn bake(
 ) -> Result<Baked> {
     let pace = options.pace;
     progress.phase("looking for an image with this content");
-    if let Some(ami_id) = find(cloud, blueprint, pace).await? {
+    if let Some(ami_id) = find(&*cloud.images, &blueprint.digest, pace).await? {
         return Ok(baked(blueprint, ami_id, true, None));
     }
     let history = attempt::history(cloud, blueprint, pace).await?;
@@ -86,15 +87,13 @@ pub async fn bake(
 }
 
 /// The newest usable AMI with this content.
-pub(crate) async fn find(
-    cloud: &Cloud,
-    blueprint: &Blueprint,
-    pace: Pace,
-) -> Result<Option<String>> {
-    let digest = blueprint.digest.hex();
-    let images =
-        patience::retry(pace, || async { cloud.images.by_digest(Some(&digest)).await }).await?;
-    Ok(images.into_iter().find(|image| image.state == "available").map(|image| image.id))
+///
+/// # Errors
+/// If AWS refuses to tell.
+pub async fn find(images: &dyn Images, digest: &Sum, pace: Pace) -> Result<Option<String>> {
+    let digest = digest.hex();
+    let found = patience::retry(pace, || async { images.by_digest(Some(&digest)).await }).await?;
+    Ok(found.into_iter().find(|image| image.state == "available").map(|image| image.id))
 }
 
 /// The image of a build that ended after the first look, or whose tags are late.
