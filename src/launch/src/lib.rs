@@ -21,6 +21,7 @@ pub mod input;
 pub mod keys;
 pub mod lifetime;
 pub mod list;
+pub mod mlflow;
 pub mod node_says;
 pub mod plan;
 pub mod plan_table;

@@ -16,7 +16,7 @@ pub fn text(plan: &Plan, wide: bool, terminal: Terminal) -> String {
         ("provider", spec.provider.as_str().to_owned()),
         ("image", plan.image.as_ref().map_or("-".to_owned(), |image| image.id.clone())),
         ("VPC", if plan.vpc_id.is_empty() { "-".to_owned() } else { plan.vpc_id.clone() }),
-        ("MLflow", plan.tracking.name().unwrap_or("-").to_owned()),
+        ("MLflow", mlflow(plan)),
     ];
     facts.extend(
         plan.policies.keys().map(|role| ("IAM role", format!("{role}, see --output json"))),
@@ -28,6 +28,12 @@ pub fn text(plan: &Plan, wide: bool, terminal: Terminal) -> String {
     }
     text.push_str(&check::text(&plan.checks, terminal));
     text
+}
+
+/// The line's name says already that it is MLflow.
+fn mlflow(plan: &Plan) -> String {
+    let label = plan.tracking.label().unwrap_or_else(|| "-".to_owned());
+    label.strip_prefix("MLflow ").map_or(label.clone(), str::to_owned)
 }
 
 /// The ladder, in the order of trying.

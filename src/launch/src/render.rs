@@ -240,6 +240,7 @@ mod tests {
                 status: "Created".to_owned(),
                 active: true,
                 owned: true,
+                ..Default::default()
             }),
             ends_at: Some("2026-11-28T20:00:00Z".to_owned()),
             left_secs: Some(10_800),

@@ -7,6 +7,7 @@ use crate::plan::is_live;
 use crate::timeline::{Mark, Timeline};
 use nixl_aws::Tag;
 use nixl_aws::ec2::Instance;
+use nixl_aws::sagemaker::{Kind, Mlflow};
 use nixl_cluster::link::Mode;
 use nixl_cluster::{ClusterName, EndpointRecord, Provider, StateRecord, reason, tag};
 use serde::Serialize;
@@ -70,9 +71,13 @@ pub struct LinkReport {
     pub degraded: bool,
 }
 
-/// The tracking server.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// MLflow.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct TrackingReport {
+    /// `tracking-server` or `app`.
+    pub kind: &'static str,
+    /// Name.
+    pub name: String,
     /// ARN.
     pub arn: String,
     /// Where it answers.
@@ -83,6 +88,41 @@ pub struct TrackingReport {
     pub active: bool,
     /// Made for this cluster, and removed with it.
     pub owned: bool,
+    /// Version of MLflow, if SageMaker tells it.
+    pub mlflow_version: Option<String>,
+    /// Of a tracking server.
+    pub size: Option<String>,
+    /// What its maintenance came to last.
+    pub maintenance: Option<String>,
+}
+
+impl TrackingReport {
+    /// What it is and its name, for people.
+    #[must_use]
+    pub fn label(&self) -> String {
+        let kind = if self.kind == "app" { Kind::App } else { Kind::Server };
+        format!("MLflow {kind} {}", self.name)
+    }
+
+    /// As SageMaker shows it.
+    #[must_use]
+    pub fn of(found: Mlflow, owned: bool) -> Self {
+        Self {
+            kind: match found.kind {
+                Kind::Server => "tracking-server",
+                Kind::App => "app",
+            },
+            name: found.name,
+            arn: found.arn,
+            url: found.url,
+            status: found.status,
+            active: found.is_active,
+            owned,
+            mlflow_version: found.mlflow_version,
+            size: found.size,
+            maintenance: found.maintenance,
+        }
+    }
 }
 
 /// A node.

@@ -38,6 +38,9 @@ fn usage_errors_exit_2() {
         &["up", "--timeout", "soon"],
         &["up", "--tracking-server", "-x"],
         &["up", "--no-mlflow", "--tracking-server", "x"],
+        &["up", "--mlflow-arn", "arn:aws: sagemaker:us-east-1:123456789012:mlflow-app/a"],
+        &["up", "--no-mlflow", "--mlflow-size", "large"],
+        &["mlflow", "open", "--session", "13h"],
         &["up", "--instance-type", "g6.12xlrage"],
         &["plan", "--ami", "ami-1"],
         &["plan", "--market", "spto"],
@@ -53,6 +56,15 @@ fn usage_errors_exit_2() {
         assert_eq!(code, 2, "{args:?}: {stderr}");
         assert!(!stderr.is_empty());
     }
+}
+
+#[test]
+fn an_arn_with_the_articles_blanks_is_told_without_them() {
+    let home = TempDir::new().unwrap();
+    let arn = "arn:aws: sagemaker: us-east-1:123456789012:mlflow-tracking-server/nixl-efa-mlflow";
+    let (code, stderr) = failure(program(&home).args(["plan", "--mlflow-arn", arn]));
+    let told = format!("did you mean {}?", arn.replace(' ', ""));
+    assert!(code == 2 && stderr.contains(&told), "{stderr}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! [`SageMaker`] over AwsJson 1.1.
 
-use super::{CreateTrackingServer, SageMaker, TrackingServer};
+use super::pages::{self, Page};
+use super::{CreateTrackingServer, Mlflow, SageMaker, apps, servers};
 use crate::json::{JsonClient, Service};
 use crate::{Aws, Result, Tag};
 use serde::{Deserialize, Serialize};
@@ -39,40 +40,26 @@ struct WireTag {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Described {
-    tracking_server_arn: String,
-    tracking_server_name: String,
-    tracking_server_status: String,
-    #[serde(default)]
-    is_active: String,
-    tracking_server_url: Option<String>,
-    #[serde(default)]
-    artifact_store_uri: String,
-    #[serde(default)]
-    role_arn: String,
-    mlflow_version: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Created {
-    tracking_server_arn: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Listed {
-    #[serde(default)]
-    tracking_server_summaries: Vec<Created>,
-    next_token: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
 struct Tags {
     #[serde(default)]
     tags: Vec<WireTag>,
     next_token: Option<String>,
+}
+
+impl Page for Tags {
+    type Item = WireTag;
+    fn split(self) -> (Vec<WireTag>, Option<String>) {
+        (self.tags, self.next_token)
+    }
+}
+
+/// A time as AwsJson writes it.
+pub(super) fn epoch_secs(time: Option<f64>) -> u64 {
+    time.filter(|secs| *secs > 0.0).map_or(0, |secs| secs as u64)
+}
+
+fn on_wire(tags: &[Tag]) -> Vec<WireTag> {
+    tags.iter().map(|tag| WireTag { key: tag.key.clone(), value: tag.value.clone() }).collect()
 }
 
 #[derive(Deserialize)]
@@ -81,94 +68,74 @@ struct Presigned {
     authorized_url: String,
 }
 
+/// The answer, or `None` if what was named is not there.
+fn if_there<T>(answer: Result<T>) -> Result<Option<T>> {
+    match answer {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.is(NOT_FOUND) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 #[async_trait::async_trait]
 impl SageMaker for Client {
     async fn create_tracking_server(&self, request: &CreateTrackingServer) -> Result<String> {
-        let tags: Vec<WireTag> = request
-            .tags
-            .iter()
-            .map(|tag| WireTag { key: tag.key.clone(), value: tag.value.clone() })
-            .collect();
-        let body = json!({
+        let mut body = json!({
             "TrackingServerName": request.name,
             "ArtifactStoreUri": request.artifact_store_uri,
             "RoleArn": request.role_arn,
             "TrackingServerSize": request.size,
-            "Tags": tags,
+            "Tags": on_wire(&request.tags),
         });
-        let created: Created = self.json.call("CreateMlflowTrackingServer", &body).await?;
+        if let Some(version) = &request.mlflow_version {
+            body["MlflowVersion"] = json!(version);
+        }
+        let created: servers::ArnOnly = self.json.call("CreateMlflowTrackingServer", &body).await?;
         Ok(created.tracking_server_arn)
     }
 
-    async fn describe_tracking_server(&self, name: &str) -> Result<Option<TrackingServer>> {
+    async fn describe_tracking_server(&self, name: &str) -> Result<Option<Mlflow>> {
         let body = json!({ "TrackingServerName": name });
-        match self.json.call::<_, Described>("DescribeMlflowTrackingServer", &body).await {
-            Ok(found) => Ok(Some(TrackingServer {
-                arn: found.tracking_server_arn,
-                name: found.tracking_server_name,
-                status: found.tracking_server_status,
-                is_active: found.is_active == "Active",
-                url: found.tracking_server_url,
-                role_arn: found.role_arn,
-                artifact_store_uri: found.artifact_store_uri,
-                mlflow_version: found.mlflow_version,
-            })),
-            Err(error) if error.is(NOT_FOUND) => Ok(None),
-            Err(error) => Err(error),
-        }
+        let described = self.json.call("DescribeMlflowTrackingServer", &body).await;
+        Ok(if_there(described)?.map(|found: servers::Described| found.into()))
     }
 
     async fn list_tracking_servers(&self) -> Result<Vec<String>> {
-        let mut all = Vec::new();
-        let mut token: Option<String> = None;
-        loop {
-            let mut body = json!({});
-            if let Some(token) = &token {
-                body["NextToken"] = json!(token);
-            }
-            let page: Listed = self.json.call("ListMlflowTrackingServers", &body).await?;
-            all.extend(page.tracking_server_summaries.into_iter().map(|it| it.tracking_server_arn));
-            match page.next_token {
-                Some(next) if token.as_ref() != Some(&next) => token = Some(next),
-                _ => return Ok(all),
-            }
-        }
+        let operation = "ListMlflowTrackingServers";
+        let found = pages::all::<servers::Listed>(&self.json, operation, json!({})).await?;
+        Ok(found.into_iter().map(|server| server.tracking_server_arn).collect())
     }
 
     async fn stop_tracking_server(&self, name: &str) -> Result<()> {
         let body = json!({ "TrackingServerName": name });
-        self.json.call::<_, Created>("StopMlflowTrackingServer", &body).await.map(drop)
+        self.json.call::<_, servers::ArnOnly>("StopMlflowTrackingServer", &body).await.map(drop)
     }
 
     async fn start_tracking_server(&self, name: &str) -> Result<()> {
         let body = json!({ "TrackingServerName": name });
-        self.json.call::<_, Created>("StartMlflowTrackingServer", &body).await.map(drop)
+        self.json.call::<_, servers::ArnOnly>("StartMlflowTrackingServer", &body).await.map(drop)
+    }
+
+    async fn describe_app(&self, arn: &str) -> Result<Option<Mlflow>> {
+        let described = self.json.call("DescribeMlflowApp", &json!({ "Arn": arn })).await;
+        Ok(if_there(described)?.and_then(apps::App::there))
+    }
+
+    async fn list_apps(&self) -> Result<Vec<Mlflow>> {
+        let found = pages::all::<apps::Listed>(&self.json, "ListMlflowApps", json!({})).await?;
+        Ok(found.into_iter().filter_map(apps::App::there).collect())
     }
 
     async fn list_tags(&self, arn: &str) -> Result<Vec<Tag>> {
-        let mut all = Vec::new();
-        let mut token: Option<String> = None;
-        loop {
-            let mut body = json!({ "ResourceArn": arn });
-            if let Some(token) = &token {
-                body["NextToken"] = json!(token);
-            }
-            let page: Tags = self.json.call("ListTags", &body).await?;
-            all.extend(page.tags.into_iter().map(|tag| Tag::new(tag.key, tag.value)));
-            match page.next_token {
-                Some(next) if token.as_ref() != Some(&next) => token = Some(next),
-                _ => return Ok(all),
-            }
-        }
+        let body = json!({ "ResourceArn": arn });
+        let found = pages::all::<Tags>(&self.json, "ListTags", body).await?;
+        Ok(found.into_iter().map(|tag| Tag::new(tag.key, tag.value)).collect())
     }
 
     async fn delete_tracking_server(&self, name: &str) -> Result<()> {
         let body = json!({ "TrackingServerName": name });
-        match self.json.call::<_, serde_json::Value>("DeleteMlflowTrackingServer", &body).await {
-            Ok(_) => Ok(()),
-            Err(error) if error.is(NOT_FOUND) => Ok(()),
-            Err(error) => Err(error),
-        }
+        let deleted = self.json.call("DeleteMlflowTrackingServer", &body).await;
+        if_there::<serde_json::Value>(deleted).map(drop)
     }
 
     async fn create_presigned_tracking_server_url(

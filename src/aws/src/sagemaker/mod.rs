@@ -1,24 +1,31 @@
-//! SageMaker's MLflow tracking servers (API reference 2017-07-24), by
+//! SageMaker's MLflow: tracking servers and Apps (API reference 2017-07-24), by
 //! hand-signed AwsJson 1.1 calls: the SDK crate costs minutes and gigabytes.
 
+mod apps;
 mod client;
+mod kind;
+mod pages;
+mod servers;
 
 pub use client::Client;
+pub use kind::Kind;
 
 use crate::{Result, Tag};
 
-/// A tracking server.
+/// A tracking server or an App.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct TrackingServer {
+pub struct Mlflow {
+    /// Which of the two.
+    pub kind: Kind,
     /// ARN.
     pub arn: String,
-    /// Name.
+    /// Name; of Apps several may have the same.
     pub name: String,
     /// `Creating`, `Created`, `CreateFailed`, `Deleting`, …
     pub status: String,
-    /// `IsActive == Active`: the only thing that says it is usable.
+    /// Usable: of a server `IsActive` says so, of an App its status.
     pub is_active: bool,
-    /// Where it answers.
+    /// Where it answers; not told of an App.
     pub url: Option<String>,
     /// `s3://…`
     pub artifact_store_uri: String,
@@ -26,6 +33,20 @@ pub struct TrackingServer {
     pub role_arn: String,
     /// Version of MLflow.
     pub mlflow_version: Option<String>,
+    /// `Small`, `Medium` or `Large`; an App has none.
+    pub size: Option<String>,
+    /// `MaintenanceInProgress`, `MaintenanceComplete` or `MaintenanceFailed`.
+    pub maintenance: Option<String>,
+    /// When it was made, seconds since 1970; 0 where it is not told.
+    pub created_secs: u64,
+}
+
+impl Mlflow {
+    /// What it is and its name, for people.
+    #[must_use]
+    pub fn label(&self) -> String {
+        format!("MLflow {} {}", self.kind, self.name)
+    }
 }
 
 /// A tracking server to create.
@@ -39,6 +60,8 @@ pub struct CreateTrackingServer {
     pub role_arn: String,
     /// `Small`, `Medium` or `Large`.
     pub size: String,
+    /// Version of MLflow; SageMaker's own choice if not given.
+    pub mlflow_version: Option<String>,
     /// Tags.
     pub tags: Vec<Tag>,
 }
@@ -49,13 +72,30 @@ pub trait SageMaker: Send + Sync {
     /// Starts creation; its ARN.
     async fn create_tracking_server(&self, request: &CreateTrackingServer) -> Result<String>;
     /// The server, or `None` if there is none of this name.
-    async fn describe_tracking_server(&self, name: &str) -> Result<Option<TrackingServer>>;
+    async fn describe_tracking_server(&self, name: &str) -> Result<Option<Mlflow>>;
     /// ARNs of all servers of the region (all pages).
     async fn list_tracking_servers(&self) -> Result<Vec<String>>;
     /// Starts to stop a server; its store is kept.
     async fn stop_tracking_server(&self, name: &str) -> Result<()>;
     /// Starts a server that is stopped.
     async fn start_tracking_server(&self, name: &str) -> Result<()>;
+    /// The App, or `None` if there is none of this ARN.
+    async fn describe_app(&self, arn: &str) -> Result<Option<Mlflow>>;
+    /// All Apps of the region (all pages), each with what a list tells: ARN, name,
+    /// status, version and when it was made.
+    async fn list_apps(&self) -> Result<Vec<Mlflow>>;
+    /// What this ARN is of, or `None` if it is not there. Servers are found by their
+    /// name in the caller's account only.
+    async fn describe(&self, arn: &str) -> Result<Option<Mlflow>> {
+        match Kind::of(arn) {
+            Some((Kind::App, _)) => self.describe_app(arn).await,
+            Some((Kind::Server, name)) => {
+                let found = self.describe_tracking_server(name).await?;
+                Ok(found.filter(|server| server.arn == arn))
+            }
+            None => Ok(None),
+        }
+    }
     /// Tags of a resource.
     async fn list_tags(&self, arn: &str) -> Result<Vec<Tag>>;
     /// Starts deletion; fine if there is none of this name.

@@ -69,7 +69,7 @@ pub(super) async fn run(cli: &Cli, flags: &Emit) -> anyhow::Result<()> {
             facts.instances.clear();
         }
         let mut plan = plan(&spec, &facts);
-        if flags.form == Form::Cloudformation && facts.tracking.server.is_some() {
+        if flags.form == Form::Cloudformation && facts.tracking.found.is_some() {
             plan.tracking.attach();
         }
         plan.ready().map_err(|checks| Failure::unchanged(Problem::Plan(checks)))?;

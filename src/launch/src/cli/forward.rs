@@ -1,6 +1,7 @@
 //! `forward` and `dashboard`: a node's port on this computer.
 
 use super::access::{Access, interrupted};
+use super::browser;
 use super::connect::replace;
 use super::{Cli, Output};
 use crate::access::nodes::pick;
@@ -113,24 +114,11 @@ async fn carry(
 
 /// As far as there is a screen and a program for it.
 fn open(url: &str) {
-    let (program, screen) = if cfg!(target_os = "macos") {
-        ("open", true)
-    } else {
-        let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-        ("xdg-open", set("DISPLAY") || set("WAYLAND_DISPLAY"))
-    };
-    if !screen {
+    let Some(program) = browser::opener() else {
         eprintln!("there is no screen to open it on");
         return;
-    }
-    let null = std::process::Stdio::null;
-    let started = std::process::Command::new(program)
-        .arg(url)
-        .stdin(null())
-        .stdout(null())
-        .stderr(null())
-        .spawn();
-    if let Err(error) = started {
+    };
+    if let Err(error) = browser::open(program, url) {
         eprintln!("{program}: {error}");
     }
 }

@@ -1,8 +1,19 @@
-//! `mlflow stop|start`: the tracking server's hours.
+//! `mlflow`: the MLflow of a cluster by itself.
 
-use super::{Cli, OnInterrupt, Output, with_changes};
+use super::browser;
+use super::redirect::Redirect;
+use super::{Cli, OnInterrupt, Output, with_changes, with_engine};
 use crate::engine::{Engine, Power};
+use crate::mlflow::text;
+use crate::terminal::Terminal;
+use anyhow::Context as _;
 use clap::{Args, Subcommand};
+use std::time::Duration;
+
+/// A URL that nobody takes is dead by then.
+const URL_LIFE: Duration = Duration::from_secs(300);
+/// What SageMaker allows for a session of the UI.
+const SESSION_SECS: std::ops::RangeInclusive<u64> = 1800..=43_200;
 
 /// Flags of `mlflow`.
 #[derive(Debug, Args)]
@@ -11,19 +22,81 @@ pub struct Mlflow {
     what: What,
 }
 
-#[derive(Debug, Clone, Copy, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 enum What {
+    /// Show what there is of MLflow, its state and what it costs
+    Status,
+    /// Open the UI in this computer's browser
+    Open {
+        /// How long the UI stays open, 30m to 12h
+        #[arg(long, value_name = "TIME", default_value = "12h", value_parser = session)]
+        session: u32,
+        /// Print the URL instead: it opens once, within 5 minutes, for whoever has it
+        #[arg(long)]
+        print: bool,
+    },
     /// Stop the cluster's tracking server: its hours cost no more, its data is kept
     Stop,
     /// Start it again
     Start,
 }
 
+fn session(text: &str) -> Result<u32, String> {
+    let secs = super::duration(text)?.as_secs();
+    let fits = Some(secs).filter(|secs| SESSION_SECS.contains(secs));
+    fits.and_then(|secs| u32::try_from(secs).ok())
+        .ok_or_else(|| format!("{text:?} is not between 30m and 12h"))
+}
+
 pub(super) async fn run(cli: &Cli, flags: &Mlflow) -> anyhow::Result<()> {
-    let power = match flags.what {
-        What::Stop => Power::Off,
-        What::Start => Power::On,
+    match flags.what {
+        What::Status => status(cli).await,
+        What::Open { session, print } => open(cli, session, print).await,
+        What::Stop => power(cli, Power::Off).await,
+        What::Start => power(cli, Power::On).await,
+    }
+}
+
+async fn status(cli: &Cli) -> anyhow::Result<()> {
+    let mut status = with_engine(cli, async |engine| engine.mlflow_status().await).await?;
+    let flags = cli.flags();
+    status.advice = status.advice.iter().map(|advice| flags.told(advice)).collect();
+    match cli.output {
+        Output::Json => println!("{}", serde_json::to_string_pretty(&status)?),
+        Output::Text => print!("{}", text(&status, Terminal::of(&std::io::stdout()))),
+    }
+    Ok(())
+}
+
+async fn open(cli: &Cli, session_secs: u32, print: bool) -> anyhow::Result<()> {
+    // Before a URL is made that nobody would take.
+    let program = match browser::opener() {
+        Some(program) => program,
+        None if print => "",
+        None => anyhow::bail!(
+            "there is no screen to open it on: `--print` prints the URL, which opens once, within 5 minutes, for whoever has it"
+        ),
     };
+    let url = with_engine(cli, async |engine| engine.mlflow_url(session_secs).await).await?;
+    if print {
+        match cli.output {
+            Output::Json => println!("{}", serde_json::json!({ "url": url })),
+            Output::Text => println!("{url}"),
+        }
+        return Ok(());
+    }
+    let redirect = Redirect::bind().await.context("no port of this computer is free")?;
+    browser::open(program, &redirect.address()?).with_context(|| program.to_owned())?;
+    let taken = tokio::time::timeout(URL_LIFE, redirect.send_to(&url));
+    tokio::select! {
+        taken = taken => taken.context("the browser did not ask for it in 5 minutes")??,
+        _ = tokio::signal::ctrl_c() => return Err(super::Interrupted.into()),
+    }
+    eprintln!("opened in the browser; the session ends in {} min", session_secs / 60);
+    Ok(())
+}
+
+async fn power(cli: &Cli, power: Power) -> anyhow::Result<()> {
     let work = async |engine: &Engine<'_>| engine.power_tracking(power).await;
     let report = with_changes(cli, Some(OnInterrupt::Leave), work).await?;
     if cli.output == Output::Json {
@@ -36,4 +109,18 @@ pub(super) async fn run(cli: &Cli, flags: &Mlflow) -> anyhow::Result<()> {
         println!("{}", cli.flags().told(kept));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_is_of_sagemakers_length() {
+        assert_eq!(session("12h"), Ok(43_200));
+        assert_eq!(session("30m"), Ok(1800));
+        for bad in ["29m", "13h", "x", "-1h"] {
+            assert!(session(bad).is_err(), "{bad}");
+        }
+    }
 }

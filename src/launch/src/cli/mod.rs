@@ -2,6 +2,7 @@
 
 mod access;
 mod audit;
+mod browser;
 mod connect;
 mod doctor;
 mod down;
@@ -16,6 +17,7 @@ mod mlflow;
 mod nodes;
 mod plan;
 mod reap;
+mod redirect;
 mod render_user_data;
 mod status;
 mod up;
@@ -113,7 +115,7 @@ pub enum Command {
     /// Show everything of every cluster of the region; exit code 1 if anything costs
     /// money for nobody
     Audit,
-    /// Stop or start the MLflow tracking server of the cluster
+    /// Show, open, stop or start the MLflow of the cluster
     Mlflow(Mlflow),
     /// Remove the cluster and prove that nothing is left
     Down(Down),

@@ -4,6 +4,7 @@ use crate::keys;
 use crate::plan::{DEFAULT_TTL_SECS, WayOut};
 use nixl_aws::Tag;
 use nixl_aws::ec2::{Instance, Market};
+use nixl_aws::sagemaker::Kind;
 use nixl_cluster::name::DEFAULT_TRACKING_SERVER;
 use nixl_cluster::{Layout, Provider, instance_type, tag};
 
@@ -37,10 +38,13 @@ fn command(nodes: &[Instance]) -> String {
     if node.instance_type != instance_type::DEFAULT {
         command.push_str(&format!(" --instance-type {}", node.instance_type));
     }
-    match told(keys::TRACKING_ARN).and_then(|arn| arn.rsplit('/').next()) {
+    match told(keys::TRACKING_ARN).map(|arn| (arn, Kind::of(arn))) {
         None => command.push_str(" --no-mlflow"),
-        Some(DEFAULT_TRACKING_SERVER) => {}
-        Some(name) => command.push_str(&format!(" --tracking-server {name}")),
+        Some((_, Some((Kind::Server, DEFAULT_TRACKING_SERVER)))) => {}
+        Some((_, Some((Kind::Server, name)))) => {
+            command.push_str(&format!(" --tracking-server {name}"));
+        }
+        Some((arn, _)) => command.push_str(&format!(" --mlflow-arn {arn}")),
     }
     command
 }
@@ -103,7 +107,7 @@ mod tests {
             (tag::SIZE, "4"),
             (keys::PREFILL, "1"),
             (keys::PROVIDER, "tcp"),
-            (keys::TRACKING_ARN, "a/b"),
+            (keys::TRACKING_ARN, "arn:aws:sagemaker:r:1:mlflow-tracking-server/b"),
         ];
         assert_eq!(
             up(&[node(&other, "g5.12xlarge")]),

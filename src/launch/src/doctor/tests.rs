@@ -118,10 +118,10 @@ fn healthy() -> Facts {
         says: ["i-0", "i-1"].map(|id| (id.to_owned(), Ok(says.clone()))).into(),
         tracking: Ok(Some(TrackingReport {
             arn,
-            url: None,
             status: "Created".to_owned(),
             active: true,
             owned: true,
+            ..Default::default()
         })),
         scheduled: Ok(["i-0", "i-1"].map(|id| (id.to_owned(), ENDS.replace('Z', ""))).into()),
         plugin: true,

@@ -1,4 +1,4 @@
-//! MLflow: the server that the nodes were told of, and its role.
+//! MLflow: what the nodes were told of, and its role.
 
 use super::{Facts, fix, unread};
 use crate::check::Check;
@@ -6,25 +6,25 @@ use crate::keys;
 use crate::report::TrackingReport;
 use nixl_aws::Tag;
 use nixl_aws::ec2::Instance;
+use nixl_aws::sagemaker::Kind;
 
 pub(super) fn judge(facts: &Facts, nodes: &[Instance]) -> Vec<Check> {
     let told = nodes.iter().find_map(|node| Tag::find(&node.tags, keys::TRACKING_ARN));
     let Some(arn) = told else {
-        return vec![Check::skip("mlflow", "the nodes were told of no tracking server")];
+        return vec![Check::skip("mlflow", "the nodes were told of no MLflow")];
     };
     match &facts.tracking {
         Err(error) => vec![unread("mlflow", error)],
         Ok(None) => {
-            let fix = format!("{} makes one of this cluster again", fix::up(nodes));
+            let fix = match Kind::of(arn) {
+                Some((Kind::App, _)) => "the nodes know it by an ARN that does not come back: `nixl-launch down`, then `nixl-launch up`".to_owned(),
+                _ => format!("{} makes one of this cluster again", fix::up(nodes)),
+            };
             vec![Check::fail("mlflow", format!("{arn} is gone"), fix)]
-        }
-        Ok(Some(server)) if server.arn != arn => {
-            let found = format!("the nodes were told {arn}, but it is {}", server.arn);
-            vec![Check::fail("mlflow", found, fix::again(nodes))]
         }
         Ok(Some(server)) if server.active => on(facts, nodes, server),
         Ok(Some(TrackingReport { status, .. })) if status.ends_with("ing") => {
-            let fix = "wait: a server takes up to 25 minutes to be made or started";
+            let fix = "wait: an App takes about 5 minutes to be made, a server up to 25 to be made or started";
             vec![Check::warn("mlflow", format!("{arn} is {status}"), fix)]
         }
         Ok(Some(server)) => {
@@ -35,7 +35,11 @@ pub(super) fn judge(facts: &Facts, nodes: &[Instance]) -> Vec<Check> {
 
 /// A server that is only attached is its owner's to start.
 fn start(server: &TrackingReport) -> String {
-    let name = server.arn.rsplit('/').next().unwrap_or_default();
+    let name = &server.name;
+    if server.kind == "app" {
+        let arn = &server.arn;
+        return format!("`aws sagemaker describe-mlflow-app --arn {arn}` may say why");
+    }
     match (server.status.ends_with("Failed"), server.owned) {
         (true, _) => format!(
             "`aws sagemaker describe-mlflow-tracking-server --tracking-server-name {name}` may say why"

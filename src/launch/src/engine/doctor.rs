@@ -147,8 +147,8 @@ impl Engine<'_> {
 
     async fn told_server(&self, nodes: &[Instance]) -> Read<Option<TrackingReport>> {
         let told = nodes.iter().find_map(|node| Tag::find(&node.tags, keys::TRACKING_ARN));
-        match told.and_then(|arn| arn.rsplit('/').next()) {
-            Some(name) => self.tracking_report(name).await,
+        match told {
+            Some(arn) => self.tracking_report(arn).await,
             None => Ok(None),
         }
     }

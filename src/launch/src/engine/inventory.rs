@@ -3,7 +3,7 @@
 
 use super::record::Record;
 use super::{Engine, Removal};
-use crate::failure::{Left, Resource, TRACKING_SERVER};
+use crate::failure::{Left, MLFLOW_APP, Resource, TRACKING_SERVER};
 use crate::keys;
 use crate::plan::is_ours;
 use nixl_aws::ec2::{
@@ -22,6 +22,8 @@ pub(super) struct Mlflow {
     pub role: Option<Role>,
     /// Name of the server, if it is there.
     pub server: Option<String>,
+    /// Its ARN.
+    pub arn: Option<String>,
     /// The bucket, if it is there.
     pub bucket: Option<String>,
 }
@@ -246,20 +248,21 @@ impl Engine<'_> {
         Ok((interfaces, volumes.into_iter().map(|it| it.id).collect()))
     }
 
-    /// Servers that nodes were told of and that this cluster did not make.
+    /// What nodes were told of and this cluster did not make.
     async fn attached(&self, nodes: &[Instance], mlflow: &Mlflow) -> Result<Vec<Resource>> {
-        let names: BTreeSet<&str> = nodes
+        let told: BTreeSet<&str> = nodes
             .iter()
             .filter(|node| node.state != "terminated")
-            .filter_map(|node| Tag::find(&node.tags, keys::TRACKING_ARN)?.rsplit('/').next())
-            .filter(|name| mlflow.server.as_deref() != Some(*name))
+            .filter_map(|node| Tag::find(&node.tags, keys::TRACKING_ARN))
+            .filter(|arn| mlflow.arn.as_deref() != Some(*arn))
             .collect();
         let mut attached = Vec::new();
-        for name in names {
-            if let Some((_, tags)) = self.find_server(name).await?
-                && !is_ours(&self.cluster, &tags)
+        for arn in told {
+            if let Some(report) = self.tracking_report(arn).await?
+                && !report.owned
             {
-                attached.push(Resource::new(TRACKING_SERVER, name));
+                let kind = if report.kind == "app" { MLFLOW_APP } else { TRACKING_SERVER };
+                attached.push(Resource::new(kind, report.name));
             }
         }
         Ok(attached)
@@ -287,13 +290,14 @@ impl Engine<'_> {
         let mut foreign = Vec::new();
         let server = server.and_then(|(server, tags)| {
             if is_ours(&self.cluster, &tags) {
-                return Some(server.name);
+                return Some((server.name, server.arn));
             }
             foreign.push(Resource::new(TRACKING_SERVER, server.name));
             None
         });
         let bucket = bucket_exists.then_some(bucket);
-        Ok((Mlflow { role: Some(role), server, bucket }, foreign))
+        let (server, arn) = server.unzip();
+        Ok((Mlflow { role: Some(role), server, arn, bucket }, foreign))
     }
 
     /// What is left after a failure.

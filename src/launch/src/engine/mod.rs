@@ -19,6 +19,7 @@ mod launch;
 mod lifetime;
 mod links;
 mod memory;
+mod mlflow;
 mod names;
 mod node_role;
 mod pace;

@@ -4,7 +4,7 @@
 use super::Engine;
 use crate::errors;
 use crate::input::nearest;
-use crate::plan::{Facts, NODE_POLICY, Spec, TrackingFacts, TypeFacts};
+use crate::plan::{Facts, NODE_POLICY, Spec, TrackingFacts, TypeFacts, Wanted};
 use nixl_aws::Result;
 use nixl_aws::ec2::{Filter, Image, Reservation};
 use nixl_cluster::{instance_type, tag};
@@ -76,7 +76,7 @@ impl Engine<'_> {
         )?;
         let (types, unknown_types): (Vec<_>, Vec<_>) = found.into_iter().partition(|it| it.is_ok());
         let (mut tracking, buckets) = tracking;
-        if spec.tracking_server.is_some() {
+        if matches!(spec.mlflow, Wanted::Server(_)) {
             let bucket = self.cluster.artifact_bucket(&account, &self.region);
             tracking.bucket_exists = match buckets {
                 Some(names) => names.contains(&bucket),
@@ -166,8 +166,13 @@ impl Engine<'_> {
     /// they may be listed: the account's id, part of the one that is looked for,
     /// is being read at the same time.
     async fn tracking_facts(&self, spec: &Spec) -> Result<(TrackingFacts, Option<Vec<String>>)> {
-        let Some(name) = &spec.tracking_server else {
-            return Ok((TrackingFacts::default(), None));
+        let name = match &spec.mlflow {
+            Wanted::None => return Ok((TrackingFacts::default(), None)),
+            Wanted::Arn(arn) => {
+                let found = self.services.sagemaker.describe(arn).await?;
+                return Ok((TrackingFacts { found, ..Default::default() }, None));
+            }
+            Wanted::Server(server) => &server.name,
         };
         let role = self.cluster.mlflow_role(&self.region);
         let prefix = self.cluster.artifact_bucket_prefix();
@@ -176,7 +181,7 @@ impl Engine<'_> {
             self.services.iam.role(&role),
             self.services.buckets.own(&prefix),
         );
-        let facts = TrackingFacts { server: server?, role: role?, bucket_exists: false };
+        let facts = TrackingFacts { found: server?, role: role?, bucket_exists: false };
         Ok((facts, buckets.ok()))
     }
 }

@@ -106,8 +106,8 @@ impl Engine<'_> {
         let ours = [Filter::tag(tag::CLUSTER, self.cluster.as_str())];
         let told = nodes.iter().find_map(|node| Tag::find(&node.tags, keys::TRACKING_ARN));
         let tracking = async {
-            match told.and_then(|arn| arn.rsplit('/').next()) {
-                Some(name) => self.tracking_report(name).await,
+            match told {
+                Some(arn) => self.tracking_report(arn).await,
                 None => Ok(None),
             }
         };

@@ -10,11 +10,11 @@ mod table;
 use super::{Engine, Patience, Removal};
 use crate::failure::{Failure, Left, Problem};
 use crate::fake::{Fake, Fault, REGION, refusal};
-use crate::plan::{Spec, live};
+use crate::plan::{Spec, Wanted, live};
 use crate::report::Report;
 use nixl_aws::Tag;
 use nixl_aws::ec2::SecurityGroup;
-use nixl_aws::sagemaker::TrackingServer;
+use nixl_aws::sagemaker::Mlflow;
 use std::time::Duration;
 
 const CAPACITY: Fault = Fault::Refuse("InsufficientInstanceCapacity", "no room", 500);
@@ -311,7 +311,7 @@ async fn what_is_not_ours_stays() {
     {
         let mut state = fake.state();
         state.server = Some((
-            TrackingServer {
+            Mlflow {
                 arn: "arn:aws:sagemaker:us-east-1:1:mlflow-tracking-server/nixl-efa-mlflow".into(),
                 name: "nixl-efa-mlflow".into(),
                 status: "Created".into(),
@@ -357,7 +357,7 @@ async fn mlflow_can_outlive_its_cluster() {
 #[tokio::test]
 async fn without_mlflow_nothing_of_it_is_made() {
     let fake = Fake::new();
-    let report = up_with(&fake, &Spec { tracking_server: None, ..spec() }).await.unwrap();
+    let report = up_with(&fake, &Spec { mlflow: Wanted::None, ..spec() }).await.unwrap();
     assert_eq!(report.tracking, None);
     let state = fake.state();
     assert!(

@@ -4,7 +4,7 @@
 //! gone), bucket, role. So the role's tags are the record of the other two.
 
 use super::Engine;
-use super::inventory::Mlflow;
+use super::inventory::Mlflow as Left;
 use crate::errors;
 use crate::failure::Problem;
 use crate::keys;
@@ -12,12 +12,10 @@ use crate::plan::{
     DELETING, Facts, MLFLOW_POLICY, Tracking, is_ours, mlflow_policy, owner_tags, trust_policy,
 };
 use crate::report::TrackingReport;
-use nixl_aws::sagemaker::CreateTrackingServer;
+use nixl_aws::sagemaker::{CreateTrackingServer, Mlflow};
 use nixl_aws::{AwsError, Tag};
 use std::time::Duration;
 
-/// Smallest size: 25 users and 25 requests a second are plenty for one cluster.
-const SIZE: &str = "Small";
 const FIRST_POLL: Duration = Duration::from_secs(1);
 
 /// SageMaker checks that it can assume a role that IAM may not show it yet.
@@ -40,13 +38,15 @@ impl Engine<'_> {
         tracking: &Tracking,
         facts: &Facts,
     ) -> Result<(), Problem> {
-        let (name, bucket) = match tracking {
+        let (name, bucket, size, mlflow_version) = match tracking {
             Tracking::None => return Ok(()),
-            Tracking::Attach { name, .. } => {
-                self.progress.told(&format!("MLflow tracking server {name} is there, attached"));
+            Tracking::Attach { label, .. } => {
+                self.progress.told(&format!("{label} is there, attached"));
                 return Ok(());
             }
-            Tracking::Own { name, bucket, .. } => (name, bucket),
+            Tracking::Own { name, bucket, size, mlflow_version, .. } => {
+                (name, bucket, size, mlflow_version)
+            }
         };
         let role_name = self.cluster.mlflow_role(&self.region);
         let role_arn = match &facts.tracking.role {
@@ -63,7 +63,7 @@ impl Engine<'_> {
             self.services.buckets.create(bucket).await?;
             self.progress.told(&format!("S3 bucket {bucket} made"));
         }
-        match &facts.tracking.server {
+        match &facts.tracking.found {
             Some(server) if server.status == DELETING => self.server_gone(name).await?,
             Some(_) => return Ok(()),
             None => {}
@@ -72,7 +72,8 @@ impl Engine<'_> {
             name: name.clone(),
             artifact_store_uri: format!("s3://{bucket}/artifacts"),
             role_arn,
-            size: SIZE.to_owned(),
+            size: size.as_str().to_owned(),
+            mlflow_version: mlflow_version.clone(),
             tags: owner_tags(&self.cluster),
         };
         let call = async || self.services.sagemaker.create_tracking_server(&request).await;
@@ -93,7 +94,7 @@ impl Engine<'_> {
     pub(super) async fn find_server(
         &self,
         name: &str,
-    ) -> nixl_aws::Result<Option<(nixl_aws::sagemaker::TrackingServer, Vec<Tag>)>> {
+    ) -> nixl_aws::Result<Option<(Mlflow, Vec<Tag>)>> {
         let sagemaker = &self.services.sagemaker;
         match sagemaker.describe_tracking_server(name).await? {
             Some(server) => {
@@ -104,55 +105,55 @@ impl Engine<'_> {
         }
     }
 
-    /// The server as it is.
+    /// What is there under this ARN, and whose it is.
     pub(super) async fn tracking_report(
         &self,
-        name: &str,
+        arn: &str,
     ) -> nixl_aws::Result<Option<TrackingReport>> {
-        Ok(self.find_server(name).await?.map(|(server, tags)| TrackingReport {
-            arn: server.arn,
-            url: server.url,
-            status: server.status,
-            active: server.is_active,
-            owned: is_ours(&self.cluster, &tags),
-        }))
+        let sagemaker = &self.services.sagemaker;
+        let Some(found) = sagemaker.describe(arn).await? else { return Ok(None) };
+        let owned = match sagemaker.list_tags(&found.arn).await {
+            Ok(tags) => is_ours(&self.cluster, &tags),
+            // Tags of what another account shares may not be read.
+            Err(error) if error.is(&["AccessDeniedException"]) => false,
+            Err(error) => return Err(error),
+        };
+        Ok(Some(TrackingReport::of(found, owned)))
     }
 
-    /// Waits until the server can be used: `IsActive` is the only thing that
-    /// says so.
+    /// Waits until it can be used.
     pub(super) async fn wait_tracking(
         &self,
-        name: Option<&str>,
+        tracking: &Tracking,
     ) -> Result<Option<TrackingReport>, Problem> {
-        let Some(name) = name else { return Ok(None) };
-        let subject = format!("MLflow {name}");
+        let (Some(arn), Some(what)) = (tracking.arn(), tracking.label()) else { return Ok(None) };
         let start = self.pace.clock.now();
         let mut delay = FIRST_POLL.min(self.pace.poll_tracking);
         loop {
-            let call = async || self.tracking_report(name).await;
+            let call = async || self.tracking_report(arn).await;
             let report = self.pace.patiently(self.pace.consistency, errors::passes, call).await?;
             let status = report.as_ref().map_or("not shown yet", |r| r.status.as_str()).to_owned();
             if report.as_ref().is_some_and(|report| report.active) {
-                self.progress.doing(&subject, "active");
+                self.progress.doing(&what, "active");
                 return Ok(report);
             }
             let over = status.ends_with("Failed") || status == DELETING || status == "Stopped";
             if over {
-                return Err(Problem::TrackingServer { name: name.to_owned(), status });
+                return Err(Problem::Tracking { what, status });
             }
             let waited = self.pace.clock.since(start);
             if waited >= self.pace.tracking {
-                let missing = vec![format!("MLflow tracking server {name} is {status}")];
+                let missing = vec![format!("{what} is {status}")];
                 return Err(Problem::Timeout { secs: waited.as_secs(), missing });
             }
-            self.progress.doing(&subject, &status);
+            self.progress.doing(&what, &status);
             self.pace.clock.sleep(delay).await;
             delay = delay.mul_f64(1.5).min(self.pace.poll_tracking);
         }
     }
 
     /// Removes the server, then the bucket, then the role.
-    pub(super) async fn remove_mlflow(&self, mlflow: &Mlflow) -> Result<(), Problem> {
+    pub(super) async fn remove_mlflow(&self, mlflow: &Left) -> Result<(), Problem> {
         let Some(role) = &mlflow.role else { return Ok(()) };
         if let Some(name) = &mlflow.server {
             self.remove_server(name).await?;
@@ -192,10 +193,7 @@ impl Engine<'_> {
                 return Ok(());
             };
             if server.status == "DeleteFailed" {
-                return Err(Problem::TrackingServer {
-                    name: name.to_owned(),
-                    status: server.status,
-                });
+                return Err(Problem::Tracking { what: server.label(), status: server.status });
             }
             let waited = self.pace.clock.since(start);
             if waited >= self.pace.tracking {

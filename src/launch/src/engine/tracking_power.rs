@@ -5,7 +5,7 @@ use super::Engine;
 use crate::errors;
 use crate::failure::{Failure, Problem};
 use crate::report::TrackingReport;
-use nixl_aws::sagemaker::TrackingServer;
+use nixl_aws::sagemaker::Mlflow;
 
 /// What the server is to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +30,7 @@ enum Step {
 }
 
 /// By SageMaker's states (API reference, DescribeMlflowTrackingServer).
-fn step(server: &TrackingServer, power: Power, asked: bool) -> Step {
+fn step(server: &Mlflow, power: Power, asked: bool) -> Step {
     match (server.status.as_str(), power) {
         ("Stopped", Power::Off) => Step::Done,
         ("Created" | "Started" | "Updated" | "UpdateFailed", Power::On) if server.is_active => {
@@ -80,11 +80,10 @@ impl Engine<'_> {
             };
             match step(&server, power, *asked) {
                 Step::Done => {
-                    let TrackingServer { arn, url, status, is_active: active, .. } = server;
-                    return Ok(TrackingReport { arn, url, status, active, owned: true });
+                    return Ok(TrackingReport::of(server, true));
                 }
                 Step::Never => {
-                    return Err(Problem::TrackingServer { name, status: server.status });
+                    return Err(Problem::Tracking { what: server.label(), status: server.status });
                 }
                 Step::Ask if !*asked => {
                     // Also if the answer is lost.
@@ -127,8 +126,8 @@ mod tests {
     const PATIENCE: Patience =
         Patience { ready: Duration::from_millis(500), capacity: Duration::ZERO };
 
-    fn server(status: &str, is_active: bool) -> TrackingServer {
-        TrackingServer { status: status.to_owned(), is_active, ..Default::default() }
+    fn server(status: &str, is_active: bool) -> Mlflow {
+        Mlflow { status: status.to_owned(), is_active, ..Default::default() }
     }
 
     #[test]
@@ -182,9 +181,10 @@ mod tests {
     async fn one_that_is_only_attached_is_left_alone() {
         let fake = Fake::new();
         let spec = Spec::new(Default::default(), REGION);
-        let name = spec.tracking_server.clone().unwrap();
+        let name = crate::plan::WantedServer::default().name;
+        let arn = crate::plan::tracking_arn(REGION, crate::fake::ACCOUNT, &name);
         fake.state().server = Some((
-            TrackingServer { name, ..server("Created", true) },
+            Mlflow { name, arn, ..server("Created", true) },
             vec![nixl_aws::Tag::new("owner", "somebody")],
         ));
         let services = fake.services();

@@ -88,7 +88,7 @@ impl Engine<'_> {
         let waits = async {
             tokio::try_join!(
                 self.wait_ready(&nodes, Goal::Ready, patience.ready, began),
-                self.wait_tracking(plan.tracking.name()),
+                self.wait_tracking(&plan.tracking),
             )
         };
         let (ready, tracking) = self.unless_stopped(waits).await?;

@@ -5,6 +5,9 @@ use super::joined;
 /// Kind of a tracking server.
 pub const TRACKING_SERVER: &str = "MLflow tracking server";
 
+/// Kind of an MLflow App.
+pub const MLFLOW_APP: &str = "MLflow App";
+
 /// One resource that is still there.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 pub struct Resource {

@@ -134,13 +134,21 @@ pub enum Problem {
         /// What is missing.
         missing: Vec<String>,
     },
-    /// Creation of the tracking server failed.
-    #[error("MLflow tracking server {name} is {status}")]
-    TrackingServer {
-        /// Name.
-        name: String,
+    /// It does not come into use by itself.
+    #[error("{what} is {status}")]
+    Tracking {
+        /// What it is and its name.
+        what: String,
         /// Status.
         status: String,
+    },
+    /// There is no MLflow.
+    #[error("cluster {cluster} in {region} has no MLflow and its nodes were told of none")]
+    NoMlflow {
+        /// Cluster.
+        cluster: String,
+        /// Region.
+        region: String,
     },
     /// There is no tracking server that this cluster has made.
     #[error(
@@ -231,7 +239,8 @@ impl Problem {
             Self::OtherProvider { .. } => "other_provider",
             Self::Explained { problem, .. } => problem.code(),
             Self::Timeout { .. } | Self::NotReady { .. } => "timeout",
-            Self::TrackingServer { .. } => "tracking_server",
+            Self::Tracking { .. } => "tracking_server",
+            Self::NoMlflow { .. } => "no_mlflow",
             Self::NoTrackingServer { .. } => "no_tracking_server",
             Self::Foreign { .. } => "foreign",
             Self::NoEnd(_) => "no_end",

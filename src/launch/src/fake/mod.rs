@@ -22,7 +22,7 @@ use nixl_aws::ec2::{
     SecurityGroup, SpotRequest, Volume,
 };
 use nixl_aws::iam::{InstanceProfile, Role};
-use nixl_aws::sagemaker::TrackingServer;
+use nixl_aws::sagemaker::Mlflow;
 use nixl_aws::{AwsError, ErrorKind, Result, Tag};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -73,7 +73,9 @@ pub(crate) struct State {
     pub policies: BTreeMap<String, BTreeMap<String, String>>,
     pub attached: BTreeMap<String, BTreeSet<String>>,
     pub profiles: BTreeMap<String, InstanceProfile>,
-    pub server: Option<(TrackingServer, Vec<Tag>)>,
+    pub server: Option<(Mlflow, Vec<Tag>)>,
+    /// MLflow Apps with their tags.
+    pub apps: Vec<(Mlflow, Vec<Tag>)>,
     pub buckets: BTreeSet<String>,
     /// EventBridge Scheduler.
     pub scheduler: scheduler::State,
@@ -225,6 +227,7 @@ impl Fake {
         left.extend(state.roles.keys().cloned());
         left.extend(state.profiles.keys().cloned());
         left.extend(state.server.iter().map(|(server, _)| server.name.clone()));
+        left.extend(state.apps.iter().map(|(app, _)| app.arn.clone()));
         left.extend(state.buckets.iter().cloned());
         left.extend(state.scheduler.group.iter().map(|it| it.name.clone()));
         left.extend(state.scheduler.schedules.keys().cloned());

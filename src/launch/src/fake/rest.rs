@@ -3,7 +3,7 @@
 use super::{ACCOUNT, Fake, REGION, refusal};
 use crate::services::{Account, Buckets};
 use nixl_aws::iam::{Iam, InstanceProfile, Role};
-use nixl_aws::sagemaker::{CreateTrackingServer, SageMaker, TrackingServer};
+use nixl_aws::sagemaker::{CreateTrackingServer, Mlflow, SageMaker};
 use nixl_aws::{Result, Tag};
 
 fn no_entity<T>(operation: &'static str) -> Result<T> {
@@ -156,8 +156,10 @@ impl SageMaker for Fake {
             if state.server.is_some() {
                 return Err(refusal("CreateMlflowTrackingServer", "ConflictException", "", 409));
             }
-            let arn = crate::plan::tracking_arn(REGION, ACCOUNT, &request.name);
-            let server = TrackingServer {
+            // Of the caller's region, which its role's name ends with.
+            let region = request.role_arn.rsplit_once("-mlflow-").map_or(REGION, |it| it.1);
+            let arn = crate::plan::tracking_arn(region, ACCOUNT, &request.name);
+            let server = Mlflow {
                 arn: arn.clone(),
                 name: request.name.clone(),
                 status: "Creating".to_owned(),
@@ -170,7 +172,7 @@ impl SageMaker for Fake {
         })
     }
 
-    async fn describe_tracking_server(&self, name: &str) -> Result<Option<TrackingServer>> {
+    async fn describe_tracking_server(&self, name: &str) -> Result<Option<Mlflow>> {
         self.call("DescribeMlflowTrackingServer", |state| {
             let Some((server, _)) = state.server.as_mut().filter(|(it, _)| it.name == name) else {
                 return Ok(None);
@@ -219,9 +221,23 @@ impl SageMaker for Fake {
         })
     }
 
-    async fn list_tags(&self, _: &str) -> Result<Vec<Tag>> {
+    async fn describe_app(&self, arn: &str) -> Result<Option<Mlflow>> {
+        self.call("DescribeMlflowApp", |state| {
+            Ok(state.apps.iter().find(|(app, _)| app.arn == arn).map(|(app, _)| app.clone()))
+        })
+    }
+
+    async fn list_apps(&self) -> Result<Vec<Mlflow>> {
+        self.call("ListMlflowApps", |state| {
+            Ok(state.apps.iter().map(|(app, _)| app.clone()).collect())
+        })
+    }
+
+    async fn list_tags(&self, arn: &str) -> Result<Vec<Tag>> {
         self.call("ListTags", |state| {
-            Ok(state.server.as_ref().map(|(_, tags)| tags.clone()).unwrap_or_default())
+            let all = state.server.iter().chain(&state.apps);
+            let tags = all.filter(|(it, _)| it.arn == arn).map(|(_, tags)| tags.clone());
+            Ok(tags.flatten().collect())
         })
     }
 
@@ -242,15 +258,15 @@ impl SageMaker for Fake {
 
     async fn create_presigned_tracking_server_url(
         &self,
-        _: &str,
+        name: &str,
         _: u32,
         _: u32,
     ) -> Result<String> {
-        panic!("the launcher makes no URLs")
+        self.call("CreatePresignedMlflowTrackingServerUrl", |_| Ok(format!("https://{name}/auth")))
     }
 
-    async fn create_presigned_app_url(&self, _: &str, _: u32, _: u32) -> Result<String> {
-        panic!("the launcher makes no URLs")
+    async fn create_presigned_app_url(&self, arn: &str, _: u32, _: u32) -> Result<String> {
+        self.call("CreatePresignedMlflowAppUrl", |_| Ok(format!("https://{arn}/auth")))
     }
 }
 

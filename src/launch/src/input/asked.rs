@@ -1,12 +1,12 @@
 //! The flags of a launch; the keys of `nixl.toml` are the same.
 
 use super::names::{
-    AmiId, BadName, Lifetime, Minutes, RegionName, ReservationId, ServerName, SubnetId, TypeName,
-    ZoneName,
+    AmiId, BadName, Lifetime, Minutes, MlflowArn, MlflowVersion, RegionName, ReservationId,
+    ServerName, SubnetId, TypeName, ZoneName,
 };
 use super::near::hint;
 use crate::cli::{Nodes, RolesError};
-use crate::plan::{PublicAddress, Spec};
+use crate::plan::{PublicAddress, ServerSize, Spec, Wanted, WantedServer};
 use clap::{Args, ValueEnum};
 use nixl_aws::ec2::Market;
 use nixl_cluster::{ClusterName, Provider, ProviderChoice, Roles};
@@ -76,8 +76,17 @@ pub struct Asked {
     /// MLflow tracking server to create or attach [default: nixl-efa-mlflow]
     #[arg(long, value_name = "NAME")]
     pub tracking_server: Option<ServerName>,
+    /// Size of the tracking server, where it is created [default: small]
+    #[arg(long, value_enum, value_name = "SIZE")]
+    pub mlflow_size: Option<ServerSize>,
+    /// Version of MLflow of the tracking server, where it is created [default: SageMaker's]
+    #[arg(long, value_name = "VERSION")]
+    pub mlflow_version: Option<MlflowVersion>,
+    /// MLflow App or tracking server to attach: it is used, and never changed
+    #[arg(long, value_name = "ARN", conflicts_with = "tracking_server")]
+    pub mlflow_arn: Option<MlflowArn>,
     /// No MLflow
-    #[arg(long, conflicts_with = "tracking_server", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(long, conflicts_with_all = ["tracking_server", "mlflow_arn"], num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub no_mlflow: Option<bool>,
 }
 
@@ -164,6 +173,14 @@ pub enum UsageError {
         /// Reservation.
         reservation: String,
     },
+    /// What is attached or not there is not made either.
+    #[error(
+        "{flag} says how a tracking server is made: leave it out or --mlflow-arn and --no-mlflow"
+    )]
+    NoServer {
+        /// Flag.
+        flag: &'static str,
+    },
     /// Room is held On-Demand only, and is there in a reservation.
     #[error("hold reserves On-Demand room: leave out {with}")]
     Hold {
@@ -176,9 +193,18 @@ impl Asked {
     /// These flags, and the file's where they say nothing.
     #[must_use]
     pub fn over(self, file: Self) -> Self {
-        let no_mlflow = match self.tracking_server {
-            Some(_) => None,
-            None => self.no_mlflow.or(file.no_mlflow),
+        // One of the three by flag replaces another of the file.
+        let which = self.tracking_server.is_some()
+            || self.mlflow_arn.is_some()
+            || self.no_mlflow == Some(true);
+        let (file_server, file_arn, file_none) = match which {
+            true => (None, None, None),
+            false => (file.tracking_server, file.mlflow_arn, file.no_mlflow),
+        };
+        // How a server is made is of no use where none is.
+        let (file_size, file_version) = match which && self.tracking_server.is_none() {
+            true => (None, None),
+            false => (file.mlflow_size, file.mlflow_version),
         };
         let said = self.layout.nodes.is_some() || self.layout.roles.is_some();
         Self {
@@ -205,8 +231,11 @@ impl Asked {
             hold: self.hold.or(file.hold),
             ttl: self.ttl.or(file.ttl),
             idle: self.idle.or(file.idle),
-            tracking_server: self.tracking_server.or(file.tracking_server),
-            no_mlflow,
+            tracking_server: self.tracking_server.or(file_server),
+            mlflow_size: self.mlflow_size.or(file_size),
+            mlflow_version: self.mlflow_version.or(file_version),
+            mlflow_arn: self.mlflow_arn.or(file_arn),
+            no_mlflow: self.no_mlflow.or(file_none),
         }
     }
 
@@ -251,14 +280,37 @@ impl Asked {
             spec.ttl_secs = ttl.map(|ttl| ttl.as_secs());
         }
         spec.idle_secs = self.idle.map(|idle| idle.0.as_secs());
-        if let Some(server) = self.tracking_server {
-            spec.tracking_server = Some(server.0);
-        }
-        if self.no_mlflow == Some(true) {
-            spec.tracking_server = None;
-        }
+        spec.mlflow = mlflow(
+            self.tracking_server,
+            (self.mlflow_size, self.mlflow_version),
+            self.mlflow_arn,
+            self.no_mlflow == Some(true),
+        )?;
         Ok(spec)
     }
+}
+
+fn mlflow(
+    server: Option<ServerName>,
+    (size, version): (Option<ServerSize>, Option<MlflowVersion>),
+    arn: Option<MlflowArn>,
+    none: bool,
+) -> Result<Wanted, UsageError> {
+    if none || arn.is_some() {
+        let flags = [("--mlflow-size", size.is_some()), ("--mlflow-version", version.is_some())];
+        if let Some((flag, _)) = flags.into_iter().find(|(_, given)| *given) {
+            return Err(UsageError::NoServer { flag });
+        }
+    }
+    Ok(match arn {
+        _ if none => Wanted::None,
+        Some(arn) => Wanted::Arn(arn.0),
+        None => Wanted::Server(WantedServer {
+            name: server.map_or_else(|| WantedServer::default().name, |name| name.0),
+            size: size.unwrap_or_default(),
+            mlflow_version: version.map(|version| version.0),
+        }),
+    })
 }
 
 fn either<T>(first: Vec<T>, second: Vec<T>) -> Vec<T> {

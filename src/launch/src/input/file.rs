@@ -86,7 +86,7 @@ fn hint_for_key(message: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{PublicAddress, Spec};
+    use crate::plan::{PublicAddress, ServerSize, Spec, Wanted, WantedServer};
     use nixl_aws::ec2::Market;
     use proptest::prelude::*;
 
@@ -112,6 +112,8 @@ public-address = "none"
 ttl = "2h"
 idle = "30m"
 tracking-server = "mine"
+mlflow-size = "medium"
+mlflow-version = "3.0"
 "#;
 
     #[test]
@@ -123,7 +125,12 @@ tracking-server = "mine"
         assert_eq!(all.zones, ["us-east-1b"]);
         assert_eq!(all.public_address, PublicAddress::None);
         assert_eq!((all.ttl_secs, all.idle_secs), (Some(7200), Some(1800)));
-        assert_eq!(all.tracking_server.as_deref(), Some("mine"));
+        let server = WantedServer {
+            name: "mine".to_owned(),
+            size: ServerSize::Medium,
+            mlflow_version: Some("3.0".to_owned()),
+        };
+        assert_eq!(all.mlflow, Wanted::Server(server));
         let flags = Asked {
             instance_type: vec!["p5.48xlarge".parse().unwrap()],
             ttl: Some("never".parse().unwrap()),
@@ -134,7 +141,10 @@ tracking-server = "mine"
         let over = spec(flags, ALL);
         assert_eq!(over.instance_types, ["p5.48xlarge"]);
         assert_eq!((over.size, over.prefill, over.ttl_secs), (3, None, None));
-        assert_eq!(over.tracking_server, None);
+        assert_eq!(over.mlflow, Wanted::None);
+        let arn = "arn:aws:sagemaker:us-east-1:123456789012:mlflow-app/app-1";
+        let flags = Asked { mlflow_arn: Some(arn.parse().unwrap()), ..Asked::default() };
+        assert_eq!(spec(flags, ALL).mlflow, Wanted::Arn(arn.to_owned()));
         assert_eq!(spec(Asked::default(), ""), Spec::new(Default::default(), "us-east-1"));
     }
 

@@ -153,6 +153,27 @@ name!(
     "use 1 to 64 of a-z, A-Z, 0-9 and '-', no '-' at either end", none
 );
 
+name!(
+    /// A version of MLflow: SageMaker says which it has.
+    MlflowVersion, "version of MLflow", r"^[0-9]{1,4}\.[0-9]{1,4}(\.[0-9]{1,4})?$", "write e.g. 3.0", none
+);
+name!(
+    /// An MLflow App or tracking server (SageMaker API reference); of a length that
+    /// fits a tag value.
+    MlflowArn, "ARN of MLflow",
+    "^arn:aws[a-z-]*:sagemaker:[a-z]{2,4}(-[a-z]+)+-[0-9]:[0-9]{12}:(mlflow-tracking-server/[a-zA-Z0-9]([a-zA-Z0-9-]{0,126}[a-zA-Z0-9])?|mlflow-app/[a-zA-Z0-9._-]{1,64})$",
+    "write arn:aws:sagemaker:REGION:ACCOUNT:mlflow-app/ID or …:mlflow-tracking-server/NAME", without_blanks
+);
+
+/// The article's ARNs have blanks after their colons.
+fn without_blanks(given: &str) -> String {
+    let close: String = given.split_whitespace().collect();
+    match close != given && close.parse::<MlflowArn>().is_ok() {
+        true => format!("; did you mean {close}?"),
+        false => String::new(),
+    }
+}
+
 impl ZoneName {
     /// What was probably meant in this region, or how to have this zone.
     #[must_use]

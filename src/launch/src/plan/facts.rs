@@ -7,7 +7,7 @@ use nixl_aws::ec2::{
 use nixl_aws::iam::{InstanceProfile, Role};
 use nixl_aws::pricing::ListPrice;
 use nixl_aws::quotas::Increase;
-use nixl_aws::sagemaker::TrackingServer;
+use nixl_aws::sagemaker::Mlflow;
 
 /// A fact a launch can do without: who may not read it may still launch.
 #[derive(Debug, Clone, PartialEq)]
@@ -130,8 +130,8 @@ pub struct PriceFacts {
 /// What is there of MLflow.
 #[derive(Debug, Clone, Default)]
 pub struct TrackingFacts {
-    /// The server of the asked name.
-    pub server: Option<TrackingServer>,
+    /// The server of the asked name, or what has the asked ARN.
+    pub found: Option<Mlflow>,
     /// The role the cluster would make for it.
     pub role: Option<Role>,
     /// The bucket the cluster would make for it is there.

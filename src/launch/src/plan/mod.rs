@@ -17,6 +17,7 @@ mod token;
 mod tracking;
 mod types;
 mod user_data;
+mod wanted;
 mod way_out;
 
 pub use attempt::{Attempt, WayOut};
@@ -39,6 +40,7 @@ pub use token::{client_token, next_generation, record};
 pub use tracking::{DELETING, Tracking, tracking_arn};
 pub use types::alternatives;
 pub use user_data::{LIFETIME_SCRIPT, MAX_USER_DATA_BYTES, user_data};
+pub use wanted::{ServerSize, Wanted, WantedServer};
 pub(crate) use way_out::default_route;
 
 use nixl_aws::Tag;
@@ -53,7 +55,7 @@ use crate::check::{Check, Checks};
 use crate::keys;
 
 /// Version of the document that [`Plan`] is.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// Everything `up` will make sure of.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

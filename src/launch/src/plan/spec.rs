@@ -1,7 +1,8 @@
 //! What a person asked for.
 
+use super::{Wanted, WantedServer};
 use nixl_aws::ec2::Market;
-use nixl_cluster::{ClusterName, Provider, ProviderChoice, instance_type, name};
+use nixl_cluster::{ClusterName, Provider, ProviderChoice, instance_type};
 use serde::{Deserialize, Serialize};
 
 /// How long a cluster lives unless it is told otherwise.
@@ -55,8 +56,8 @@ pub struct Spec {
     pub ttl_secs: Option<u64>,
     /// Ends the cluster when no node has used its GPUs or the fabric for so long.
     pub idle_secs: Option<u64>,
-    /// Name of the MLflow tracking server, if one is wanted.
-    pub tracking_server: Option<String>,
+    /// MLflow.
+    pub mlflow: Wanted,
 }
 
 impl Spec {
@@ -79,7 +80,7 @@ impl Spec {
             hold: false,
             ttl_secs: Some(DEFAULT_TTL_SECS),
             idle_secs: None,
-            tracking_server: Some(name::DEFAULT_TRACKING_SERVER.to_owned()),
+            mlflow: Wanted::Server(WantedServer::default()),
         }
     }
 }

@@ -1,11 +1,11 @@
-//! The MLflow tracking server: made, used again or attached.
+//! MLflow: made, used again or attached.
 
-use super::{Facts, Spec, is_ours, partition};
+use super::{Facts, ServerSize, Spec, Wanted, WantedServer, is_ours, partition};
 use crate::check::Check;
 use crate::keys;
 use nixl_aws::Tag;
 use nixl_aws::iam::Role;
-use nixl_aws::sagemaker::TrackingServer;
+use nixl_aws::sagemaker::{Kind, Mlflow};
 use serde::{Deserialize, Serialize};
 
 /// What happens about MLflow.
@@ -14,10 +14,10 @@ use serde::{Deserialize, Serialize};
 pub enum Tracking {
     /// Nothing.
     None,
-    /// A server somebody else made is used and never changed.
+    /// What somebody else made is used and never changed.
     Attach {
-        /// Name.
-        name: String,
+        /// What it is and its name.
+        label: String,
         /// ARN.
         arn: String,
     },
@@ -29,11 +29,15 @@ pub enum Tracking {
         arn: String,
         /// Bucket for artifacts.
         bucket: String,
+        /// Size.
+        size: ServerSize,
+        /// Version of MLflow that was asked for.
+        mlflow_version: Option<String>,
     },
 }
 
 impl Tracking {
-    /// ARN of the server.
+    /// ARN.
     #[must_use]
     pub fn arn(&self) -> Option<&str> {
         match self {
@@ -45,17 +49,18 @@ impl Tracking {
     /// Takes a server that is there as it is, whoever made it.
     pub fn attach(&mut self) {
         if let Self::Own { name, arn, .. } = self {
-            let (name, arn) = (std::mem::take(name), std::mem::take(arn));
-            *self = Self::Attach { name, arn };
+            let label = format!("MLflow {} {name}", Kind::Server);
+            *self = Self::Attach { label, arn: std::mem::take(arn) };
         }
     }
 
-    /// Name of the server.
+    /// What it is and its name, for people.
     #[must_use]
-    pub fn name(&self) -> Option<&str> {
+    pub fn label(&self) -> Option<String> {
         match self {
             Self::None => None,
-            Self::Attach { name, .. } | Self::Own { name, .. } => Some(name),
+            Self::Attach { label, .. } => Some(label.clone()),
+            Self::Own { name, .. } => Some(format!("MLflow {} {name}", Kind::Server)),
         }
     }
 }
@@ -74,27 +79,66 @@ pub const DELETING: &str = "Deleting";
 const MLFLOW: &str = "mlflow";
 
 pub(super) fn decide(spec: &Spec, facts: &Facts) -> Result<Tracking, Check> {
-    let Some(name) = spec.tracking_server.clone() else { return Ok(Tracking::None) };
-    let tracking = &facts.tracking;
-    if let Some(server) = &tracking.server {
-        let advice = match server.status.as_str() {
-            "CreateFailed" | "DeleteFailed" => Some(
-                "delete it with `aws sagemaker delete-mlflow-tracking-server` or choose another --tracking-server",
-            ),
-            // One that a `down` left on its way is waited for and made anew.
-            DELETING if made_by_us(spec, server, tracking.role.as_ref(), &name) => None,
-            DELETING => Some("wait until it is gone or choose another --tracking-server"),
-            "Stopping" | "Stopped" | "StopFailed" => {
-                Some("start it with `aws sagemaker start-mlflow-tracking-server`")
+    match &spec.mlflow {
+        Wanted::None => Ok(Tracking::None),
+        Wanted::Server(server) => self::server(spec, facts, server),
+        Wanted::Arn(arn) => attached(spec, facts, arn),
+    }
+}
+
+/// Something that is there, by its ARN.
+fn attached(spec: &Spec, facts: &Facts, arn: &str) -> Result<Tracking, Check> {
+    let fail = |found: String, fix: &str| Err(Check::fail(MLFLOW, found, fix));
+    let part = |n: usize| arn.split(':').nth(n).unwrap_or_default();
+    let (region, account) = (part(3), part(4));
+    if region != spec.region {
+        let found = format!("{arn} is in {region}, the nodes are in {}", spec.region);
+        return fail(found, "name one of this region: there the nodes log, and artifacts stay");
+    }
+    let Some(found) = &facts.tracking.found else {
+        let fix = match Kind::of(arn) {
+            Some((Kind::Server, _)) if account != facts.account => {
+                "a tracking server is used from its own account; an App can be shared through AWS RAM"
             }
-            _ => None,
+            _ => {
+                "`aws sagemaker list-mlflow-apps` and `list-mlflow-tracking-servers` show what is there"
+            }
         };
-        if let Some(advice) = advice {
-            let found = format!("MLflow tracking server {name} is {}", server.status);
+        return fail(format!("{arn} is not there, or not shown to account {}", facts.account), fix);
+    };
+    match unusable(found) {
+        Some(fix) => fail(format!("{arn} is {}", found.status), fix),
+        None => Ok(Tracking::Attach { label: found.label(), arn: found.arn.clone() }),
+    }
+}
+
+/// What to do about one that will not come into use by itself.
+fn unusable(found: &Mlflow) -> Option<&'static str> {
+    match found.status.as_str() {
+        "CreateFailed" | "DeleteFailed" => {
+            Some("delete it with `aws sagemaker` or choose another one")
+        }
+        DELETING => Some("wait until it is gone or choose another one"),
+        "Stopping" | "Stopped" | "StopFailed" => {
+            Some("start it with `aws sagemaker start-mlflow-tracking-server`")
+        }
+        _ => None,
+    }
+}
+
+fn server(spec: &Spec, facts: &Facts, wanted: &WantedServer) -> Result<Tracking, Check> {
+    let name = &wanted.name;
+    let tracking = &facts.tracking;
+    if let Some(server) = &tracking.found {
+        let ours = made_by_us(spec, server, tracking.role.as_ref(), name);
+        // One that a `down` left on its way is waited for and made anew.
+        let awaited = ours && server.status == DELETING;
+        if let Some(advice) = unusable(server).filter(|_| !awaited) {
+            let found = format!("{} is {}", server.label(), server.status);
             return Err(Check::fail(MLFLOW, found, advice));
         }
-        if !made_by_us(spec, server, tracking.role.as_ref(), &name) {
-            return Ok(Tracking::Attach { name, arn: server.arn.clone() });
+        if !ours {
+            return Ok(Tracking::Attach { label: server.label(), arn: server.arn.clone() });
         }
     }
     let bucket = spec.cluster.artifact_bucket(&facts.account, &spec.region);
@@ -104,7 +148,7 @@ pub(super) fn decide(spec: &Spec, facts: &Facts) -> Result<Tracking, Check> {
         }
         Some(role) => {
             let made = Tag::find(&role.tags, keys::TRACKING_SERVER);
-            if let Some(made) = made.filter(|made| *made != name) {
+            if let Some(made) = made.filter(|made| made != name) {
                 return Err(Check::fail(
                     MLFLOW,
                     format!("the cluster has made the MLflow tracking server {made}"),
@@ -120,13 +164,18 @@ pub(super) fn decide(spec: &Spec, facts: &Facts) -> Result<Tracking, Check> {
         }
         None => {}
     }
-    let arn = tracking_arn(&spec.region, &facts.account, &name);
-    Ok(Tracking::Own { name, arn, bucket })
+    Ok(Tracking::Own {
+        name: name.clone(),
+        arn: tracking_arn(&spec.region, &facts.account, name),
+        bucket,
+        size: wanted.size,
+        mlflow_version: wanted.mlflow_version.clone(),
+    })
 }
 
 /// The role's tags say which server it was made for, and only a server made with
 /// that role is ours: so one read of each suffices, side by side.
-fn made_by_us(spec: &Spec, server: &TrackingServer, role: Option<&Role>, name: &str) -> bool {
+fn made_by_us(spec: &Spec, server: &Mlflow, role: Option<&Role>, name: &str) -> bool {
     role.is_some_and(|role| {
         is_ours(&spec.cluster, &role.tags)
             && Tag::find(&role.tags, keys::TRACKING_SERVER) == Some(name)
@@ -138,11 +187,10 @@ fn made_by_us(spec: &Spec, server: &TrackingServer, role: Option<&Role>, name: &
 pub(super) fn check(tracking: &Tracking, facts: &Facts) -> Check {
     match tracking {
         Tracking::None => Check::skip(MLFLOW, "not asked for"),
-        Tracking::Attach { name, .. } => Check::pass(
-            MLFLOW,
-            format!("tracking server {name} is somebody else's: attached, never changed"),
-        ),
-        Tracking::Own { name, bucket, .. } => match &facts.tracking.server {
+        Tracking::Attach { label, .. } => {
+            Check::pass(MLFLOW, format!("{label} is somebody else's: attached, never changed"))
+        }
+        Tracking::Own { name, bucket, .. } => match &facts.tracking.found {
             Some(server) if server.status == DELETING => Check::warn(
                 MLFLOW,
                 format!(

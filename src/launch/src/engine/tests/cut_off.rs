@@ -3,13 +3,13 @@
 use super::{CAPACITY, down, patience, up, up_with};
 use crate::failure::Problem;
 use crate::fake::{Fake, Fault};
-use crate::plan::{PublicAddress, Spec, live, owner_tags};
+use crate::plan::{PublicAddress, Spec, Wanted, live, owner_tags};
 use nixl_aws::Tag;
 use nixl_aws::ec2::{Address, PlacementGroup};
 use std::time::Duration;
 
 fn plain() -> Spec {
-    Spec { tracking_server: None, ..super::spec() }
+    Spec { mlflow: Wanted::None, ..super::spec() }
 }
 
 fn placement_groups(fake: &Fake) -> Vec<String> {

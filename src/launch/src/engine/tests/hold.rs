@@ -3,7 +3,7 @@
 use super::{down, spec, up_with};
 use crate::failure::{Failure, Problem};
 use crate::fake::{Fake, Fault};
-use crate::plan::{Spec, live, owner_tags};
+use crate::plan::{Spec, Wanted, live, owner_tags};
 use jiff::Timestamp;
 use nixl_aws::ec2::Reservation;
 use std::time::Duration;
@@ -12,7 +12,7 @@ const UNUSABLE: Fault =
     Fault::Refuse("InvalidCapacityReservationState", "The reservation is not active.", 400);
 
 fn hold() -> Spec {
-    Spec { tracking_server: None, hold: true, ..spec() }
+    Spec { mlflow: Wanted::None, hold: true, ..spec() }
 }
 
 /// Zone it came up in.

@@ -4,7 +4,7 @@ use super::{ALL, DENIED, down, patience, spec, up, up_with};
 use crate::engine::Removal;
 use crate::failure::{Left, Problem};
 use crate::fake::{Fake, Fault};
-use crate::plan::Spec;
+use crate::plan::{Spec, Wanted};
 use nixl_aws::Tag;
 use nixl_aws::ec2::{Market, NetworkInterface, Volume};
 
@@ -36,7 +36,7 @@ async fn a_protected_node_is_unprotected_and_an_unknown_id_stops_nothing() {
 #[tokio::test]
 async fn spot_requests_are_cancelled_after_their_nodes() {
     let fake = Fake::new();
-    let spot = Spec { markets: vec![Market::Spot], tracking_server: None, ..spec() };
+    let spot = Spec { markets: vec![Market::Spot], mlflow: Wanted::None, ..spec() };
     up_with(&fake, &spot).await.unwrap();
     let first = fake.state().calls.len();
     down(&fake).await.unwrap();

@@ -5,7 +5,7 @@ use crate::engine::Removal;
 use crate::failure::{Failure, Left, Problem};
 use crate::fake::{Fake, Fault};
 use crate::keys;
-use crate::plan::{Spec, live};
+use crate::plan::{Spec, Wanted, live};
 use nixl_aws::Tag;
 use nixl_aws::ec2::Instance;
 use std::collections::BTreeSet;
@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 const KEEP_FREE: Removal = Removal { mlflow: false, keep_free: true };
 
 fn plain() -> Spec {
-    Spec { tracking_server: None, ..spec() }
+    Spec { mlflow: Wanted::None, ..spec() }
 }
 
 fn alive(fake: &Fake) -> usize {

@@ -6,13 +6,13 @@ use crate::engine::{Clock, Engine, Pace, Patience, Removal};
 use crate::failure::{Left, Problem};
 use crate::fake::{Fake, Fault};
 use crate::keys;
-use crate::plan::{PublicAddress, Spec, live};
+use crate::plan::{PublicAddress, Spec, Wanted, live};
 use nixl_aws::Tag;
 use nixl_aws::ec2::Market;
 use std::time::Duration;
 
 fn plain() -> Spec {
-    Spec { tracking_server: None, ..spec() }
+    Spec { mlflow: Wanted::None, ..spec() }
 }
 
 fn tag(fake: &Fake, key: &str) -> String {

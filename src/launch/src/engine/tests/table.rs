@@ -7,7 +7,7 @@ use crate::engine::{Clock, Engine, Pace};
 use crate::errors::{LAUNCH, Launch};
 use crate::failure::{Failure, Problem};
 use crate::fake::{Fake, Fault};
-use crate::plan::Spec;
+use crate::plan::{Spec, Wanted};
 use crate::report::Report;
 use nixl_aws::ec2::Market;
 use std::collections::BTreeSet;
@@ -113,7 +113,7 @@ async fn up(spec: &Spec, faults: Vec<Fault>) -> Outcome {
 }
 
 fn plain() -> Spec {
-    Spec { tracking_server: None, ..spec() }
+    Spec { mlflow: Wanted::None, ..spec() }
 }
 
 fn spot_first() -> Spec {

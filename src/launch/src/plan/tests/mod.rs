@@ -9,7 +9,7 @@ use super::*;
 use crate::fake::card;
 use nixl_aws::ec2::{Instance, Subnet, Vpc};
 use nixl_aws::iam::Role;
-use nixl_aws::sagemaker::TrackingServer;
+use nixl_aws::sagemaker::Mlflow;
 use nixl_cluster::Provider;
 use proptest::prelude::*;
 

@@ -49,12 +49,12 @@ fn somebodys_tracking_server_is_attached_and_a_broken_one_refused() {
     let mut facts = facts();
     let server = |status: &str| {
         let arn = "arn:other".to_owned();
-        Some(TrackingServer { arn, status: status.to_owned(), ..Default::default() })
+        Some(Mlflow { arn, status: status.to_owned(), ..Default::default() })
     };
-    facts.tracking.server = server("Created");
+    facts.tracking.found = server("Created");
     let attached = ready(&spec(), &facts).tracking;
     assert!(matches!(attached, Tracking::Attach { arn, .. } if arn == "arn:other"));
-    facts.tracking.server = server("CreateFailed");
+    facts.tracking.found = server("CreateFailed");
     assert_eq!(refused(&spec(), &facts)[0].0, "mlflow");
 }
 
@@ -125,15 +125,15 @@ fn a_server_made_with_our_role_is_ours_and_no_other() {
         ],
     };
     facts.tracking.role = Some(role);
-    let server = |role_arn: &str| TrackingServer {
+    let server = |role_arn: &str| Mlflow {
         arn: "arn:server".to_owned(),
         status: "Created".to_owned(),
         role_arn: role_arn.to_owned(),
         ..Default::default()
     };
-    facts.tracking.server = Some(server("arn:role"));
+    facts.tracking.found = Some(server("arn:role"));
     assert!(matches!(ready(&spec(), &facts).tracking, Tracking::Own { .. }));
-    facts.tracking.server = Some(server("arn:other"));
+    facts.tracking.found = Some(server("arn:other"));
     assert!(matches!(ready(&spec(), &facts).tracking, Tracking::Attach { .. }));
 }
 

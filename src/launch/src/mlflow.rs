@@ -1,0 +1,219 @@
+//! What there is of a cluster's MLflow, what it costs and what to do about it: pure.
+
+use crate::keys;
+use crate::report::TrackingReport;
+use crate::terminal::{Terminal, wrapped};
+use nixl_aws::Tag;
+use nixl_aws::ec2::Instance;
+use nixl_cluster::ClusterName;
+use serde::Serialize;
+
+/// A Small server, always on, in US dollars (SageMaker's price list, us-east-1); of
+/// the other sizes no price is known here.
+const SMALL_USD_PER_HOUR: f64 = 0.642;
+/// As AWS counts it.
+const HOURS_PER_MONTH: f64 = 730.0;
+
+/// What was read.
+#[derive(Debug)]
+pub struct Seen<'a> {
+    /// Cluster.
+    pub cluster: &'a ClusterName,
+    /// Region.
+    pub region: &'a str,
+    /// Its nodes that live.
+    pub nodes: &'a [Instance],
+    /// What nodes were told of, and what the cluster has made.
+    pub found: Vec<TrackingReport>,
+    /// Role that was made for it.
+    pub role: Option<String>,
+    /// Bucket that was made for it.
+    pub bucket: Option<String>,
+}
+
+/// MLflow of a cluster.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct MlflowStatus {
+    /// Cluster.
+    pub cluster: String,
+    /// Region.
+    pub region: String,
+    /// What nodes were told of first, then what the cluster has made besides.
+    pub tracking: Vec<TrackingReport>,
+    /// Nodes that live and were told of the first.
+    pub told_nodes: usize,
+    /// Role the cluster has made for it.
+    pub role: Option<String>,
+    /// Bucket the cluster has made for it.
+    pub bucket: Option<String>,
+    /// What the cluster's own costs now, without what is stored; none where no price
+    /// is known.
+    pub usd_per_hour: Option<f64>,
+    /// What a person may want to do.
+    pub advice: Vec<String>,
+}
+
+impl MlflowStatus {
+    /// What a person means by "the MLflow of this cluster".
+    #[must_use]
+    pub fn in_use(&self) -> Option<&TrackingReport> {
+        self.tracking.first()
+    }
+}
+
+/// Only a server that runs has hours.
+fn usd_per_hour(of: &TrackingReport) -> Option<f64> {
+    let runs = of.kind == "tracking-server" && of.status != "Stopped";
+    match of.size.as_deref() {
+        _ if !runs => Some(0.0),
+        Some("Small") => Some(SMALL_USD_PER_HOUR),
+        _ => None,
+    }
+}
+
+/// Judges it; `None` if there is nothing.
+#[must_use]
+pub fn status(seen: Seen<'_>) -> Option<MlflowStatus> {
+    let Seen { cluster, region, nodes, found: mut tracking, role, bucket } = seen;
+    if tracking.is_empty() && role.is_none() && bucket.is_none() {
+        return None;
+    }
+    let told = |arn: &str| {
+        let of = |node: &&Instance| Tag::find(&node.tags, keys::TRACKING_ARN) == Some(arn);
+        nodes.iter().filter(of).count()
+    };
+    tracking.sort_by_key(|it| std::cmp::Reverse(told(&it.arn)));
+    let own = tracking.iter().filter(|it| it.owned);
+    let costs: Option<Vec<f64>> = own.clone().map(usd_per_hour).collect();
+    let mut advice = Vec::new();
+    for it in own {
+        if nodes.is_empty() && it.active && usd_per_hour(it) != Some(0.0) {
+            advice.push("no node runs: `nixl-launch mlflow stop` ends its hours and keeps its data; `nixl-launch down --mlflow` removes it with all runs".to_owned());
+        }
+        if it.status == "Stopped" && !nodes.is_empty() {
+            advice.push("nodes run and it is stopped: `nixl-launch mlflow start`".to_owned());
+        }
+    }
+    if tracking.is_empty() {
+        let left = "neither server nor App is there, only what it needed: `nixl-launch up` goes on with it, `nixl-launch down --mlflow` removes it";
+        advice.push(left.to_owned());
+    }
+    Some(MlflowStatus {
+        cluster: cluster.to_string(),
+        region: region.to_owned(),
+        told_nodes: tracking.first().map_or(0, |it| told(&it.arn)),
+        tracking,
+        role,
+        bucket,
+        usd_per_hour: costs.map(|costs| costs.iter().sum()),
+        advice,
+    })
+}
+
+/// For people.
+#[must_use]
+pub fn text(status: &MlflowStatus, terminal: Terminal) -> String {
+    let mut text = format!("MLflow of cluster {} in {}\n", status.cluster, status.region);
+    let mut line = |name: &str, value: &str| {
+        let value = wrapped(value, 14, terminal.columns);
+        text.push_str(&format!("  {name:<11} {value}\n"));
+    };
+    for (i, it) in status.tracking.iter().enumerate() {
+        line(it.kind, &it.name);
+        line("ARN", &it.arn);
+        let active = if it.active { "active" } else { "not active" };
+        let owner = if it.owned { "of this cluster" } else { "attached, never changed" };
+        line("status", &format!("{}, {active}, {owner}", it.status));
+        let parts = [("version", &it.mlflow_version), ("size", &it.size)];
+        for (name, value) in parts {
+            value.iter().for_each(|value| line(name, value));
+        }
+        it.maintenance.iter().for_each(|value| line("maintenance", value));
+        it.url.iter().for_each(|value| line("URL", value));
+        if i == 0 {
+            line("nodes", &format!("{} live and were told of it", status.told_nodes));
+        }
+    }
+    status.bucket.iter().for_each(|bucket| line("bucket", &format!("s3://{bucket}")));
+    status.role.iter().for_each(|role| line("role", role));
+    let price = match status.usd_per_hour {
+        Some(0.0) => "nothing an hour; what is stored in its bucket is billed by S3".to_owned(),
+        Some(usd) => {
+            let month = usd * HOURS_PER_MONTH;
+            format!("about ${usd:.2} an hour (${month:.0} a month), and what it stores")
+        }
+        None => "not known for this size: see SageMaker's price list".to_owned(),
+    };
+    line("costs", &price);
+    for advice in &status.advice {
+        let words = wrapped(advice, 6, terminal.columns);
+        text.push_str(&format!("{}  {words}\n", terminal.ink(33, "WARN")));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(kind: &'static str, status: &str) -> TrackingReport {
+        TrackingReport {
+            kind,
+            name: "n".to_owned(),
+            arn: format!("arn:{kind}"),
+            url: None,
+            status: status.to_owned(),
+            active: status == "Created",
+            owned: true,
+            mlflow_version: Some("3.0".to_owned()),
+            size: (kind == "tracking-server").then(|| "Small".to_owned()),
+            maintenance: None,
+        }
+    }
+
+    fn node(arn: &str) -> Instance {
+        Instance { tags: vec![Tag::new(keys::TRACKING_ARN, arn)], ..Default::default() }
+    }
+
+    fn of(nodes: &[Instance], found: Vec<TrackingReport>) -> Option<MlflowStatus> {
+        let cluster = &ClusterName::default();
+        status(Seen { cluster, region: "r", nodes, found, role: None, bucket: None })
+    }
+
+    #[test]
+    fn only_hours_of_a_server_cost() {
+        let usd = |kind, status| of(&[], vec![report(kind, status)]).unwrap().usd_per_hour;
+        assert_eq!(usd("app", "Created"), Some(0.0));
+        assert_eq!(usd("tracking-server", "Created"), Some(SMALL_USD_PER_HOUR));
+        assert_eq!(usd("tracking-server", "Stopped"), Some(0.0));
+        let large = TrackingReport {
+            size: Some("Large".to_owned()),
+            ..report("tracking-server", "Created")
+        };
+        assert_eq!(of(&[], vec![large]).unwrap().usd_per_hour, None);
+        assert_eq!(of(&[], vec![]), None);
+    }
+
+    #[test]
+    fn what_costs_while_nobody_uses_it_is_told() {
+        let advice = |nodes: &[Instance], kind, status| {
+            of(nodes, vec![report(kind, status)]).unwrap().advice.join("")
+        };
+        assert!(advice(&[], "tracking-server", "Created").contains("mlflow stop"));
+        assert_eq!(advice(&[], "app", "Created"), "");
+        let nodes = [node("arn:tracking-server")];
+        assert_eq!(advice(&nodes, "tracking-server", "Created"), "");
+        assert!(advice(&nodes, "tracking-server", "Stopped").contains("mlflow start"));
+    }
+
+    #[test]
+    fn what_nodes_were_told_of_comes_first() {
+        let found = vec![report("tracking-server", "Created"), report("app", "Created")];
+        let status = of(&[node("arn:app")], found).unwrap();
+        assert_eq!((status.in_use().unwrap().kind, status.told_nodes), ("app", 1));
+        let plain = Terminal { columns: None, colour: false };
+        let text = text(&status, plain);
+        assert!(text.contains("  nodes       1 live and were told of it\n"), "{text}");
+        assert!(text.contains("about $0.64 an hour ($469 a month)"), "{text}");
+    }
+}
