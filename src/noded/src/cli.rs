@@ -4,7 +4,7 @@ use crate::history::History;
 use crate::link::show;
 use crate::worker::child;
 use crate::worker::sandbox::Cut;
-use crate::{ack, check, environment, explain, gpu, health, journal, log, port, run};
+use crate::{ack, check, environment, explain, gpu, health, journal, log, mlflow, port, run};
 use clap::{Parser, Subcommand};
 use nixl_cluster::ProviderChoice;
 use nixl_cluster::name::HEALTH_PORT;
@@ -70,6 +70,8 @@ enum Command {
     Events(journal::Args),
     /// Looks at everything a node needs and says what to do; exit code 1 if anything fails.
     Check(check::Args),
+    /// Opens MLflow.
+    Mlflow(mlflow::command::Args),
     /// Shows how fast the link to each peer is, as tables and drawn; exit code 1 without a pair.
     Link(show::Args),
 }
@@ -130,6 +132,7 @@ impl Cli {
                 let usable = check::run(&args)?;
                 return Ok(if usable { ExitCode::SUCCESS } else { ExitCode::FAILURE });
             }
+            Command::Mlflow(args) => print!("{}", mlflow::command::run(&args)?),
             Command::Link(args) => show::run(&args)?,
         }
         Ok(ExitCode::SUCCESS)

@@ -38,11 +38,44 @@ pub fn ask(
     path: &str,
     body: &str,
 ) -> anyhow::Result<(u16, String)> {
+    exchange(address, method, path, body, TIMEOUT).map(|answer| (answer.status, answer.body))
+}
+
+/// An answer.
+#[derive(Debug)]
+pub struct Answer {
+    /// Status.
+    pub status: u16,
+    /// Body.
+    pub body: String,
+    head: String,
+}
+
+impl Answer {
+    /// The first header of this name.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut lines = self.head.lines().skip(1).filter_map(|line| line.split_once(':'));
+        lines.find(|(it, _)| it.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+    }
+}
+
+/// As [`ask`], with headers, for what may take longer.
+///
+/// # Errors
+/// If nobody answers with HTTP.
+pub fn exchange(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    body: &str,
+    timeout: Duration,
+) -> anyhow::Result<Answer> {
     let mut stream = TcpStream::connect_timeout(&address, TIMEOUT).with_context(|| {
         format!("nothing answers on {address}; is it running? `systemctl status nixl-noded`")
     })?;
-    stream.set_read_timeout(Some(TIMEOUT))?;
-    stream.set_write_timeout(Some(TIMEOUT))?;
+    stream.set_read_timeout(Some(timeout))?;
+    stream.set_write_timeout(Some(timeout))?;
     let (port, length) = (address.port(), body.len());
     write!(
         stream,
@@ -52,7 +85,7 @@ pub fn ask(
     stream
         .take(MAX_ANSWER_BYTES + 1)
         .read_to_end(&mut answer)
-        .with_context(|| format!("no answer on {address} within {} s", TIMEOUT.as_secs()))?;
+        .with_context(|| format!("no answer on {address} within {} s", timeout.as_secs()))?;
     if answer.len() as u64 > MAX_ANSWER_BYTES {
         bail!("the answer on {address} is longer than {} MiB", MAX_ANSWER_BYTES >> 20);
     }
@@ -61,7 +94,7 @@ pub fn ask(
     let mut words = head.split_ascii_whitespace();
     match (words.next(), words.next().and_then(|status| status.parse().ok())) {
         (Some(protocol), Some(status)) if protocol.starts_with("HTTP/") => {
-            Ok((status, body.to_owned()))
+            Ok(Answer { status, body: body.to_owned(), head: head.to_owned() })
         }
         _ => bail!("what answers on {address} does not speak HTTP"),
     }

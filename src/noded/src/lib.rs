@@ -5,6 +5,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod ack;
+pub mod administrators;
 pub mod backoff;
 pub mod beat;
 pub mod board;

@@ -2,6 +2,7 @@
 //!
 //! HTTP comes first and goes last, so that there is always somebody to ask.
 
+use crate::administrators::Administrators;
 use crate::beat::{Beat, Beats};
 use crate::board::{Board, Reading, Settle, name};
 use crate::cli::RunArgs;
@@ -93,6 +94,7 @@ async fn serve(
         link: link.clone(),
         peers: peers.clone(),
         mlflow: slot.clone(),
+        administrators: Administrators::below(&args.root),
         history,
         gpu: gpu.clone(),
         efa: efa.clone(),

@@ -36,6 +36,13 @@ fn no_secret_is_told_whatever_is_logged() {
             if answer.0 == 302 { Ok(answer) } else { Err(answer.1) }
         });
         assert_eq!(status, 302);
+        // The one place where it is shown: to an administrator who asks.
+        let listen = node.address.to_string();
+        let program = assert_cmd::cargo::cargo_bin!("nixl-noded");
+        let asked = ["mlflow", "url", "--listen", &listen];
+        let printed = std::process::Command::new(program).args(asked).output().unwrap();
+        let url = String::from_utf8(printed.stdout).unwrap();
+        assert_eq!(url, format!("https://mlflow.example/auth?authToken={PRESIGNED}\n"));
         for path in ["/", "/health", "/readyz?verbose", "/link"] {
             told.push_str(&get(node.address, path).unwrap().1);
         }

@@ -111,7 +111,7 @@ pub const PORT_TAKEN: Kind = Kind {
 pub const MLFLOW_DENIED: Kind = Kind {
     id: "e6b8acbaef2e4c69a4719443f536cbcb",
     subject: "The node may not create presigned MLflow URLs",
-    text: "The node's role must allow sagemaker:CreatePresignedMlflowTrackingServerUrl (or CreatePresignedMlflowAppUrl) on the ARN in /etc/nixl/node.toml. Pairing is not affected.",
+    text: "The node's role must allow the action that the entry names on the ARN in /etc/nixl/node.toml. Pairing is not affected.",
 };
 /// Environment files were written.
 pub const ENVIRONMENT_WRITTEN: Kind = Kind {

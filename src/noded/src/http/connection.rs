@@ -3,6 +3,7 @@
 
 use std::future::Future as _;
 use std::io::{self, IoSlice};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -22,6 +23,11 @@ pub struct Connection {
 impl Connection {
     pub(super) fn new(stream: TcpStream, place: OwnedSemaphorePermit, idle: Duration) -> Self {
         Self { stream, _place: place, idle, until: Box::pin(tokio::time::sleep(idle)) }
+    }
+
+    /// This end.
+    pub(super) fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.stream.local_addr()
     }
 
     /// What came of a try to move something.

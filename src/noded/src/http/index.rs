@@ -18,7 +18,7 @@ const INDEX: &str = "nixl-noded
 /link     what was measured of every link (JSON); POST /link/run measures now
 /peer/health  how the peer is, asked over the fabric (JSON); ?peer= names one of several
 /ack      POST ?code=CODE[&id=ID] acknowledges a reason, DELETE takes that back
-/mlflow   opens the MLflow UI by a single-use link
+/mlflow   opens the MLflow UI by a single-use link, for administrators of the node
 ";
 
 #[derive(Deserialize)]

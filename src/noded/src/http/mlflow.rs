@@ -1,13 +1,22 @@
-//! `/mlflow`: hands out the presigned URL, which is good once.
+//! `/mlflow`: hands out the presigned URL, which is good once, to who administers
+//! the node. It opens the tracking server with the node's rights.
 
+use super::ends::Ends;
 use super::{NO_STORE, Shared, error};
-use axum::extract::State;
+use axum::extract::{ConnectInfo, State};
 use axum::http::header::LOCATION;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
-pub(super) async fn redirect(State(shared): State<Shared>) -> Response {
+pub(super) async fn redirect(
+    State(shared): State<Shared>,
+    ConnectInfo(ends): ConnectInfo<Ends>,
+) -> Response {
     let unavailable = StatusCode::SERVICE_UNAVAILABLE;
+    if !ends.uid().await.is_some_and(|uid| shared.administrators.include(uid)) {
+        let message = "presigned URLs are for root and for users who may use sudo: ask as one, e.g. sudo nixl-noded mlflow url";
+        return error(StatusCode::FORBIDDEN, "mlflow.not_administrator", message);
+    }
     let keeper = match shared.mlflow.get() {
         None => return error(unavailable, "node.initializing", "the settings are not read yet"),
         Some(None) => {

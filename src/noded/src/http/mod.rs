@@ -13,11 +13,12 @@
 //! | `POST /link/run` | 202 and a full report begins, of `?peer=` or of all; 409 while one is being measured |
 //! | `POST /ack` | a person has seen the reason `?code=` (about `&id=`), with an optional `{"note": …}`; `DELETE` takes it back |
 //! | `/peer/health` | how a paired peer is, asked over the fabric: `nixl_cluster::PeerHealth`; `?peer=` names one of several |
-//! | `/mlflow` | 302 to an unspent presigned URL |
+//! | `/mlflow` | 302 to an unspent presigned URL, for administrators of the node; 403 for others |
 
 mod ack;
 mod cache;
 mod connection;
+mod ends;
 mod events;
 mod guard;
 mod headers;
@@ -31,8 +32,10 @@ mod page;
 mod peer;
 mod probes;
 
+pub use ends::Ends;
 pub use listener::Listening;
 
+use crate::administrators::Administrators;
 use crate::beat::Beats;
 use crate::board::Board;
 use crate::history::History;
@@ -40,6 +43,7 @@ use crate::link::Monitor;
 use crate::mlflow::Slot;
 use crate::peers::Peers;
 use crate::{efa, gpu, system};
+use axum::extract::connect_info::IntoMakeServiceWithConnectInfo;
 use axum::extract::{DefaultBodyLimit, FromRef};
 use axum::http::header::{CACHE_CONTROL, HeaderName};
 use axum::http::{HeaderValue, StatusCode};
@@ -65,6 +69,8 @@ pub struct Shared {
     pub peers: Peers,
     /// Presigned URLs.
     pub mlflow: Slot,
+    /// Who may have one.
+    pub administrators: Administrators,
     /// What happened.
     pub history: History,
     /// The GPUs.
@@ -93,7 +99,7 @@ impl FromRef<App> for Shared {
 }
 
 /// The routes behind the host check.
-pub fn router(shared: Shared) -> Router {
+pub fn router(shared: Shared) -> IntoMakeServiceWithConnectInfo<Router, Ends> {
     let app = App {
         shared,
         documents: Arc::default(),
@@ -127,6 +133,7 @@ pub fn router(shared: Shared) -> Router {
         .layer(middleware::from_fn(guard::local_host))
         .layer(middleware::from_fn(headers::secure))
         .with_state(app)
+        .into_make_service_with_connect_info()
 }
 
 fn error(status: StatusCode, code: &str, message: &str) -> Response {

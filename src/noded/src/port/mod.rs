@@ -1,6 +1,10 @@
-//! The port of the HTTP interface: inherited from the socket unit, or bound.
+//! The port of the HTTP interface, inherited from the socket unit or bound, and
+//! who is at the other end of a connection.
 
 mod owner;
+mod table;
+
+pub(crate) use table::uid_of_peer;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};

@@ -39,7 +39,9 @@ fn serve_with(link: Monitor) -> Served {
     let (gpu, efa, system) =
         (gpu::State::default(), efa::State::default(), system::State::default());
     let peers = Peers::default();
-    let shared = Shared { board, beats, link, peers, mlflow, history, gpu, efa, system };
+    let administrators = Administrators::below(std::path::Path::new("/nonexistent"));
+    let shared =
+        Shared { board, beats, link, peers, mlflow, administrators, history, gpu, efa, system };
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let _inside = runtime.enter();

@@ -1,5 +1,7 @@
 //! The presigned MLflow URL: minted through SageMaker, shown on the board.
 
+pub mod command;
+
 use crate::beat::INTERVAL;
 use crate::board::{Board, Reading, name};
 use crate::events;
@@ -42,14 +44,18 @@ impl Minter for SageMakerMinter {
                 sagemaker.create_presigned_app_url(arn, expires_secs, session_secs)
             }
         };
-        minted.await.map_err(|error| failed(&error))
+        minted.await.map_err(|error| failed(&error, &self.resource))
     }
 }
 
-fn failed(error: &AwsError) -> MintError {
-    let denied = error.is(&["AccessDeniedException", "AccessDenied", "UnauthorizedOperation"])
-        || error.kind == ErrorKind::NoCredentials;
-    MintError { denied, message: error.to_string() }
+/// AWS's words name the action only where its policies are evaluated in full.
+fn failed(error: &AwsError, resource: &TrackingResource) -> MintError {
+    let refused = error.is(&["AccessDeniedException", "AccessDenied", "UnauthorizedOperation"]);
+    let (mut message, action) = (error.to_string(), resource.presign_action());
+    if refused && !message.contains(action) {
+        message = format!("{message}; the node's role needs {action} on {resource}");
+    }
+    MintError { denied: refused || error.kind == ErrorKind::NoCredentials, message }
 }
 
 /// Keeps a URL and shows how that goes, until stopped.
@@ -106,8 +112,13 @@ mod tests {
             message: "x".to_owned(),
         };
         let service = |code: &str| ErrorKind::Service { code: code.to_owned(), status: 400 };
-        assert!(failed(&error(service("AccessDeniedException"))).denied);
-        assert!(!failed(&error(service("ThrottlingException"))).denied);
-        assert!(!failed(&error(ErrorKind::Unreachable)).denied);
+        let app = "arn:aws:sagemaker:us-east-1:111122223333:mlflow-app/app-1".parse().unwrap();
+        let failed = |error| super::failed(&error, &app);
+        let refused = failed(error(service("AccessDeniedException")));
+        assert!(refused.denied);
+        let named = "sagemaker:CreatePresignedMlflowAppUrl on arn:aws:sagemaker:us-east-1:111122223333:mlflow-app/app-1";
+        assert!(refused.message.ends_with(named), "{}", refused.message);
+        assert!(!failed(error(service("ThrottlingException"))).denied);
+        assert!(!failed(error(ErrorKind::Unreachable)).denied);
     }
 }
