@@ -4,7 +4,9 @@ use crate::history::History;
 use crate::link::show;
 use crate::worker::child;
 use crate::worker::sandbox::Cut;
-use crate::{ack, check, environment, explain, gpu, health, journal, log, mlflow, port, run};
+use crate::{
+    ack, check, environment, explain, gpu, health, journal, log, mlflow, mlflow_test, port, run,
+};
 use clap::{Parser, Subcommand};
 use nixl_cluster::ProviderChoice;
 use nixl_cluster::name::HEALTH_PORT;
@@ -74,6 +76,8 @@ enum Command {
     Mlflow(mlflow::command::Args),
     /// Shows how fast the link to each peer is, as tables and drawn; exit code 1 without a pair.
     Link(show::Args),
+    /// Tests an MLflow server in eight steps, with one run; exit code 1 if any of them fails.
+    MlflowTest(mlflow_test::Args),
 }
 
 /// Options of `run`.
@@ -134,6 +138,10 @@ impl Cli {
             }
             Command::Mlflow(args) => print!("{}", mlflow::command::run(&args)?),
             Command::Link(args) => show::run(&args)?,
+            Command::MlflowTest(args) => {
+                let passed = mlflow_test::run(&args)?;
+                return Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+            }
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -28,6 +28,7 @@ pub mod journal;
 pub mod link;
 pub mod log;
 pub mod mlflow;
+mod mlflow_test;
 pub mod notify;
 pub mod parts;
 pub mod peers;

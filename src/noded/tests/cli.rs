@@ -49,6 +49,27 @@ fn health_of_nobody_is_exit_code_1() {
 }
 
 #[test]
+fn an_mlflow_test_without_a_server_fails_in_its_first_step() {
+    let test = |args: &[&str]| {
+        let mut command = noded(&[&["mlflow-test"], args].concat());
+        command.env_remove("MLFLOW_TRACKING_URI").env_remove("MLFLOW_TRACKING_ARN");
+        command
+    };
+    assert!(stderr(&mut test(&[]), 2).contains("--tracking-uri"));
+    assert!(stderr(&mut test(&["--tracking-uri", "https://x"]), 2).contains("http://"));
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let uri = format!("http://{free}");
+    let done = test(&["--tracking-uri", &uri, "--output", "json"]).assert().code(1);
+    let told: serde_json::Value = serde_json::from_slice(&done.get_output().stdout).unwrap();
+    assert_eq!((&told["verdict"], &told["run_id"]), (&"FAIL".into(), &serde_json::Value::Null));
+    let verdicts: Vec<_> =
+        told["steps"].as_array().unwrap().iter().map(|s| &s["verdict"]).collect();
+    assert_eq!(verdicts, ["FAIL", "SKIP", "SKIP", "SKIP", "SKIP", "SKIP", "SKIP", "SKIP"]);
+    let reason = told["steps"][0]["reason"].as_str().unwrap();
+    assert!(reason.starts_with("experiments/get-by-name: nobody answers"), "{reason}");
+}
+
+#[test]
 fn the_environment_needs_settings() {
     let root = tempfile::tempdir().unwrap();
     let path = root.path().join("node.toml");
