@@ -41,6 +41,13 @@ impl Aws {
         Self { sdk: loader.load().await }
     }
 
+    /// The same in another region; credentials are shared.
+    #[must_use]
+    pub fn in_region(&self, region: &str) -> Self {
+        let region = aws_config::Region::new(region.to_owned());
+        Self { sdk: self.sdk.clone().into_builder().region(region).build() }
+    }
+
     /// The SDK's configuration, for the service modules.
     #[must_use]
     pub fn sdk(&self) -> &SdkConfig {

@@ -20,7 +20,7 @@ use std::sync::Arc;
 /// for every region.
 pub const BUILDER_PROFILE: &str = "nixl-bake";
 /// Version of this program, on everything it makes.
-const VERSION: &str = env!("CARGO_PKG_VERSION");
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// A file to have in the bucket.
 #[derive(Debug, Clone)]
@@ -141,6 +141,10 @@ impl Blueprint {
                 component_arns: Vec::new(),
                 root_device: recipe.root_device.clone(),
                 volume_size_gib: recipe.volume_size_gib.gib(),
+                kms_key: recipe
+                    .kms_key
+                    .as_ref()
+                    .map(|key| key.arn(partition, &cloud.region, account)),
                 tags: tags(&digest),
                 client_token: token(&["recipe", &hex]),
             },

@@ -28,6 +28,9 @@ pub enum Command {
         /// Refuse to bake without a lock instead of making it.
         #[arg(long)]
         locked: bool,
+        /// Bake only: leave the recipe's parameter and `[publish]` alone.
+        #[arg(long)]
+        no_publish: bool,
         /// Longest wait for the build; it goes on afterwards.
         #[arg(long, value_name = "MINUTES", default_value_t = 240, value_parser = clap::value_parser!(u64).range(1..=2880))]
         timeout_minutes: u64,

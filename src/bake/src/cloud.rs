@@ -1,9 +1,9 @@
 //! What the flow needs from AWS, each behind a trait that tests script.
 
-use nixl_aws::ec2::{Ec2, Filter, Image};
+use nixl_aws::ec2::{Ec2, Filter, Image, ImageAttributes};
 use nixl_aws::imagebuilder::ImageBuilder;
 use nixl_aws::s3::S3;
-use nixl_aws::ssm::Ssm;
+use nixl_aws::ssm::{ParameterStore, Ssm};
 use nixl_aws::{Aws, Result};
 use nixl_cluster::tag;
 
@@ -42,6 +42,41 @@ pub struct Cloud {
     pub ssm: Box<dyn Ssm>,
 }
 
+/// Regions as publishing needs them.
+pub trait Regions: Send + Sync {
+    /// One by its name; calls nothing.
+    fn place(&self, region: &str) -> Place;
+}
+
+/// What publishing needs of a region.
+pub struct Place {
+    /// Region.
+    pub region: String,
+    /// AMIs.
+    pub images: Box<dyn Images>,
+    /// What is changed of them.
+    pub attributes: Box<dyn ImageAttributes>,
+    /// Parameters.
+    pub ssm: Box<dyn Ssm>,
+    /// Parameters of the account's own.
+    pub parameters: Box<dyn ParameterStore>,
+}
+
+impl Regions for Aws {
+    fn place(&self, region: &str) -> Place {
+        let aws = self.in_region(region);
+        let ec2 = nixl_aws::ec2::Client::new(&aws);
+        let ssm = nixl_aws::ssm::Client::new(&aws);
+        Place {
+            region: region.to_owned(),
+            images: Box::new(Ec2Images(ec2.clone())),
+            attributes: Box::new(ec2),
+            ssm: Box::new(ssm.clone()),
+            parameters: Box::new(ssm),
+        }
+    }
+}
+
 /// A region as it can be looked at without knowing who looks.
 pub struct Door {
     aws: Aws,
@@ -58,6 +93,12 @@ impl Door {
         let region = aws.region().ok_or(BakeError::NoRegion)?.to_owned();
         let images = Box::new(Ec2Images(nixl_aws::ec2::Client::new(&aws)));
         Ok(Self { aws, region, images })
+    }
+
+    /// This region and all others.
+    #[must_use]
+    pub fn regions(&self) -> Box<dyn Regions> {
+        Box::new(self.aws.clone())
     }
 
     /// Asks who the caller is.

@@ -195,6 +195,40 @@ pub enum BakeError {
         /// Time waited.
         minutes: u64,
     },
+    /// The image is there, and not yet what it should become.
+    #[error(
+        "image {ami} is baked, but could not be published in {region}: {source}\nrun the same command again: it goes on from there"
+    )]
+    Unpublished {
+        /// Image.
+        ami: String,
+        /// Region.
+        region: String,
+        /// Why.
+        #[source]
+        source: Box<BakeError>,
+    },
+    /// A parameter of the name that is needed is somebody else's.
+    #[error(
+        "parameter {name} exists and was not made by nixl-bake for recipe {recipe}; delete it, or tag it {}={recipe} to hand it over",
+        nixl_cluster::tag::RECIPE
+    )]
+    ForeignParameter {
+        /// Name.
+        name: String,
+        /// Recipe it would be for.
+        recipe: String,
+    },
+    /// A parameter does not take an AMI as its value.
+    #[error(
+        "parameter {name} still does not say {ami}: SSM looks for the image before it takes it, with ec2:DescribeImages of the caller"
+    )]
+    ParameterLate {
+        /// Name.
+        name: String,
+        /// AMI it should hold.
+        ami: String,
+    },
     /// An AWS call failed.
     #[error(transparent)]
     Aws(#[from] AwsError),
@@ -233,6 +267,9 @@ impl BakeError {
             Self::Foreign { .. } => "bake.foreign_resource",
             Self::Build(_) => "bake.build_failed",
             Self::Deadline { .. } => "bake.deadline",
+            Self::Unpublished { .. } => "bake.unpublished",
+            Self::ForeignParameter { .. } => "bake.foreign_parameter",
+            Self::ParameterLate { .. } => "bake.parameter_late",
             Self::Aws(_) => "bake.aws",
         }
     }

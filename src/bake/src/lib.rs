@@ -26,6 +26,7 @@ pub mod output;
 pub mod plan;
 pub mod prepare;
 pub mod progress;
+pub mod publish;
 pub mod recipe;
 pub mod show;
 pub mod tar;

@@ -11,8 +11,9 @@ use nixl_bake::error::BakeError;
 use nixl_bake::flow::{self, Options, Pace};
 use nixl_bake::lock::{self, Curl, Lock, Wants};
 use nixl_bake::plan::{self, Plan};
-use nixl_bake::prepare::{Prepared, WithoutLock, prepare};
+use nixl_bake::prepare::{Prepared, Task, WithoutLock, prepare};
 use nixl_bake::progress::Console;
+use nixl_bake::publish::publish;
 use nixl_bake::{list, output, show, validate};
 use std::io::Write as _;
 use std::path::Path;
@@ -76,33 +77,38 @@ async fn run(cli: &Cli, console: &Console) -> Result<(String, ExitCode), BakeErr
             let code = if report.problems.is_empty() { 0 } else { 1 };
             return Ok((output::validated(&report, *output), ExitCode::from(code)));
         }
-        Command::Build { input, common, locked, timeout_minutes } => {
+        Command::Build { input, common, locked, no_publish, timeout_minutes } => {
             let without_lock = if *locked { WithoutLock::Refuse } else { WithoutLock::Make };
             let deadline = Duration::from_secs(timeout_minutes * 60);
             let options = Options { deadline, pace: Pace::default() };
-            let baked =
-                match prepare(input, common.region.as_deref(), console, without_lock).await? {
-                    Prepared::Baked(baked) => baked,
-                    Prepared::ToBake(cloud, blueprint) => {
-                        flow::bake(&cloud, &blueprint, console, options).await?
-                    }
-                };
+            let Prepared { task, wishes, regions } =
+                prepare(input, common.region.as_deref(), console, without_lock).await?;
+            let baked = match task {
+                Task::Nothing(baked) => *baked,
+                Task::Bake(cloud, blueprint) => {
+                    flow::bake(&cloud, &blueprint, console, options).await?
+                }
+            };
+            let published = if *no_publish {
+                None
+            } else {
+                Some(publish(&*regions, &wishes, &baked, console, options.pace).await?)
+            };
             console.finish();
             if baked.reused {
                 eprintln!("image {} already has this content, nothing to bake", baked.ami_id);
             }
-            output::baked(&baked, common.output)
+            output::baked(&baked, published.as_ref(), common.output)
         }
         Command::Lock { paths, noded, update, common } => {
             let changes = make_lock(paths, noded.as_deref(), *update, common, console).await?;
             output::locked(&paths.lock(), &changes, common.output)
         }
         Command::Plan { input, common } => {
-            let plan = match prepare(input, common.region.as_deref(), console, WithoutLock::Imagine)
-                .await?
-            {
-                Prepared::Baked(baked) => Plan::nothing(baked),
-                Prepared::ToBake(cloud, blueprint) => {
+            let region = common.region.as_deref();
+            let plan = match prepare(input, region, console, WithoutLock::Imagine).await?.task {
+                Task::Nothing(baked) => Plan::nothing(*baked),
+                Task::Bake(cloud, blueprint) => {
                     plan::plan(&cloud, &blueprint, Pace::default()).await?
                 }
             };

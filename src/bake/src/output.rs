@@ -4,6 +4,7 @@ use crate::compare::Change;
 use crate::flow::Baked;
 use crate::list::Entry;
 use crate::plan::Plan;
+use crate::publish::Published;
 use crate::show::Shown;
 use crate::validate::Report;
 use comfy_table::{Table, TableStyle};
@@ -37,11 +38,20 @@ fn text(table: &Table) -> String {
     lines.lines().map(|line| line.strip_prefix(' ').unwrap_or(line)).collect::<Vec<_>>().join("\n")
 }
 
+/// An image, and where it can be found.
+#[derive(Serialize)]
+struct Result<'a> {
+    #[serde(flatten)]
+    baked: &'a Baked,
+    #[serde(flatten)]
+    published: Option<&'a Published>,
+}
+
 /// An image.
 #[must_use]
-pub fn baked(baked: &Baked, format: Format) -> String {
+pub fn baked(baked: &Baked, published: Option<&Published>, format: Format) -> String {
     if format == Format::Json {
-        return json(baked);
+        return json(&Result { baked, published });
     }
     let mut table = table();
     table.add_row(["AMI", &baked.ami_id]);
@@ -49,6 +59,9 @@ pub fn baked(baked: &Baked, format: Format) -> String {
     table.add_row(["Digest", &baked.digest]);
     table.add_row(["Base", &baked.base_ami]);
     table.add_row(["Baked", if baked.reused { "earlier" } else { "now" }]);
+    if let Some(published) = published {
+        table.add_row(["Parameter", &published.parameter]);
+    }
     text(&table)
 }
 

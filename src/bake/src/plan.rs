@@ -101,7 +101,7 @@ pub async fn plan(cloud: &Cloud, blueprint: &Blueprint, pace: Pace) -> Result<Pl
         digest: blueprint.digest.hex(),
         base_ami: blueprint.base_ami.clone(),
         region: blueprint.region.clone(),
-        ami_id: find(&*cloud.images, &blueprint.digest, pace).await?,
+        ami_id: find(&*cloud.images, &blueprint.digest, pace).await?.map(|image| image.id),
         since: None,
         lines: Vec::new(),
     };
@@ -109,7 +109,7 @@ pub async fn plan(cloud: &Cloud, blueprint: &Blueprint, pace: Pace) -> Result<Pl
         return Ok(plan);
     }
     let history = history(cloud, blueprint, pace).await?;
-    plan.ami_id = finished(cloud, &history, pace).await?;
+    plan.ami_id = finished(cloud, &history, pace).await?.map(|image| image.id);
     if plan.ami_id.is_some() {
         return Ok(plan);
     }

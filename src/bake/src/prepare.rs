@@ -2,13 +2,14 @@
 
 use crate::blueprint::Blueprint;
 use crate::cli::Input;
-use crate::cloud::{Cloud, Door};
+use crate::cloud::{Cloud, Door, Regions};
 use crate::content::Content;
 use crate::daemon::Daemon;
 use crate::error::{BakeError, Result};
 use crate::flow::{self, Baked, Pace};
 use crate::lock::{self, Curl, Lock, Pins, Wants};
 use crate::progress::Progress;
+use crate::publish::Wishes;
 use std::path::Path;
 
 /// What to do where there is no lock.
@@ -22,12 +23,22 @@ pub enum WithoutLock {
     Imagine,
 }
 
+/// What there is to do, and what becomes of the image.
+pub struct Prepared {
+    /// What there is to do.
+    pub task: Task,
+    /// What becomes of the image.
+    pub wishes: Wishes,
+    /// Where.
+    pub regions: Box<dyn Regions>,
+}
+
 /// What there is to do.
-pub enum Prepared {
-    /// Nothing.
-    Baked(Baked),
-    /// All of it, and where.
-    ToBake(Cloud, Box<Blueprint>),
+pub enum Task {
+    /// Nothing: it is baked.
+    Nothing(Box<Baked>),
+    /// To bake it, and where.
+    Bake(Cloud, Box<Blueprint>),
 }
 
 /// What is to be baked, with the lock's pins, and where. An image that is
@@ -50,6 +61,8 @@ pub async fn prepare(
         return Err(BakeError::NoLock { path });
     }
     let door = Door::open(region).await?;
+    let regions = door.regions();
+    let wishes = Wishes::new(&content.recipe);
     let pins = |lock: &Lock, region: &str| {
         let disagrees = |differences| BakeError::LockDisagrees { path: path.clone(), differences };
         Pins::new(lock, &content, &daemon, region).map_err(disagrees)
@@ -58,15 +71,17 @@ pub async fn prepare(
         Some(lock) => {
             let pins = pins(&lock, &door.region)?;
             let digest = content.digest(&pins);
-            if let Some(ami_id) = flow::find(&*door.images, &digest, Pace::default()).await? {
-                return Ok(Prepared::Baked(Baked {
-                    ami_id,
+            if let Some(image) = flow::find(&*door.images, &digest, Pace::default()).await? {
+                let baked = Baked {
+                    ami_id: image.id.clone(),
                     digest: digest.hex(),
                     reused: true,
                     region: door.region,
                     base_ami: pins.base_ami,
                     build_arn: None,
-                }));
+                    image: Some(image),
+                };
+                return Ok(Prepared { task: Task::Nothing(Box::new(baked)), wishes, regions });
             }
             (door.enter().await?, pins)
         }
@@ -80,7 +95,7 @@ pub async fn prepare(
         }
     };
     let blueprint = Box::new(Blueprint::new(&content, &pins, &cloud)?);
-    Ok(Prepared::ToBake(cloud, blueprint))
+    Ok(Prepared { task: Task::Bake(cloud, blueprint), wishes, regions })
 }
 
 /// Writes a new lock where that is wanted; what to tell of it.

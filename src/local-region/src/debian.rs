@@ -2,7 +2,7 @@
 //! names it (Debian wiki, "Amazon EC2 Image: Bookworm").
 
 use crate::server::RegionConfig;
-use crate::state::{State, ec2::Image, ids, ssm::Parameter};
+use crate::state::{State, ec2::Image, ssm::Parameter};
 
 /// Account under which Debian publishes its images.
 const ACCOUNT: &str = "136693071363";
@@ -11,15 +11,11 @@ pub const PARAMETER: &str = "/aws/service/debian/release/12/latest/amd64";
 
 /// Registers image and parameter.
 pub fn register(state: &mut State, config: &RegionConfig) {
+    let name = format!("debian-12-amd64-{}", jiff::Timestamp::now().strftime("%Y%m%d-0000"));
     let image = Image {
-        id: ids::resource("ami"),
-        name: format!("debian-12-amd64-{}", jiff::Timestamp::now().strftime("%Y%m%d-0000")),
-        owner: ACCOUNT.to_owned(),
         description: "Debian 12 (bookworm)".to_owned(),
-        created: crate::api::timestamp(),
         public: true,
-        snapshot_id: ids::resource("snap"),
-        root: config.base_image.clone(),
+        ..Image::new(name, ACCOUNT, config.base_image.clone())
     };
     let mut parameter = Parameter::new("String", "aws:ec2:image", &image.id, ACCOUNT);
     parameter.public = true;

@@ -173,6 +173,8 @@ pub(super) fn image(found: sdk::Image) -> Image {
         architecture: found.architecture.map(|a| a.as_str().to_owned()).unwrap_or_default(),
         creation_date: found.creation_date.unwrap_or_default(),
         root_volume: root_volume(found.root_device_name, found.block_device_mappings),
+        imds_v2: found.imds_support == Some(sdk::ImdsSupportValues::V20),
+        deprecation_time: found.deprecation_time,
         tags: tags(found.tags),
     }
 }

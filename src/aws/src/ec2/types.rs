@@ -198,6 +198,12 @@ pub struct Image {
     pub creation_date: String,
     /// Volume that instances boot from; none if that is no EBS volume.
     pub root_volume: Option<RootVolume>,
+    /// Its instances need tokens of IMDS unless their launch says otherwise.
+    #[serde(default)]
+    pub imds_v2: bool,
+    /// RFC 3339 time from which on it is deprecated, if it is to be.
+    #[serde(default)]
+    pub deprecation_time: Option<String>,
     /// Tags.
     pub tags: Vec<Tag>,
 }

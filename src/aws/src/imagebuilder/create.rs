@@ -47,6 +47,8 @@ impl Client {
                     .volume_size(i32::from(request.volume_size_gib))
                     .volume_type(EbsVolumeType::Gp3)
                     .delete_on_termination(true)
+                    .set_encrypted(request.kms_key.is_some().then_some(true))
+                    .set_kms_key_id(request.kms_key.clone())
                     .build(),
             )
             .build();

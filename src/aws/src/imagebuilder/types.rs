@@ -54,6 +54,9 @@ pub struct CreateRecipe {
     pub root_device: String,
     /// Size of the root volume, 1 to 16000.
     pub volume_size_gib: u16,
+    /// ARN of the key (or of its alias) that encrypts the root volume; without, it is
+    /// as the base's.
+    pub kms_key: Option<String>,
     /// Tags.
     pub tags: Vec<Tag>,
     /// Idempotency token.

@@ -7,7 +7,7 @@ mod parameters;
 mod shapes;
 
 pub use nodes::ManagedNodes;
-pub use parameters::Ssm;
+pub use parameters::{ParameterStore, Ssm};
 pub use shapes::{Invocation, ManagedNode, SendCommand, Session, StartSession};
 
 use crate::Aws;

@@ -72,7 +72,7 @@ impl Component {
         let path = beside.join(folder.as_str());
         let mut keep = |error: BakeError| problems.push(error);
         let spec_path = path.join("component.toml");
-        let (text, spec_bytes) = read_text(&spec_path).map_err(&mut keep).ok()?;
+        let text = read_text(&spec_path).map_err(&mut keep).ok()?;
         let source = Source { path: &spec_path, text: &text };
         let spec: ComponentSpec = source.parse().map_err(&mut keep).ok()?;
         let inputs = inputs(folder, &spec, recipe, recipe_source, &mut keep);
@@ -93,7 +93,7 @@ impl Component {
         }
         let mut script = |name: &str| {
             let path = path.join(name);
-            let (text, _) = read_text(&path).map_err(&mut keep).ok()?;
+            let text = read_text(&path).map_err(&mut keep).ok()?;
             check_script(Source { path: &path, text: &text }, &spec, &mut keep);
             Some(text)
         };
@@ -116,7 +116,7 @@ impl Component {
         Some(Self {
             folder: folder.clone(),
             spec,
-            spec_bytes,
+            spec_bytes: text.into_bytes(),
             install,
             validate,
             files,

@@ -9,11 +9,14 @@ use crate::error::{BakeError, Result};
 use crate::hash::Sum;
 use crate::lock::Pins;
 use crate::recipe::{Name, Recipe, Source};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Changes when the same files must count as other content.
-const DIGEST_FORMAT: &str = "nixl-bake digest 3";
+const DIGEST_FORMAT: &str = "nixl-bake digest 4";
+/// What a recipe says that is not in the image.
+const NOT_CONTENT: &str = "publish";
 /// Image Builder's default limit of components in a recipe.
 const MAX_COMPONENTS: usize = 20;
 
@@ -22,7 +25,7 @@ const MAX_COMPONENTS: usize = 20;
 pub struct Content {
     /// The recipe.
     pub recipe: Recipe,
-    recipe_bytes: Vec<u8>,
+    recipe_sum: Sum,
     /// Components of the image in the recipe's order.
     pub components: Vec<Component>,
     /// Components that are not for this image, and why.
@@ -59,9 +62,10 @@ impl Content {
     /// # Errors
     /// If anything is.
     pub fn read(path: &Path, noded: Arc<Vec<u8>>) -> std::result::Result<Self, Vec<BakeError>> {
-        let (text, recipe_bytes) = read_text(path).map_err(|error| vec![error])?;
+        let text = read_text(path).map_err(|error| vec![error])?;
         let source = Source { path, text: &text };
         let recipe = Recipe::read(source).map_err(|error| vec![error])?;
+        let recipe_sum = recipe_sum(source).map_err(|error| vec![error])?;
         let beside = path.parent().unwrap_or(Path::new(""));
         let mut problems = Vec::new();
         let all: Vec<Component> = recipe
@@ -92,7 +96,7 @@ impl Content {
             ));
         }
         if problems.is_empty() {
-            Ok(Self { recipe, recipe_bytes, components, left_out })
+            Ok(Self { recipe, recipe_sum, components, left_out })
         } else {
             Err(problems)
         }
@@ -110,7 +114,7 @@ impl Content {
     pub fn parts(&self, pins: &Pins) -> Vec<Part> {
         let part = |name: String, sum: Sum, shown: String| Part { name, sum, shown };
         let base = pins.base_identity.clone();
-        let recipe = Sum::of(&self.recipe_bytes);
+        let recipe = self.recipe_sum;
         let mut parts = vec![
             part("base".to_owned(), Sum::of(base.as_bytes()), base),
             part("recipe".to_owned(), recipe, recipe.short()),
@@ -125,8 +129,8 @@ impl Content {
         parts
     }
 
-    /// The image's identity: SHA-256 over its parts. Base image, recipe file,
-    /// daemon, and in recipe order every component: what is put before its
+    /// The image's identity: SHA-256 over its parts. Base image, recipe (what it
+    /// says of the image, not how it is written), daemon, and in recipe order every component: what is put before its
     /// scripts, its `component.toml`, scripts, files (a folder counts as its
     /// archive), inputs and pinned downloads. Byte for byte, and nothing else:
     /// neither times nor the place of the checkout.
@@ -209,13 +213,21 @@ fn read(path: &Path) -> Result<Vec<u8>> {
         .map_err(|source| BakeError::Unreadable { path: PathBuf::from(path), source })
 }
 
-fn read_text(path: &Path) -> Result<(String, Vec<u8>)> {
-    let bytes = read(path)?;
-    let text = String::from_utf8(bytes.clone()).map_err(|error| {
+fn read_text(path: &Path) -> Result<String> {
+    String::from_utf8(read(path)?).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        Source { path, text: &String::from_utf8_lossy(&bytes) }.at(at, "this is not UTF-8")
-    })?;
-    Ok((text, bytes))
+        let text = String::from_utf8_lossy(error.as_bytes());
+        Source { path, text: &text }.at(at, "this is not UTF-8")
+    })
+}
+
+/// Sum of what a recipe says of the image. JSON with its keys in order stays the same
+/// whatever becomes of TOML's writers.
+fn recipe_sum(source: Source<'_>) -> Result<Sum> {
+    let mut table: BTreeMap<String, serde_json::Value> = source.parse()?;
+    table.remove(NOT_CONTENT);
+    // Maps are sorted: serde_json's order of insertion is off in this workspace.
+    Ok(Sum::of(&serde_json::to_vec(&table).expect("what was read can be written")))
 }
 
 #[cfg(test)]

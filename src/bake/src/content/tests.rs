@@ -29,7 +29,6 @@ fn one_byte_of_any_input_changes_it() {
     let checkout = Checkout::new();
     let first = digest(&checkout);
     for name in [
-        "image/recipe.toml",
         "image/nixl-noded/component.toml",
         "image/nixl-noded/install.sh",
         "image/nixl-noded/validate.sh",
@@ -47,6 +46,24 @@ fn one_byte_of_any_input_changes_it() {
     assert_ne!(checkout.load().unwrap().digest(&other).hex(), first);
     let elsewhere = Pins { base_ami: "ami-0123456789abcdef1".to_owned(), ..pins() };
     assert_eq!(checkout.load().unwrap().digest(&elsewhere).hex(), first, "the same in all regions");
+}
+
+#[test]
+fn what_a_recipe_says_of_the_image_counts_and_nothing_else() {
+    let checkout = Checkout::new();
+    let first = digest(&checkout);
+    let path = checkout.path("image/recipe.toml");
+    let recipe = fs::read_to_string(&path).unwrap();
+    let with = |text: String| {
+        fs::write(&path, text).unwrap();
+        digest(&checkout)
+    };
+    let publish = "[publish]\naccounts = [\"111122223333\"]\ndeprecate_days = 7\n";
+    assert_eq!(with(format!("{recipe}# why\n{publish}")), first);
+    for (from, to) in [("m7i.large", "m7i.xlarge"), ("= 16", "= 17\nkms_key = \"alias/nixl\"")] {
+        assert!(recipe.contains(from));
+        assert_ne!(with(recipe.replace(from, to)), first, "{to}");
+    }
 }
 
 #[test]

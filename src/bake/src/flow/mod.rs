@@ -19,6 +19,7 @@ use crate::cloud::{Cloud, Images};
 use crate::error::Result;
 use crate::hash::Sum;
 use crate::progress::Progress;
+use nixl_aws::ec2::Image;
 use std::time::Duration;
 
 /// An image.
@@ -37,6 +38,9 @@ pub struct Baked {
     /// The build that made it, if this run knows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub build_arn: Option<String>,
+    /// The image as it was seen, if it was.
+    #[serde(skip)]
+    pub image: Option<Image>,
 }
 
 /// How to go about it.
@@ -57,12 +61,12 @@ pub async fn bake(
 ) -> Result<Baked> {
     let pace = options.pace;
     progress.phase("looking for an image with this content");
-    if let Some(ami_id) = find(&*cloud.images, &blueprint.digest, pace).await? {
-        return Ok(baked(blueprint, ami_id, true, None));
+    if let Some(image) = find(&*cloud.images, &blueprint.digest, pace).await? {
+        return Ok(found(blueprint, image));
     }
     let history = attempt::history(cloud, blueprint, pace).await?;
-    if let Some(ami_id) = finished(cloud, &history, pace).await? {
-        return Ok(baked(blueprint, ami_id, true, None));
+    if let Some(image) = finished(cloud, &history, pace).await? {
+        return Ok(found(blueprint, image));
     }
     let build = match &history.running {
         Some(build) => {
@@ -83,17 +87,17 @@ pub async fn bake(
     };
     progress.building(&build);
     let ami_id = wait::wait(cloud, &build, progress, options).await?;
-    Ok(baked(blueprint, ami_id, false, Some(build)))
+    Ok(baked(blueprint, ami_id, Some(build)))
 }
 
 /// The newest usable AMI with this content.
 ///
 /// # Errors
 /// If AWS refuses to tell.
-pub async fn find(images: &dyn Images, digest: &Sum, pace: Pace) -> Result<Option<String>> {
+pub async fn find(images: &dyn Images, digest: &Sum, pace: Pace) -> Result<Option<Image>> {
     let digest = digest.hex();
     let found = patience::retry(pace, || async { images.by_digest(Some(&digest)).await }).await?;
-    Ok(found.into_iter().find(|image| image.state == "available").map(|image| image.id))
+    Ok(found.into_iter().find(|image| image.state == "available"))
 }
 
 /// The image of a build that ended after the first look, or whose tags are late.
@@ -101,25 +105,31 @@ pub(crate) async fn finished(
     cloud: &Cloud,
     history: &History,
     pace: Pace,
-) -> Result<Option<String>> {
+) -> Result<Option<Image>> {
     let Some(ami_id) = &history.ami_id else { return Ok(None) };
     let image = patience::retry(pace, || async { cloud.images.by_id(ami_id).await }).await?;
-    Ok(image.filter(|image| image.state == "available").map(|image| image.id))
+    Ok(image.filter(|image| image.state == "available"))
 }
 
 pub(crate) use attempt::{History, history};
 pub(crate) use ensure::is_ours;
 pub(crate) use patience::retry;
 
-fn baked(blueprint: &Blueprint, ami_id: String, reused: bool, build_arn: Option<String>) -> Baked {
+fn baked(blueprint: &Blueprint, ami_id: String, build_arn: Option<String>) -> Baked {
     Baked {
         ami_id,
         digest: blueprint.digest.hex(),
-        reused,
+        reused: false,
         region: blueprint.region.clone(),
         base_ami: blueprint.base_ami.clone(),
         build_arn,
+        image: None,
     }
+}
+
+fn found(blueprint: &Blueprint, image: Image) -> Baked {
+    let reused = baked(blueprint, image.id.clone(), None);
+    Baked { reused: true, image: Some(image), ..reused }
 }
 
 #[cfg(test)]

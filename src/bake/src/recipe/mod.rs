@@ -5,6 +5,7 @@ mod component;
 mod downloads;
 mod files;
 mod position;
+mod publish;
 mod values;
 
 pub use base::{Architecture, Base, Os, Platform};
@@ -14,6 +15,7 @@ pub(crate) use downloads::{expand, facts, fault};
 pub(crate) use files::variable;
 pub use files::{FileSource, FileSpec};
 pub use position::Source;
+pub use publish::{Days, KmsKey, Publish};
 pub use values::{InputName, Name, SemanticVersion, Text, VolumeSize};
 
 use crate::error::Result;
@@ -36,6 +38,7 @@ struct Written {
     #[serde(default, deserialize_with = "values::device")]
     root_device: Option<String>,
     volume_size_gib: VolumeSize,
+    kms_key: Option<Spanned<KmsKey>>,
     #[serde(deserialize_with = "values::instance_type")]
     instance_type: String,
     components: Spanned<Components>,
@@ -43,6 +46,8 @@ struct Written {
     sets: Vec<Spanned<Name>>,
     #[serde(default)]
     inputs: Inputs,
+    #[serde(default)]
+    publish: Publish,
 }
 
 /// Values for components' inputs, by component folder and input.
@@ -68,6 +73,8 @@ pub struct Recipe {
     pub root_device: String,
     /// Size of the root volume.
     pub volume_size_gib: VolumeSize,
+    /// Key that encrypts it; without, it is as the base's.
+    pub kms_key: Option<KmsKey>,
     /// Type of the build instance.
     pub instance_type: String,
     /// Component folders in order.
@@ -78,6 +85,8 @@ pub struct Recipe {
     pub sets: Vec<Spanned<Name>>,
     /// Inputs of components that differ from their defaults.
     pub inputs: Inputs,
+    /// What becomes of the image once it is there.
+    pub publish: Publish,
 }
 
 impl Recipe {
@@ -102,6 +111,14 @@ impl Recipe {
                 return Err(source.at(at, format!("base {base} {say}")));
             }
         };
+        if let Some(key) = &written.kms_key
+            && key.get_ref().is_default()
+            && written.publish.shares()
+        {
+            let key_at = key.span().start;
+            let say = "an image that AWS's own key encrypts cannot be shared; name a key of yours, or leave `accounts` and `organizations` out";
+            return Err(source.at(key_at, say));
+        }
         Ok(Self {
             name: written.name,
             version: written.version,
@@ -113,11 +130,13 @@ impl Recipe {
                 .root_device
                 .unwrap_or_else(|| platform.os.root_device().to_owned()),
             volume_size_gib: written.volume_size_gib,
+            kms_key: written.kms_key.map(Spanned::into_inner),
             instance_type: written.instance_type,
             components_at: written.components.span().start,
             components: written.components.into_inner().0,
             sets: written.sets,
             inputs: written.inputs,
+            publish: written.publish,
         })
     }
 }

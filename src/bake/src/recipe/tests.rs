@@ -150,3 +150,26 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_becomes_of_an_image_is_checked_where_it_stands() {
+    for (more, at, say) in [
+        ("accounts = [\"1111\"]", 2, "12 digits"),
+        ("organizations = [\"o-abc\"]", 2, "ARN of an organization"),
+        ("deprecate_days = 0", 2, "1 to 3650"),
+        ("acounts = []", 2, "did you mean `accounts`?"),
+    ] {
+        let lines = GOOD.lines().count();
+        let told = refused(&format!("{GOOD}[publish]\n{more}\n"));
+        assert!(told.starts_with(&format!("recipe.toml:{}:", lines + at)), "{told}");
+        assert!(told.contains(say), "{told}");
+    }
+    let key = |name: &str| GOOD.replacen("= 16\n", &format!("= 16\nkms_key = \"{name}\"\n"), 1);
+    let shared = "[publish]\naccounts = [\"111122223333\"]\n";
+    assert!(refused(&key("nixl")).contains("by its alias"));
+    assert!(refused(&(key("alias/aws/ebs") + shared)).contains("cannot be shared"));
+    assert!(read(&key("alias/aws/ebs")).unwrap().kms_key.is_some());
+    let recipe = read(&(key("alias/nixl") + shared)).unwrap();
+    assert!(recipe.publish.shares());
+    assert_eq!(read(GOOD).unwrap().publish.sharing(), None);
+}

@@ -2,12 +2,11 @@
 //! place in the file.
 
 use serde::{Deserialize, Deserializer, de::Error as _};
-use std::fmt;
 
 macro_rules! text_value {
     ($(#[$doc:meta])* $name:ident, $check:expr, $want:literal) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Deserialize)]
         #[serde(try_from = "String")]
         pub struct $name(String);
 
@@ -27,13 +26,15 @@ macro_rules! text_value {
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str(&self.0)
             }
         }
     };
 }
+
+pub(super) use text_value;
 
 text_value!(
     /// A name that is the same in Image Builder, in its ARN (which drops case,

@@ -2,7 +2,7 @@
 //! own and carries a digest as a baked one does, and its name says what it is.
 
 use crate::server::Region;
-use crate::state::{ec2::Image, ids};
+use crate::state::ec2::Image;
 use nixl_cluster::tag;
 use sha2::{Digest, Sha256};
 
@@ -12,14 +12,8 @@ const NAME: &str = "nixl-pretend-image";
 pub fn register(region: &Region) {
     let config = &region.inner.config;
     let image = Image {
-        id: ids::resource("ami"),
-        name: NAME.to_owned(),
-        owner: config.account_id.clone(),
         description: "Nothing is in it: the region has no machines".to_owned(),
-        created: crate::api::timestamp(),
-        public: false,
-        snapshot_id: ids::resource("snap"),
-        root: config.base_image.clone(),
+        ..Image::new(NAME.to_owned(), &config.account_id, config.base_image.clone())
     };
     let digest = hex::encode(Sha256::digest(NAME));
     let mut state = region.inner.state();

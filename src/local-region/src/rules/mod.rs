@@ -11,6 +11,7 @@ pub mod capacity_blocks;
 pub mod consistency;
 pub mod iam;
 pub mod imagebuilder;
+pub mod images;
 pub mod instances;
 pub mod interfaces;
 pub mod launch;
@@ -121,6 +122,7 @@ pub static AREAS: &[(&str, &[&Rule], &[Gap])] = &[
     ("MLflow Apps", mlflow_apps::RULES, mlflow_apps::GAPS),
     ("Presigned MLflow URLs", mlflow_urls::RULES, mlflow_urls::GAPS),
     ("Sessions", sessions::RULES, sessions::GAPS),
+    ("Attributes of images", images::RULES, images::GAPS),
     ("Image Builder", imagebuilder::RULES, imagebuilder::GAPS),
     ("Identities and access", iam::RULES, iam::GAPS),
     ("Assumed roles", sts::RULES, sts::GAPS),

@@ -4,6 +4,7 @@ use super::addresses::Address;
 use super::attributes::Attributes;
 use super::consistency::Lag;
 use super::ids;
+pub use super::images::Image;
 pub use super::interfaces::Interface;
 pub use super::power::InstanceState;
 pub use super::security_groups::{Peer, Rule, SecurityGroup};
@@ -41,27 +42,6 @@ pub struct PlacementGroup {
     pub partitions: Option<u32>,
     /// Zone of its first instance; a cluster group stays there while used.
     pub zone: Option<String>,
-}
-
-/// An image.
-#[derive(Debug, Clone)]
-pub struct Image {
-    /// `ami-…`
-    pub id: String,
-    /// Name, unique for its owner.
-    pub name: String,
-    /// Account.
-    pub owner: String,
-    /// Description.
-    pub description: String,
-    /// Creation time.
-    pub created: String,
-    /// Readable by everyone.
-    pub public: bool,
-    /// Snapshot behind it.
-    pub snapshot_id: String,
-    /// Where its files are.
-    pub root: RootFs,
 }
 
 /// An instance.

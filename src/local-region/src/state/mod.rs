@@ -13,6 +13,7 @@ pub mod ec2;
 pub mod iam;
 pub mod ids;
 pub mod imagebuilder;
+pub mod images;
 pub mod interfaces;
 pub mod launch_templates;
 pub mod power;

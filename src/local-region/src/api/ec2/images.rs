@@ -1,13 +1,16 @@
 //! DescribeImages, DeregisterImage.
 
 use super::{done, dry_run, filter::Filters, paging::page, tag_set};
-use crate::api::{Answer, ApiError, Call, params::Params};
+use crate::api::{Answer, ApiError, Call, params::Params, tags::Tags};
 use crate::lifecycle;
+use crate::rules::images as rules;
 use crate::state::ec2::{Ec2, Image};
 use serde_json::json;
 
 /// Architecture of every image here.
 pub const ARCHITECTURE: &str = "x86_64";
+/// Key of every account that AWS manages, with which volumes are encrypted where none is named.
+pub const DEFAULT_KEY: &str = "alias/aws/ebs";
 
 const FILTERS: &[&str] = &[
     "architecture",
@@ -29,8 +32,11 @@ pub fn describe(call: &Call<'_>, p: &Params) -> Answer {
     let ids = p.list("ImageId");
     let owners = p.list("Owner");
     let account = call.region.config.account_id.clone();
-    let _ = (p.flag("IncludeDeprecated")?, p.flag("IncludeDisabled")?, p.list("ExecutableBy"));
+    let deprecated = p.flag("IncludeDeprecated")?;
+    let _ = (p.flag("IncludeDisabled")?, p.list("ExecutableBy"));
     dry_run(p)?;
+    let in_force = &call.region.rules;
+    let now = call.region.clock.now();
     let state = call.state();
     for id in &ids {
         find(&state.ec2, id)?;
@@ -41,15 +47,25 @@ pub fn describe(call: &Call<'_>, p: &Params) -> Answer {
                 .iter()
                 .any(|owner| *owner == image.owner || (owner == "self" && image.owner == account))
     };
+    let current = |image: &Image| {
+        deprecated
+            || image.owner == account
+            || !image.deprecated(now)
+            || !in_force.on(&rules::DEPRECATED_HIDDEN)
+    };
+    let tags = |image: &Image| {
+        if image.owner == account || !in_force.on(&rules::TAGS_PRIVATE) {
+            return state.ec2.tags_of(&image.id);
+        }
+        Tags::new()
+    };
     let shown = state
         .ec2
         .images
         .values()
-        .filter(|image| ids.is_empty() || ids.contains(&image.id))
+        .filter(|image| if ids.is_empty() { current(image) } else { ids.contains(&image.id) })
         .filter(|image| owned(image) && (image.public || image.owner == account))
-        .filter(|image| {
-            filters.keep(&state.ec2.tags_of(&image.id), |name| vec![field(image, name)])
-        })
+        .filter(|image| filters.keep(&tags(image), |name| vec![field(image, name)]))
         .map(|image| {
             json!({
                 "imageId": image.id,
@@ -73,9 +89,11 @@ pub fn describe(call: &Call<'_>, p: &Params) -> Answer {
                 "productCodes": [],
                 "blockDeviceMapping": [{"deviceName": "/dev/xvda", "ebs": {
                     "snapshotId": image.snapshot_id, "volumeSize": 8, "volumeType": "gp3",
-                    "deleteOnTermination": true, "encrypted": false,
+                    "deleteOnTermination": true, "encrypted": image.kms_key.is_some(),
                 }}],
-                "tagSet": tag_set(&state.ec2.tags_of(&image.id)),
+                "imdsSupport": image.imds_v2.then_some("v2.0"),
+                "deprecationTime": image.deprecated_at.map(|at| at.strftime("%Y-%m-%dT%H:%M:%S.000Z").to_string()),
+                "tagSet": tag_set(&tags(image)),
             })
         })
         .collect();
@@ -110,9 +128,12 @@ pub fn find<'a>(ec2: &'a Ec2, id: &str) -> Result<&'a Image, ApiError> {
             format!("Invalid id: \"{id}\" (expecting \"ami-...\")"),
         ));
     }
-    ec2.images.get(id).ok_or_else(|| {
-        ApiError::new("InvalidAMIID.NotFound", format!("The image id '[{id}]' does not exist"))
-    })
+    ec2.images.get(id).ok_or_else(|| not_found(id))
+}
+
+/// No image has this id.
+pub fn not_found(id: &str) -> ApiError {
+    ApiError::new("InvalidAMIID.NotFound", format!("The image id '[{id}]' does not exist"))
 }
 
 /// Takes an image out; its files go when nothing stands on them any more.

@@ -5,7 +5,7 @@ use super::market::Demand;
 use super::metadata_options::MetadataOptions;
 use crate::api::{ApiError, params::Params, tags::Tags};
 use crate::rules::{Rules, launch as rules};
-use crate::state::attributes::Attributes;
+use crate::state::{attributes::Attributes, ec2::Image};
 
 /// Metadata options, shutdown behaviour and protection.
 pub struct LaunchOptions {
@@ -24,6 +24,7 @@ impl LaunchOptions {
         p: &Params,
         tags: &Tags,
         demand: &Demand,
+        image: &Image,
     ) -> Result<Self, ApiError> {
         let attributes = Attributes {
             disable_api_termination: p.flag("DisableApiTermination")?,
@@ -34,7 +35,7 @@ impl LaunchOptions {
         }
         let shutdown = (super::attributes::SHUTDOWN, ["stop", "terminate"]);
         Ok(Self {
-            metadata: MetadataOptions::read(in_force, &p.sub("MetadataOptions"), tags, None)?,
+            metadata: MetadataOptions::of_launch(in_force, &p.sub("MetadataOptions"), tags, image)?,
             terminate_on_shutdown: either(in_force, &rules::SHUTDOWN, p, shutdown, false)?,
             attributes,
         })

@@ -4,8 +4,8 @@ use super::instances::check_ids;
 use super::plan::invalid;
 use super::{dry_run, either};
 use crate::api::{Answer, ApiError, Call, params::Params, tags::Tags};
-use crate::rules::{Rules, instances as table, launch as rules};
-use crate::state::ec2::{Instance, InstanceState};
+use crate::rules::{Rules, images, instances as table, launch as rules};
+use crate::state::ec2::{Image, Instance, InstanceState};
 use serde_json::{Value, json};
 
 /// The options.
@@ -28,18 +28,30 @@ impl MetadataOptions {
         }
     }
 
-    /// Reads them; what is not given stays as it is, or has its default if
-    /// there is nothing yet. `tags` are the instance's.
-    pub fn read(
+    /// Those of a launch of an image: what is not given has its default. `tags`
+    /// are the instance's.
+    pub fn of_launch(
         in_force: &Rules,
         p: &Params,
         tags: &Tags,
+        image: &Image,
+    ) -> Result<Self, ApiError> {
+        let tokens_required = image.imds_v2 && in_force.on(&images::IMDS_DEFAULT);
+        Self::read(in_force, p, tags, tokens_required, None)
+    }
+
+    /// Reads them; what is not given stays as it is, or has its default if
+    /// there is nothing yet.
+    fn read(
+        in_force: &Rules,
+        p: &Params,
+        tags: &Tags,
+        tokens: bool,
         current: Option<Self>,
     ) -> Result<Self, ApiError> {
         let was = |flag: fn(Self) -> bool| current.is_some_and(flag);
-        let tokens = ("HttpTokens", ["optional", "required"]);
-        let tokens_required =
-            either(in_force, &rules::HTTP_TOKENS, p, tokens, was(|now| now.tokens_required))?;
+        let words = ("HttpTokens", ["optional", "required"]);
+        let tokens_required = either(in_force, &rules::HTTP_TOKENS, p, words, tokens)?;
         let shown = ("InstanceMetadataTags", ["disabled", "enabled"]);
         let metadata_tags =
             either(in_force, &rules::METADATA_TAGS, p, shown, was(|now| now.metadata_tags))?;
@@ -106,7 +118,9 @@ pub fn modify(call: &Call<'_>, p: &Params) -> Answer {
         let message = format!("The instance '{id}' is not in the 'running' or 'stopped' state.");
         ApiError::new("IncorrectInstanceState", message)
     })?;
-    let options = MetadataOptions::read(in_force, p, &tags, Some(MetadataOptions::of(instance)))?;
+    let current = MetadataOptions::of(instance);
+    let options =
+        MetadataOptions::read(in_force, p, &tags, current.tokens_required, Some(current))?;
     dry_run(p)?;
     instance.tokens_required = options.tokens_required;
     instance.metadata_tags = options.metadata_tags;

@@ -5,7 +5,8 @@ mod attributes;
 mod capacity_blocks;
 pub(crate) mod catalogue;
 mod filter;
-mod images;
+mod image_attributes;
+pub(crate) mod images;
 mod instances;
 mod interfaces;
 mod launch_options;
@@ -87,6 +88,10 @@ pub fn perform(call: &Call<'_>, p: &Params) -> Answer {
         "DeleteTags" => tags::delete(call, p),
         "DescribeTags" => tags::describe(call, p),
         "DescribeImages" => images::describe(call, p),
+        "ModifyImageAttribute" => image_attributes::modify(call, p),
+        "DescribeImageAttribute" => image_attributes::describe(call, p),
+        "EnableImageDeprecation" => image_attributes::deprecate(call, p),
+        "DisableImageDeprecation" => image_attributes::undo_deprecation(call, p),
         "DeregisterImage" => images::deregister(call, p),
         "DescribeInstanceTypes" => types::describe(call, p),
         "DescribeInstanceTypeOfferings" => types::offerings(call, p),

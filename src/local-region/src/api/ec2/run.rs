@@ -64,7 +64,7 @@ pub fn run(call: &Call<'_>, p: &Params) -> Answer {
         interface: specified("network-interface")?,
         spot_request: specified("spot-instances-request")?,
     };
-    let options = LaunchOptions::read(&in_force, p, &tags.instance, &demand)?;
+    let options = LaunchOptions::read(&in_force, p, &tags.instance, &demand, &plan.image)?;
     dry_run(p)?;
 
     let reservation_id = ids::resource("r");

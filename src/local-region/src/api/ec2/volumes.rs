@@ -116,7 +116,8 @@ pub fn snapshots(call: &Call<'_>, p: &Params) -> Answer {
         .map(|image| {
             json!({
                 "snapshotId": image.snapshot_id, "status": "completed", "startTime": image.created,
-                "progress": "100%", "ownerId": image.owner, "volumeSize": ROOT_VOLUME_GIB, "encrypted": false,
+                "progress": "100%", "ownerId": image.owner, "volumeSize": ROOT_VOLUME_GIB,
+                "encrypted": image.kms_key.is_some(), "kmsKeyId": image.kms_key,
                 "description": format!("Created for {}", image.id),
                 "tagSet": tag_set(&state.ec2.tags_of(&image.snapshot_id)),
             })

@@ -1,11 +1,12 @@
 //! A build from CREATING to AVAILABLE, and the AMI that comes of it.
 
 use super::{components::without_null, document, names, workflows};
+use crate::api::ec2::images;
 use crate::api::{tags::Tags, timestamp};
 use crate::backend::{BuildDocument, BuildFailure, BuildSpec, RootFs};
 use crate::rules::imagebuilder as rules;
 use crate::server::Inner;
-use crate::state::{State, ec2::Image, ids, imagebuilder::ImageBuild, ssm::Parameter};
+use crate::state::{State, ec2::Image, imagebuilder::ImageBuild, ssm::Parameter};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -178,6 +179,12 @@ fn parent(state: &State, wanted: &str) -> Result<RootFs, String> {
     Ok(image.ok_or_else(|| format!("The parent image '{ami}' does not exist."))?.root.clone())
 }
 
+/// Key that a recipe has its volume encrypted with.
+fn key(ebs: &Value) -> Option<String> {
+    let named = ebs["kmsKeyId"].as_str().unwrap_or(images::DEFAULT_KEY);
+    (ebs["encrypted"].as_bool() == Some(true)).then(|| named.to_owned())
+}
+
 /// Registers the AMI with the tags and name that were asked for.
 fn distribute(region: &Arc<Inner>, arn: &str, root: RootFs) {
     let mut state = region.state();
@@ -201,14 +208,9 @@ fn distribute(region: &Arc<Inner>, arn: &str, root: RootFs) {
         }
     }
     let ami = Image {
-        id: ids::resource("ami"),
-        name: name.clone(),
-        owner: region.config.account_id.clone(),
         description: ami_settings["description"].as_str().unwrap_or_default().to_owned(),
-        created: timestamp(),
-        public: false,
-        snapshot_id: ids::resource("snap"),
-        root,
+        kms_key: key(&image.body["imageRecipe"]["blockDeviceMappings"][0]["ebs"]),
+        ..Image::new(name.clone(), &region.config.account_id, root)
     };
     for target in distribution["ssmParameterConfigurations"].as_array().into_iter().flatten() {
         let Some(parameter) = target["parameterName"].as_str() else { continue };

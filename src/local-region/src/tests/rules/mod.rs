@@ -7,6 +7,7 @@ mod capacity_blocks;
 mod consistency;
 mod iam;
 mod imagebuilder;
+mod images;
 mod instances;
 mod interfaces;
 pub(crate) mod launch;
@@ -98,6 +99,7 @@ fn cases() -> Vec<Case> {
         scheduler::cases(),
         pricing::cases(),
         iam::cases(),
+        images::cases(),
         imagebuilder::cases(),
         sts::cases(),
         throttling::cases(),

@@ -113,7 +113,14 @@ fn request(world: &World, operation: &str) -> String {
         }
         "ModifyInstanceMetadataOptions" => format!("InstanceId={instance}&HttpTokens=required"),
         "CreateTags" | "DeleteTags" => format!("ResourceId.1={instance}&Tag.1.Key=k"),
-        "DeregisterImage" => format!("ImageId={}", world.own_ami),
+        "DeregisterImage" | "DisableImageDeprecation" => format!("ImageId={}", world.own_ami),
+        "ModifyImageAttribute" => format!("ImageId={}&ImdsSupport.Value=v2.0", world.own_ami),
+        "DescribeImageAttribute" => {
+            format!("ImageId={}&Attribute=launchPermission", world.own_ami)
+        }
+        "EnableImageDeprecation" => {
+            format!("ImageId={}&DeprecateAt=2030-01-01T00:00:00Z", world.own_ami)
+        }
         "CreateSecurityGroup" => "GroupName=new&GroupDescription=d".to_owned(),
         "DeleteSecurityGroup" => format!("GroupId={}", world.spare_group),
         "AuthorizeSecurityGroupIngress" | "AuthorizeSecurityGroupEgress" => {

@@ -1,5 +1,7 @@
 //! A checkout in a temporary folder and a scripted cloud.
 
+mod publish;
+
 use crate::builder_profile::{BuilderProfile, Profile, Standing};
 use crate::cloud::{Cloud, Images};
 use crate::content::Content;
@@ -10,7 +12,7 @@ use crate::hash::Sum;
 use crate::lock::Pins;
 use crate::progress::Progress;
 use crate::recipe::Architecture;
-use nixl_aws::ec2::Image;
+use nixl_aws::ec2::{Image, Sharing};
 use nixl_aws::imagebuilder::*;
 use nixl_aws::s3::{Object, S3};
 use nixl_aws::ssm::Ssm;
@@ -52,13 +54,13 @@ pub struct Checkout {
 impl Checkout {
     pub fn new() -> Self {
         let checkout = Self { folder: tempfile::tempdir().unwrap() };
-        let shipped = include_str!("../../../image/recipe.toml");
+        let shipped = include_str!("../../../../image/recipe.toml");
         let list = shipped.find("components = ").unwrap();
         let recipe = format!("{}components = [\"nixl-noded\"]\n", &shipped[..list]);
         checkout.write("image/recipe.toml", &recipe);
         checkout.write(
             "image/nixl-noded/component.toml",
-            include_str!("../../../image/nixl-noded/component.toml"),
+            include_str!("../../../../image/nixl-noded/component.toml"),
         );
         checkout.write(
             "image/nixl-noded/install.sh",
@@ -115,6 +117,10 @@ pub struct World {
     pub scripts: VecDeque<Vec<&'static str>>,
     pub running: BTreeMap<String, VecDeque<&'static str>>,
     pub objects: BTreeMap<String, usize>,
+    /// Who else may launch each image.
+    pub shared: BTreeMap<String, Sharing>,
+    /// Value and tags of each parameter of the account's own.
+    pub parameters: BTreeMap<String, (String, Vec<Tag>)>,
     pub bucket: bool,
     pub profile: Standing,
     /// What another run makes at the time of the next call of an operation.
@@ -124,6 +130,15 @@ pub struct World {
 impl World {
     pub fn appear_after(&mut self, operation: &'static str, key: String, resource: Resource) {
         self.appearing = Some((operation, key, resource));
+    }
+}
+
+fn service_error(operation: &'static str, code: &str, message: &str) -> AwsError {
+    AwsError {
+        service: "imagebuilder",
+        operation,
+        kind: ErrorKind::Service { code: code.into(), status: 429 },
+        message: message.into(),
     }
 }
 
@@ -152,12 +167,7 @@ impl Fake {
     }
 
     pub fn fails(&self, operation: &'static str, code: &str, message: &str, times: usize) {
-        let error = AwsError {
-            service: "imagebuilder",
-            operation,
-            kind: ErrorKind::Service { code: code.into(), status: 429 },
-            message: message.into(),
-        };
+        let error = service_error(operation, code, message);
         self.world().errors.entry(operation).or_default().extend(vec![error; times]);
     }
 
@@ -227,9 +237,12 @@ impl BuilderProfile for Fake {
 
 #[async_trait::async_trait]
 impl Ssm for Fake {
-    async fn get_parameter(&self, _: &str) -> Result<Option<String>> {
-        drop(self.called("get_parameter")?);
-        Ok(Some(BASE.into()))
+    async fn get_parameter(&self, name: &str) -> Result<Option<String>> {
+        let world = self.called("get_parameter")?;
+        if name.starts_with("/aws/") {
+            return Ok(Some(BASE.into()));
+        }
+        Ok(world.parameters.get(name).map(|(value, _)| value.clone()))
     }
 }
 

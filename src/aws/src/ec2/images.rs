@@ -1,0 +1,137 @@
+//! What the owner of an image changes of it.
+//!
+//! Source: EC2 API model, ModifyImageAttribute, EnableImageDeprecation.
+
+use super::{Client, SERVICE, named};
+use crate::{AwsError, Result};
+use aws_sdk_ec2::types as sdk;
+use aws_smithy_types::DateTime;
+use std::collections::BTreeSet;
+use std::time::SystemTime;
+
+/// Who else may launch an image.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sharing {
+    /// Account ids, 12 digits.
+    pub accounts: BTreeSet<String>,
+    /// ARNs of organizations (`…:organization/o-…`).
+    pub organizations: BTreeSet<String>,
+    /// ARNs of organizational units (`…:ou/o-…/ou-…`).
+    pub units: BTreeSet<String>,
+}
+
+impl Sharing {
+    /// Whether it is nobody.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.accounts.is_empty() && self.organizations.is_empty() && self.units.is_empty()
+    }
+
+    /// Those that are not among `others`.
+    #[must_use]
+    pub fn without(&self, others: &Self) -> Self {
+        let left = |of: &BTreeSet<String>, there: &BTreeSet<String>| of - there;
+        Self {
+            accounts: left(&self.accounts, &others.accounts),
+            organizations: left(&self.organizations, &others.organizations),
+            units: left(&self.units, &others.units),
+        }
+    }
+
+    fn permissions(&self) -> Vec<sdk::LaunchPermission> {
+        let new = sdk::LaunchPermission::builder;
+        let accounts = self.accounts.iter().map(|id| new().user_id(id).build());
+        let organizations = self.organizations.iter().map(|a| new().organization_arn(a).build());
+        let units = self.units.iter().map(|a| new().organizational_unit_arn(a).build());
+        accounts.chain(organizations).chain(units).collect()
+    }
+}
+
+impl std::fmt::Display for Sharing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let all = self.accounts.iter().chain(&self.organizations).chain(&self.units);
+        let all: Vec<&str> = all.map(String::as_str).collect();
+        f.write_str(&if all.is_empty() { "nobody else".to_owned() } else { all.join(", ") })
+    }
+}
+
+/// The calls, all on images of the account's own; each may be repeated.
+#[async_trait::async_trait]
+pub trait ImageAttributes: Send + Sync {
+    /// Who else may launch the image.
+    async fn sharing(&self, image_id: &str) -> Result<Sharing>;
+    /// Lets these launch it as well, and takes the permission from those.
+    async fn change_sharing(&self, image_id: &str, add: &Sharing, remove: &Sharing) -> Result<()>;
+    /// Its instances need tokens of IMDS from then on. EC2 has no way back.
+    async fn require_imds_v2(&self, image_id: &str) -> Result<()>;
+    /// It is deprecated from a time in the future on (EC2 rounds to minutes).
+    async fn deprecate(&self, image_id: &str, at: SystemTime) -> Result<()>;
+    /// It is not deprecated, now or later.
+    async fn undo_deprecation(&self, image_id: &str) -> Result<()>;
+}
+
+fn sharing(permissions: Vec<sdk::LaunchPermission>) -> Sharing {
+    let mut sharing = Sharing::default();
+    for one in permissions {
+        sharing.accounts.extend(one.user_id);
+        sharing.organizations.extend(one.organization_arn);
+        sharing.units.extend(one.organizational_unit_arn);
+    }
+    sharing
+}
+
+#[async_trait::async_trait]
+impl ImageAttributes for Client {
+    async fn sharing(&self, image_id: &str) -> Result<Sharing> {
+        let name = sdk::ImageAttributeName::LaunchPermission;
+        let call = self.sdk.describe_image_attribute().image_id(image_id).attribute(name);
+        let answer = named!("DescribeImageAttribute", call.send().await)?;
+        Ok(sharing(answer.launch_permissions.unwrap_or_default()))
+    }
+
+    async fn change_sharing(&self, image_id: &str, add: &Sharing, remove: &Sharing) -> Result<()> {
+        let list = |of: &Sharing| (!of.is_empty()).then(|| of.permissions());
+        let change = sdk::LaunchPermissionModifications::builder()
+            .set_add(list(add))
+            .set_remove(list(remove))
+            .build();
+        let call = self.sdk.modify_image_attribute().image_id(image_id).launch_permission(change);
+        named!("ModifyImageAttribute", call.send().await).map(drop)
+    }
+
+    async fn require_imds_v2(&self, image_id: &str) -> Result<()> {
+        let value = sdk::AttributeValue::builder().value("v2.0").build();
+        let call = self.sdk.modify_image_attribute().image_id(image_id).imds_support(value);
+        named!("ModifyImageAttribute", call.send().await).map(drop)
+    }
+
+    async fn deprecate(&self, image_id: &str, at: SystemTime) -> Result<()> {
+        let call = self.sdk.enable_image_deprecation().image_id(image_id);
+        let call = call.deprecate_at(DateTime::from(at));
+        named!("EnableImageDeprecation", call.send().await).map(drop)
+    }
+
+    async fn undo_deprecation(&self, image_id: &str) -> Result<()> {
+        let call = self.sdk.disable_image_deprecation().image_id(image_id);
+        named!("DisableImageDeprecation", call.send().await).map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_may_launch_is_the_same_there_and_back() {
+        let set = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+        let mine = Sharing {
+            accounts: set(&["111122223333", "222233334444"]),
+            organizations: set(&["arn:aws:organizations::1:organization/o-a"]),
+            units: set(&["arn:aws:organizations::1:ou/o-a/ou-b"]),
+        };
+        assert_eq!(sharing(mine.permissions()), mine);
+        assert!(mine.without(&mine).is_empty());
+        let less = Sharing { accounts: set(&["111122223333"]), ..mine.clone() };
+        assert_eq!(mine.without(&less).accounts, set(&["222233334444"]));
+    }
+}

@@ -1,0 +1,74 @@
+//! What the scripted cloud knows of publishing: parameters, and what is changed of
+//! images.
+
+use super::{Fake, World, service_error};
+use crate::cloud::{Place, Regions};
+use nixl_aws::ec2::{Image, ImageAttributes, Sharing};
+use nixl_aws::ssm::ParameterStore;
+use nixl_aws::{Result, Tag};
+
+impl Regions for Fake {
+    fn place(&self, region: &str) -> Place {
+        Place {
+            region: region.to_owned(),
+            images: Box::new(self.clone()),
+            attributes: Box::new(self.clone()),
+            ssm: Box::new(self.clone()),
+            parameters: Box::new(self.clone()),
+        }
+    }
+}
+
+#[async_trait::async_trait]
+impl ParameterStore for Fake {
+    async fn create_image_parameter(&self, name: &str, ami: &str, tags: &[Tag]) -> Result<()> {
+        let mut world = self.called("create_parameter")?;
+        if world.parameters.contains_key(name) {
+            return Err(service_error("create_parameter", "ParameterAlreadyExists", ""));
+        }
+        world.parameters.insert(name.into(), (ami.into(), tags.to_vec()));
+        Ok(())
+    }
+    async fn set_image_parameter(&self, name: &str, ami: &str) -> Result<()> {
+        let mut world = self.called("set_parameter")?;
+        world.parameters.entry(name.into()).or_default().0 = ami.into();
+        Ok(())
+    }
+    async fn parameter_tags(&self, name: &str) -> Result<Option<Vec<Tag>>> {
+        Ok(self.called("parameter_tags")?.parameters.get(name).map(|(_, tags)| tags.clone()))
+    }
+}
+
+impl World {
+    fn image(&mut self, id: &str) -> &mut Image {
+        self.images.iter_mut().find(|image| image.id == id).unwrap()
+    }
+}
+
+#[async_trait::async_trait]
+impl ImageAttributes for Fake {
+    async fn sharing(&self, id: &str) -> Result<Sharing> {
+        Ok(self.called("sharing")?.shared.get(id).cloned().unwrap_or_default())
+    }
+    async fn change_sharing(&self, id: &str, add: &Sharing, remove: &Sharing) -> Result<()> {
+        let mut world = self.called("change_sharing")?;
+        let now = world.shared.entry(id.into()).or_default();
+        *now = now.without(remove);
+        now.accounts.extend(add.accounts.iter().cloned());
+        now.organizations.extend(add.organizations.iter().cloned());
+        now.units.extend(add.units.iter().cloned());
+        Ok(())
+    }
+    async fn require_imds_v2(&self, id: &str) -> Result<()> {
+        self.called("require_imds_v2")?.image(id).imds_v2 = true;
+        Ok(())
+    }
+    async fn deprecate(&self, id: &str, _: std::time::SystemTime) -> Result<()> {
+        self.called("deprecate")?.image(id).deprecation_time = Some("2030".into());
+        Ok(())
+    }
+    async fn undo_deprecation(&self, id: &str) -> Result<()> {
+        self.called("undo_deprecation")?.image(id).deprecation_time = None;
+        Ok(())
+    }
+}
