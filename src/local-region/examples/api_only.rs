@@ -4,8 +4,8 @@
 //! `cargo run --example api_only -- 127.0.0.1:0 /tmp/folder [FILE TO RECORD TO]`
 
 use nixl_local_region::backend::{
-    BackendError, BuildFailure, BuildSpec, Builder, Directory, MachineSpec, Machines, Platform,
-    RootFs, Script, ScriptEnd, StepDone, TrackingServers,
+    Artifacts, BackendError, BuildFailure, BuildSpec, Builder, Directory, MachineSpec, Machines,
+    Platform, RootFs, Script, ScriptEnd, StepDone, TrackingServers,
 };
 use nixl_local_region::firewall::Firewall;
 use nixl_local_region::settings::Setting;
@@ -100,7 +100,7 @@ impl Builder for Pretend {
 
 #[async_trait::async_trait]
 impl TrackingServers for Pretend {
-    async fn start(&self, _: &str, _: &str) -> Result<u16, BackendError> {
+    async fn start(&self, _: &str, _: &str, _: Artifacts) -> Result<u16, BackendError> {
         tokio::time::sleep(WORK).await;
         Ok(5000)
     }

@@ -284,11 +284,37 @@ pub trait Builder: Send + Sync {
     async fn discard(&self, root: &RootFs, keep: &[RootFs]);
 }
 
+/// Who hands out the artifacts of an MLflow server.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    Default,
+    PartialEq,
+    Eq,
+    serde::Serialize,
+    serde::Deserialize,
+    clap::ValueEnum,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Artifacts {
+    /// The store: clients go there themselves (`--no-serve-artifacts`).
+    #[default]
+    Store,
+    /// The server, from the store.
+    Server,
+}
+
 /// Real MLflow servers.
 #[async_trait::async_trait]
 pub trait TrackingServers: Send + Sync {
     /// Starts `mlflow server` and returns its loopback port once it answers.
-    async fn start(&self, name: &str, artifact_uri: &str) -> Result<u16, BackendError>;
+    async fn start(
+        &self,
+        name: &str,
+        artifact_uri: &str,
+        artifacts: Artifacts,
+    ) -> Result<u16, BackendError>;
     /// Ends it; the next start finds its store.
     async fn stop(&self, name: &str) -> Result<(), BackendError>;
     /// Ends it and deletes its store.

@@ -16,6 +16,7 @@ mod exchange;
 mod export;
 pub mod faults;
 pub mod firewall;
+mod forward;
 pub mod imds;
 pub mod layout;
 mod lifecycle;

@@ -28,10 +28,14 @@ pub fn change(region: &Arc<Inner>, key: &str, step: Step, done: Status, failed: 
     let now = region.clock.now();
     let earliest = now.checked_add(region.windows.of(&MLFLOW_CHANGE)).unwrap_or(now);
     runtime.spawn(async move {
-        let told = region.state().sagemaker.by_key(&key).cloned();
+        let (told, artifacts) = {
+            let sagemaker = &region.state().sagemaker;
+            (sagemaker.by_key(&key).cloned(), sagemaker.artifacts)
+        };
         let Some(served) = told else { return };
         let tracking = &region.config.tracking;
-        let start = async || tracking.start(&served.process, &served.artifact_store_uri).await;
+        let start =
+            async || tracking.start(&served.process, &served.artifact_store_uri, artifacts).await;
         let result = match step {
             Step::Start => start().await.map(Some),
             Step::Stop => tracking.stop(&served.process).await.map(|()| None),

@@ -7,6 +7,7 @@ use crate::api::Caller;
 use crate::backend::{Builder, Machines, RootFs, TrackingServers};
 use crate::clock::Clock;
 use crate::faults::Faults;
+use crate::forward::Forward;
 use crate::recorder::Recorder;
 use crate::rules::Rules;
 use crate::session::grants::Grants;
@@ -72,6 +73,7 @@ pub struct Inner {
     /// Buckets of request throttling.
     pub throttle: Throttle,
     pub(crate) recorder: Option<Recorder>,
+    pub(crate) forward: Forward,
     state: Mutex<State>,
     pub(crate) s3: s3::Objects,
     pub(crate) runtime: tokio::runtime::Handle,
@@ -139,6 +141,7 @@ impl Region {
                     faults: Faults::default(),
                     throttle: Throttle::default(),
                     recorder,
+                    forward: Forward::default(),
                     state: Mutex::new(state),
                     s3: objects,
                     runtime,

@@ -1,5 +1,6 @@
 //! What can be set in a running region, by `nixl-region set` and the control API.
 
+use crate::backend::Artifacts;
 use crate::server::Inner;
 use crate::state::capacity::Market;
 use crate::state::ec2::ZONES;
@@ -72,6 +73,12 @@ pub enum Setting {
     Throttle {
         /// A factor such as `0.1`, or `on` (1) or `off`.
         scale: Scale,
+    },
+    /// Who hands out the artifacts of MLflow servers that start from now on: the `store`, as on
+    /// SageMaker, where clients go to S3 themselves, or the `server`, as plain MLflow does.
+    MlflowArtifacts {
+        /// `store` or `server`.
+        by: Artifacts,
     },
 }
 
@@ -156,6 +163,7 @@ impl Setting {
                 }
             }
             Self::Throttle { scale } => region.throttle.scale(*scale),
+            Self::MlflowArtifacts { by } => region.state().sagemaker.artifacts = *by,
         }
         Ok(())
     }
@@ -194,6 +202,8 @@ pub struct Settings {
     pub clock_ahead: SignedDuration,
     /// Throttling.
     pub throttle: Scale,
+    /// Who hands out artifacts of MLflow servers.
+    pub mlflow_artifacts: Artifacts,
     /// Ids of the rules that are off.
     pub rules_off: Vec<String>,
 }
@@ -288,6 +298,7 @@ impl Settings {
             clock_now: region.clock.now(),
             clock_ahead: region.clock.ahead(),
             throttle: region.throttle.scaled(),
+            mlflow_artifacts: state.sagemaker.artifacts,
             rules_off: rules::all()
                 .filter(|rule| !region.rules.on(rule))
                 .map(|rule| rule.id.to_owned())

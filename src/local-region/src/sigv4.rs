@@ -13,6 +13,8 @@ use sha2::{Digest, Sha256};
 
 /// How far the clocks may differ; what AWS allows.
 const CLOCK_SKEW_SECS: i64 = 300;
+/// Header with the hash of the body.
+pub const CONTENT_SHA256: &str = "x-amz-content-sha256";
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 /// RFC 3986 unreserved characters stay as they are.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
@@ -105,6 +107,18 @@ impl Authorization {
         secret: &str,
         now: Timestamp,
     ) -> Result<(), SignatureError> {
+        self.verify_hashed(request, &payload_hash(request.body), region, secret, now)
+    }
+
+    /// The same by the hash of the body, which is still to come; the request's own is not looked at.
+    pub fn verify_hashed(
+        &self,
+        request: &SignedRequest<'_>,
+        payload_hash: &str,
+        region: &str,
+        secret: &str,
+        now: Timestamp,
+    ) -> Result<(), SignatureError> {
         if self.region != region {
             return Err(SignatureError::Scope(format!(
                 "Credential should be scoped to a valid region, not '{}'.",
@@ -140,7 +154,7 @@ impl Authorization {
             self.scope_date,
             self.region,
             self.service,
-            hex::encode(Sha256::digest(self.canonical(request)))
+            hex::encode(Sha256::digest(self.canonical(request, payload_hash)))
         );
         let mut key = mac(format!("AWS4{secret}").as_bytes(), self.scope_date.as_bytes());
         for part in [&self.region, &self.service, "aws4_request"] {
@@ -152,16 +166,21 @@ impl Authorization {
             .map_err(|_| SignatureError::Mismatch)
     }
 
+    /// Whether a header is under the signature.
+    #[must_use]
+    pub fn signs(&self, header: &str) -> bool {
+        self.signed_headers.iter().any(|signed| signed == header)
+    }
+
     /// `Host` and every `X-Amz-*` header must be under the signature, or a
     /// request could be changed on its way.
     fn check_signed_headers(&self, headers: &HeaderMap) -> Result<(), SignatureError> {
-        let signed = |name: &str| self.signed_headers.iter().any(|header| header == name);
         let loose = headers
             .keys()
             .map(http::HeaderName::as_str)
             .filter(|name| name.starts_with("x-amz-"))
             .chain(["host"])
-            .find(|name| !signed(name));
+            .find(|name| !self.signs(name));
         match loose {
             Some(name) => Err(SignatureError::Incomplete(format!(
                 "'{name}' must be a 'SignedHeader' in the AWS Authorization."
@@ -170,7 +189,7 @@ impl Authorization {
         }
     }
 
-    fn canonical(&self, request: &SignedRequest<'_>) -> String {
+    fn canonical(&self, request: &SignedRequest<'_>, payload_hash: &str) -> String {
         let headers: String = self
             .signed_headers
             .iter()
@@ -188,12 +207,11 @@ impl Authorization {
             })
             .collect();
         format!(
-            "{}\n{}\n{}\n{headers}\n{}\n{}",
+            "{}\n{}\n{}\n{headers}\n{}\n{payload_hash}",
             request.method,
             canonical_path(request.path),
             canonical_query(request.query),
             self.signed_headers.join(";"),
-            hex::encode(Sha256::digest(request.body))
         )
     }
 }
@@ -211,6 +229,12 @@ pub struct SignedRequest<'a> {
     pub headers: &'a HeaderMap,
     /// Body.
     pub body: &'a [u8],
+}
+
+/// Hash of a body as it goes into a signature.
+#[must_use]
+pub fn payload_hash(body: &[u8]) -> String {
+    hex::encode(Sha256::digest(body))
 }
 
 fn canonical_path(path: &str) -> String {
@@ -259,7 +283,7 @@ fn mac(key: &[u8], data: &[u8]) -> Vec<u8> {
 }
 
 /// Signs as a client does: the value of the `authorization` header. All headers
-/// of the request are signed; `None` unless `x-amz-date` is one of them.
+/// of the request are signed, and the hash of the body that they name; `None` unless `x-amz-date` is one of them.
 #[must_use]
 pub fn sign(
     request: &SignedRequest<'_>,
@@ -280,7 +304,9 @@ pub fn sign(
         signature: Vec::new(),
     };
     let scope = format!("{day}/{region}/{service}/aws4_request");
-    let digest = hex::encode(Sha256::digest(unsigned.canonical(request)));
+    let given = text(request.headers, CONTENT_SHA256).map(str::to_owned);
+    let payload_hash = given.unwrap_or_else(|| payload_hash(request.body));
+    let digest = hex::encode(Sha256::digest(unsigned.canonical(request, &payload_hash)));
     let mut derived = mac(format!("AWS4{secret}").as_bytes(), day.as_bytes());
     for part in [region, service, "aws4_request"] {
         derived = mac(&derived, part.as_bytes());

@@ -2,8 +2,8 @@
 //! for the tests of the API half; none of it needs root.
 
 use crate::backend::{
-    BackendError, BuildFailure, BuildSpec, Builder, MachineSpec, Machines, Platform, RootFs,
-    Script, ScriptEnd, SessionCredentials, StepDone, TrackingServers,
+    Artifacts, BackendError, BuildFailure, BuildSpec, Builder, MachineSpec, Machines, Platform,
+    RootFs, Script, ScriptEnd, SessionCredentials, StepDone, TrackingServers,
 };
 use crate::firewall::Firewall;
 use crate::layout::Layout;
@@ -170,7 +170,12 @@ impl Builder for Recorder {
 
 #[async_trait::async_trait]
 impl TrackingServers for Recorder {
-    async fn start(&self, name: &str, artifact_uri: &str) -> Result<u16, BackendError> {
+    async fn start(
+        &self,
+        name: &str,
+        artifact_uri: &str,
+        _: Artifacts,
+    ) -> Result<u16, BackendError> {
         self.note(format!("mlflow {name} {artifact_uri}"));
         Ok(5001)
     }
@@ -301,6 +306,18 @@ impl Bench {
         target: &str,
         body: &str,
     ) -> (StatusCode, String) {
+        self.raw(Self::signed(service, who, more, method, target, body)).await
+    }
+
+    /// A signed request.
+    pub fn signed(
+        service: &str,
+        who: Option<&SessionCredentials>,
+        more: &[(&'static str, &str)],
+        method: Method,
+        target: &str,
+        body: &str,
+    ) -> Request<Body> {
         let mut headers = HeaderMap::new();
         headers.insert("host", "127.0.0.1:4577".parse().unwrap());
         let date = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
@@ -331,7 +348,7 @@ impl Bench {
             .body(Body::from(body.to_owned()))
             .unwrap();
         *request.headers_mut() = headers;
-        self.raw(request).await
+        request
     }
 
     /// Sends as it is.

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use nixl_local_region::backend::TrackingServers;
+use nixl_local_region::backend::{Artifacts, TrackingServers};
 use nixl_local_region::layout::Layout;
 use nixl_local_region::machine::sweep;
 use nixl_local_region::mlflow::{MlflowServers, Store};
@@ -33,7 +33,7 @@ async fn a_server_answers_and_leaves_nothing() {
         secret_access_key: "x".into(),
     };
     let servers = MlflowServers::new(&layout, Path::new(&venv), store);
-    let port = servers.start("t", "s3://bucket/mlflow").await.unwrap();
+    let port = servers.start("t", "s3://bucket/mlflow", Artifacts::Store).await.unwrap();
     assert!(tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok());
     let page = std::process::Command::new("curl")
         .args(["-sf", &format!("http://127.0.0.1:{port}/")])
@@ -53,7 +53,7 @@ async fn a_server_answers_and_leaves_nothing() {
     assert!(experiment(port, "create", &json));
     servers.stop("t").await.unwrap();
     assert!(tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err());
-    let port = servers.start("t", "s3://bucket/other").await.unwrap();
+    let port = servers.start("t", "s3://bucket/other", Artifacts::Server).await.unwrap();
     assert!(experiment(port, "get-by-name?experiment_name=kept", &[]));
     servers.delete("t").await.unwrap();
     assert!(!layout.mlflow_dir("t").exists());

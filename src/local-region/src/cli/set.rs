@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::client::ask;
 use super::state;
 use super::status::Output;
+use crate::backend::Artifacts;
 use crate::layout::Layout;
 use crate::settings::{Setting, Settings};
 
@@ -74,6 +75,11 @@ fn table(settings: &Settings) -> comfy_table::Table {
     ]);
     let meaning = "what the buckets of request throttling hold, against AWS's";
     table.add_row(["throttle", &settings.throttle.to_string(), meaning]);
+    let by = match settings.mlflow_artifacts {
+        Artifacts::Store => "store",
+        Artifacts::Server => "server",
+    };
+    table.add_row(["mlflow-artifacts", by, "who hands out artifacts of MLflow servers that start"]);
     for id in &settings.rules_off {
         table.add_row([&format!("rule {id}"), "off", ""]);
     }

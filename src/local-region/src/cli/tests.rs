@@ -127,6 +127,7 @@ async fn settings_and_calls_are_shown() {
         "set clock +2h",
         "set rule ec2.run.token-replay off",
         "set throttle 0.5",
+        "set mlflow-artifacts server",
         "get",
         "get --output json",
     ] {
@@ -158,6 +159,7 @@ fn the_command_line_refuses_what_makes_no_sense() {
         "fault remove",
         "fault remove fault-1 --all",
         "set throttle -1",
+        "set mlflow-artifacts nobody",
         "set rule x maybe",
     ] {
         let argv = ["nixl-region"].into_iter().chain(line.split(' '));

@@ -1,9 +1,11 @@
 //! One call, from the request to the answer.
 //!
-//! The service of the credential scope routes it; S3 goes to the s3s crate.
+//! The service of the credential scope routes it; S3 goes to the s3s crate, MLflow's own API to
+//! the server it is for.
 //! On the way a fault may take it, and a bucket may be empty.
 
 mod broken;
+mod data_plane;
 mod finish;
 mod object;
 
@@ -32,7 +34,9 @@ const MAX_BODY_BYTES: usize = 1 << 20;
 pub async fn serve(Shared(region): Shared<Arc<Inner>>, request: Request) -> Response {
     let runtime = region.runtime.clone();
     let answered = runtime.spawn(async move {
-        if is_s3(&request) {
+        if data_plane::is(&request) {
+            data_plane::serve(&region, request).await
+        } else if is_s3(&request) {
             object::serve(&region, request).await
         } else {
             api(&region, request).await

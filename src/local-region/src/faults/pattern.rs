@@ -38,7 +38,7 @@ impl FromStr for CallPattern {
     fn from_str(text: &str) -> Result<Self, PatternError> {
         let (service, operation) = text.split_once(':').unwrap_or(("*", text));
         let known = service.contains(['*', '?'])
-            || service == "s3"
+            || ["s3", "sagemaker-mlflow"].contains(&service)
             || Service::from_scope(service).is_some();
         if !known {
             return Err(PatternError::Service(service.to_owned()));

@@ -6,13 +6,11 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use http::{HeaderValue, Response, StatusCode, Uri, header};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use http::{HeaderValue, Response, StatusCode, header};
 
 use super::sessions::Sessions;
 use crate::clock::Clock;
+use crate::forward::Forward;
 use crate::imds::LateDirectory;
 
 /// First part of every path here.
@@ -21,13 +19,12 @@ pub const PREFIX: &str = "/_mlflow";
 struct Front {
     directory: LateDirectory,
     sessions: Sessions,
-    client: Client<HttpConnector, Body>,
+    forward: Forward,
 }
 
 /// The front of all servers of a region.
 pub fn router(directory: LateDirectory, clock: Clock) -> Router {
-    let client = Client::builder(TokioExecutor::new()).build_http();
-    let front = Front { directory, sessions: Sessions::new(clock), client };
+    let front = Front { directory, sessions: Sessions::new(clock), forward: Forward::default() };
     Router::new()
         .route(&format!("{PREFIX}/{{key}}"), axum::routing::any(handle))
         .route(&format!("{PREFIX}/{{key}}/"), axum::routing::any(handle))
@@ -85,36 +82,11 @@ fn authenticate(front: &Front, key: &str, query: &str) -> Response<Body> {
     response
 }
 
-async fn pass(front: &Front, mut request: Request, rest: &str, port: u16) -> Response<Body> {
-    let authority = format!("127.0.0.1:{port}");
-    let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
-    let uri = Uri::builder().scheme("http").authority(authority.as_str());
-    let Ok(uri) = uri.path_and_query(format!("{rest}{query}")).build() else {
-        return say(StatusCode::BAD_REQUEST, "The path is not valid.");
-    };
-    *request.uri_mut() = uri;
-    *request.version_mut() = http::Version::HTTP_11;
-    let headers = request.headers_mut();
-    // The server's own rebinding and cross-site checks look at these; the
-    // session cookie is what decides here, and it is not the server's affair.
-    for name in
-        [header::ORIGIN, header::REFERER, header::COOKIE, header::CONNECTION, header::UPGRADE]
-    {
-        headers.remove(name);
-    }
-    if let Ok(host) = HeaderValue::from_str(&authority) {
-        headers.insert(header::HOST, host);
-    }
-    match front.client.request(request).await {
-        Ok(mut response) => {
-            response.headers_mut().remove(header::CONNECTION);
-            response.map(Body::new)
-        }
-        Err(error) => {
-            tracing::warn!(port, %error, "mlflow server does not answer");
-            say(StatusCode::BAD_GATEWAY, "The MLflow server does not answer.")
-        }
-    }
+async fn pass(front: &Front, request: Request, rest: &str, port: u16) -> Response<Body> {
+    front.forward.to(request, rest, port).await.unwrap_or_else(|error| {
+        tracing::warn!(port, %error, "mlflow server was not reached");
+        say(error.status(), "The MLflow server does not answer.")
+    })
 }
 
 fn redirect(to: &str) -> Response<Body> {

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 
-use crate::backend::{BackendError, TrackingServers};
+use crate::backend::{Artifacts, BackendError, TrackingServers};
 use crate::layout::Layout;
 use crate::machine::cgroup::Cgroup;
 
@@ -71,17 +71,32 @@ impl MlflowServers {
         Cgroup::named(&self.layout.cgroup_of(&format!("mlflow-{name}")))
     }
 
-    fn spawn(&self, name: &str, artifact_uri: &str, port: u16) -> std::io::Result<Child> {
+    fn spawn(
+        &self,
+        name: &str,
+        artifact_uri: &str,
+        artifacts: Artifacts,
+        port: u16,
+    ) -> std::io::Result<Child> {
         let folder = self.layout.mlflow_dir(name);
         std::fs::create_dir_all(&folder)?;
         let log = std::fs::File::create(folder.join("log"))?;
         let doors = self.cgroup(name).create()?;
         let mut command = Command::new(&self.program);
         command
-            .args(["server", "--host", "127.0.0.1", "--workers", "1", "--no-serve-artifacts"])
+            .args(["server", "--host", "127.0.0.1", "--workers", "1"])
             .args(["--port", &port.to_string()])
             .arg(format!("--backend-store-uri=sqlite:///{}/mlflow.db", folder.display()))
-            .arg(format!("--default-artifact-root={artifact_uri}"))
+            .args(match artifacts {
+                Artifacts::Store => [
+                    "--no-serve-artifacts".to_owned(),
+                    format!("--default-artifact-root={artifact_uri}"),
+                ],
+                Artifacts::Server => [
+                    "--serve-artifacts".to_owned(),
+                    format!("--artifacts-destination={artifact_uri}"),
+                ],
+            })
             // The front stands before it: requests come with this Host.
             .arg(format!("--allowed-hosts=127.0.0.1:{port}"))
             .env("MLFLOW_S3_ENDPOINT_URL", &self.store.endpoint_url)
@@ -165,11 +180,16 @@ impl MlflowServers {
 
 #[async_trait::async_trait]
 impl TrackingServers for MlflowServers {
-    async fn start(&self, name: &str, artifact_uri: &str) -> Result<u16, BackendError> {
+    async fn start(
+        &self,
+        name: &str,
+        artifact_uri: &str,
+        artifacts: Artifacts,
+    ) -> Result<u16, BackendError> {
         let fail = |why: String| BackendError { what: format!("start mlflow server {name}"), why };
         let port = free_port().map_err(|error| fail(error.to_string()))?;
         let child = self
-            .spawn(name, artifact_uri, port)
+            .spawn(name, artifact_uri, artifacts, port)
             .map_err(|error| fail(format!("{}: {error}", self.program.display())))?;
         self.table().insert(name.to_owned(), child);
         match self.wait(name, port).await {

@@ -2,7 +2,7 @@
 //! says that no MLflow runs here.
 
 use super::NO_MACHINES;
-use crate::backend::{BackendError, TrackingServers};
+use crate::backend::{Artifacts, BackendError, TrackingServers};
 use axum::Router;
 use http::StatusCode;
 use std::net::Ipv4Addr;
@@ -27,7 +27,7 @@ async fn serve() -> std::io::Result<u16> {
 
 #[async_trait::async_trait]
 impl TrackingServers for PretendServers {
-    async fn start(&self, name: &str, _: &str) -> Result<u16, BackendError> {
+    async fn start(&self, name: &str, _: &str, _: Artifacts) -> Result<u16, BackendError> {
         let port = self.port.get_or_try_init(serve).await;
         port.copied().map_err(|error| BackendError {
             what: format!("serve a page for {name}"),

@@ -17,6 +17,7 @@ pub mod interfaces;
 pub mod launch;
 pub mod launch_templates;
 pub mod managed_nodes;
+pub mod mlflow_api;
 pub mod mlflow_apps;
 pub mod mlflow_urls;
 pub mod network;
@@ -121,6 +122,7 @@ pub static AREAS: &[(&str, &[&Rule], &[Gap])] = &[
     ("MLflow tracking servers", tracking_servers::RULES, tracking_servers::GAPS),
     ("MLflow Apps", mlflow_apps::RULES, mlflow_apps::GAPS),
     ("Presigned MLflow URLs", mlflow_urls::RULES, mlflow_urls::GAPS),
+    ("MLflow's own API", mlflow_api::RULES, mlflow_api::GAPS),
     ("Sessions", sessions::RULES, sessions::GAPS),
     ("Attributes of images", images::RULES, images::GAPS),
     ("Image Builder", imagebuilder::RULES, imagebuilder::GAPS),

@@ -4,6 +4,7 @@ super::rules! {
     gaps: [
         "throttling": "Only EC2 and Parameter Store tell the sizes of their buckets; IAM, STS, SageMaker, Image Builder, the rest of SSM and other services have those of EC2's mutating and non-mutating actions. S3 is never throttled.",
         "throttling": "EC2's console bucket is not there; of the actions with a bucket of a size of their own, those about instances, images, volumes and interfaces are.",
+        "throttling": "Of tracking servers AWS users report a Small one's rate; a Medium and a Large one have twice and four times that, as they have users, and an app has a Small one's.",
         "throttling": "A bucket refills continuously, not once a second.",
     ]
     NON_MUTATING = "throttle.ec2.non-mutating" {
@@ -88,6 +89,12 @@ super::rules! {
         says: "Image Builder throttles with status 429.",
         source: "Image Builder API model, CallRateLimitExceededException; the size is not published",
         answer: "CallRateLimitExceededException",
+        proof: Api,
+    }
+    MLFLOW = "throttle.mlflow" {
+        says: "A Small tracking server takes 25 calls of MLflow's API a second, whoever makes them, and answers more with status 429.",
+        source: "londonaicentre/FLIP issue 745 for the rate; MLflow's clients retry 429",
+        answer: "ThrottlingException",
         proof: Api,
     }
     OTHERS = "throttle.others" {

@@ -1,6 +1,7 @@
 //! MLflow tracking servers, MLflow Apps and their unspent presigned tokens.
 
 use crate::api::tags::Tags;
+use crate::backend::Artifacts;
 use crate::rules::{Rules, mlflow_urls};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -126,6 +127,8 @@ pub struct SageMaker {
     pub servers: BTreeMap<String, TrackingServer>,
     /// Apps by ARN.
     pub apps: BTreeMap<String, App>,
+    /// Who hands out artifacts of servers that start.
+    pub artifacts: Artifacts,
     /// By SHA-256: the token itself is known to its bearer alone.
     tokens: HashMap<[u8; 32], Token>,
 }

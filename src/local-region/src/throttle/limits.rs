@@ -1,7 +1,7 @@
 //! Which buckets a call draws from, and what they hold: EC2's from the
 //! developer guide, "Request throttling for the Amazon EC2 API"; Parameter
 //! Store's from the AWS General Reference, "Systems Manager endpoints and
-//! quotas". Of the others AWS tells no numbers; theirs are EC2's.
+//! quotas"; a Small tracking server's as users report it. Of the others AWS tells no numbers; theirs are EC2's.
 
 use crate::api::params::Params;
 use crate::rules::{Rule, Rules, throttling as rules};
@@ -126,6 +126,23 @@ pub fn draws(
         });
     }
     draws
+}
+
+/// What a call of MLflow's API takes: of a bucket for each server or app.
+pub fn of_mlflow(arn: &str, size: Option<&str>) -> Draw {
+    // AWS names users for each size: 25, 50 and 100.
+    let per_sec = match size {
+        Some("Medium") => 50.0,
+        Some("Large") => 100.0,
+        _ => 25.0,
+    };
+    Draw {
+        bucket: format!("sagemaker-mlflow:{arn}"),
+        tokens: 1.0,
+        limit: limit(per_sec, per_sec),
+        rule: &rules::MLFLOW,
+        per_resource: true,
+    }
 }
 
 /// Rule, size and name of the class of an operation.

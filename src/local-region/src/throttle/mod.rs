@@ -108,6 +108,26 @@ impl Throttle {
         }
         Ok(())
     }
+
+    /// Takes the token of a call of MLflow's API on a server of this size, or an app.
+    ///
+    /// # Errors
+    /// 429, if the bucket is empty.
+    pub fn take_of_mlflow(
+        &self,
+        in_force: &Rules,
+        (arn, size): (&str, Option<&str>),
+        now: Timestamp,
+    ) -> Result<(), ApiError> {
+        let mut buckets = self.buckets();
+        let Some(scale) = buckets.scale.0 else { return Ok(()) };
+        let draw = limits::of_mlflow(arn, size);
+        let kept = !in_force.on(draw.rule) || buckets.take(in_force, &draw, scale, now);
+        in_force.check(draw.rule, kept, || {
+            ApiError::new("ThrottlingException", "Rate exceeded")
+                .status(StatusCode::TOO_MANY_REQUESTS)
+        })
+    }
 }
 
 impl Buckets {

@@ -13,6 +13,7 @@ mod interfaces;
 pub(crate) mod launch;
 mod launch_templates;
 pub(crate) mod managed_nodes;
+mod mlflow_api;
 mod mlflow_apps;
 mod mlflow_urls;
 mod pagination;
@@ -87,6 +88,7 @@ fn cases() -> Vec<Case> {
         tracking_servers::cases(),
         mlflow_apps::cases(),
         mlflow_urls::cases(),
+        mlflow_api::cases(),
         managed_nodes::cases(),
         run_command::cases(),
         sessions::cases(),
