@@ -4,7 +4,8 @@
 //! itself" is the one AWS's own AWSEC2VssSnapshotPolicy uses, with the keys
 //! limited as well. `aws:ARN == ${ec2:SourceInstanceARN}` never matches.
 
-use nixl_aws::sagemaker::Kind;
+mod mlflow;
+
 use nixl_cluster::tag;
 use serde_json::{Value, json};
 
@@ -70,40 +71,8 @@ pub fn node_policy(region: &str, tracking_arn: Option<&str>) -> Value {
             "Resource": "*",
         }),
     ];
-    statements.extend(tracking_arn.into_iter().flat_map(mlflow));
+    statements.extend(tracking_arn.into_iter().flat_map(mlflow::statements));
     json!({ "Version": "2012-10-17", "Statement": statements })
-}
-
-/// An App is opened by one action for its whole API; a server's UI has one of its own.
-fn mlflow(arn: &str) -> Vec<Value> {
-    let actions = match Kind::of(arn) {
-        Some((Kind::App, _)) => vec![
-            "sagemaker:CallMlflowAppApi",
-            "sagemaker:CreatePresignedMlflowAppUrl",
-            "sagemaker:DescribeMlflowApp",
-        ],
-        _ => vec![
-            "sagemaker:CreatePresignedMlflowTrackingServerUrl",
-            "sagemaker:DescribeMlflowTrackingServer",
-        ],
-    };
-    let mut statements = vec![json!({
-        "Sid": "OpenMlflow",
-        "Effect": "Allow",
-        "Action": actions,
-        "Resource": arn,
-    })];
-    if !matches!(Kind::of(arn), Some((Kind::App, _))) {
-        // Without it the URL opens onto a refusal; it has no resource type, and
-        // which URLs can be made is limited above.
-        statements.push(json!({
-            "Sid": "EnterMlflow",
-            "Effect": "Allow",
-            "Action": "sagemaker-mlflow:AccessUI",
-            "Resource": "*",
-        }));
-    }
-    statements
 }
 
 /// What the tracking server may do: its own bucket, nothing else.
@@ -148,18 +117,6 @@ mod tests {
         // ForAllValues is true of no keys at all; Null closes that.
         assert_eq!(condition["Null"]["aws:TagKeys"], "false");
         assert_eq!(policy["Statement"].as_array().unwrap().len(), 2);
-    }
-
-    #[test]
-    fn mlflow_is_open_on_one_arn_only() {
-        let arn = "arn:aws:sagemaker:us-east-1:1:mlflow-tracking-server/x";
-        let policy = node_policy("us-east-1", Some(arn));
-        assert_eq!(policy["Statement"][2]["Resource"], arn);
-        let app = "arn:aws:sagemaker:us-east-1:1:mlflow-app/x";
-        let policy = node_policy("us-east-1", Some(app));
-        assert_eq!(policy["Statement"][2]["Resource"], app);
-        assert_eq!(policy["Statement"][2]["Action"][0], "sagemaker:CallMlflowAppApi");
-        assert_eq!(policy["Statement"].as_array().unwrap().len(), 3);
     }
 
     #[test]

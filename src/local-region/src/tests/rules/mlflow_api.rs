@@ -156,10 +156,11 @@ pub fn cases() -> Vec<Case> {
         }),
         case(&throttling::MLFLOW, async |bench: Bench| {
             ready(&bench).await?;
-            bench.region.inner.throttle.scale("0.1".parse()?);
+            // A bucket of one, refilled every four seconds.
+            bench.region.inner.throttle.scale("0.01".parse()?);
             for passed in 0..40 {
                 if post(&bench, None, &[], "{}").await.0 == 429 {
-                    return same(passed >= 2, true);
+                    return same(passed >= 1, true);
                 }
             }
             Err("never refused".to_owned())
