@@ -4,10 +4,11 @@
 use crate::builder_profile::Profile;
 use crate::cloud::Cloud;
 use crate::content::{Content, Part};
-use crate::document::{self, MAX_INLINE_CHARS, Store};
+use crate::document::{self, ImageIdentity, MAX_INLINE_CHARS, Store};
 use crate::error::Result;
 use crate::hash::Sum;
 use crate::lock::Pins;
+use crate::manifest::MANIFEST;
 use nixl_aws::Tag;
 use nixl_aws::imagebuilder::{
     CreateComponent, CreateDistribution, CreateImage, CreateInfrastructure, CreateRecipe,
@@ -68,7 +69,7 @@ impl Blueprint {
     pub fn new(content: &Content, pins: &Pins, cloud: &Cloud) -> Result<Self> {
         let account = &cloud.identity.account;
         let partition = cloud.identity.partition();
-        let digest = content.digest(pins);
+        let image = ImageIdentity::new(content, pins);
         let bucket = format!("nixl-bake-{account}-{}", cloud.region);
         let store = Store { bucket: bucket.clone(), account: account.clone() };
 
@@ -80,7 +81,7 @@ impl Blueprint {
                 bytes: file.bytes.clone(),
                 sum: file.sum,
             }));
-            let text = document::render(component, &store, pins)?;
+            let text = document::render(component, &store, &image, pins)?;
             let sum = Sum::of(text.as_bytes());
             let name = component.name().to_string();
             let document = if text.chars().count() <= MAX_INLINE_CHARS {
@@ -102,6 +103,7 @@ impl Blueprint {
         }
 
         let recipe = &content.recipe;
+        let digest = image.digest;
         let hex = digest.hex();
         let image_name = format!("{}-{}", recipe.name, digest.short());
         let infrastructure_sum =
@@ -109,7 +111,12 @@ impl Blueprint {
         let mut ami_tags = tags(&digest);
         ami_tags.push(Tag::new(tag::NAME, &image_name));
         ami_tags.push(Tag::new(tag::RECIPE, recipe.name.as_str()));
-        let parts = content.parts(pins);
+        let mut kept = content.components.iter().flat_map(|component| &component.spec.uploads);
+        if kept.any(|one| one.name == MANIFEST) {
+            let key = image.key(MANIFEST);
+            ami_tags.push(Tag::new(tag::MANIFEST, store.uri(&key)));
+        }
+        let parts = image.parts;
         // At most 23 of them, of the 50 tags that a resource can have.
         ami_tags
             .extend(parts.iter().map(|part| Tag::new(input_key(&part.name), part.shown.as_str())));
@@ -209,7 +216,8 @@ fn token(parts: &[&str]) -> String {
     Sum::of_fields(parts.iter().map(|part| part.as_bytes())).hex()
 }
 
-/// Reading this account's bake buckets, in any region. S3Download asks for no
+/// Reading what is installed and keeping manifests in this account's bake
+/// buckets, in any region. S3Download asks for no
 /// list where it names one file (user guide, "S3Download": IAM requirements).
 fn files_policy(partition: &str, account: &str) -> String {
     let bucket = format!("arn:{partition}:s3:::nixl-bake-{account}-*");
@@ -217,6 +225,7 @@ fn files_policy(partition: &str, account: &str) -> String {
         "Version": "2012-10-17",
         "Statement": [
             {"Effect": "Allow", "Action": "s3:GetObject", "Resource": format!("{bucket}/components/*")},
+            {"Effect": "Allow", "Action": "s3:PutObject", "Resource": format!("{bucket}/images/*")},
         ],
     })
     .to_string()

@@ -22,6 +22,7 @@ pub mod glibc;
 pub mod hash;
 pub mod list;
 pub mod lock;
+pub mod manifest;
 pub mod output;
 pub mod plan;
 pub mod prepare;

@@ -5,7 +5,7 @@ use crate::flow::Baked;
 use crate::list::Entry;
 use crate::plan::Plan;
 use crate::publish::Published;
-use crate::show::Shown;
+use crate::show::{Difference, Shown};
 use crate::validate::Report;
 use comfy_table::{Table, TableStyle};
 use serde::Serialize;
@@ -135,19 +135,40 @@ pub fn shown(shown: &Shown, format: Format) -> String {
     for (part, is) in &shown.parts {
         table.add_row([part, is]);
     }
-    text(&table)
+    if let Some(manifest) = &shown.manifest {
+        table.add_row(["System", &manifest.system.name]);
+        for (name, is) in &manifest.versions {
+            table.add_row([name, is]);
+        }
+        table.add_row(["Packages", &manifest.packages.len().to_string()]);
+    }
+    if let Some(uri) = &shown.manifest_uri {
+        table.add_row(["Manifest", uri]);
+    }
+    let unread = shown.manifest_unread.iter().map(|why| format!("\nversions are not known: {why}"));
+    text(&table) + &unread.collect::<String>()
 }
 
 /// What leads from an image to another.
 #[must_use]
-pub fn differs(changes: &[Change], format: Format) -> String {
+pub fn differs(difference: &Difference, format: Format) -> String {
     if format == Format::Json {
-        return json(&changes);
+        return json(difference);
     }
-    if changes.is_empty() {
-        return "they are made of the same".to_owned();
+    let mut lines = match difference.parts.as_slice() {
+        [] => vec!["they are made of the same".to_owned()],
+        parts => parts.iter().map(line).collect(),
+    };
+    match difference.content.as_deref() {
+        Some([]) => lines.push("the same versions and packages are in them".to_owned()),
+        Some(content) => {
+            lines.push("in them:".to_owned());
+            lines.extend(content.iter().map(line));
+        }
+        None => {}
     }
-    changes.iter().map(line).collect::<Vec<_>>().join("\n")
+    lines.extend(difference.unread.iter().map(|why| format!("versions are not known of {why}")));
+    lines.join("\n")
 }
 
 /// What `lock` has pinned.

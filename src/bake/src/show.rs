@@ -4,6 +4,7 @@ use crate::cloud::Cloud;
 use crate::compare::{Change, compare};
 use crate::error::{BakeError, Result};
 use crate::flow::{Pace, retry};
+use crate::manifest::{Manifest, Unread};
 use nixl_aws::Tag;
 use nixl_aws::ec2::Image;
 use nixl_cluster::tag;
@@ -30,6 +31,15 @@ pub struct Shown {
     pub digest: String,
     /// Parts, and what each is known by.
     pub parts: BTreeMap<String, String>,
+    /// Where its manifest is kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub manifest_uri: Option<String>,
+    /// What is in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub manifest: Option<Manifest>,
+    /// Why that is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub manifest_unread: Option<String>,
 }
 
 /// What the image of this id is.
@@ -44,7 +54,15 @@ pub async fn show(cloud: &Cloud, ami: &str) -> Result<Shown> {
     let digest = Tag::find(&image.tags, tag::DIGEST)
         .ok_or_else(|| BakeError::NotBaked { ami: ami.to_owned() })?
         .to_owned();
+    let manifest_uri = Tag::find(&image.tags, tag::MANIFEST).map(str::to_owned);
+    let (manifest, unread) = match Manifest::fetch(cloud, manifest_uri.as_deref(), &digest).await {
+        Ok(manifest) => (Some(manifest), None),
+        Err(unread) => (None, Some(unread)),
+    };
     Ok(Shown {
+        manifest_uri,
+        manifest,
+        manifest_unread: unread.as_ref().map(Unread::to_string),
         parts: parts(&image).into_iter().collect(),
         recipe: Tag::find(&image.tags, tag::RECIPE).map(str::to_owned),
         digest,
@@ -57,12 +75,36 @@ pub async fn show(cloud: &Cloud, ami: &str) -> Result<Shown> {
 }
 
 /// What leads from one image to another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// Of what they are made.
+    pub parts: Vec<Change>,
+    /// Of what is in them: versions and packages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content: Option<Vec<Change>>,
+    /// Why that is not known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unread: Vec<String>,
+}
+
+/// What leads from one image to another.
 ///
 /// # Errors
 /// As [`show`].
-pub async fn diff(cloud: &Cloud, from: &str, to: &str) -> Result<Vec<Change>> {
-    let list = |shown: Shown| shown.parts.into_iter().collect::<Vec<_>>();
-    Ok(compare(&list(show(cloud, from).await?), &list(show(cloud, to).await?)))
+pub async fn diff(cloud: &Cloud, from: &str, to: &str) -> Result<Difference> {
+    let (from, to) = tokio::try_join!(show(cloud, from), show(cloud, to))?;
+    let parts = |shown: &Shown| shown.parts.clone().into_iter().collect::<Vec<_>>();
+    let unread = |shown: &Shown| {
+        shown.manifest_unread.as_ref().map(|why| format!("{}: {why}", shown.ami_id))
+    };
+    Ok(Difference {
+        parts: compare(&parts(&from), &parts(&to)),
+        unread: [&from, &to].into_iter().filter_map(unread).collect(),
+        content: from
+            .manifest
+            .zip(to.manifest)
+            .map(|(from, to)| compare(&from.entries(), &to.entries())),
+    })
 }
 
 /// The parts of an image, by name.

@@ -2,7 +2,7 @@
 //! without AWS, told at once.
 
 use crate::content::{Component, Content};
-use crate::document::{self, MAX_INLINE_CHARS, Store};
+use crate::document::{self, ImageIdentity, MAX_INLINE_CHARS, Store};
 use crate::error::BakeError;
 use crate::lock::Pins;
 use serde::Serialize;
@@ -56,12 +56,13 @@ pub fn validate(recipe: &Path) -> Report {
         account: "000000000000".to_owned(),
     };
     let pins = Pins::longest(&content);
+    let image = ImageIdentity::new(&content, &pins);
     let mut shells = Shells::default();
     let beside = recipe.parent().unwrap_or(Path::new(""));
     let inside = content.components.iter().map(|component| (component, None));
     let outside = content.left_out.iter().map(|(component, why)| (component, Some(why.clone())));
     for (component, left_out) in inside.chain(outside) {
-        match document::render(component, &store, &pins) {
+        match document::render(component, &store, &image, &pins) {
             Ok(text) => {
                 let document_chars = text.chars().count();
                 report.components.push(Looked {

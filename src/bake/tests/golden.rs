@@ -7,7 +7,7 @@
 #![allow(clippy::unwrap_used)]
 
 use nixl_bake::content::{Component, Content};
-use nixl_bake::document::{Store, prelude, render};
+use nixl_bake::document::{ImageIdentity, Store, prelude, render};
 use nixl_bake::hash::Sum;
 use nixl_bake::lock::{Pin, Pins};
 use nixl_bake::recipe::Platform;
@@ -53,7 +53,9 @@ fn pins(content: &Content) -> Pins {
 /// A document with its long parts named instead of told.
 fn shape(component: &Component, pins: &Pins) -> String {
     let store = Store { bucket: "bucket".into(), account: "123456789012".into() };
-    let text = render(component, &store, pins).unwrap();
+    let image =
+        ImageIdentity { name: "test 1.0.0".into(), digest: Sum::of(b""), parts: Vec::new() };
+    let text = render(component, &store, &image, pins).unwrap();
     let document: serde_yaml_ng::Value = serde_yaml_ng::from_str(&text).unwrap();
     let mut lines = vec![format!("{} ({})", component.name(), component.folder)];
     for phase in document["phases"].as_sequence().unwrap() {

@@ -35,6 +35,8 @@ pub const RECIPE: &str = "nixl:recipe";
 /// With a name behind it: what went into a baked image, so that a later one can
 /// be told from it.
 pub const INPUT_PREFIX: &str = "nixl:input:";
+/// Where the manifest of a baked image is kept (`s3://…`).
+pub const MANIFEST: &str = "nixl:manifest";
 /// Version of the program that made a resource.
 pub const VERSION: &str = "nixl:version";
 

@@ -165,6 +165,31 @@ impl S3 for Client {
         }
     }
 
+    async fn get_object(&self, bucket: &str, key: &str, max_bytes: u64) -> Result<Option<Bytes>> {
+        const OPERATION: &str = "GetObject";
+        let result = self.sdk.get_object().bucket(bucket).key(key).send().await;
+        let answer = match result.map_err(failed(OPERATION)) {
+            Ok(answer) => answer,
+            Err(error) if error.is(&["NoSuchKey"]) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let ambiguous = |message: String| AwsError {
+            service: SERVICE,
+            operation: OPERATION,
+            kind: ErrorKind::Ambiguous,
+            message,
+        };
+        let bytes = size(answer.content_length());
+        if bytes > max_bytes {
+            return Err(ambiguous(format!(
+                "{key} has {bytes} bytes, at most {max_bytes} are read"
+            )));
+        }
+        // What comes is as long as was announced, or an error.
+        let body = answer.body.collect().await.map_err(|error| ambiguous(error.to_string()))?;
+        Ok(Some(body.into_bytes()))
+    }
+
     async fn put_object(
         &self,
         bucket: &str,

@@ -35,6 +35,12 @@ pub trait S3: Send + Sync {
 
     /// The object, or `None` if there is none of this key.
     async fn head_object(&self, bucket: &str, key: &str) -> Result<Option<Object>>;
+    /// Content of an object of at most `max_bytes`, or `None` if there is none of
+    /// this key.
+    ///
+    /// # Errors
+    /// Also if it is larger.
+    async fn get_object(&self, bucket: &str, key: &str, max_bytes: u64) -> Result<Option<Bytes>>;
     /// Stores an object; S3 refuses it if the body does not have this SHA-256
     /// (base64).
     async fn put_object(

@@ -6,6 +6,10 @@ use crate::recipe::{ComponentSpec, Source, variable};
 
 /// What every script may use: operating system and architecture of the image.
 pub(crate) const FACTS: [&str; 2] = ["NIXL_OS", "NIXL_ARCH"];
+/// What the image is, to scripts that tell it: name and version of the recipe,
+/// digest, and its parts as lines of a name and a value. They count for no
+/// digest, as they follow from it.
+pub(crate) const IMAGE: [&str; 3] = ["NIXL_IMAGE", "NIXL_DIGEST", "NIXL_PARTS"];
 /// Folder of the component's files while it is installed.
 pub(crate) const FILES: &str = "NIXL_FILES";
 
@@ -66,7 +70,8 @@ pub(crate) fn check_script(
 
 /// Variables a script may use.
 fn known(spec: &ComponentSpec, installs: bool) -> Vec<String> {
-    let mut known: Vec<String> = FACTS.map(str::to_owned).to_vec();
+    let mut known: Vec<String> =
+        FACTS.iter().chain(&IMAGE).map(|name| (*name).to_owned()).collect();
     // Files are gone when the component is validated; their sums stay.
     if installs && !(spec.files.is_empty() && spec.downloads.is_empty()) {
         known.push(FILES.to_owned());

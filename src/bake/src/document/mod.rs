@@ -6,18 +6,20 @@
 //! ([`prelude`]), and checksums after S3Download, which has none.
 
 mod lint;
+mod place;
 pub mod prelude;
 mod schema;
 
 use lint::FILES;
 pub(crate) use lint::{FACTS, check_script};
+pub use place::{ImageIdentity, Store};
 
-use crate::content::{Component, File};
+use crate::content::Component;
 use crate::error::{BakeError, Result};
 use crate::lock::Pins;
 use crate::recipe::variable;
 use prelude::BASE;
-use schema::{Document, Inputs, Phase, S3Download, Step};
+use schema::{Document, Inputs, Phase, S3Transfer, Step};
 
 /// Longest document CreateComponent takes inline, in characters.
 pub const MAX_INLINE_CHARS: usize = 16_000;
@@ -26,37 +28,19 @@ pub const MAX_BYTES: usize = 64 * 1024;
 /// Where a component's files are while it is installed. Not below /tmp or
 /// /var/tmp, which a base may mount `noexec`.
 const FOLDER: &str = "/var/lib/nixl-bake";
-/// S3Download has no retry of its own.
-const DOWNLOAD_ATTEMPTS: u32 = 3;
-
-/// Where the files of a build are in S3.
-#[derive(Debug, Clone)]
-pub struct Store {
-    /// Bucket.
-    pub bucket: String,
-    /// Account that must own it.
-    pub account: String,
-}
-
-impl Store {
-    /// Key of a file: by its content, so that it is uploaded once.
-    #[must_use]
-    pub fn key(&self, file: &File) -> String {
-        format!("components/{}/{}", file.sum.hex(), file.name)
-    }
-
-    /// `s3://…`
-    #[must_use]
-    pub fn uri(&self, key: &str) -> String {
-        format!("s3://{}/{key}", self.bucket)
-    }
-}
+/// S3Download and S3Upload have no retry of their own.
+const TRANSFER_ATTEMPTS: u32 = 3;
 
 /// The document of a component.
 ///
 /// # Errors
 /// If it would be longer than Image Builder takes, or a download has no pin.
-pub fn render(component: &Component, store: &Store, pins: &Pins) -> Result<String> {
+pub fn render(
+    component: &Component,
+    store: &Store,
+    image: &ImageIdentity,
+    pins: &Pins,
+) -> Result<String> {
     let timeout = component.spec.timeout_secs;
     let folder = format!("{FOLDER}/{}", component.name());
     let bash = |name: &str, script: String| Step {
@@ -79,12 +63,12 @@ pub fn render(component: &Component, store: &Store, pins: &Pins) -> Result<Strin
             action: "S3Download",
             timeout_seconds: timeout,
             on_failure: "Abort",
-            max_attempts: Some(DOWNLOAD_ATTEMPTS),
-            inputs: Inputs::S3Download(
+            max_attempts: Some(TRANSFER_ATTEMPTS),
+            inputs: Inputs::Transfers(
                 component
                     .files
                     .iter()
-                    .map(|file| S3Download {
+                    .map(|file| S3Transfer {
                         source: store.uri(&store.key(file)),
                         destination: format!("{folder}/{}", file.name),
                         expected_bucket_owner: store.account.clone(),
@@ -115,11 +99,28 @@ pub fn render(component: &Component, store: &Store, pins: &Pins) -> Result<Strin
         }
         build.push(bash("fetch", script));
     }
-    build.push(bash("install", script(component, Some(&folder), &component.install, pins)));
+    build
+        .push(bash("install", script(component, Some(&folder), &component.install, (image, pins))));
     if component.has_files() || prelude::reboots(&component.install) {
         build.push(bash("clean", format!("{BASE}rm -rf {folder}\nrmdir {FOLDER} || true\n")));
     }
-    let validate = vec![bash("validate", script(component, None, &component.validate, pins))];
+    let text = script(component, None, &component.validate, (image, pins));
+    let mut validate = vec![bash("validate", text)];
+    if !component.spec.uploads.is_empty() {
+        let uploads = component.spec.uploads.iter().map(|one| S3Transfer {
+            source: one.path.clone(),
+            destination: store.uri(&image.key(&one.name)),
+            expected_bucket_owner: store.account.clone(),
+        });
+        validate.push(Step {
+            name: "upload".to_owned(),
+            action: "S3Upload",
+            timeout_seconds: timeout,
+            on_failure: "Abort",
+            max_attempts: Some(TRANSFER_ATTEMPTS),
+            inputs: Inputs::Transfers(uploads.collect()),
+        });
+    }
 
     let document = Document {
         name: component.name().as_str(),
@@ -145,7 +146,12 @@ pub fn render(component: &Component, store: &Store, pins: &Pins) -> Result<Strin
 /// would make another component of it for every recipe. `folder` holds the
 /// files; they are gone when the component is validated, their sums are still
 /// known.
-fn script(component: &Component, folder: Option<&str>, text: &str, pins: &Pins) -> String {
+fn script(
+    component: &Component,
+    folder: Option<&str>,
+    text: &str,
+    (image, pins): (&ImageIdentity, &Pins),
+) -> String {
     let mut variables: Vec<(String, String)> =
         component.facts().map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
     if let Some(folder) = folder.filter(|_| component.has_files()) {
@@ -155,6 +161,7 @@ fn script(component: &Component, folder: Option<&str>, text: &str, pins: &Pins) 
     variables.extend(sums);
     let pinned = pins.downloads.iter().filter(|((of, _), _)| of == component.folder.as_str());
     variables.extend(pinned.map(|((_, name), pin)| (variable(name), pin.sha256.hex())));
+    variables.extend(image.variables());
     let inputs = component.inputs.iter();
     variables.extend(inputs.map(|(name, value)| (name.variable(), quoted(value.as_str()))));
 

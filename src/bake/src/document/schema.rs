@@ -33,12 +33,13 @@ pub(super) struct Step {
 #[serde(untagged)]
 pub(super) enum Inputs {
     Commands { commands: Vec<String> },
-    S3Download(Vec<S3Download>),
+    Transfers(Vec<S3Transfer>),
 }
 
+/// One object, from or to the image.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct S3Download {
+pub(super) struct S3Transfer {
     pub source: String,
     pub destination: String,
     pub expected_bucket_owner: String,

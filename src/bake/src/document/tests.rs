@@ -6,13 +6,17 @@ fn store() -> Store {
     Store { bucket: "nixl-bake-123456789012-eu-west-1".into(), account: "123456789012".into() }
 }
 
+fn image() -> ImageIdentity {
+    ImageIdentity::new(&Checkout::new().load().unwrap(), &pins())
+}
+
 fn noded() -> Component {
     Checkout::new().load().unwrap().components.remove(0)
 }
 
 #[test]
 fn golden() {
-    let text = render(&noded(), &store(), &pins()).unwrap();
+    let text = render(&noded(), &store(), &image(), &pins()).unwrap();
     let prelude: String = BASE.lines().map(|line| format!("        {line}\n")).collect();
     let text = text.replace(&prelude, "        PRELUDE\n");
     assert!(text == include_str!("golden.yaml"), "rendered:\n{text}");
@@ -21,7 +25,7 @@ fn golden() {
 #[test]
 fn it_reads_back_as_the_schema_says() {
     let component = noded();
-    let text = render(&component, &store(), &pins()).unwrap();
+    let text = render(&component, &store(), &image(), &pins()).unwrap();
     let value: serde_yaml_ng::Value = serde_yaml_ng::from_str(&text).unwrap();
     assert_eq!(value["schemaVersion"].as_f64(), Some(1.0));
     for phase in value["phases"].as_sequence().unwrap() {
@@ -42,8 +46,8 @@ fn it_reads_back_as_the_schema_says() {
 #[test]
 fn it_does_not_depend_on_when_it_is_rendered() {
     assert_eq!(
-        render(&noded(), &store(), &pins()).unwrap(),
-        render(&noded(), &store(), &pins()).unwrap()
+        render(&noded(), &store(), &image(), &pins()).unwrap(),
+        render(&noded(), &store(), &image(), &pins()).unwrap()
     );
 }
 
@@ -51,7 +55,7 @@ fn it_does_not_depend_on_when_it_is_rendered() {
 fn a_document_beyond_the_service_limit_is_refused() {
     let mut component = noded();
     component.install.push_str(&"# filler\n".repeat(MAX_BYTES / 9));
-    let told = render(&component, &store(), &pins()).unwrap_err().to_string();
+    let told = render(&component, &store(), &image(), &pins()).unwrap_err().to_string();
     assert!(told.contains("nixl-noded") && told.contains("65536"), "{told}");
 }
 
@@ -61,9 +65,10 @@ fn scripts_get_what_they_use_and_nothing_else() {
     let name = crate::recipe::InputName::try_from("version".to_owned()).unwrap();
     let value = crate::recipe::Text::try_from("it's 1".to_owned()).unwrap();
     component.inputs.insert(name, value);
-    let before = script(&component, None, "true\n", &pins());
+    let before = script(&component, None, "true\n", (&image(), &pins()));
     assert!(!before.contains("export NIXL_"), "{before}");
-    let after = script(&component, None, "echo $NIXL_INPUT_VERSION on $NIXL_OS\n", &pins());
+    let after =
+        script(&component, None, "echo $NIXL_INPUT_VERSION on $NIXL_OS\n", (&image(), &pins()));
     let output = std::process::Command::new("bash").arg("-c").arg(&after).output().unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stdout), "it's 1 on debian-12\n");
 }
@@ -73,10 +78,10 @@ fn a_reboot_is_asked_for_once() {
     let folder = tempfile::tempdir().unwrap();
     let mut component = noded();
     component.install = "reboot_once the kernel is old\n".to_owned();
-    let text = render(&component, &store(), &pins()).unwrap();
+    let text = render(&component, &store(), &image(), &pins()).unwrap();
     assert!(text.contains("name: clean"), "the mark goes, too");
     let mark = format!("{FOLDER}/nixl-noded/rebooted");
-    let script = script(&component, None, &component.install, &pins())
+    let script = script(&component, None, &component.install, (&image(), &pins()))
         .replace(&mark, &folder.path().join("a/rebooted").to_string_lossy());
     let run = || std::process::Command::new("bash").args(["-c", &script]).output().unwrap();
     assert_eq!(run().status.code(), Some(194));
@@ -117,7 +122,7 @@ fn fetch(url: &str, size_bytes: u64, sha256: Sum) -> (tempfile::TempDir, std::pr
     let mut pins = pins();
     let key = ("nixl-noded".to_owned(), "a.tar".to_owned());
     pins.downloads.insert(key, crate::lock::Pin { size_bytes, sha256 });
-    let text = render(&component, &store(), &pins).unwrap();
+    let text = render(&component, &store(), &image(), &pins).unwrap();
     let document: serde_yaml_ng::Value = serde_yaml_ng::from_str(&text).unwrap();
     let steps = document["phases"][0]["steps"].as_sequence().unwrap();
     let step = steps.iter().find(|step| step["name"] == "fetch").unwrap();
@@ -166,7 +171,7 @@ proptest::proptest! {
     fn what_is_rendered_is_never_longer_than_the_service_takes(lines in 0usize..9000) {
         let mut component = noded();
         component.install.push_str(&"# filler\n".repeat(lines));
-        match render(&component, &store(), &pins()) {
+        match render(&component, &store(), &image(), &pins()) {
             Ok(text) => proptest::prop_assert!(text.len() <= MAX_BYTES),
             Err(error) => proptest::prop_assert!(error.to_string().contains("65536") && lines > 3000),
         }

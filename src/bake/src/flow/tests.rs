@@ -298,8 +298,8 @@ async fn an_image_tells_what_is_in_it() {
     let names: Vec<&str> = shown.parts.keys().map(String::as_str).collect();
     assert_eq!(names, ["base", "component:nixl-noded", "daemon", "recipe"]);
     let changes = crate::show::diff(&bench.cloud, "ami-one", "ami-two").await.unwrap();
-    assert_eq!((changes.len(), changes[0].what.as_str()), (1, "daemon"));
-    assert!(crate::show::diff(&bench.cloud, "ami-one", "ami-one").await.unwrap().is_empty());
+    assert_eq!((changes.parts.len(), changes.parts[0].what.as_str()), (1, "daemon"));
+    assert!(crate::show::diff(&bench.cloud, "ami-one", "ami-one").await.unwrap().parts.is_empty());
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! `component.toml`: what a component needs besides its two scripts.
 
 use super::{
-    Architecture, DownloadSpec, FileSpec, InputName, Name, Os, Platform, Text, files, values,
+    Architecture, DownloadSpec, FileSpec, InputName, Name, Os, Platform, Text, UploadSpec, files,
+    values,
 };
 use serde::{Deserialize, Deserializer, de::Error as _};
 use std::collections::BTreeMap;
@@ -33,6 +34,9 @@ pub struct ComponentSpec {
     /// What it downloads, into the same folder.
     #[serde(default)]
     pub downloads: Vec<DownloadSpec>,
+    /// What of the image is kept in the bucket, once it is validated.
+    #[serde(default)]
+    pub uploads: Vec<UploadSpec>,
 }
 
 /// Images a component is for; what is left out does not matter.

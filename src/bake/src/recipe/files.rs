@@ -23,6 +23,32 @@ pub enum FileSource {
     Tree(PathBuf),
 }
 
+/// A file of the image that is kept in the bucket, under the image's digest.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UploadSpec {
+    /// Name there.
+    #[serde(deserialize_with = "name")]
+    pub name: String,
+    /// Where it is in the image.
+    #[serde(deserialize_with = "absolute")]
+    pub path: String,
+}
+
+fn name<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    file_name(String::deserialize(from)?).map_err(D::Error::custom)
+}
+
+/// S3Upload takes `*` in a path for a pattern.
+fn absolute<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    let path = String::deserialize(from)?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./+".contains(c);
+    if path.starts_with('/') && path.chars().all(plain) && !path.ends_with('/') {
+        return Ok(path);
+    }
+    Err(D::Error::custom(format!("{path:?} is no file of the image: give its absolute path")))
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {

@@ -13,7 +13,7 @@ pub use component::{ComponentSpec, InputSpec, When};
 pub use downloads::DownloadSpec;
 pub(crate) use downloads::{expand, facts, fault};
 pub(crate) use files::variable;
-pub use files::{FileSource, FileSpec};
+pub use files::{FileSource, FileSpec, UploadSpec};
 pub use position::Source;
 pub use publish::{Days, KmsKey, Publish};
 pub use values::{InputName, Name, SemanticVersion, Text, VolumeSize};

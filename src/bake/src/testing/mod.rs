@@ -121,6 +121,8 @@ pub struct World {
     pub shared: BTreeMap<String, Sharing>,
     /// Value and tags of each parameter of the account's own.
     pub parameters: BTreeMap<String, (String, Vec<Tag>)>,
+    /// What can be read, by key.
+    pub contents: BTreeMap<String, bytes::Bytes>,
     pub bucket: bool,
     pub profile: Standing,
     /// What another run makes at the time of the next call of an operation.
@@ -267,6 +269,9 @@ impl S3 for Fake {
     async fn head_object(&self, _: &str, key: &str) -> Result<Option<Object>> {
         let world = self.called("head_object")?;
         Ok(world.objects.get(key).map(|size| Object { key: key.into(), size_bytes: *size as u64 }))
+    }
+    async fn get_object(&self, _: &str, key: &str, _: u64) -> Result<Option<bytes::Bytes>> {
+        Ok(self.called("get_object")?.contents.get(key).cloned())
     }
     async fn put_object(&self, _: &str, key: &str, body: bytes::Bytes, _: &str) -> Result<()> {
         self.called("put_object")?.objects.insert(key.into(), body.len());

@@ -9,6 +9,7 @@ mod efa;
 mod inference;
 mod installer;
 mod kernel;
+mod manifest;
 mod recipe;
 mod stage;
 mod web;

@@ -1,8 +1,9 @@
 //! Where documents run: an overlay over `/`, entered by chroot in a mount
 //! namespace of its own.
 
-use nixl_bake::content::Component;
-use nixl_bake::document::{Store, render};
+use nixl_bake::content::{Component, Part};
+use nixl_bake::document::{ImageIdentity, Store, render};
+use nixl_bake::hash::Sum;
 use nixl_bake::lock::Pins;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -16,6 +17,10 @@ const REBOOT: i32 = 194;
 /// A stage.
 pub struct Stage {
     folder: tempfile::TempDir,
+    /// What the document is told of its image.
+    pub image: ImageIdentity,
+    /// Files that S3Upload took, by key.
+    pub uploaded: std::cell::RefCell<std::collections::BTreeMap<String, Vec<u8>>>,
     /// What a reboot changes, as a script on the stage.
     pub on_reboot: String,
 }
@@ -35,7 +40,20 @@ impl Stage {
     /// A stage without kernels; `None` where this user may not mount, unless
     /// all tests must run.
     pub fn new() -> Option<Self> {
-        let stage = Self { folder: tempfile::tempdir().unwrap(), on_reboot: String::new() };
+        let stage = Self {
+            folder: tempfile::tempdir().unwrap(),
+            image: ImageIdentity {
+                name: "test 1.0.0".into(),
+                digest: Sum::of(b"test"),
+                parts: vec![Part {
+                    name: "base".into(),
+                    sum: Sum::of(b"base"),
+                    shown: "1/it's a base".into(),
+                }],
+            },
+            uploaded: Default::default(),
+            on_reboot: String::new(),
+        };
         for name in ["upper", "work", "root", "stand-ins"] {
             std::fs::create_dir(stage.path(name)).unwrap();
         }
@@ -89,7 +107,8 @@ impl Stage {
     /// Runs the document of a component to its end.
     pub fn run(&self, component: &Component, pins: &Pins) -> Ran {
         let store = Store { bucket: "bucket".into(), account: "123456789012".into() };
-        let text = render(component, &store, pins).unwrap();
+        let image = self.image.clone();
+        let text = render(component, &store, &image, pins).unwrap();
         let document: serde_yaml_ng::Value = serde_yaml_ng::from_str(&text).unwrap();
         let mut ran = Ran { failed: None, reboots: 0, told: String::new() };
         let phases = document["phases"].as_sequence().unwrap();
@@ -97,6 +116,10 @@ impl Stage {
             let name = step["name"].as_str().unwrap();
             if step["action"] == "S3Download" {
                 self.bring(component, step);
+                continue;
+            }
+            if step["action"] == "S3Upload" {
+                self.take(step);
                 continue;
             }
             assert_eq!(step["action"], "ExecuteBash");
@@ -126,6 +149,16 @@ impl Stage {
         let to = self.path("upper").join(path.trim_start_matches('/'));
         std::fs::create_dir_all(to.parent().unwrap()).unwrap();
         std::fs::write(to, bytes).unwrap();
+    }
+
+    /// What S3Upload takes.
+    fn take(&self, step: &serde_yaml_ng::Value) {
+        for item in step["inputs"].as_sequence().unwrap() {
+            let word = |key: &str| item[key].as_str().unwrap();
+            let from = self.path("upper").join(word("source").trim_start_matches('/'));
+            let key = word("destination").strip_prefix("s3://bucket/").unwrap().to_owned();
+            self.uploaded.borrow_mut().insert(key, std::fs::read(from).unwrap());
+        }
     }
 
     /// The component's own files, as S3Download leaves them.

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use super::inputs::{Action, Download, object, octal};
+use super::inputs::{Action, Download, Upload, object, octal};
 use super::sandbox::{Output, Sandbox};
 
 /// Runs one action.
@@ -34,6 +34,14 @@ pub(super) async fn run(
                 )
                 .await
                 .map_err(|why| format!("{} to {}: {why}", item.source, item.destination))?;
+            }
+            Ok(())
+        }
+        Action::S3Upload(list) => {
+            for item in list {
+                upload(sandbox, s3_root, item, timeout_secs)
+                    .await
+                    .map_err(|why| format!("{} to {}: {why}", item.source, item.destination))?;
             }
             Ok(())
         }
@@ -74,6 +82,26 @@ pub(super) async fn run(
             Ok(())
         }
     }
+}
+
+/// A file of the image becomes an object; a reader sees the old one or the new.
+async fn upload(
+    sandbox: &Sandbox,
+    s3_root: &Path,
+    item: &Upload,
+    timeout_secs: Option<u64>,
+) -> Result<(), String> {
+    let (bucket, key) = object(&item.destination)?;
+    if !s3_root.join(bucket).is_dir() {
+        return Err("NoSuchBucket".to_owned());
+    }
+    let path = s3_root.join(bucket).join(key);
+    let folder = path.parent().unwrap_or(s3_root);
+    std::fs::create_dir_all(folder).map_err(|error| error.to_string())?;
+    let part = tempfile::NamedTempFile::new_in(s3_root).map_err(|error| error.to_string())?;
+    let stdout = part.as_file().try_clone().map_err(|error| error.to_string())?;
+    done(sandbox.read(&item.source, stdout, timeout_secs).await)?;
+    part.persist(&path).map(drop).map_err(|error| error.to_string())
 }
 
 /// The object, or a stream of all objects below a prefix, and the script that

@@ -11,6 +11,8 @@ pub(super) enum Action {
     ExecuteBash(Commands),
     /// Objects to files.
     S3Download(Vec<Download>),
+    /// Files to objects.
+    S3Upload(Vec<Upload>),
     /// Files with a content.
     CreateFile(Vec<NewFile>),
     /// Folders.
@@ -35,6 +37,15 @@ pub(super) struct Download {
     #[serde(default = "yes")]
     pub(super) overwrite: bool,
     /// One account in this region: always the owner.
+    #[serde(rename = "expectedBucketOwner")]
+    _expected_bucket_owner: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Upload {
+    pub(super) source: String,
+    pub(super) destination: String,
     #[serde(rename = "expectedBucketOwner")]
     _expected_bucket_owner: Option<String>,
 }
@@ -84,6 +95,7 @@ impl Action {
         let action = match action {
             "ExecuteBash" => Self::ExecuteBash(typed(inputs)?),
             "S3Download" => Self::S3Download(typed(inputs)?),
+            "S3Upload" => Self::S3Upload(typed(inputs)?),
             "CreateFile" => Self::CreateFile(typed(inputs)?),
             "CreateFolder" => Self::CreateFolder(typed(inputs)?),
             "DeleteFile" => Self::DeleteFile(typed(inputs)?),
@@ -91,7 +103,7 @@ impl Action {
             other => {
                 return Err(format!(
                     "action {other} is not one this region runs (ExecuteBash, S3Download, \
-                     CreateFile, CreateFolder, DeleteFile, SetFilePermissions)"
+                     S3Upload, CreateFile, CreateFolder, DeleteFile, SetFilePermissions)"
                 ));
             }
         };
@@ -104,6 +116,16 @@ impl Action {
             Self::S3Download(list) => list.iter().try_for_each(|item| {
                 object(&item.source)?;
                 absolute(&item.destination)
+            }),
+            Self::S3Upload(list) => list.iter().try_for_each(|item| {
+                object(&item.destination)?;
+                if item.source.contains('*') {
+                    return Err(format!(
+                        "source {}: this region uploads single files",
+                        item.source
+                    ));
+                }
+                absolute(&item.source)
             }),
             Self::CreateFile(list) => list.iter().try_for_each(|item| {
                 item.permissions.as_ref().map_or(Ok(()), |mode| octal(mode).map(drop))?;
@@ -127,11 +149,11 @@ pub(super) fn object(source: &str) -> Result<(&str, &str), String> {
         Some((bucket, key)) if !bucket.is_empty() && !key.is_empty() => {
             // The key becomes a path on this computer.
             if key.split('/').any(|part| part == "..") || bucket == ".." {
-                return Err(format!("source {source} has `..` in it"));
+                return Err(format!("{source} has `..` in it"));
             }
             Ok((bucket, key))
         }
-        _ => Err(format!("source {source} is not s3://bucket/key")),
+        _ => Err(format!("{source} is not s3://bucket/key")),
     }
 }
 
@@ -167,6 +189,9 @@ mod tests {
         assert!(read("S3Download", "[{source: 's3://b/k/*', destination: /tmp}]").is_ok());
         assert!(read("S3Download", "[{source: 'http://b', destination: /tmp}]").is_err());
         assert!(read("S3Download", "[{source: 's3://b/../x', destination: /tmp}]").is_err());
+        assert!(read("S3Upload", "[{source: /a, destination: 's3://b/k'}]").is_ok());
+        assert!(read("S3Upload", "[{source: '/a/*', destination: 's3://b/k'}]").is_err());
+        assert!(read("S3Upload", "[{source: /a, destination: 's3://b/../../k'}]").is_err());
         assert!(read("CreateFile", "[{path: etc/x, content: y}]").unwrap_err().contains("etc/x"));
         assert!(read("SetFilePermissions", "[{path: /x, permissions: '0999'}]").is_err());
         assert!(read("SetFilePermissions", "[{path: /x, permissions: 644}]").is_ok());

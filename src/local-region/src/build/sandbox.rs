@@ -95,18 +95,42 @@ impl Sandbox {
         stdin: Option<Stdio>,
         timeout_secs: Option<u64>,
     ) -> io::Result<Output> {
+        self.spawn(argv, stdin.unwrap_or_else(Stdio::null), None, timeout_secs).await
+    }
+
+    /// Copies a file of the image to one of this computer.
+    pub(super) async fn read(
+        &self,
+        path: &str,
+        to: File,
+        timeout_secs: Option<u64>,
+    ) -> io::Result<Output> {
+        let argv = ["/bin/cat", "--", path];
+        self.spawn(&argv, Stdio::null(), Some(to.into()), timeout_secs).await
+    }
+
+    /// Without an output of its own what it says goes to the log.
+    async fn spawn(
+        &self,
+        argv: &[&str],
+        stdin: Stdio,
+        stdout: Option<Stdio>,
+        timeout_secs: Option<u64>,
+    ) -> io::Result<Output> {
         let doors: Vec<File> = self.cgroup.create()?;
-        let mut child = self
-            .overlay
-            .nspawn(&self.name, doors)
+        let mut command = self.overlay.nspawn(&self.name, doors);
+        command
             // Bound, not copied: this computer's resolver must not get into the image.
             .args(["--as-pid2", "--console=pipe", "--resolv-conf=bind-host"])
             .arg(format!("--chdir={WORK_DIR}"))
             .args(argv)
             // What a step leaves in /tmp is there for the next, as on an instance.
             .env("SYSTEMD_NSPAWN_TMPFS_TMP", "0")
-            .stdin(stdin.unwrap_or_else(Stdio::null))
-            .spawn()?;
+            .stdin(stdin);
+        if let Some(stdout) = stdout {
+            command.stdout(stdout);
+        }
+        let mut child = command.spawn()?;
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         let tail = std::sync::Mutex::new(Tail::default());
         let work = async {

@@ -49,6 +49,7 @@ phases:
   - name: validate
     steps:
       - {name: Check, action: ExecuteBash, inputs: {commands: ['test "$(/opt/t/tool)" = tool && grep -qx hello /opt/t/greeting']}}
+      - {name: Keep, action: S3Upload, inputs: [{source: /opt/t/greeting, destination: 's3://bucket/images/1/greeting'}]}
 "#;
     let steps = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&steps);
@@ -58,12 +59,13 @@ phases:
         build_id: "build-00000001".into(),
         parent: ground.base.clone(),
         documents: vec![component(text)],
-        s3_root: objects,
+        s3_root: objects.clone(),
     };
     let image = builder.build(spec, progress).await.unwrap();
     assert_eq!(image.layers.len(), 2);
-    assert_eq!(steps.lock().unwrap().len(), 9);
+    assert_eq!(steps.lock().unwrap().len(), 10);
     assert!(image.layers[0].join("opt/t/greeting").exists());
+    assert_eq!(std::fs::read_to_string(objects.join("bucket/images/1/greeting")).unwrap(), "hello");
     for gone in ["etc/ssh/ssh_host_rsa_key", "tmp/perform_cleanup", "etc/hostname"] {
         assert!(!image.layers[0].join(gone).exists(), "{gone}");
     }
