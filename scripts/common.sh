@@ -4,6 +4,7 @@
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 export BIN=$ROOT/target/debug
 VENV=$ROOT/target/venv
+PLUGIN_VENV=$ROOT/target/plugin-venv
 MIN_RUST=1.94.1
 # The C library of the local region's base image (Debian 12): a daemon built against a newer one does not start there.
 IMAGE_GLIBC=2.36
@@ -72,18 +73,23 @@ install_packages() {
 }
 
 # A venv is whole only when its stamp is: an interrupted one is made again.
-make_venv() {
-  local stamp=$VENV/.requirements.sha256 sum
-  sum=$(sha256sum <"$ROOT/tests/requirements.txt")
+venv_of() { # FOLDER REQUIREMENTS WHAT
+  local stamp=$1/.requirements.sha256 sum
+  sum=$(sha256sum <"$ROOT/$2")
   [ "$(cat "$stamp" 2>/dev/null)" = "$sum" ] && return
-  say "installing MLflow and the AWS CLI into target/venv (about a minute)"
-  rm -rf "$VENV"
+  say "installing $3 into ${1#"$ROOT/"} (about a minute)"
+  rm -rf "$1"
   as_person mkdir -p "$ROOT/target"
-  as_person python3 -m venv "$VENV" || die "python3 -m venv failed: install python3-venv"
-  as_person "$VENV/bin/pip" install -q --disable-pip-version-check -r "$ROOT/tests/requirements.txt" ||
-    die "pip could not install tests/requirements.txt (above)"
+  as_person python3 -m venv "$1" || die "python3 -m venv failed: install python3-venv"
+  as_person "$1/bin/pip" install -q --disable-pip-version-check -r "$ROOT/$2" ||
+    die "pip could not install $2 (above)"
   printf '%s\n' "$sum" | as_person tee "$stamp" >/dev/null
 }
+
+make_venv() { venv_of "$VENV" tests/requirements.txt "MLflow and the AWS CLI"; }
+
+# MLflow's client with the plugin of SageMaker: a peer, and a judge of the local region.
+make_plugin_venv() { venv_of "$PLUGIN_VENV" tests/plugin-requirements.txt "MLflow's client with AWS's plugin"; }
 
 # One call for the whole workspace: building a single package would build the AWS crates again with other features.
 build() {

@@ -26,6 +26,12 @@ pub fn venv() -> PathBuf {
     root().join("target/venv")
 }
 
+/// The virtual environment with MLflow's client and AWS's plugin for it.
+#[must_use]
+pub fn plugin_venv() -> PathBuf {
+    root().join("target/plugin-venv")
+}
+
 /// A program with its environment.
 #[derive(Debug, Clone)]
 pub struct Program {

@@ -37,6 +37,15 @@ impl Region {
         self.folder.path().join("state")
     }
 
+    /// Its process.
+    ///
+    /// # Errors
+    /// If it is not up.
+    pub fn pid(&self) -> Result<u32> {
+        let told = self.control().json(&["status", "--output", "json"])?;
+        told["pid"].as_u64().and_then(|pid| pid.try_into().ok()).context("no pid in its status")
+    }
+
     /// Every exchange with it, over all its lives.
     #[must_use]
     pub fn recording(&self) -> PathBuf {

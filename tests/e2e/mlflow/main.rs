@@ -1,0 +1,58 @@
+//! MLflow on SageMaker, as every client meets it: the real server behind an API
+//! that verifies signatures, both kinds of resources, the real clients.
+//!
+//! To add a step: write it as a function of a file of its subject beside this
+//! one and call it below. `story.step` is what later steps rest on,
+//! `story.check` a look. [`Ground`] has the region, a tracking server and an App
+//! that can be used, and `ground.session` gives keys of a role that may do
+//! certain actions only. What needs nodes goes behind "a node that tracks".
+//! Scripts in Python stand beside this file; they print a JSON document and
+//! `Ground::client` (with AWS's plugin) or `Ground::plain` runs them.
+
+mod front;
+mod ground;
+
+use ground::Ground;
+use nixl_tests::{Region, Story};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let mut story = Story::begin("mlflow");
+    let Some(mut region) = story.always("a state folder and a free port", Region::new) else {
+        return story.end();
+    };
+    story.step("the region comes up", || region.up());
+    let ground = story.step("a tracking server and an App come up", || Ground::lay(&region));
+    if let Some(ground) = &ground {
+        for arn in [&ground.server, &ground.app] {
+            let kind = arn.split([':', '/']).nth(5).unwrap_or_default();
+            story.check(&format!("AWS's plugin tracks on a {kind}"), || front::plugin(ground, arn));
+            story.check(
+                &format!("signed by hand, a {kind} answers, and refuses what is wrong"),
+                || front::by_hand(ground, arn),
+            );
+        }
+        story.check("a missing action is told", || front::without_action(ground));
+        story.check("a session token that is missing or over opens nothing", || {
+            front::session_tokens(ground)
+        });
+        story.check("more than 25 calls a second are refused with 429", || front::rate(ground));
+        story.check("a fault reaches MLflow's API", || front::fault(ground));
+        story.check("a large artifact streams through, a forged one is not kept", || {
+            front::large_artifact(ground)
+        });
+        story.check("a server that is stopped says so, and comes back with its runs", || {
+            front::stopped(ground)
+        });
+    }
+    if story.failed() {
+        story.always("what the region said", || {
+            println!("{}", region.control().run(&["logs"])?);
+            Ok(())
+        });
+    }
+    story.always("region down", || region.down());
+    story.check("every request and answer fits botocore's models", || region.judged("nobody"));
+    drop(region);
+    story.end()
+}
