@@ -10,4 +10,4 @@ systemd-sysusers
 journalctl --update-catalog
 
 # tmpfiles and the units themselves are for the first boot.
-systemctl enable nixl-noded.socket nixl-noded.service nixl-environment.service
+systemctl enable nixl-noded.socket nixl-noded.service nixl-environment.service nixl-mlflow.service

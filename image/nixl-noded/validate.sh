@@ -6,7 +6,7 @@ echo "$NIXL_SHA256_NIXL_NODED  /usr/bin/nixl-noded" | sha256sum --check --status
 /usr/bin/nixl-noded --version >/dev/null || die "/usr/bin/nixl-noded does not run here"
 
 units=/usr/lib/systemd/system
-for unit in nixl-noded.socket nixl-noded.service nixl-environment.service; do
+for unit in nixl-noded.socket nixl-noded.service nixl-environment.service nixl-mlflow.service; do
     state=$(systemctl is-enabled "$unit" || true)
     [[ $state == enabled ]] || die "$unit is ${state:-not there}"
 done

@@ -1,6 +1,6 @@
 //! The settings file the launcher's user data leaves on a node.
 
-use crate::{ClusterName, Layout, Membership, ProviderChoice};
+use crate::{ClusterName, Layout, Membership, MlflowSettings, ProviderChoice};
 use std::path::PathBuf;
 
 /// Where user data writes the file and the daemon reads it.
@@ -57,6 +57,9 @@ pub struct NodeSettings {
     /// or the fabric and nobody has been logged in for so long; without it never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idle_secs: Option<u64>,
+    /// The node's MLflow endpoint.
+    #[serde(default, skip_serializing_if = "MlflowSettings::is_default")]
+    pub mlflow: MlflowSettings,
 }
 
 impl NodeSettings {
@@ -77,6 +80,7 @@ impl NodeSettings {
             mlflow_session_secs: default_session_secs(),
             ttl_secs: None,
             idle_secs: None,
+            mlflow: MlflowSettings::default(),
         }
     }
 

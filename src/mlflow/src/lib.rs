@@ -1,11 +1,12 @@
-//! MLflow on SageMaker: ARNs of both kinds, and the store that keeps one
-//! unspent presigned URL at hand. See ARCHITECTURE.md.
+//! MLflow on SageMaker: ARNs of both kinds, the store that keeps one unspent
+//! presigned URL at hand, and the endpoint that signs. See ARCHITECTURE.md.
 
 // A test may stop at the first thing that is not as it says.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod arn;
 mod clock;
+pub mod endpoint;
 mod keeper;
 mod mint;
 mod schedule;

@@ -31,7 +31,7 @@ pub struct Cli {
 enum Command {
     /// Runs the daemon, in the foreground, until SIGTERM.
     Run(RunArgs),
-    /// Writes MLFLOW_TRACKING_ARN to /etc/environment, profile.d and /run/nixl (root).
+    /// Writes MLFLOW_TRACKING_ARN, _URI and _TOKEN to /etc/environment, profile.d and /run/nixl (root).
     Environment {
         /// Settings file.
         #[arg(long, value_name = "FILE", default_value = nixl_cluster::settings::PATH)]
@@ -72,6 +72,8 @@ enum Command {
     Events(journal::Args),
     /// Looks at everything a node needs and says what to do; exit code 1 if anything fails.
     Check(check::Args),
+    /// Passes what MLflow's clients ask on loopback on to SageMaker, signed as the node.
+    MlflowEndpoint(mlflow::endpoint::Args),
     /// Opens MLflow.
     Mlflow(mlflow::command::Args),
     /// Shows how fast the link to each peer is, as tables and drawn; exit code 1 without a pair.
@@ -135,6 +137,10 @@ impl Cli {
             Command::Check(args) => {
                 let usable = check::run(&args)?;
                 return Ok(if usable { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+            }
+            Command::MlflowEndpoint(args) => {
+                log::install(filter, None);
+                mlflow::endpoint::run(&args)?;
             }
             Command::Mlflow(args) => print!("{}", mlflow::command::run(&args)?),
             Command::Link(args) => show::run(&args)?,

@@ -8,7 +8,7 @@ use crate::board::{Board, Reading, Settle, name};
 use crate::cli::RunArgs;
 use crate::efa;
 use crate::engine::{self, Engine, Timings};
-use crate::environment::Files;
+use crate::environment::{Files, Variables};
 use crate::history::History;
 use crate::http::{Listening, Shared};
 use crate::idle::Idle;
@@ -22,6 +22,7 @@ use crate::system::{self, Folders, Pace, System};
 use crate::worker::ProcessSpawner;
 use crate::{boot, events, gpu, http, mlflow, notify, publisher, versions, wiring};
 use anyhow::Context as _;
+use nixl_aws::sagemaker::SageMaker;
 use nixl_cluster::{NodeSettings, reason};
 use nixl_efa::Tree;
 use nixl_mlflow::{TrackingResource, UrlKeeper};
@@ -164,6 +165,7 @@ impl Node {
             }
         });
         let services = beat.during(wiring::services(&instance.region, mlflow_region)).await;
+        self.watch_mlflow(&settings, services.sagemaker.clone(), resource.clone(), &parts);
         let keeper = services.sagemaker.zip(resource).map(|(sagemaker, resource)| {
             let minter = Arc::new(SageMakerMinter::new(sagemaker, resource));
             UrlKeeper::new(minter, settings.mlflow_session_secs)
@@ -288,6 +290,27 @@ impl Node {
         parts.watch("idle", idle.run());
     }
 
+    fn watch_mlflow(
+        &self,
+        settings: &NodeSettings,
+        sagemaker: Option<Arc<dyn SageMaker>>,
+        resource: Option<TrackingResource>,
+        parts: &Parts,
+    ) {
+        let Some((sagemaker, resource)) = sagemaker.zip(resource) else {
+            let reading = Reading::good(mlflow::NOT_CONFIGURED);
+            return self.board.set(name::MLFLOW_ENDPOINT, reading);
+        };
+        let watch = mlflow::Watch {
+            listen: settings.mlflow.listen,
+            sagemaker,
+            resource,
+            board: self.board.clone(),
+            stop: self.stop.clone(),
+        };
+        parts.watch("mlflow endpoint", watch.run());
+    }
+
     fn keep_url(&self, keeper: Option<Arc<UrlKeeper>>, parts: &Parts) {
         match &keeper {
             Some(keeper) => {
@@ -308,19 +331,19 @@ async fn watch_environment(
     board: Board,
     stop: CancellationToken,
 ) {
-    let arn = settings.mlflow_tracking_arn.as_deref();
+    let variables = Variables::of(&settings);
     let mut interval = tokio::time::interval(ENVIRONMENT_INTERVAL);
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             _ = interval.tick() => {}
         }
-        let stale = files.stale(arn);
+        let stale = files.stale(variables.as_ref());
         let reading = if stale.is_empty() {
-            Reading::good(if arn.is_some() { "as set" } else { "nothing to set" })
+            Reading::good(if variables.is_some() { "as set" } else { "nothing to set" })
         } else {
             let paths: Vec<String> = stale.iter().map(|path| path.display().to_string()).collect();
-            let evidence = format!("the tracking ARN is not in {}", paths.join(" and "));
+            let evidence = format!("MLflow's variables are not in {}", paths.join(" and "));
             Reading::bad(&reason::ENVIRONMENT_STALE, evidence)
         };
         board.set_settled(name::ENVIRONMENT, vec![reading], Settle::AT_ONCE);

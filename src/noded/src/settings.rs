@@ -3,6 +3,7 @@
 use nixl_cluster::reason::{self, Reason};
 use nixl_cluster::settings::NodeSettings;
 use nixl_mlflow::TrackingResource;
+use nixl_mlflow::endpoint::{Allow, Upstream};
 use std::io;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -92,6 +93,14 @@ fn parse(path: &Path, text: &str) -> Result<NodeSettings, SettingsError> {
         let why = format!("is {}, SageMaker takes 1800 to 43200", settings.mlflow_session_secs);
         return Err(bad("mlflow_session_secs", why));
     }
+    if !settings.mlflow.listen.ip().is_loopback() {
+        let why = format!("is {}, it must be a loopback address", settings.mlflow.listen);
+        return Err(bad("mlflow.listen", why));
+    }
+    Allow::parse(&settings.mlflow.allow).map_err(|error| bad("mlflow.allow", error.to_string()))?;
+    if let Some(url) = &settings.mlflow.endpoint {
+        Upstream::new(url).map_err(|error| bad("mlflow.endpoint", error.to_string()))?;
+    }
     let paths = [
         ("libfabric", &settings.libfabric),
         ("nvml", &settings.nvml),
@@ -149,6 +158,11 @@ mod tests {
         assert!(python.contains("python is python3"), "{python}");
         let session = error(&format!("{rest}size = 2\nmlflow_session_secs = 60\n"));
         assert!(session.contains("mlflow_session_secs is 60"), "{session}");
+        let mlflow = |line: &str| error(&format!("{rest}size = 2\n[mlflow]\n{line}\n"));
+        assert!(mlflow("listen = \"0.0.0.0:9101\"").contains("mlflow.listen is 0.0.0.0:9101"));
+        assert!(mlflow("allow = [\"all\"]").contains("mlflow.allow"));
+        assert!(mlflow("endpoint = \"h:1\"").contains("mlflow.endpoint"));
+        assert!(mlflow("tps = 1").contains("tps"));
         let arn = error(&format!("{rest}size = 2\nmlflow_tracking_arn = \"x\\nLD_PRELOAD=y\"\n"));
         assert!(arn.contains("mlflow_tracking_arn"), "{arn}");
     }

@@ -21,14 +21,15 @@ fn open(pair: &Pair) -> Result<Terminal> {
 /// Words are typed in two halves, so that their echo is not taken for them.
 pub fn connect(pair: &Pair) -> Result<()> {
     let written = pair.region.exec_ok(NODES[1], &["cat", "/run/nixl/environment"])?;
-    ensure!(written.trim() == format!("MLFLOW_TRACKING_ARN={}", pair.arn), "{written}");
+    let named = format!("MLFLOW_TRACKING_ARN={}", pair.arn);
+    ensure!(written.lines().any(|line| line == named), "{written}");
     let mut terminal = open(pair)?;
     let shown = terminal.shown();
     ensure!(shown.contains(NODES[1]) && shown.contains(&pair.ids[1]), "{shown}");
     terminal.press("shopt -q login_shell && echo lo''gin\r")?;
     terminal.expect("login\r\n", PATIENCE)?;
     terminal.press("env | grep ^MLFLOW_TRACKING_''ARN\r")?;
-    terminal.expect(&format!("{}\r\n", written.trim()), PATIENCE)?;
+    terminal.expect(&format!("{named}\r\n"), PATIENCE)?;
     terminal.press("cat /proc/sys/kernel/random/boot_id\r")?;
     let boot = pair.region.exec_ok(NODES[1], &["cat", "/proc/sys/kernel/random/boot_id"])?;
     terminal.expect(&format!("{}\r\n", boot.trim()), PATIENCE)?;

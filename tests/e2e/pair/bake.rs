@@ -47,7 +47,7 @@ pub fn image_in_machine(region: &Region) -> Result<()> {
     let sh = |script: &str| region.exec_ok("nixl-node1", &["sh", "-ec", script]);
     sh("ldconfig -p | grep -q libfabric.so.1")?;
     sh(
-        "systemctl is-enabled nixl-noded.socket nixl-noded.service nixl-environment.service cloud-init.service",
+        "systemctl is-enabled nixl-noded.socket nixl-noded.service nixl-environment.service nixl-mlflow.service cloud-init.service",
     )?;
     sh(
         "id nixl-noded && test -e /usr/lib/sysusers.d/nixl.conf && test -e /usr/lib/tmpfiles.d/nixl.conf",

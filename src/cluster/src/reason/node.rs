@@ -48,7 +48,7 @@ reasons! {
         "Use it, or open a session on it, and the time begins anew; `idle_secs` in /etc/nixl/node.toml is how long it may be idle. `nixl-launch down` ends the cluster now."
         => "With the first use of a GPU or of the fabric, or the first session."
     ENVIRONMENT_STALE "node.environment_stale" Warning FixSetting
-        "The environment files of this node do not name its MLflow tracking ARN."
+        "The environment files of this node do not hold its MLflow variables."
         "Run `systemctl restart nixl-environment.service` and read its journal."
         => "Within 10 s of the files being written."
 }

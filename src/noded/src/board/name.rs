@@ -39,5 +39,7 @@ pub const LINK_LOST: &str = "link:probesLost";
 pub const LINK_BANDWIDTH: &str = "link:bandwidth";
 /// The unspent presigned URL.
 pub const MLFLOW: &str = "mlflow:url";
+/// The loopback endpoint.
+pub const MLFLOW_ENDPOINT: &str = "mlflow:endpoint";
 /// Files that carry `MLFLOW_TRACKING_ARN`.
 pub const ENVIRONMENT: &str = "environment:files";

@@ -4,7 +4,7 @@
 const BEGIN: &[u8] = b"# nixl: begin";
 const END: &[u8] = b"# nixl: end";
 
-/// `before` with `line` as our only one, or without any of ours.
+/// `before` with `line`, or several lines, between our marks, or without any of ours.
 ///
 /// The block stays where it was, a new one goes last. A mark without its
 /// partner is taken away alone: what follows it may belong to somebody else.

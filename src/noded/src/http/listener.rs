@@ -34,10 +34,21 @@ impl Listening {
     /// # Errors
     /// If the runtime does not take it.
     pub fn new(listener: std::net::TcpListener, beat: Beat) -> io::Result<Self> {
+        Self::with_places(listener, beat, MOST_CONNECTIONS)
+    }
+
+    /// For so many connections at once.
+    ///
+    /// # Errors
+    /// If the runtime does not take it.
+    pub fn with_places(
+        listener: std::net::TcpListener,
+        beat: Beat,
+        places: usize,
+    ) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
         let inner = TcpListener::from_std(listener)?;
-        let free = Arc::new(Semaphore::new(MOST_CONNECTIONS));
-        Ok(Self { inner, beat, free, idle: IDLE })
+        Ok(Self { inner, beat, free: Arc::new(Semaphore::new(places)), idle: IDLE })
     }
 
     /// Room for one more connection.

@@ -18,6 +18,7 @@
 mod ack;
 mod cache;
 mod connection;
+mod endpoint;
 mod ends;
 mod events;
 mod guard;
@@ -32,6 +33,7 @@ mod page;
 mod peer;
 mod probes;
 
+pub use endpoint::passing;
 pub use ends::Ends;
 pub use listener::Listening;
 

@@ -1,6 +1,10 @@
 //! The presigned MLflow URL: minted through SageMaker, shown on the board.
 
 pub mod command;
+pub mod endpoint;
+mod watch;
+
+pub use watch::Watch;
 
 use crate::beat::INTERVAL;
 use crate::board::{Board, Reading, name};

@@ -52,7 +52,7 @@ fn board(board: &Board, peer: &str) {
     ];
     board.set_all(name::PEER_SKEW, skews.map(|skew| skew.about(peer)).to_vec());
     // Before what comes later by name: the oldest is told first.
-    let stale = "the tracking ARN is not in /etc/environment";
+    let stale = "MLflow's variables are not in /etc/environment";
     board.set(name::ENVIRONMENT, Reading::bad(&reason::ENVIRONMENT_STALE, stale));
     let slow = "median round trip 41.2 us, expected 18.9 us, limit 28.4 us, 3 times in a row";
     let slow = Reading::bad(&reason::LINK_LATENCY_DEGRADED, slow).value(41.2).unit("us");
