@@ -208,6 +208,22 @@ pub enum BakeError {
         #[source]
         source: Box<BakeError>,
     },
+    /// A copy takes longer than was allowed.
+    #[error("its copy {ami} is still pending after {minutes} min, and goes on")]
+    CopyLate {
+        /// Copy.
+        ami: String,
+        /// Time waited.
+        minutes: u64,
+    },
+    /// EC2 could not make a copy.
+    #[error("its copy {ami} is {state}: deregister it; the next run copies anew")]
+    CopyFailed {
+        /// Copy.
+        ami: String,
+        /// State.
+        state: String,
+    },
     /// A parameter of the name that is needed is somebody else's.
     #[error(
         "parameter {name} exists and was not made by nixl-bake for recipe {recipe}; delete it, or tag it {}={recipe} to hand it over",
@@ -268,6 +284,8 @@ impl BakeError {
             Self::Build(_) => "bake.build_failed",
             Self::Deadline { .. } => "bake.deadline",
             Self::Unpublished { .. } => "bake.unpublished",
+            Self::CopyLate { .. } => "bake.copy_late",
+            Self::CopyFailed { .. } => "bake.copy_failed",
             Self::ForeignParameter { .. } => "bake.foreign_parameter",
             Self::ParameterLate { .. } => "bake.parameter_late",
             Self::Aws(_) => "bake.aws",

@@ -92,7 +92,7 @@ async fn run(cli: &Cli, console: &Console) -> Result<(String, ExitCode), BakeErr
             let published = if *no_publish {
                 None
             } else {
-                Some(publish(&*regions, &wishes, &baked, console, options.pace).await?)
+                Some(publish(&*regions, &wishes, &baked, console, options).await?)
             };
             console.finish();
             if baked.reused {

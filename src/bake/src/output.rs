@@ -61,6 +61,9 @@ pub fn baked(baked: &Baked, published: Option<&Published>, format: Format) -> St
     table.add_row(["Baked", if baked.reused { "earlier" } else { "now" }]);
     if let Some(published) = published {
         table.add_row(["Parameter", &published.parameter]);
+        for copy in &published.copies {
+            table.add_row(["Copy", &format!("{} in {}", copy.ami_id, copy.region)]);
+        }
     }
     text(&table)
 }

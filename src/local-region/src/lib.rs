@@ -12,6 +12,7 @@ pub mod clock;
 mod control;
 mod debian;
 mod directory;
+mod elsewhere;
 mod exchange;
 mod export;
 pub mod faults;

@@ -3,6 +3,7 @@
 
 use crate::api::ec2::catalogue::InstanceType;
 use crate::backend::{MachineSpec, RootFs};
+use crate::elsewhere;
 use crate::faults::arrival::DeadOnArrival;
 use crate::rules::{capacity_blocks as blocks, power as rules};
 use crate::server::Inner;
@@ -216,15 +217,12 @@ pub fn machine_ended(region: &Arc<Inner>, id: &str, why: &str) {
 /// Deletes the layers of an image that was deregistered, unless other images
 /// or instances still stand on them.
 pub fn discard(region: &Arc<Inner>, root: RootFs) {
-    let state = region.state();
-    let keep: Vec<RootFs> = state
-        .ec2
-        .images
-        .values()
-        .map(|image| image.root.clone())
-        .chain(state.ec2.instances.values().map(|instance| instance.root.clone()))
-        .collect();
-    drop(state);
+    let mut keep: Vec<RootFs> = Vec::new();
+    for region in elsewhere::all(region) {
+        let state = region.state();
+        keep.extend(state.ec2.images.values().map(|image| image.root.clone()));
+        keep.extend(state.ec2.instances.values().map(|instance| instance.root.clone()));
+    }
     if keep.contains(&root) {
         return;
     }

@@ -6,6 +6,7 @@
 use crate::api::Caller;
 use crate::backend::{Builder, Machines, RootFs, TrackingServers};
 use crate::clock::Clock;
+use crate::elsewhere::Place;
 use crate::faults::Faults;
 use crate::forward::Forward;
 use crate::recorder::Recorder;
@@ -22,6 +23,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What a region is made of.
+#[derive(Clone)]
 pub struct RegionConfig {
     /// Folder for S3 objects (`<state_dir>/s3/<bucket>/<key>`).
     pub state_dir: PathBuf,
@@ -75,7 +77,8 @@ pub struct Inner {
     pub(crate) recorder: Option<Recorder>,
     pub(crate) forward: Forward,
     state: Mutex<State>,
-    pub(crate) s3: s3::Objects,
+    pub(crate) s3: Arc<s3::Objects>,
+    pub(crate) place: Place,
     pub(crate) runtime: tokio::runtime::Handle,
 }
 
@@ -84,6 +87,30 @@ impl Inner {
     /// poisoned lock is still good.
     pub fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Another region of the account.
+    pub(crate) fn elsewhere(home: &Arc<Self>, name: &str) -> Self {
+        let config = RegionConfig { region: name.to_owned(), ..home.config.clone() };
+        let rules = home.rules.clone();
+        let mut state = State::new(rules.clone());
+        debian::register(&mut state, &config);
+        Self {
+            config,
+            sessions: Grants::new(rules.clone(), home.clock.clone()),
+            rules,
+            windows: home.windows.clone(),
+            clock: home.clock.clone(),
+            firewall: Default::default(),
+            faults: Faults::default(),
+            throttle: Throttle::default(),
+            recorder: None,
+            state: Mutex::new(state),
+            s3: home.s3.clone(),
+            forward: Forward::default(),
+            place: Place::beside(home),
+            runtime: home.runtime.clone(),
+        }
     }
 
     /// Folder of S3 objects.
@@ -111,22 +138,9 @@ impl Region {
         });
         let recorder = recorder.transpose()?;
         let rules = Rules::default();
-        let mut state = State {
-            rules: rules.clone(),
-            ec2: crate::state::ec2::Ec2::new(),
-            iam: Default::default(),
-            ssm: Default::default(),
-            agents: Default::default(),
-            commands: Default::default(),
-            imagebuilder: Default::default(),
-            sagemaker: Default::default(),
-            sessions: Default::default(),
-            scheduler: crate::state::scheduler::Scheduler::new(jiff::Timestamp::now()),
-            quotas: Default::default(),
-            calls: Default::default(),
-        };
+        let mut state = State::new(rules.clone());
         debian::register(&mut state, &config);
-        let objects = s3::Objects::new(&s3_root)?;
+        let objects = Arc::new(s3::Objects::new(&s3_root)?);
         let clock = Clock::default();
         Ok(Self {
             inner: Arc::new_cyclic(|weak| {
@@ -144,6 +158,7 @@ impl Region {
                     forward: Forward::default(),
                     state: Mutex::new(state),
                     s3: objects,
+                    place: Place::default(),
                     runtime,
                 }
             }),

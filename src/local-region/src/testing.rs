@@ -261,6 +261,11 @@ impl Bench {
         self.send(service, None, &[], Method::POST, "/", body).await
     }
 
+    /// The same in another region.
+    pub async fn query_in(&self, region: &str, service: &str, body: &str) -> String {
+        self.raw(Self::signed_for((region, service), None, &[], Method::POST, "/", body)).await.1
+    }
+
     /// The same as a role session.
     pub async fn query_as(
         &self,
@@ -318,6 +323,17 @@ impl Bench {
         target: &str,
         body: &str,
     ) -> Request<Body> {
+        Self::signed_for(("us-east-1", service), who, more, method, target, body)
+    }
+
+    fn signed_for(
+        scope: (&str, &str),
+        who: Option<&SessionCredentials>,
+        more: &[(&'static str, &str)],
+        method: Method,
+        target: &str,
+        body: &str,
+    ) -> Request<Body> {
         let mut headers = HeaderMap::new();
         headers.insert("host", "127.0.0.1:4577".parse().unwrap());
         let date = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
@@ -340,7 +356,7 @@ impl Bench {
             headers: &headers,
             body: body.as_bytes(),
         };
-        let authorization = sign(&signed, keys, ("us-east-1", service)).unwrap();
+        let authorization = sign(&signed, keys, scope).unwrap();
         headers.insert("authorization", authorization.parse().unwrap());
         let mut request = Request::builder()
             .method(method)

@@ -114,6 +114,13 @@ pub static TAGS_VISIBLE: Window = Window {
     default: SignedDuration::ZERO,
 };
 
+/// AWS takes minutes, and longer between regions; long enough that a copy is seen on its way.
+pub static IMAGE_COPIED: Window = Window {
+    name: "ec2.image_copied",
+    says: "A copy of an image is pending this long.",
+    default: SignedDuration::from_secs(1),
+};
+
 /// AWS's default; an account may set 1 to 60 minutes.
 pub static SESSION_IDLE: Window = Window {
     name: "ssm.session_idle",
@@ -137,6 +144,7 @@ pub static ALL: &[&Window] = &[
     &INSTANCE_VISIBLE,
     &GROUP_VISIBLE,
     &TAGS_VISIBLE,
+    &IMAGE_COPIED,
 ];
 
 /// Lengths that were set; clones share them.

@@ -2,8 +2,9 @@
 //!
 //! Source: EC2 API model, ModifyImageAttribute, EnableImageDeprecation.
 
+use super::convert::tag_specification;
 use super::{Client, SERVICE, named};
-use crate::{AwsError, Result};
+use crate::{AwsError, ErrorKind, Result, Tag};
 use aws_sdk_ec2::types as sdk;
 use aws_smithy_types::DateTime;
 use std::collections::BTreeSet;
@@ -55,6 +56,26 @@ impl std::fmt::Display for Sharing {
     }
 }
 
+/// A copy to make.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CopyImage {
+    /// Region of the source.
+    pub source_region: String,
+    /// Source.
+    pub source_image_id: String,
+    /// Name, which no other image of the account has in the region.
+    pub name: String,
+    /// Description.
+    pub description: String,
+    /// Key of the region that encrypts the copy, as `alias/…`; without, it is
+    /// encrypted as its source is, or by the account's default.
+    pub kms_key: Option<String>,
+    /// Tags of the copy and of its snapshots.
+    pub tags: Vec<Tag>,
+    /// Idempotency token, at most 64 ASCII characters.
+    pub client_token: String,
+}
+
 /// The calls, all on images of the account's own; each may be repeated.
 #[async_trait::async_trait]
 pub trait ImageAttributes: Send + Sync {
@@ -62,6 +83,8 @@ pub trait ImageAttributes: Send + Sync {
     async fn sharing(&self, image_id: &str) -> Result<Sharing>;
     /// Lets these launch it as well, and takes the permission from those.
     async fn change_sharing(&self, image_id: &str, add: &Sharing, remove: &Sharing) -> Result<()>;
+    /// Copies an image to this region; the id of the copy, which is pending.
+    async fn copy(&self, request: &CopyImage) -> Result<String>;
     /// Its instances need tokens of IMDS from then on. EC2 has no way back.
     async fn require_imds_v2(&self, image_id: &str) -> Result<()>;
     /// It is deprecated from a time in the future on (EC2 rounds to minutes).
@@ -97,6 +120,30 @@ impl ImageAttributes for Client {
             .build();
         let call = self.sdk.modify_image_attribute().image_id(image_id).launch_permission(change);
         named!("ModifyImageAttribute", call.send().await).map(drop)
+    }
+
+    async fn copy(&self, request: &CopyImage) -> Result<String> {
+        const OPERATION: &str = "CopyImage";
+        let tagged = |kind| tag_specification(kind, &request.tags);
+        let kinds = [sdk::ResourceType::Image, sdk::ResourceType::Snapshot];
+        let call = self
+            .sdk
+            .copy_image()
+            .source_region(&request.source_region)
+            .source_image_id(&request.source_image_id)
+            .name(&request.name)
+            .description(&request.description)
+            .client_token(&request.client_token)
+            .set_encrypted(request.kms_key.is_some().then_some(true))
+            .set_kms_key_id(request.kms_key.clone())
+            .set_tag_specifications(Some(kinds.map(tagged).to_vec()));
+        let answer = named!("CopyImage", call.send().await)?;
+        answer.image_id.ok_or_else(|| AwsError {
+            service: SERVICE,
+            operation: OPERATION,
+            kind: ErrorKind::Ambiguous,
+            message: "the answer names no image".to_owned(),
+        })
     }
 
     async fn require_imds_v2(&self, image_id: &str) -> Result<()> {

@@ -15,7 +15,7 @@ mod types;
 pub use addresses::{Address, Addresses};
 pub use client::Client;
 pub use console::Console;
-pub use images::{ImageAttributes, Sharing};
+pub use images::{CopyImage, ImageAttributes, Sharing};
 pub use reservations::{CreateReservation, Reservation, Reservations};
 pub use spot::{SpotRequest, SpotRequests};
 pub use surroundings::{RouteTable, SpotPrice, Surroundings};

@@ -5,18 +5,20 @@
 //! reads it gets an image that is finished, and a run that was cut off is continued by
 //! the next.
 
+mod copies;
 mod parameter;
 
 use crate::blueprint::VERSION;
 use crate::cloud::{Place, Regions};
 use crate::error::{BakeError, Result};
-use crate::flow::{Baked, Pace, retry};
+use crate::flow::{Baked, Options, Pace, retry};
 use crate::progress::Progress;
 use crate::recipe::{Architecture, Days, Recipe};
 use nixl_aws::Tag;
 use nixl_aws::ec2::{Image, Sharing};
 use nixl_cluster::tag;
 use serde::Serialize;
+use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -32,6 +34,10 @@ pub struct Wishes {
     pub parameter: String,
     /// Its tags.
     pub parameter_tags: Vec<Tag>,
+    /// Where else it is.
+    pub regions: BTreeSet<String>,
+    /// Alias of the key that encrypts it.
+    pub kms_key: Option<String>,
     /// Who else may launch it, and nobody besides; `None`: as it is.
     pub sharing: Option<Sharing>,
     /// Days after which earlier images of the recipe are deprecated, if they are.
@@ -48,6 +54,8 @@ impl Wishes {
             architecture,
             parameter: format!("/nixl/ami/{name}/{}/latest", architecture.as_str()),
             parameter_tags: vec![Tag::new(tag::RECIPE, name), Tag::new(tag::VERSION, VERSION)],
+            regions: recipe.publish.regions.iter().map(|one| one.as_str().to_owned()).collect(),
+            kms_key: recipe.kms_key.as_ref().map(|key| key.as_str().to_owned()),
             sharing: recipe.publish.sharing(),
             grace_days: recipe.publish.deprecate_days.map(Days::days),
         }
@@ -57,42 +65,99 @@ impl Wishes {
 /// Where an image can be found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Published {
-    /// Parameter that holds its id.
+    /// Parameter that holds its id, in each of the regions.
     pub parameter: String,
+    /// Its copies.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub copies: Vec<Copied>,
 }
 
-/// Makes of a baked image what is wished.
+/// A copy in another region.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Copied {
+    /// Region.
+    pub region: String,
+    /// AMI.
+    pub ami_id: String,
+}
+
+/// Makes of a baked image what is wished, here and in all further regions at once.
 ///
 /// # Errors
-/// [`BakeError::Unpublished`] with what stands in the way; a further run goes on.
+/// [`BakeError::Unpublished`] with what stands in the way, of each region; a further
+/// run goes on.
 pub async fn publish(
     regions: &dyn Regions,
     wishes: &Wishes,
     baked: &Baked,
     progress: &dyn Progress,
-    pace: Pace,
+    options: Options,
 ) -> Result<Published> {
     progress.phase("publishing");
     let home = regions.place(&baked.region);
-    offer(&home, wishes, baked, progress, pace).await.map_err(|error| BakeError::Unpublished {
-        ami: baked.ami_id.clone(),
-        region: home.region.clone(),
-        source: Box::new(error),
-    })?;
-    Ok(Published { parameter: wishes.parameter.clone() })
+    let unpublished = |region: &str| {
+        let (ami, region) = (baked.ami_id.clone(), region.to_owned());
+        |source| BakeError::Unpublished { ami, region, source: Box::new(source) }
+    };
+    let image = match &baked.image {
+        Some(image) => image.clone(),
+        None => {
+            seen(&home, &baked.ami_id, options.pace).await.map_err(unpublished(&home.region))?
+        }
+    };
+    let here = async {
+        let offered = offer(&home, wishes, &image, progress, options.pace).await;
+        offered.map_err(unpublished(&home.region))
+    };
+    let others = wishes.regions.iter().filter(|region| **region != home.region);
+    let there = others.map(|region| async {
+        let place = regions.place(region);
+        let copied = copy_to(&place, &home.region, &image, wishes, progress, options).await;
+        copied.map_err(unpublished(&place.region))
+    });
+    let (here, there) = tokio::join!(here, all(there.collect()));
+    let mut problems: Vec<BakeError> = here.err().into_iter().collect();
+    let mut copies = Vec::new();
+    for copied in there {
+        match copied {
+            Ok(copied) => copies.push(copied),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    if problems.is_empty() {
+        return Ok(Published { parameter: wishes.parameter.clone(), copies });
+    }
+    Err(BakeError::several(problems))
+}
+
+/// Awaits all at once; there are as many as regions.
+async fn all<T>(mut futures: Vec<impl Future<Output = T>>) -> Vec<T> {
+    let Some(last) = futures.pop() else { return Vec::new() };
+    let (mut done, last) = tokio::join!(Box::pin(all(futures)), last);
+    done.push(last);
+    done
+}
+
+async fn copy_to(
+    place: &Place,
+    home: &str,
+    source: &Image,
+    wishes: &Wishes,
+    progress: &dyn Progress,
+    options: Options,
+) -> Result<Copied> {
+    let image = copies::there(place, home, source, wishes, progress, options).await?;
+    offer(place, wishes, &image, progress, options.pace).await?;
+    Ok(Copied { region: place.region.clone(), ami_id: image.id })
 }
 
 async fn offer(
     place: &Place,
     wishes: &Wishes,
-    baked: &Baked,
+    image: &Image,
     progress: &dyn Progress,
     pace: Pace,
 ) -> Result<()> {
-    let image = match &baked.image {
-        Some(image) => image.clone(),
-        None => seen(place, &baked.ami_id, pace).await?,
-    };
     if !image.imds_v2 {
         // EC2 has no way back from it; the image is this account's and carries our digest.
         retry(pace, || async { place.attributes.require_imds_v2(&image.id).await }).await?;
@@ -111,12 +176,14 @@ async fn offer(
     Ok(())
 }
 
-/// The image that a build has just made, which EC2 may show a moment later.
+/// The image that was just made, which EC2 may show a moment later, and its tags later
+/// still.
 async fn seen(place: &Place, ami: &str, pace: Pace) -> Result<Image> {
     let mut pause = pace.first;
     for attempt in 1.. {
         let found = retry(pace, || async { place.images.by_id(ami).await }).await?;
-        if let Some(image) = found {
+        let tagged = |image: &Image| Tag::find(&image.tags, tag::DIGEST).is_some();
+        if let Some(image) = found.filter(tagged) {
             return Ok(image);
         }
         if attempt >= pace.tries {

@@ -1,7 +1,10 @@
 use super::*;
 use crate::testing::{Checkout, Fake, Told};
 
-const PACE: Pace = Pace { first: Duration::ZERO, longest: Duration::ZERO, tries: 3 };
+const OPTIONS: Options = Options {
+    deadline: Duration::from_secs(30),
+    pace: Pace { first: Duration::ZERO, longest: Duration::ZERO, tries: 3 },
+};
 const AMI: &str = "ami-new";
 const PARAMETER: &str = "/nixl/ami/nixl/x86_64/latest";
 const PUBLISH: &str = "[publish]\naccounts = [\"222233334444\"]\norganizations = [\"arn:aws:organizations::1:ou/o-a/ou-b\"]\ndeprecate_days = 7\n";
@@ -31,7 +34,7 @@ impl Bench {
             id: id.into(),
             state: "available".into(),
             architecture: "x86_64".into(),
-            tags: vec![Tag::new(tag::RECIPE, "nixl")],
+            tags: vec![Tag::new(tag::RECIPE, "nixl"), Tag::new(tag::DIGEST, id)],
             ..Image::default()
         });
     }
@@ -50,7 +53,7 @@ impl Bench {
             build_arn: None,
             image: self.fake.world().images.iter().find(|image| image.id == id).cloned(),
         };
-        publish(&self.fake, &self.wishes, &baked, &self.told, PACE).await
+        publish(&self.fake, &self.wishes, &baked, &self.told, OPTIONS).await
     }
 
     fn value(&self) -> String {
@@ -149,4 +152,65 @@ async fn throttling_is_sat_out_and_a_refusal_told_with_the_image() {
         assert!(told.contains(part), "{told}");
     }
     assert_eq!(bench.value(), AMI, "the parameter names what is finished");
+}
+
+const ELSEWHERE: &str = "[publish]\nregions = [\"us-west-2\", \"eu-central-1\", \"eu-west-1\"]\naccounts = [\"222233334444\"]\n";
+
+#[tokio::test]
+async fn further_regions_get_a_copy_each_that_is_offered_as_the_image_is() {
+    let bench = Bench::new(ELSEWHERE);
+    let published = bench.publish(AMI).await.unwrap();
+    let regions: Vec<&str> = published.copies.iter().map(|copy| copy.region.as_str()).collect();
+    assert_eq!(regions, ["eu-central-1", "us-west-2"]);
+    let there = bench.fake.there("us-west-2");
+    let copy = published.copies[1].ami_id.clone();
+    assert_eq!(there.world().parameters[PARAMETER].0, copy);
+    assert_eq!(there.world().shared[&copy].accounts.len(), 1);
+    let image = there.world().images[0].clone();
+    assert!(image.imds_v2 && image.state == "available");
+    assert_eq!(Tag::find(&image.tags, tag::DIGEST), Some(AMI));
+    assert_eq!(bench.fake.count("copy"), 0, "it is at home already");
+
+    let before = there.world().calls.len();
+    assert_eq!(bench.publish(AMI).await.unwrap(), published);
+    assert_eq!(there.world().calls[before..], ["by_digest", "sharing", "get_parameter"]);
+}
+
+#[tokio::test]
+async fn a_copy_under_way_is_waited_for_and_a_removed_one_made_anew() {
+    let bench = Bench::new(ELSEWHERE);
+    let there = bench.fake.there("us-west-2");
+    let first = bench.publish(AMI).await.unwrap().copies.remove(1);
+    there.world().images[0].state = "pending".into();
+    assert_eq!(bench.publish(AMI).await.unwrap().copies[1], first);
+    assert_eq!(there.count("copy"), 1);
+    // Its token is still answered with it.
+    there.world().images.clear();
+    let second = bench.publish(AMI).await.unwrap().copies.remove(1);
+    assert_ne!(second, first);
+    assert_eq!((there.count("copy"), there.world().images.len()), (3, 1));
+}
+
+#[tokio::test]
+async fn what_fails_in_one_region_keeps_no_other_from_its_image() {
+    let bench = Bench::new(ELSEWHERE);
+    bench.fake.there("us-west-2").fails("copy", "UnauthorizedOperation", "no", 1);
+    let told = bench.publish(AMI).await.unwrap_err().to_string();
+    assert!(told.contains("could not be published in us-west-2"), "{told}");
+    assert!(!told.contains("eu-central-1"), "{told}");
+    assert!(bench.fake.there("eu-central-1").world().parameters.contains_key(PARAMETER));
+    assert_eq!(bench.value(), AMI);
+    assert_eq!(bench.publish(AMI).await.unwrap().copies.len(), 2, "a further run goes on");
+}
+
+#[tokio::test]
+async fn a_failed_copy_is_told_and_the_next_run_copies_under_another_name() {
+    let bench = Bench::new(ELSEWHERE);
+    bench.publish(AMI).await.unwrap();
+    let there = bench.fake.there("us-west-2");
+    there.world().images[0].state = "failed".into();
+    bench.publish(AMI).await.unwrap();
+    let names: Vec<String> = there.world().images.iter().map(|one| one.name.clone()).collect();
+    assert_eq!(names.len(), 2);
+    assert_ne!(names[0], names[1]);
 }

@@ -4,6 +4,7 @@
 use super::values::text_value;
 use nixl_aws::ec2::Sharing;
 use serde::Deserialize;
+use std::collections::BTreeSet;
 
 /// The key of every account that AWS manages.
 const DEFAULT_KEY: &str = "alias/aws/ebs";
@@ -37,6 +38,21 @@ text_value!(
     "use the ARN of an organization (\"arn:aws:organizations::111122223333:organization/o-…\") or of a unit (\"…:ou/o-…/ou-…\")"
 );
 
+text_value!(
+    /// Name of a region.
+    RegionName,
+    |text| {
+        let words: Vec<&str> = text.split('-').collect();
+        let (letters, number) = words.split_at(words.len() - 1);
+        (2..=4).contains(&letters.len())
+            && letters.iter().all(|word| {
+                !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase())
+            })
+            && number.iter().all(|word| word.len() == 1 && word.chars().all(|c| c.is_ascii_digit()))
+    },
+    "use the name of a region, e.g. \"us-west-2\""
+);
+
 /// Days of grace of an image that another takes the place of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "i64")]
@@ -66,6 +82,9 @@ impl TryFrom<i64> for Days {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Publish {
+    /// Where else the image is.
+    #[serde(default)]
+    pub regions: BTreeSet<RegionName>,
     accounts: Option<Vec<Account>>,
     organizations: Option<Vec<Organization>>,
     /// An image of the recipe that is not the latest any more is deprecated so many

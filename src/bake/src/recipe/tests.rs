@@ -156,6 +156,7 @@ fn what_becomes_of_an_image_is_checked_where_it_stands() {
     for (more, at, say) in [
         ("accounts = [\"1111\"]", 2, "12 digits"),
         ("organizations = [\"o-abc\"]", 2, "ARN of an organization"),
+        ("regions = [\"us_west_2\"]", 2, "name of a region"),
         ("deprecate_days = 0", 2, "1 to 3650"),
         ("acounts = []", 2, "did you mean `accounts`?"),
     ] {

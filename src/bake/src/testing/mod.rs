@@ -117,6 +117,8 @@ pub struct World {
     pub scripts: VecDeque<Vec<&'static str>>,
     pub running: BTreeMap<String, VecDeque<&'static str>>,
     pub objects: BTreeMap<String, usize>,
+    /// Worlds of further regions.
+    pub others: BTreeMap<String, Fake>,
     /// Who else may launch each image.
     pub shared: BTreeMap<String, Sharing>,
     /// Value and tags of each parameter of the account's own.
@@ -201,7 +203,16 @@ impl Fake {
 #[async_trait::async_trait]
 impl Images for Fake {
     async fn by_id(&self, id: &str) -> Result<Option<Image>> {
-        Ok(self.called("by_id")?.images.iter().find(|image| image.id == id).cloned())
+        let mut world = self.called("by_id")?;
+        let found = world.images.iter_mut().find(|image| image.id == id);
+        // A copy is pending for one look.
+        Ok(found.map(|image| {
+            let seen = image.clone();
+            if image.state == "pending" {
+                image.state = "available".into();
+            }
+            seen
+        }))
     }
     async fn by_name(&self, name: &str, owner: &str) -> Result<Option<Image>> {
         let world = self.called("by_name")?;

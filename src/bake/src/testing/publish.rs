@@ -3,18 +3,29 @@
 
 use super::{Fake, World, service_error};
 use crate::cloud::{Place, Regions};
-use nixl_aws::ec2::{Image, ImageAttributes, Sharing};
+use nixl_aws::ec2::{CopyImage, Image, ImageAttributes, Sharing};
 use nixl_aws::ssm::ParameterStore;
 use nixl_aws::{Result, Tag};
 
+impl Fake {
+    /// The world of a region.
+    pub fn there(&self, region: &str) -> Self {
+        if region == "eu-west-1" {
+            return self.clone();
+        }
+        self.world().others.entry(region.to_owned()).or_default().clone()
+    }
+}
+
 impl Regions for Fake {
     fn place(&self, region: &str) -> Place {
+        let there = self.there(region);
         Place {
             region: region.to_owned(),
-            images: Box::new(self.clone()),
-            attributes: Box::new(self.clone()),
-            ssm: Box::new(self.clone()),
-            parameters: Box::new(self.clone()),
+            images: Box::new(there.clone()),
+            attributes: Box::new(there.clone()),
+            ssm: Box::new(there.clone()),
+            parameters: Box::new(there),
         }
     }
 }
@@ -58,6 +69,23 @@ impl ImageAttributes for Fake {
         now.organizations.extend(add.organizations.iter().cloned());
         now.units.extend(add.units.iter().cloned());
         Ok(())
+    }
+    async fn copy(&self, request: &CopyImage) -> Result<String> {
+        let mut world = self.called("copy")?;
+        if let Some(id) = world.tokens.get(&request.client_token) {
+            return Ok(id.clone());
+        }
+        let id = format!("ami-copy-{}", world.tokens.len() + 1);
+        world.tokens.insert(request.client_token.clone(), id.clone());
+        world.images.push(Image {
+            id: id.clone(),
+            name: request.name.clone(),
+            state: "pending".into(),
+            architecture: "x86_64".into(),
+            tags: request.tags.clone(),
+            ..Image::default()
+        });
+        Ok(id)
     }
     async fn require_imds_v2(&self, id: &str) -> Result<()> {
         self.called("require_imds_v2")?.image(id).imds_v2 = true;

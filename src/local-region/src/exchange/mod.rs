@@ -11,6 +11,7 @@ mod object;
 
 use crate::api::protocol::{self, Service};
 use crate::api::{Answer, ApiError, Caller};
+use crate::elsewhere;
 use crate::faults::Fired;
 use crate::faults::spec::{Effect, HoldWhen};
 use crate::recorder::{Answered, Asked};
@@ -75,13 +76,16 @@ async fn api(region: &Arc<Inner>, request: Request) -> Response {
     call.service = service.name().to_owned();
     call.operation = service.operation(&signed);
     let mut fired = None;
-    let answer = match parsed.and_then(|auth| authenticate(region, &auth, &signed)) {
+    let signed_for = parsed.as_ref().map_or("", |auth| auth.region.as_str());
+    let place = elsewhere::of_call(region, service.name(), signed_for);
+    let answer = match parsed.and_then(|auth| authenticate(region, &place, &auth, &signed)) {
         Err(error) => Some(Err(ApiError::from_signature(service.name(), &error))),
         Ok(caller) => {
             call.caller = caller.arn(&region.config.account_id);
             fired = region.faults.at_call(service.name(), &call.operation, &call.caller);
             region.faults.held(fired.as_ref(), HoldWhen::Before).await;
-            answer(region, &caller, service, &call.operation, &signed, fired.as_ref())
+            let at = At { region, place: &place };
+            answer(&at, &caller, service, &call.operation, &signed, fired.as_ref())
         }
     };
     if service.name() == "ec2" {
@@ -104,9 +108,15 @@ async fn api(region: &Arc<Inner>, request: Request) -> Response {
     finish(region, Done { started, call, sides, response, fired }).await
 }
 
+/// The region that is called, and the one that carries it out.
+struct At<'a> {
+    region: &'a Arc<Inner>,
+    place: &'a Arc<Inner>,
+}
+
 /// What the region answers, unless it closes the connection before that.
 fn answer(
-    region: &Arc<Inner>,
+    At { region, place }: &At<'_>,
     caller: &Caller,
     service: &Service,
     operation: &str,
@@ -121,7 +131,13 @@ fn answer(
         _ => {
             let call = (service.name(), operation, region.config.account_id.as_str());
             let token = region.throttle.take(&region.rules, call, signed.body, region.clock.now());
-            Some(token.and_then(|()| protocol::perform(region, caller, service, operation, signed)))
+            let there = || {
+                if !elsewhere::carries_out(place, service.name(), operation) {
+                    return Err(ApiError::unknown_operation(service.name(), operation));
+                }
+                protocol::perform(place, caller, service, operation, signed)
+            };
+            Some(token.and_then(|()| there()))
         }
     }
 }
@@ -143,10 +159,11 @@ fn is_s3(request: &Request<Body>) -> bool {
 
 fn authenticate(
     region: &Inner,
+    place: &Inner,
     auth: &Authorization,
     request: &SignedRequest<'_>,
 ) -> Result<Caller, SignatureError> {
     let (secret, caller) = secret_of(region, auth)?;
-    auth.verify(request, &region.config.region, &secret, jiff::Timestamp::now())?;
+    auth.verify(request, &place.config.region, &secret, jiff::Timestamp::now())?;
     Ok(caller)
 }

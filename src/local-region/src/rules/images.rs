@@ -4,8 +4,51 @@ super::rules! {
     gaps: [
         "ec2": "Of an image's attributes imdsSupport, launchPermission and description can be changed; bootMode, productCodes and what is empty are shown besides, others are unknown.",
         "ec2": "There is no KMS: keys are not looked for, and an image that is encrypted is readable by whoever may launch it. Accounts and organizations that an image is shared with need not exist.",
+        "ec2": "Other regions of the account have images, their tags and parameters, and nothing else: no machines, builds, snapshots of their own; roles may do nothing there. Whether a copy inherits imdsSupport is not documented; here it does not.",
         "ec2": "AWS does not document the codes and messages for a bad DeprecateAt, a bad imdsSupport and an encrypted image made public.",
     ]
+    REGIONAL = "ec2.image.regional" {
+        says: "Images, their tags and parameters are of one region: others do not know their ids and names.",
+        source: "EC2 user guide, Copy an Amazon EC2 AMI",
+        answer: "InvalidAMIID.NotFound",
+        proof: Api,
+    }
+    NAME_TAKEN = "ec2.image.name-taken" {
+        says: "An account has a name of an image once in a region.",
+        source: "EC2 API reference, Error codes, InvalidAMIName.Duplicate",
+        answer: "InvalidAMIName.Duplicate",
+        proof: Api,
+    }
+    COPY_TOKEN = "ec2.image.copy-token" {
+        says: "The same client token makes one copy, and is answered with it for ever.",
+        source: "EC2 API reference, CopyImage, ClientToken",
+        answer: "-",
+        proof: Api,
+    }
+    COPY_PENDING = "ec2.image.copy-pending" {
+        says: "A copy is pending at first: it cannot be launched, copied or changed.",
+        source: "EC2 user guide, Copy an Amazon EC2 AMI; API reference, Error codes, InvalidAMIID.Unavailable",
+        answer: "InvalidAMIID.Unavailable",
+        proof: Api,
+    }
+    COPY_TAGS = "ec2.image.copy-tags" {
+        says: "A copy has the tags of its source only with CopyImageTags, and never who may launch it and its deprecation.",
+        source: "EC2 API reference, CopyImage, CopyImageTags; EC2 user guide, Copy an Amazon EC2 AMI; packer-plugin-amazon issue 137",
+        answer: "-",
+        proof: Api,
+    }
+    COPY_KEY = "ec2.image.copy-key" {
+        says: "A key is named together with Encrypted.",
+        source: "EC2 API reference, CopyImage, KmsKeyId; Error codes, InvalidParameterDependency",
+        answer: "InvalidParameterDependency",
+        proof: Api,
+    }
+    COPY_ENCRYPTED = "ec2.image.copy-encrypted" {
+        says: "A copy of an encrypted image is encrypted, with the key that AWS manages there if none is named.",
+        source: "EC2 user guide, Copy an Amazon EC2 AMI; message: tech.bedrockstreaming.com pull request 346",
+        answer: "InvalidRequest",
+        proof: Api,
+    }
     OWNER = "ec2.image.owner" {
         says: "Attributes and deprecation of an image are its owner's to read and change.",
         source: "EC2 API reference, Error codes, AuthFailure",

@@ -146,6 +146,8 @@ pub struct Ec2 {
     pub placement_groups: BTreeMap<String, PlacementGroup>,
     /// Images by id.
     pub images: BTreeMap<String, Image>,
+    /// The copy that each client token made.
+    pub copy_tokens: HashMap<String, String>,
     /// Instances by id.
     pub instances: BTreeMap<String, Instance>,
     /// Limits of capacity; none until one is set.
@@ -209,6 +211,7 @@ impl Ec2 {
             groups: BTreeMap::from([(group.id.clone(), group)]),
             placement_groups: BTreeMap::new(),
             images: BTreeMap::new(),
+            copy_tokens: HashMap::new(),
             instances: BTreeMap::new(),
             capacity: Default::default(),
             spot_prices: Default::default(),

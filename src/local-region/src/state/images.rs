@@ -30,6 +30,8 @@ pub struct Image {
     pub imds_v2: bool,
     /// From then on it is deprecated.
     pub deprecated_at: Option<Timestamp>,
+    /// A copy is pending until then.
+    pub available_at: Option<Timestamp>,
     /// Where its files are.
     pub root: RootFs,
 }
@@ -50,8 +52,15 @@ impl Image {
             shared_with: BTreeSet::new(),
             imds_v2: false,
             deprecated_at: None,
+            available_at: None,
             root,
         }
+    }
+
+    /// `pending` or `available`.
+    #[must_use]
+    pub fn state(&self, now: Timestamp) -> &'static str {
+        if self.available_at.is_some_and(|at| at > now) { "pending" } else { "available" }
     }
 
     /// Whether it is deprecated at this time.

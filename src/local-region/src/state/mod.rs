@@ -55,3 +55,24 @@ pub struct State {
     /// Calls so far.
     pub calls: calls::CallLog,
 }
+
+impl State {
+    /// An account as it is new.
+    #[must_use]
+    pub fn new(rules: crate::rules::Rules) -> Self {
+        Self {
+            rules,
+            ec2: ec2::Ec2::new(),
+            iam: Default::default(),
+            ssm: Default::default(),
+            agents: Default::default(),
+            commands: Default::default(),
+            imagebuilder: Default::default(),
+            sagemaker: Default::default(),
+            sessions: Default::default(),
+            scheduler: scheduler::Scheduler::new(jiff::Timestamp::now()),
+            quotas: Default::default(),
+            calls: Default::default(),
+        }
+    }
+}

@@ -1,7 +1,7 @@
 //! What the owner of an image changes of it: who may launch it, that its instances
 //! need tokens of IMDS, when it is deprecated.
 
-use super::images::{DEFAULT_KEY, find};
+use super::images::{DEFAULT_KEY, check_available, find};
 use super::plan::{combination, invalid};
 use super::{done, dry_run};
 use crate::api::{Answer, ApiError, Call, params::Params};
@@ -21,12 +21,13 @@ const MAX_DAYS: i64 = 3653;
 
 /// An image of the caller's account.
 fn own<'a>(call: &Call<'_>, state: &'a mut State, id: &str) -> Result<&'a mut Image, ApiError> {
-    let owner = &find(&state.ec2, id)?.owner;
-    let kept = *owner == call.region.config.account_id;
+    let image = find(&state.ec2, id)?;
+    let kept = image.owner == call.region.config.account_id;
     call.region.rules.check(&rules::OWNER, kept, || {
         ApiError::new("AuthFailure", format!("Not authorized for image:{id}"))
             .status(http::StatusCode::FORBIDDEN)
     })?;
+    check_available(&call.region.rules, image, call.region.clock.now())?;
     state.ec2.images.get_mut(id).ok_or_else(|| super::images::not_found(id))
 }
 

@@ -3,8 +3,9 @@
 use super::{done, dry_run, filter::Filters, paging::page, tag_set};
 use crate::api::{Answer, ApiError, Call, params::Params, tags::Tags};
 use crate::lifecycle;
-use crate::rules::images as rules;
+use crate::rules::{Rules, images as rules};
 use crate::state::ec2::{Ec2, Image};
+use jiff::Timestamp;
 use serde_json::json;
 
 /// Architecture of every image here.
@@ -65,13 +66,13 @@ pub fn describe(call: &Call<'_>, p: &Params) -> Answer {
         .values()
         .filter(|image| if ids.is_empty() { current(image) } else { ids.contains(&image.id) })
         .filter(|image| owned(image) && (image.public || image.owner == account))
-        .filter(|image| filters.keep(&tags(image), |name| vec![field(image, name)]))
+        .filter(|image| filters.keep(&tags(image), |name| vec![field(image, name, now)]))
         .map(|image| {
             json!({
                 "imageId": image.id,
                 "name": image.name,
                 "imageLocation": format!("{}/{}", image.owner, image.name),
-                "imageState": "available",
+                "imageState": image.state(now),
                 "imageOwnerId": image.owner,
                 "isPublic": image.public,
                 "architecture": "x86_64",
@@ -101,7 +102,7 @@ pub fn describe(call: &Call<'_>, p: &Params) -> Answer {
     Ok(json!({"imagesSet": items, "nextToken": next}))
 }
 
-fn field(image: &Image, name: &str) -> String {
+fn field(image: &Image, name: &str, now: Timestamp) -> String {
     match name {
         "architecture" => "x86_64".to_owned(),
         "creation-date" => image.created.clone(),
@@ -112,7 +113,7 @@ fn field(image: &Image, name: &str) -> String {
         "name" => image.name.clone(),
         "owner-id" => image.owner.clone(),
         "root-device-type" => "ebs".to_owned(),
-        "state" => "available".to_owned(),
+        "state" => image.state(now).to_owned(),
         _ => "hvm".to_owned(),
     }
 }
@@ -129,6 +130,15 @@ pub fn find<'a>(ec2: &'a Ec2, id: &str) -> Result<&'a Image, ApiError> {
         ));
     }
     ec2.images.get(id).ok_or_else(|| not_found(id))
+}
+
+/// Nothing is made of an image that is pending, and nothing changed of it.
+pub fn check_available(in_force: &Rules, image: &Image, now: Timestamp) -> Result<(), ApiError> {
+    let available = image.state(now) == "available";
+    in_force.check(&rules::COPY_PENDING, available, || {
+        let message = format!("The image ID '{}' is not available", image.id);
+        ApiError::new("InvalidAMIID.Unavailable", message)
+    })
 }
 
 /// No image has this id.

@@ -4,6 +4,7 @@ mod addresses;
 mod attributes;
 mod capacity_blocks;
 pub(crate) mod catalogue;
+mod copy_image;
 mod filter;
 mod image_attributes;
 pub(crate) mod images;
@@ -88,6 +89,7 @@ pub fn perform(call: &Call<'_>, p: &Params) -> Answer {
         "DeleteTags" => tags::delete(call, p),
         "DescribeTags" => tags::describe(call, p),
         "DescribeImages" => images::describe(call, p),
+        "CopyImage" => copy_image::copy(call, p),
         "ModifyImageAttribute" => image_attributes::modify(call, p),
         "DescribeImageAttribute" => image_attributes::describe(call, p),
         "EnableImageDeprecation" => image_attributes::deprecate(call, p),

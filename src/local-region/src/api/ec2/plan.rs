@@ -61,6 +61,7 @@ pub fn plan(
 ) -> Result<Plan, ApiError> {
     let t = demand.instance_type;
     let image = image(state, p)?;
+    images::check_available(&state.rules, &image, now)?;
     offered(state, t, place, &image)?;
     let interfaces = nics::read(state, p, t)?;
     let placement_group = placement_groups::of_launch(state, p, demand, &place.zone, now)?;

@@ -7,7 +7,7 @@ use crate::state::ec2::Image;
 use crate::testing::{Bench, element};
 
 /// An image of the account's own.
-fn own(bench: &Bench, key: Option<&str>) -> String {
+pub fn own(bench: &Bench, key: Option<&str>) -> String {
     let config = &bench.region.inner.config;
     let new = Image::new("mine".to_owned(), &config.account_id, config.base_image.clone());
     let image = Image { kms_key: key.map(str::to_owned), ..new };

@@ -5,6 +5,7 @@ mod addresses;
 mod capacity;
 mod capacity_blocks;
 mod consistency;
+mod copies;
 mod iam;
 mod imagebuilder;
 mod images;
@@ -102,6 +103,7 @@ fn cases() -> Vec<Case> {
         pricing::cases(),
         iam::cases(),
         images::cases(),
+        copies::cases(),
         imagebuilder::cases(),
         sts::cases(),
         throttling::cases(),

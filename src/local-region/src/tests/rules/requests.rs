@@ -114,6 +114,9 @@ fn request(world: &World, operation: &str) -> String {
         "ModifyInstanceMetadataOptions" => format!("InstanceId={instance}&HttpTokens=required"),
         "CreateTags" | "DeleteTags" => format!("ResourceId.1={instance}&Tag.1.Key=k"),
         "DeregisterImage" | "DisableImageDeprecation" => format!("ImageId={}", world.own_ami),
+        "CopyImage" => {
+            format!("Name=copy&SourceRegion=us-east-1&SourceImageId={}", world.own_ami)
+        }
         "ModifyImageAttribute" => format!("ImageId={}&ImdsSupport.Value=v2.0", world.own_ami),
         "DescribeImageAttribute" => {
             format!("ImageId={}&Attribute=launchPermission", world.own_ami)
