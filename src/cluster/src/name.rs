@@ -77,6 +77,12 @@ impl ClusterName {
         bounded(format!("{}-mlflow-{region}", self.0), ROLE_CHARS)
     }
 
+    /// MLflow App; others may have the same name.
+    #[must_use]
+    pub fn mlflow_app(&self) -> String {
+        format!("{}-mlflow", self.0)
+    }
+
     /// Group of the schedules that end the nodes.
     #[must_use]
     pub fn scheduler(&self) -> String {

@@ -1,7 +1,7 @@
 //! What of each cluster is there, and what of it costs money for nobody: pure.
 
 use crate::command::Flags;
-use crate::failure::{Resource, TRACKING_SERVER};
+use crate::failure::{BUCKET, Resource, TRACKING_SERVER};
 use crate::lifetime::End;
 use crate::plan::is_live;
 use crate::terminal::{Terminal, wrapped};
@@ -11,17 +11,11 @@ use serde::Serialize;
 
 /// Kinds that are billed while they are there, whoever uses them (EC2, S3 and
 /// SageMaker pricing pages). A Spot request or a group costs nothing by itself.
-const BILLED: [&str; 6] = [
-    "instance",
-    "volume",
-    "capacity reservation",
-    "Elastic IP address",
-    TRACKING_SERVER,
-    "S3 bucket",
-];
+const BILLED: [&str; 6] =
+    ["instance", "volume", "capacity reservation", "Elastic IP address", TRACKING_SERVER, BUCKET];
 
 /// Of these, what only `down --mlflow` removes.
-const MLFLOW: [&str; 2] = [TRACKING_SERVER, "S3 bucket"];
+const MLFLOW: [&str; 2] = [TRACKING_SERVER, BUCKET];
 
 /// What was read of one cluster.
 #[derive(Debug)]
@@ -90,10 +84,11 @@ pub fn audit(found: &Found<'_>) -> Option<ClusterAudit> {
 }
 
 impl ClusterAudit {
-    /// It costs money and nobody has use of it.
+    /// It costs money and nobody has use of it. Runs that are kept in a bucket are
+    /// kept for somebody.
     #[must_use]
     pub fn wastes(&self) -> bool {
-        (self.orphaned || self.expired) && !self.billed.is_empty()
+        (self.orphaned || self.expired) && self.billed.iter().any(|it| it.kind != BUCKET)
     }
 }
 

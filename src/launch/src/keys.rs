@@ -30,6 +30,13 @@ pub const WAY_OUT: &str = "nixl:way-out";
 pub const PREFILL: &str = "nixl:prefill";
 /// On instances: ARN of the MLflow tracking server they were told of.
 pub const TRACKING_ARN: &str = "nixl:tracking-arn";
+/// On the bucket of MLflow: version of the settings it was given, written after them,
+/// so that a run that was cut off is finished by the next.
+pub const BUCKET: &str = "nixl:bucket";
+/// Their version: closed to the public, TLS only, encrypted.
+pub const BUCKET_SETTINGS: &str = "1";
+/// On the MLflow role: name of the App made with it.
+pub const MLFLOW_APP: &str = "nixl:mlflow-app";
 /// On the MLflow role: name of the tracking server made with it. The role is
 /// made before the server and its bucket and deleted after them, so it is the
 /// record of both.

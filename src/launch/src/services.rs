@@ -1,6 +1,5 @@
 //! The services as this program uses them; tests put a fake in their place.
 
-use nixl_aws::Result;
 use nixl_aws::ec2::{Addresses, Console, Ec2, Reservations, SpotRequests, Surroundings};
 use nixl_aws::iam::Iam;
 use nixl_aws::pricing::Pricing;
@@ -8,6 +7,7 @@ use nixl_aws::quotas::Quotas;
 use nixl_aws::sagemaker::SageMaker;
 use nixl_aws::scheduler::Scheduler;
 use nixl_aws::ssm::ManagedNodes;
+use nixl_aws::{Result, Tag};
 use std::sync::Arc;
 
 /// Who is calling.
@@ -20,12 +20,17 @@ pub trait Account: Send + Sync {
 /// Buckets, as far as MLflow's artifacts need one.
 #[async_trait::async_trait]
 pub trait Buckets: Send + Sync {
-    /// Whether the bucket is there and belongs to `account`.
-    async fn exists(&self, bucket: &str, account: &str) -> Result<bool>;
+    /// Its tags, or `None` if it is not there; an error if it does not belong to `account`.
+    async fn tags(&self, bucket: &str, account: &str) -> Result<Option<Vec<Tag>>>;
     /// The caller's own buckets whose names begin with `prefix`.
     async fn own(&self, prefix: &str) -> Result<Vec<String>>;
-    /// Makes it, in the client's region, closed to the public.
+    /// Makes it, in the client's region; fine if it is the caller's own already.
     async fn create(&self, bucket: &str) -> Result<()>;
+    /// Closes it to the public and to whoever comes without TLS, and has new objects
+    /// encrypted.
+    async fn secure(&self, bucket: &str, policy: &str) -> Result<()>;
+    /// Replaces its tags.
+    async fn tag(&self, bucket: &str, tags: &[Tag]) -> Result<()>;
     /// Deletes every object in it.
     async fn empty(&self, bucket: &str) -> Result<()>;
     /// Deletes it; it must be empty.

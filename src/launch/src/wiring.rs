@@ -3,7 +3,7 @@
 use crate::services::{Account, Buckets, Services};
 use nixl_aws::s3::S3;
 use nixl_aws::sts::Sts;
-use nixl_aws::{Aws, Result, ec2, iam, pricing, quotas, s3, sagemaker, scheduler, ssm, sts};
+use nixl_aws::{Aws, Result, Tag, ec2, iam, pricing, quotas, s3, sagemaker, scheduler, ssm, sts};
 use std::sync::Arc;
 
 /// Everything over one shared configuration.
@@ -41,8 +41,8 @@ struct OverS3(s3::Client);
 
 #[async_trait::async_trait]
 impl Buckets for OverS3 {
-    async fn exists(&self, bucket: &str, account: &str) -> Result<bool> {
-        self.0.head_bucket(bucket, account).await
+    async fn tags(&self, bucket: &str, account: &str) -> Result<Option<Vec<Tag>>> {
+        self.0.bucket_tags(bucket, account).await
     }
 
     async fn own(&self, prefix: &str) -> Result<Vec<String>> {
@@ -50,8 +50,18 @@ impl Buckets for OverS3 {
     }
 
     async fn create(&self, bucket: &str) -> Result<()> {
-        self.0.create_bucket(bucket).await?;
-        self.0.block_public_access(bucket).await
+        self.0.create_bucket(bucket).await
+    }
+
+    async fn secure(&self, bucket: &str, policy: &str) -> Result<()> {
+        // Of settings of one bucket S3 refuses all but one at a time (OperationAborted).
+        self.0.block_public_access(bucket).await?;
+        self.0.encrypt_bucket(bucket).await?;
+        self.0.put_bucket_policy(bucket, policy).await
+    }
+
+    async fn tag(&self, bucket: &str, tags: &[Tag]) -> Result<()> {
+        self.0.put_bucket_tagging(bucket, tags).await
     }
 
     async fn empty(&self, bucket: &str) -> Result<()> {

@@ -14,7 +14,7 @@ const NODE_TYPE: &str = "p4d.24xlarge";
 
 /// Runs the program with what is asked for.
 fn asked(region: &Region, command: &[&str]) -> Output {
-    let asked = ["--instance-type", NODE_TYPE, "--roles", "prefill=1,decode=1"];
+    let asked = ["--instance-type", NODE_TYPE, "--roles=prefill=1,decode=1", "--tracking-server"];
     region.try_run("nixl-launch", &[command, &asked[..]].concat())
 }
 

@@ -204,6 +204,8 @@ fn action(operation: &str) -> &str {
         "ListParts" => "ListMultipartUploadParts",
         "GetPublicAccessBlock" => "GetBucketPublicAccessBlock",
         "PutPublicAccessBlock" | "DeletePublicAccessBlock" => "PutBucketPublicAccessBlock",
+        "GetBucketEncryption" => "GetEncryptionConfiguration",
+        "PutBucketEncryption" => "PutEncryptionConfiguration",
         "DeleteBucketTagging" => "PutBucketTagging",
         other => other,
     }

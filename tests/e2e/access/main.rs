@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 const NODES: [&str; 2] = ["nixl-node1", "nixl-node2"];
-const UP: [&str; 4] = ["up", "--provider=tcp", "--nodes=2", "--output=json"];
+const UP: [&str; 5] = ["up", "--provider=tcp", "--nodes=2", "--tracking-server", "--output=json"];
 /// Until something that is on its way has come.
 const PATIENCE: Duration = Duration::from_secs(60);
 

@@ -98,6 +98,12 @@ def of_s3(s3):
         except s3.exceptions.ClientError as error:
             if error.response["Error"]["Code"] != "NoSuchTagSet":
                 raise
+        try:
+            s3.get_bucket_policy(Bucket=name)
+            yield "policy of a bucket", name
+        except s3.exceptions.ClientError as error:
+            if error.response["Error"]["Code"] != "NoSuchBucketPolicy":
+                raise
         for one in pages(s3, "list_objects_v2", "Contents", Bucket=name):
             yield "object", one["Key"]
 
@@ -122,6 +128,8 @@ def of_imagebuilder(builder):
 def of_others(client):
     for server in pages(client("sagemaker"), "list_mlflow_tracking_servers", "TrackingServerSummaries"):
         yield "tracking server", server["TrackingServerName"]
+    for app in pages(client("sagemaker"), "list_mlflow_apps", "Summaries"):
+        yield "MLflow App", app["Name"]
     for parameter in pages(client("ssm"), "describe_parameters", "Parameters"):
         yield "parameter", parameter["Name"]
 

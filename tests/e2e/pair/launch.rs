@@ -31,7 +31,8 @@ fn read(told: &Value) -> Result<Pair> {
 
 /// Launches over TCP: machines here have no EFA device.
 pub fn up(region: &Region) -> Result<Pair> {
-    read(&region.program("nixl-launch").json(&["up", "--provider", "tcp", "--output", "json"])?)
+    let up = ["up", "--provider=tcp", "--tracking-server", "--output=json"];
+    read(&region.program("nixl-launch").json(&up)?)
 }
 
 /// Nothing new is launched.

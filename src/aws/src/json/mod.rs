@@ -132,7 +132,7 @@ impl JsonClient {
     }
 
     /// As [`Self::call`], but never sent again once it may have been carried out.
-    #[cfg(feature = "ssm")]
+    #[cfg(any(feature = "ssm", feature = "sagemaker"))]
     pub async fn call_once<I: Serialize + Sync, O: DeserializeOwned>(
         &self,
         operation: &'static str,

@@ -34,7 +34,7 @@ pub(super) fn may_help(error: &AwsError) -> bool {
 
 /// Whether the request was refused before anything was done, and may succeed a
 /// moment later.
-#[cfg(any(feature = "ssm", test))]
+#[cfg(any(feature = "ssm", feature = "sagemaker", test))]
 pub(super) fn surely_not_carried_out(error: &AwsError) -> bool {
     match &error.kind {
         ErrorKind::Service { code, status } => {

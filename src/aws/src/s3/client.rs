@@ -23,7 +23,7 @@ const UPLOAD_TIMEOUT: Duration = Duration::from_secs(600);
 /// The SDK's client.
 #[derive(Debug, Clone)]
 pub struct Client {
-    sdk: aws_sdk_s3::Client,
+    pub(super) sdk: aws_sdk_s3::Client,
     region: Option<String>,
 }
 
@@ -270,14 +270,14 @@ impl S3 for Client {
     }
 }
 
-fn failed<E>(operation: &'static str) -> impl Fn(SdkError<E, HttpResponse>) -> AwsError
+pub(super) fn failed<E>(operation: &'static str) -> impl Fn(SdkError<E, HttpResponse>) -> AwsError
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
     move |error| AwsError::from_sdk(SERVICE, operation, error)
 }
 
-fn invalid(operation: &'static str, error: &dyn std::error::Error) -> AwsError {
+pub(super) fn invalid(operation: &'static str, error: &dyn std::error::Error) -> AwsError {
     AwsError { service: SERVICE, operation, kind: ErrorKind::Invalid, message: error.to_string() }
 }
 

@@ -2,6 +2,7 @@
 //! (API reference 2006-03-01).
 
 mod client;
+mod settings;
 
 pub use client::Client;
 

@@ -50,6 +50,12 @@ impl App {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
+pub(super) struct ArnOnly {
+    pub arn: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
 pub(super) struct Listed {
     #[serde(default)]
     summaries: Vec<App>,

@@ -1,7 +1,7 @@
 //! [`SageMaker`] over AwsJson 1.1.
 
 use super::pages::{self, Page};
-use super::{CreateTrackingServer, Mlflow, SageMaker, apps, servers};
+use super::{CreateApp, CreateTrackingServer, Mlflow, SageMaker, apps, servers};
 use crate::json::{JsonClient, Service};
 use crate::{Aws, Result, Tag};
 use serde::{Deserialize, Serialize};
@@ -114,6 +114,22 @@ impl SageMaker for Client {
     async fn start_tracking_server(&self, name: &str) -> Result<()> {
         let body = json!({ "TrackingServerName": name });
         self.json.call::<_, servers::ArnOnly>("StartMlflowTrackingServer", &body).await.map(drop)
+    }
+
+    async fn create_app(&self, request: &CreateApp) -> Result<String> {
+        let body = json!({
+            "Name": request.name,
+            "ArtifactStoreUri": request.artifact_store_uri,
+            "RoleArn": request.role_arn,
+            "Tags": on_wire(&request.tags),
+        });
+        let created: apps::ArnOnly = self.json.call_once("CreateMlflowApp", &body).await?;
+        Ok(created.arn)
+    }
+
+    async fn delete_app(&self, arn: &str) -> Result<()> {
+        let deleted = self.json.call("DeleteMlflowApp", &json!({ "Arn": arn })).await;
+        if_there::<serde_json::Value>(deleted).map(drop)
     }
 
     async fn describe_app(&self, arn: &str) -> Result<Option<Mlflow>> {

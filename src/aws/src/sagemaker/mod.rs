@@ -66,6 +66,19 @@ pub struct CreateTrackingServer {
     pub tags: Vec<Tag>,
 }
 
+/// An App to create.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreateApp {
+    /// Name, as a server's; not unique.
+    pub name: String,
+    /// `s3://bucket/prefix` in the same region.
+    pub artifact_store_uri: String,
+    /// Role it assumes.
+    pub role_arn: String,
+    /// Tags.
+    pub tags: Vec<Tag>,
+}
+
 /// The calls.
 #[async_trait::async_trait]
 pub trait SageMaker: Send + Sync {
@@ -79,6 +92,11 @@ pub trait SageMaker: Send + Sync {
     async fn stop_tracking_server(&self, name: &str) -> Result<()>;
     /// Starts a server that is stopped.
     async fn start_tracking_server(&self, name: &str) -> Result<()>;
+    /// Starts creation; its ARN. A second call makes a second App, so it is never sent
+    /// again once it may have been carried out.
+    async fn create_app(&self, request: &CreateApp) -> Result<String>;
+    /// Starts deletion; fine if there is none of this ARN.
+    async fn delete_app(&self, arn: &str) -> Result<()>;
     /// The App, or `None` if there is none of this ARN.
     async fn describe_app(&self, arn: &str) -> Result<Option<Mlflow>>;
     /// All Apps of the region (all pages), each with what a list tells: ARN, name,

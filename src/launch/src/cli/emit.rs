@@ -1,10 +1,11 @@
 //! `emit`: what `up` would do in the words of another tool; nothing is changed.
 
 use super::{Cli, with_engine};
+use crate::check::{Check, Checks};
 use crate::emit;
 use crate::failure::{Failure, Problem};
 use crate::input::Asked;
-use crate::plan::{Facts, node_policy, plan};
+use crate::plan::{Facts, Tracking, node_policy, plan};
 use clap::{Args, ValueEnum};
 use nixl_cluster::Membership;
 use serde_json::Value;
@@ -69,10 +70,20 @@ pub(super) async fn run(cli: &Cli, flags: &Emit) -> anyhow::Result<()> {
             facts.instances.clear();
         }
         let mut plan = plan(&spec, &facts);
-        if flags.form == Form::Cloudformation && facts.tracking.found.is_some() {
+        plan.ready().map_err(|checks| Failure::unchanged(Problem::Plan(checks)))?;
+        if plan.tracking.is_unknown() {
+            let check = Check::fail(
+                "mlflow",
+                "SageMaker gives an App its ARN once it is made, and nodes are told of it at launch",
+                "`nixl-launch mlflow up` makes it; or say --tracking-server, --mlflow-arn or --no-mlflow",
+            );
+            return Err(Failure::unchanged(Problem::Plan(Checks(vec![check]))));
+        }
+        // An App that is there needs nothing more, and a stack would make a server again.
+        let there = flags.form == Form::Cloudformation && facts.tracking.found.is_some();
+        if there || matches!(plan.tracking, Tracking::App { .. }) {
             plan.tracking.attach();
         }
-        plan.ready().map_err(|checks| Failure::unchanged(Problem::Plan(checks)))?;
         Ok(plan)
     })
     .await?;

@@ -4,10 +4,14 @@ use super::browser;
 use super::redirect::Redirect;
 use super::{Cli, OnInterrupt, Output, with_changes, with_engine};
 use crate::engine::{Engine, Power};
+use crate::failure::Failure;
+use crate::input::{self, MlflowVersion, ServerName, UsageError};
 use crate::mlflow::text;
+use crate::plan::{ServerSize, Spec, Wanted};
 use crate::terminal::Terminal;
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
+use nixl_cluster::name::DEFAULT_TRACKING_SERVER;
 use std::time::Duration;
 
 /// A URL that nobody takes is dead by then.
@@ -24,6 +28,18 @@ pub struct Mlflow {
 
 #[derive(Debug, Clone, Subcommand)]
 enum What {
+    /// Make MLflow without nodes: an App, or with --tracking-server a server; `up` uses it
+    Up {
+        /// A tracking server (about $469 a month, up to 25 minutes) in place of an App
+        #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = DEFAULT_TRACKING_SERVER)]
+        tracking_server: Option<ServerName>,
+        /// Size of the tracking server, where it is created [default: small]
+        #[arg(long, value_enum, value_name = "SIZE")]
+        mlflow_size: Option<ServerSize>,
+        /// Version of MLflow of the tracking server, where it is created
+        #[arg(long, value_name = "VERSION")]
+        mlflow_version: Option<MlflowVersion>,
+    },
     /// Show what there is of MLflow, its state and what it costs
     Status,
     /// Open the UI in this computer's browser
@@ -34,6 +50,12 @@ enum What {
         /// Print the URL instead: it opens once, within 5 minutes, for whoever has it
         #[arg(long)]
         print: bool,
+    },
+    /// Remove server or App and its role; its bucket, with all runs' artifacts, is kept
+    Down {
+        /// Remove the bucket as well
+        #[arg(long)]
+        delete_bucket: bool,
     },
     /// Stop the cluster's tracking server: its hours cost no more, its data is kept
     Stop,
@@ -49,12 +71,52 @@ fn session(text: &str) -> Result<u32, String> {
 }
 
 pub(super) async fn run(cli: &Cli, flags: &Mlflow) -> anyhow::Result<()> {
-    match flags.what {
+    match &flags.what {
+        What::Up { tracking_server, mlflow_size, mlflow_version } => {
+            let how = (*mlflow_size, mlflow_version.clone());
+            up(cli, input::mlflow(tracking_server.clone(), how, None, false)).await
+        }
+        What::Down { delete_bucket } => down(cli, *delete_bucket).await,
         What::Status => status(cli).await,
-        What::Open { session, print } => open(cli, session, print).await,
+        What::Open { session, print } => open(cli, *session, *print).await,
         What::Stop => power(cli, Power::Off).await,
         What::Start => power(cli, Power::On).await,
     }
+}
+
+async fn up(cli: &Cli, wanted: Result<Wanted, UsageError>) -> anyhow::Result<()> {
+    let wanted = wanted.map_err(Failure::unchanged)?;
+    let report = with_changes(cli, Some(OnInterrupt::Leave), async |engine| {
+        let spec = Spec { mlflow: wanted, ..Spec::new(engine.cluster.clone(), &engine.region) };
+        engine.mlflow_up(&spec).await
+    })
+    .await?;
+    match (cli.output, report) {
+        (Output::Json, report) => println!("{}", serde_json::to_string_pretty(&report)?),
+        (Output::Text, Some(report)) => println!("{} is {}", report.arn, report.status),
+        (Output::Text, None) => {}
+    }
+    Ok(())
+}
+
+async fn down(cli: &Cli, with_bucket: bool) -> anyhow::Result<()> {
+    let work = async |engine: &Engine<'_>| engine.mlflow_down(with_bucket).await;
+    let removed = with_changes(cli, Some(OnInterrupt::Leave), work).await?;
+    if cli.output == Output::Json {
+        println!("{}", serde_json::to_string_pretty(&removed)?);
+        return Ok(());
+    }
+    let flags = cli.flags();
+    if removed.removed.is_empty() {
+        println!("nothing of MLflow of cluster {} was there to remove", cli.cluster);
+    }
+    removed.removed.iter().for_each(|it| println!("removed: {it}"));
+    removed.foreign.iter().for_each(|it| println!("not this cluster's, left alone: {it}"));
+    for bucket in &removed.kept {
+        let how = "`nixl-launch mlflow down --delete-bucket` removes it with all runs' artifacts";
+        println!("kept: {bucket}; {}", flags.told(how));
+    }
+    Ok(())
 }
 
 async fn status(cli: &Cli) -> anyhow::Result<()> {

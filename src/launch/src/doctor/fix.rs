@@ -5,7 +5,6 @@ use crate::plan::{DEFAULT_TTL_SECS, WayOut};
 use nixl_aws::Tag;
 use nixl_aws::ec2::{Instance, Market};
 use nixl_aws::sagemaker::Kind;
-use nixl_cluster::name::DEFAULT_TRACKING_SERVER;
 use nixl_cluster::{Layout, Provider, instance_type, tag};
 
 /// The `up` that means these nodes: without what is not the default of them it
@@ -40,11 +39,11 @@ fn command(nodes: &[Instance]) -> String {
     }
     match told(keys::TRACKING_ARN).map(|arn| (arn, Kind::of(arn))) {
         None => command.push_str(" --no-mlflow"),
-        Some((_, Some((Kind::Server, DEFAULT_TRACKING_SERVER)))) => {}
         Some((_, Some((Kind::Server, name)))) => {
             command.push_str(&format!(" --tracking-server {name}"));
         }
-        Some((arn, _)) => command.push_str(&format!(" --mlflow-arn {arn}")),
+        // Whose an App is, `up` finds out by what the nodes were told.
+        Some(_) => {}
     }
     command
 }
@@ -77,6 +76,11 @@ fn terms(nodes: &[Instance]) -> String {
     if told(keys::WAY_OUT).is_some_and(|way| way == WayOut::Private.as_str()) {
         terms.push_str(" --public-address none");
     }
+    if let Some(arn) = told(keys::TRACKING_ARN)
+        && matches!(Kind::of(arn), Some((Kind::App, _)))
+    {
+        terms.push_str(&format!(" --mlflow-arn {arn}"));
+    }
     terms.push_str(&format!(" --ami {}", node.image_id));
     if let Some(subnet) = &node.subnet_id {
         terms.push_str(&format!(" --subnet {subnet}"));
@@ -102,7 +106,10 @@ mod tests {
         };
         let arn = "arn:aws:sagemaker:r:1:mlflow-tracking-server/nixl-efa-mlflow";
         let usual = [(tag::SIZE, "2"), (keys::PROVIDER, "efa"), (keys::TRACKING_ARN, arn)];
-        assert_eq!(up(&[node(&usual, "g6.12xlarge")]), "`nixl-launch up`");
+        let server = "`nixl-launch up --tracking-server nixl-efa-mlflow`";
+        assert_eq!(up(&[node(&usual, "g6.12xlarge")]), server);
+        let app = [(keys::TRACKING_ARN, "arn:aws:sagemaker:r:1:mlflow-app/app-1")];
+        assert_eq!(up(&[node(&app, "g6.12xlarge")]), "`nixl-launch up`");
         let other = [
             (tag::SIZE, "4"),
             (keys::PREFILL, "1"),

@@ -8,8 +8,8 @@ use super::{EmitError, check, schedule_group_arn};
 use crate::keys;
 use crate::lifetime::{SCHEDULER_POLICY, scheduler_policy, scheduler_trust};
 use crate::plan::{
-    Attempt, MLFLOW_POLICY, NODE_POLICY, Plan, Tracking, WayOut, partition, ssm_core_policy_arn,
-    trust_policy,
+    Attempt, MLFLOW_POLICY, NODE_POLICY, Plan, Tracking, WayOut, bucket_policy, bucket_tags,
+    partition, ssm_core_policy_arn, trust_policy,
 };
 use nixl_aws::Tag;
 use nixl_aws::ec2::NetworkInterfaceSpec;
@@ -69,15 +69,15 @@ fn head(plan: &Plan) -> String {
         tag = tag::CLUSTER,
         ssm = ssm_core_policy_arn(region),
     );
-    if let Tracking::Own { name, bucket, .. } = &plan.tracking {
+    if let Tracking::Server { name, bucket, .. } = &plan.tracking {
         let role = cluster.mlflow_role(region);
         let _ = write!(
             removal,
             "\
 #   aws sagemaker delete-mlflow-tracking-server --tracking-server-name {name}
-#   aws s3 rb --force s3://{bucket}                  # with all artifacts
 #   aws iam delete-role-policy --role-name {role} --policy-name {MLFLOW_POLICY}
 #   aws iam delete-role --role-name {role}
+#   aws s3 rb --force s3://{bucket}                  # with all artifacts
 "
         );
     }
@@ -108,13 +108,19 @@ fn variables(plan: &Plan) -> Vec<(&'static str, String)> {
     let schedules = schedule_group_arn(plan);
     let request = plan.request(&plan.attempts[0], GROUP, "");
     let mut role_tags = plan.tags();
-    let (server, bucket) = match &plan.tracking {
-        Tracking::Own { name, bucket, .. } => {
+    let (server, size, version, bucket) = match &plan.tracking {
+        Tracking::Server { name, size, mlflow_version, bucket, .. } => {
             role_tags.push(Tag::new(keys::TRACKING_SERVER, name));
-            (name.clone(), bucket.clone())
+            let version = mlflow_version.clone().unwrap_or_default();
+            (name.clone(), size.as_str(), version, bucket.clone())
         }
         _ => Default::default(),
     };
+    let bucket_policy = match bucket.as_str() {
+        "" => String::new(),
+        bucket => bucket_policy(&spec.region, bucket).to_string(),
+    };
+    let bucket_tags = json!({ "TagSet": pairs(&bucket_tags(None, cluster)) });
     let elastic = plan.attempts.iter().filter(|attempt| attempt.way_out == WayOut::Elastic);
     let mut elastic: Vec<&str> = elastic.map(|it| it.place.subnet_id.as_str()).collect();
     elastic.dedup();
@@ -143,7 +149,11 @@ fn variables(plan: &Plan) -> Vec<(&'static str, String)> {
         ("scheduler_policy", scheduler_policy(cluster, &spec.region, &schedules).to_string()),
         ("schedule_group_arn", schedules),
         ("mlflow_server", server),
+        ("mlflow_size", size.to_owned()),
+        ("mlflow_version", version),
         ("mlflow_bucket", bucket),
+        ("mlflow_bucket_policy", bucket_policy),
+        ("mlflow_bucket_tags", bucket_tags.to_string()),
         ("mlflow_role", cluster.mlflow_role(&spec.region)),
         ("mlflow_role_tags", pairs(&role_tags).to_string()),
         ("mlflow_trust", trust_policy("sagemaker.amazonaws.com").to_string()),

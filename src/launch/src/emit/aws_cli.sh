@@ -143,9 +143,14 @@ if [[ -n $mlflow_bucket ]]; then
         || die "bucket $mlflow_bucket: $(<"$scratch/error")"
     aws s3api put-public-access-block --bucket "$mlflow_bucket" --public-access-block-configuration \
         BlockPublicAcls=true,IgnorePublicAcls=true,BlockPublicPolicy=true,RestrictPublicBuckets=true
+    aws s3api put-bucket-encryption --bucket "$mlflow_bucket" --server-side-encryption-configuration \
+        '{"Rules":[{"ApplyServerSideEncryptionByDefault":{"SSEAlgorithm":"AES256"}}]}'
+    aws s3api put-bucket-policy --bucket "$mlflow_bucket" --policy "$mlflow_bucket_policy"
+    aws s3api put-bucket-tagging --bucket "$mlflow_bucket" --tagging "$mlflow_bucket_tags"
     if ! try sagemaker describe-mlflow-tracking-server --tracking-server-name "$mlflow_server"; then
         patiently '\(ValidationException\).*[Rr]ole' sagemaker create-mlflow-tracking-server \
-            --tracking-server-name "$mlflow_server" --tracking-server-size Small \
+            --tracking-server-name "$mlflow_server" --tracking-server-size "$mlflow_size" \
+            ${mlflow_version:+--mlflow-version "$mlflow_version"} \
             --artifact-store-uri "s3://$mlflow_bucket/artifacts" --tags "$owner_tags" \
             --role-arn "arn:$partition:iam::$account:role/$mlflow_role" \
             || die "MLflow: $(<"$scratch/error")"

@@ -3,7 +3,7 @@
 use super::*;
 use crate::plan::catalogue::{golden, types};
 use crate::plan::tests::{facts, ready, spec};
-use crate::plan::{Spec, client_token};
+use crate::plan::{Spec, Wanted, WantedServer, client_token};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use nixl_aws::ec2::SecurityGroup;
@@ -14,7 +14,12 @@ use std::process::Command;
 pub(super) fn plan_for(name: &str) -> Plan {
     let mut facts = facts();
     facts.types[0].info = types().into_iter().find(|info| info.name == name).unwrap();
-    let mut plan = ready(&Spec { instance_types: vec![name.to_owned()], ..spec() }, &facts);
+    let spec = Spec {
+        instance_types: vec![name.to_owned()],
+        mlflow: Wanted::Server(WantedServer::default()),
+        ..spec()
+    };
+    let mut plan = ready(&spec, &facts);
     plan.user_data = "#cloud-config\n# it's user data\n".to_owned();
     plan
 }

@@ -177,10 +177,12 @@ impl Engine<'_> {
         Ok(groups.into_iter().flatten().map(|group| group.tags).collect())
     }
 
-    /// Tags of all tracking servers.
+    /// Tags of all tracking servers and Apps.
     async fn tagged_servers(&self) -> Result<Vec<Vec<Tag>>> {
         let sagemaker = &self.services.sagemaker;
-        let arns = sagemaker.list_tracking_servers().await?;
+        let (mut arns, apps) =
+            tokio::try_join!(sagemaker.list_tracking_servers(), sagemaker.list_apps())?;
+        arns.extend(apps.into_iter().map(|app| app.arn));
         let tags = arns.iter().map(|arn| sagemaker.list_tags(arn));
         stream::iter(tags).buffer_unordered(AT_ONCE).try_collect().await
     }
@@ -192,14 +194,17 @@ mod tests {
     use crate::engine::{Goal, Patience};
     use crate::failure::Problem;
     use crate::fake::{Fake, Fault, REGION};
-    use crate::plan::Spec;
+    use crate::plan::{Spec, Wanted, WantedServer};
     use std::time::Duration;
 
     const SHORT: Duration = Duration::from_millis(500);
 
     async fn up(fake: &Fake) {
         let services = fake.services();
-        let spec = Spec::new(Default::default(), REGION);
+        let spec = Spec {
+            mlflow: Wanted::Server(WantedServer::default()),
+            ..Spec::new(Default::default(), REGION)
+        };
         let patience = Patience { ready: SHORT, capacity: Duration::ZERO };
         fake.engine(&services).up(&spec, patience).await.unwrap();
     }

@@ -80,7 +80,7 @@ impl Engine<'_> {
         removal: Removal,
     ) -> std::result::Result<(), Problem> {
         let (cluster, mlflow) = tokio::join!(self.remove_nodes(found, removal), async {
-            if removal.mlflow { self.remove_mlflow(&found.mlflow).await } else { Ok(()) }
+            if removal.mlflow { self.remove_mlflow(&found.mlflow, true).await } else { Ok(()) }
         });
         cluster?;
         mlflow

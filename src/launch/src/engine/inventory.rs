@@ -3,13 +3,14 @@
 
 use super::record::Record;
 use super::{Engine, Removal};
-use crate::failure::{Left, MLFLOW_APP, Resource, TRACKING_SERVER};
+use crate::failure::{BUCKET, Left, MLFLOW_APP, Resource, TRACKING_SERVER};
 use crate::keys;
 use crate::plan::is_ours;
 use nixl_aws::ec2::{
     Address, Filter, Instance, PlacementGroup, Reservation, SecurityGroup, SpotRequest,
 };
 use nixl_aws::iam::{InstanceProfile, Role};
+use nixl_aws::sagemaker::Mlflow as App;
 use nixl_aws::scheduler::ScheduleGroup;
 use nixl_aws::{AwsError, Result, Tag};
 use nixl_cluster::tag;
@@ -23,9 +24,29 @@ pub(super) struct Mlflow {
     /// Name of the server, if it is there.
     pub server: Option<String>,
     /// Its ARN.
-    pub arn: Option<String>,
-    /// The bucket, if it is there.
-    pub bucket: Option<String>,
+    pub server_arn: Option<String>,
+    /// Apps.
+    pub apps: Vec<App>,
+    /// The bucket with its tags, if it is there.
+    pub bucket: Option<(String, Vec<Tag>)>,
+}
+
+impl Mlflow {
+    /// ARNs of server and Apps.
+    pub fn arns(&self) -> impl Iterator<Item = &str> {
+        self.server_arn.iter().chain(self.apps.iter().map(|app| &app.arn)).map(String::as_str)
+    }
+
+    /// All of it.
+    pub fn resources(&self) -> Vec<Resource> {
+        let mut list = Vec::new();
+        let mut add = |kind, id: &str| list.push(Resource::new(kind, id));
+        self.server.iter().for_each(|name| add(TRACKING_SERVER, name));
+        self.apps.iter().for_each(|app| add(MLFLOW_APP, &app.name));
+        self.bucket.iter().for_each(|(name, _)| add(BUCKET, name));
+        self.role.iter().for_each(|it| add("IAM role", &it.name));
+        list
+    }
 }
 
 /// What is there.
@@ -93,9 +114,7 @@ impl Inventory {
             self.scheduler_role.iter().for_each(|it| add("IAM role", &it.name));
         }
         if removal.mlflow {
-            self.mlflow.server.iter().for_each(|name| add(TRACKING_SERVER, name));
-            self.mlflow.bucket.iter().for_each(|name| add("S3 bucket", name));
-            self.mlflow.role.iter().for_each(|it| add("IAM role", &it.name));
+            list.extend(self.mlflow.resources());
         }
         list
     }
@@ -254,7 +273,7 @@ impl Engine<'_> {
             .iter()
             .filter(|node| node.state != "terminated")
             .filter_map(|node| Tag::find(&node.tags, keys::TRACKING_ARN))
-            .filter(|arn| mlflow.arn.as_deref() != Some(*arn))
+            .filter(|arn| mlflow.arns().all(|own| own != *arn))
             .collect();
         let mut attached = Vec::new();
         for arn in told {
@@ -266,38 +285,6 @@ impl Engine<'_> {
             }
         }
         Ok(attached)
-    }
-
-    pub(super) async fn mlflow(&self) -> Result<(Mlflow, Vec<Resource>)> {
-        let role_name = self.cluster.mlflow_role(&self.region);
-        let (account, role) = tokio::try_join!(
-            self.services.account.account_id(),
-            self.services.iam.role(&role_name),
-        )?;
-        let Some(role) = role else { return Ok(Default::default()) };
-        if !is_ours(&self.cluster, &role.tags) {
-            return Ok((Mlflow::default(), vec![Resource::new("IAM role", role.name)]));
-        }
-        let bucket = self.cluster.artifact_bucket(&account, &self.region);
-        let server = async {
-            match Tag::find(&role.tags, keys::TRACKING_SERVER) {
-                Some(name) => self.find_server(name).await,
-                None => Ok(None),
-            }
-        };
-        let (server, bucket_exists) =
-            tokio::try_join!(server, self.services.buckets.exists(&bucket, &account))?;
-        let mut foreign = Vec::new();
-        let server = server.and_then(|(server, tags)| {
-            if is_ours(&self.cluster, &tags) {
-                return Some((server.name, server.arn));
-            }
-            foreign.push(Resource::new(TRACKING_SERVER, server.name));
-            None
-        });
-        let bucket = bucket_exists.then_some(bucket);
-        let (server, arn) = server.unzip();
-        Ok((Mlflow { role: Some(role), server, arn, bucket }, foreign))
     }
 
     /// What is left after a failure.

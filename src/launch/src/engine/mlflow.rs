@@ -30,7 +30,7 @@ impl Engine<'_> {
             tokio::try_join!(self.services.ec2.describe_instances(&ours), self.mlflow())?;
         let nodes: Vec<Instance> = nodes.into_iter().filter(is_live).collect();
         let told = nodes.iter().filter_map(|node| Tag::find(&node.tags, keys::TRACKING_ARN));
-        let arns: BTreeSet<&str> = told.chain(made.arn.as_deref()).collect();
+        let arns: BTreeSet<&str> = told.chain(made.arns()).collect();
         let reads = arns.into_iter().map(|arn| self.tracking_report(arn));
         let found = futures_util::future::try_join_all(reads).await?;
         let seen = Seen {
@@ -38,8 +38,8 @@ impl Engine<'_> {
             region: &self.region,
             nodes: &nodes,
             found: found.into_iter().flatten().collect(),
-            role: made.role.map(|role| role.name),
-            bucket: made.bucket,
+            role: made.role.as_ref().map(|role| role.name.clone()),
+            bucket: made.bucket.as_ref().map(|(bucket, _)| bucket.clone()),
         };
         let (cluster, region) = (self.cluster.to_string(), self.region.clone());
         status(seen).ok_or(Problem::NoMlflow { cluster, region })
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
     use crate::engine::Patience;
     use crate::fake::{Fake, REGION};
-    use crate::plan::{Spec, Wanted};
+    use crate::plan::{Spec, Wanted, WantedServer};
     use nixl_aws::sagemaker::Mlflow;
     use std::time::Duration;
 
@@ -145,7 +145,11 @@ mod tests {
         let fake = Fake::new();
         let services = fake.services();
         let engine = fake.engine(&services);
-        engine.up(&Spec::new(Default::default(), REGION), PATIENCE).await.unwrap();
+        let spec = Spec {
+            mlflow: Wanted::Server(WantedServer::default()),
+            ..Spec::new(Default::default(), REGION)
+        };
+        engine.up(&spec, PATIENCE).await.unwrap();
         engine.mlflow_url(1800).await.unwrap();
         engine.power_tracking(crate::engine::Power::Off).await.unwrap();
         let refused = engine.mlflow_url(1800).await.unwrap_err();

@@ -4,7 +4,7 @@
 use super::Engine;
 use crate::errors;
 use crate::input::nearest;
-use crate::plan::{Facts, NODE_POLICY, Spec, TrackingFacts, TypeFacts, Wanted};
+use crate::plan::{Facts, NODE_POLICY, Spec, TypeFacts};
 use nixl_aws::Result;
 use nixl_aws::ec2::{Filter, Image, Reservation};
 use nixl_cluster::{instance_type, tag};
@@ -75,15 +75,7 @@ impl Engine<'_> {
             self.asked_reservation(spec),
         )?;
         let (types, unknown_types): (Vec<_>, Vec<_>) = found.into_iter().partition(|it| it.is_ok());
-        let (mut tracking, buckets) = tracking;
-        if matches!(spec.mlflow, Wanted::Server(_)) {
-            let bucket = self.cluster.artifact_bucket(&account, &self.region);
-            tracking.bucket_exists = match buckets {
-                Some(names) => names.contains(&bucket),
-                // Who may not list buckets may still use this one.
-                None => self.services.buckets.exists(&bucket, &account).await?,
-            };
-        }
+        let tracking = self.rest_of_tracking(spec, tracking, &account, &instances).await?;
         Ok(Facts {
             account,
             images,
@@ -160,28 +152,5 @@ impl Engine<'_> {
             Some(id) => self.services.reservations.reservation(id).await,
             None => Ok(None),
         }
-    }
-
-    /// What is there of MLflow, and the caller's buckets of the cluster's name, if
-    /// they may be listed: the account's id, part of the one that is looked for,
-    /// is being read at the same time.
-    async fn tracking_facts(&self, spec: &Spec) -> Result<(TrackingFacts, Option<Vec<String>>)> {
-        let name = match &spec.mlflow {
-            Wanted::None => return Ok((TrackingFacts::default(), None)),
-            Wanted::Arn(arn) => {
-                let found = self.services.sagemaker.describe(arn).await?;
-                return Ok((TrackingFacts { found, ..Default::default() }, None));
-            }
-            Wanted::Server(server) => &server.name,
-        };
-        let role = self.cluster.mlflow_role(&self.region);
-        let prefix = self.cluster.artifact_bucket_prefix();
-        let (server, role, buckets) = tokio::join!(
-            self.services.sagemaker.describe_tracking_server(name),
-            self.services.iam.role(&role),
-            self.services.buckets.own(&prefix),
-        );
-        let facts = TrackingFacts { found: server?, role: role?, bucket_exists: false };
-        Ok((facts, buckets.ok()))
     }
 }

@@ -2,6 +2,7 @@
 
 mod cut_off;
 mod hold;
+mod mlflow;
 mod removal;
 mod rivals;
 mod search;
@@ -10,7 +11,7 @@ mod table;
 use super::{Engine, Patience, Removal};
 use crate::failure::{Failure, Left, Problem};
 use crate::fake::{Fake, Fault, REGION, refusal};
-use crate::plan::{Spec, Wanted, live};
+use crate::plan::{Spec, Wanted, WantedServer, live};
 use crate::report::Report;
 use nixl_aws::Tag;
 use nixl_aws::ec2::SecurityGroup;
@@ -23,6 +24,11 @@ const DENIED: Fault = Fault::Refuse("UnauthorizedOperation", "not you", 403);
 
 fn spec() -> Spec {
     Spec::new(Default::default(), REGION)
+}
+
+/// With a tracking server of the cluster.
+fn with_server() -> Spec {
+    Spec { mlflow: Wanted::Server(WantedServer::default()), ..spec() }
 }
 
 async fn up(fake: &Fake) -> Result<Report, Failure> {
@@ -321,7 +327,7 @@ async fn what_is_not_ours_stays() {
             vec![],
         ));
     }
-    let report = up(&fake).await.unwrap();
+    let report = up_with(&fake, &with_server()).await.unwrap();
     assert!(report.tracking.is_some_and(|it| !it.owned));
     assert!(fake.state().buckets.is_empty());
     let removed = down(&fake).await.unwrap();
@@ -349,7 +355,7 @@ async fn mlflow_can_outlive_its_cluster() {
     assert_eq!(removed.kept.len(), 3, "{removed:?}");
     assert_eq!(fake.residue().len(), 3);
     assert!(up(&fake).await.unwrap().tracking.is_some_and(|it| it.owned));
-    assert_eq!(fake.count("CreateMlflowTrackingServer"), 1);
+    assert_eq!(fake.count("CreateMlflowApp"), 1);
     down(&fake).await.unwrap();
     assert_eq!(fake.residue(), Vec::<String>::new());
 }

@@ -1,82 +1,117 @@
-//! The MLflow tracking server, its role and its bucket.
+//! MLflow of the cluster: a server or an App, its role and its bucket.
 //!
-//! Order of making: role, bucket, server. Order of removal: server (until it is
-//! gone), bucket, role. So the role's tags are the record of the other two.
+//! Order of making: role, bucket, server or App. Order of removal: server or App
+//! (until it is gone), role, bucket. The role's tags are the record of the others;
+//! of a bucket without a role its own tags are.
 
 use super::Engine;
-use super::inventory::Mlflow as Left;
 use crate::errors;
 use crate::failure::Problem;
 use crate::keys;
 use crate::plan::{
-    DELETING, Facts, MLFLOW_POLICY, Tracking, is_ours, mlflow_policy, owner_tags, trust_policy,
+    DELETING, Facts, MLFLOW_POLICY, ServerSize, Tracking, TrackingFacts, bucket_policy,
+    bucket_tags, chosen_app, is_ours, mlflow_policy, owner_tags, trust_policy,
 };
 use crate::report::TrackingReport;
-use nixl_aws::sagemaker::{CreateTrackingServer, Mlflow};
+use nixl_aws::ec2::Instance;
+use nixl_aws::iam::Role;
+use nixl_aws::sagemaker::{CreateApp, CreateTrackingServer, Kind, Mlflow};
 use nixl_aws::{AwsError, Tag};
 use std::time::Duration;
 
-const FIRST_POLL: Duration = Duration::from_secs(1);
+pub(super) const FIRST_POLL: Duration = Duration::from_secs(1);
 
 /// SageMaker checks that it can assume a role that IAM may not show it yet.
 fn role_not_shown_yet(error: &AwsError) -> bool {
     error.is(&["ValidationException"]) && error.message.to_ascii_lowercase().contains("role")
 }
 
-/// "Tracking Server is in un-deletable state (CREATING), so it cannot be deleted."
-fn not_deletable_yet(error: &AwsError) -> bool {
-    errors::is(error, &["ConflictException"])
-        || error.is(&["ValidationException"]) && error.message.contains("un-deletable")
-        || errors::passes(error)
+/// A new bucket is not shown at once, and settings of one exclude each other.
+fn bucket_not_ready(error: &AwsError) -> bool {
+    error.is(&["NoSuchBucket", "OperationAborted"]) || errors::passes(error)
 }
 
 impl Engine<'_> {
-    /// Makes sure that a server of ours is being created; waits for none but one
-    /// that is being deleted.
-    pub(super) async fn tracking_server(
-        &self,
-        tracking: &Tracking,
-        facts: &Facts,
-    ) -> Result<(), Problem> {
-        let (name, bucket, size, mlflow_version) = match tracking {
-            Tracking::None => return Ok(()),
+    /// Makes sure that what is ours is there or being created; waits for none but a
+    /// server that is being deleted.
+    pub(super) async fn tracking(&self, tracking: &Tracking, facts: &Facts) -> Result<(), Problem> {
+        match tracking {
+            Tracking::None => Ok(()),
             Tracking::Attach { label, .. } => {
                 self.progress.told(&format!("{label} is there, attached"));
-                return Ok(());
+                Ok(())
             }
-            Tracking::Own { name, bucket, size, mlflow_version, .. } => {
-                (name, bucket, size, mlflow_version)
+            Tracking::Server { name, bucket, size, mlflow_version, .. } => {
+                let role = self.base((keys::TRACKING_SERVER, name), bucket, facts).await?;
+                let request = CreateTrackingServer {
+                    name: name.clone(),
+                    artifact_store_uri: artifacts(bucket),
+                    role_arn: role.arn,
+                    size: ServerSize::as_str(*size).to_owned(),
+                    mlflow_version: mlflow_version.clone(),
+                    tags: owner_tags(&self.cluster),
+                };
+                self.server(&request, facts).await
             }
-        };
+            Tracking::App { .. } if facts.tracking.is_settled => Ok(()),
+            Tracking::App { name, bucket, .. } => {
+                self.base((keys::MLFLOW_APP, name), bucket, facts).await.map(drop)
+            }
+        }
+    }
+
+    /// Role and bucket.
+    async fn base(
+        &self,
+        (key, name): (&str, &str),
+        bucket: &str,
+        facts: &Facts,
+    ) -> Result<Role, Problem> {
         let role_name = self.cluster.mlflow_role(&self.region);
-        let role_arn = match &facts.tracking.role {
-            Some(role) => role.arn.clone(),
+        let role = match &facts.tracking.role {
+            Some(role) => role.clone(),
             None => {
                 let mut tags = owner_tags(&self.cluster);
-                tags.push(Tag::new(keys::TRACKING_SERVER, name));
-                self.role(&role_name, &trust_policy("sagemaker.amazonaws.com"), &tags).await?
+                tags.push(Tag::new(key, name));
+                let trust = trust_policy("sagemaker.amazonaws.com");
+                let arn = self.role(&role_name, &trust, &tags).await?;
+                Role { name: role_name.clone(), arn, tags }
             }
         };
         let policy = mlflow_policy(&self.region, bucket);
         self.inline_policy(&role_name, MLFLOW_POLICY, &policy).await?;
-        if !facts.tracking.bucket_exists {
-            self.services.buckets.create(bucket).await?;
+        self.bucket(bucket, facts.tracking.bucket.as_deref()).await?;
+        Ok(role)
+    }
+
+    /// The bucket with its settings; its tags say that it has them all.
+    async fn bucket(&self, bucket: &str, found: Option<&[Tag]>) -> Result<(), Problem> {
+        let buckets = &self.services.buckets;
+        let settled = Some(keys::BUCKET_SETTINGS);
+        if found.is_some_and(|tags| Tag::find(tags, keys::BUCKET) == settled) {
+            return Ok(());
+        }
+        if found.is_none() {
+            buckets.create(bucket).await?;
             self.progress.told(&format!("S3 bucket {bucket} made"));
         }
+        let policy = bucket_policy(&self.region, bucket).to_string();
+        let tags = bucket_tags(found, &self.cluster);
+        let call = async || {
+            buckets.secure(bucket, &policy).await?;
+            buckets.tag(bucket, &tags).await
+        };
+        Ok(self.pace.patiently(self.pace.consistency, bucket_not_ready, call).await?)
+    }
+
+    async fn server(&self, request: &CreateTrackingServer, facts: &Facts) -> Result<(), Problem> {
+        let name = &request.name;
         match &facts.tracking.found {
             Some(server) if server.status == DELETING => self.server_gone(name).await?,
             Some(_) => return Ok(()),
             None => {}
         }
-        let request = CreateTrackingServer {
-            name: name.clone(),
-            artifact_store_uri: format!("s3://{bucket}/artifacts"),
-            role_arn,
-            size: size.as_str().to_owned(),
-            mlflow_version: mlflow_version.clone(),
-            tags: owner_tags(&self.cluster),
-        };
-        let call = async || self.services.sagemaker.create_tracking_server(&request).await;
+        let call = async || self.services.sagemaker.create_tracking_server(request).await;
         match self.pace.patiently(self.pace.iam, role_not_shown_yet, call).await {
             Ok(_) => {
                 self.progress.told(&format!("MLflow tracking server {name} is being created"));
@@ -88,6 +123,89 @@ impl Engine<'_> {
                 _ => Err(error.into()),
             },
         }
+    }
+
+    /// The App that is still to be made, with what it needs; what there is then.
+    /// Nothing names a call that makes one, so after each that may have made one it is
+    /// looked for, and of several all runs take the same.
+    pub(super) async fn app(
+        &self,
+        tracking: &Tracking,
+        facts: &Facts,
+    ) -> Result<TrackingFacts, Problem> {
+        let (Tracking::App { name, bucket, .. }, was) = (tracking, &facts.tracking) else {
+            return Ok(facts.tracking.clone());
+        };
+        let role = self.base((keys::MLFLOW_APP, name), bucket, facts).await?;
+        let request = CreateApp {
+            name: name.clone(),
+            artifact_store_uri: artifacts(bucket),
+            role_arn: role.arn.clone(),
+            tags: owner_tags(&self.cluster),
+        };
+        let usable = |apps: &[Mlflow]| {
+            let app = chosen_app(apps, None);
+            app.is_some_and(|app| app.is_active || !app.status.ends_with("Failed"))
+        };
+        let start = self.pace.clock.now();
+        let mut delay = self.pace.retry_first;
+        let made = loop {
+            let error = match self.services.sagemaker.create_app(&request).await {
+                Ok(arn) => break Some(arn),
+                Err(error) => error,
+            };
+            let budget = match role_not_shown_yet(&error) {
+                true => self.pace.iam,
+                false if errors::passes(&error) => self.pace.consistency,
+                false => return Err(error.into()),
+            };
+            if usable(&self.own_apps().await?) {
+                break None;
+            }
+            if self.pace.clock.since(start) + delay >= budget {
+                return Err(error.into());
+            }
+            self.rest(delay).await?;
+            delay = (delay * 2).min(self.pace.retry_longest);
+        };
+        self.progress.told(&format!("MLflow App {name} is being created"));
+        let mut apps = self.own_apps().await?;
+        if let Some(arn) = made.filter(|arn| apps.iter().all(|app| app.arn != *arn)) {
+            let (name, status) = (name.clone(), "Creating".to_owned());
+            // Younger than all that are shown.
+            let created_secs = u64::MAX;
+            apps.push(Mlflow {
+                kind: Kind::App,
+                arn,
+                name,
+                status,
+                created_secs,
+                ..Default::default()
+            });
+        }
+        let bucket = Some(bucket_tags(was.bucket.as_deref(), &self.cluster));
+        Ok(TrackingFacts { found: None, apps, role: Some(role), is_settled: true, bucket })
+    }
+
+    /// Removes Apps of this cluster that no node was told of, once nodes are there:
+    /// two runs at the same time, or a lost answer, may have made more than one.
+    pub(super) async fn tidy_apps(
+        &self,
+        used: &Tracking,
+        facts: &Facts,
+        nodes: &[Instance],
+    ) -> Result<(), Problem> {
+        let Tracking::App { arn: kept, .. } = used else { return Ok(()) };
+        let is_told = |arn: &str| {
+            nodes.iter().any(|node| Tag::find(&node.tags, keys::TRACKING_ARN) == Some(arn))
+        };
+        let apps = &facts.tracking.apps;
+        let surplus = apps.iter().filter(|app| app.arn != *kept && app.status != DELETING);
+        for app in surplus.filter(|app| !is_told(&app.arn)) {
+            self.delete_app(&app.arn).await?;
+            self.progress.told(&format!("{}, one too many, is being removed", app.arn));
+        }
+        Ok(())
     }
 
     /// The server and its tags.
@@ -151,57 +269,9 @@ impl Engine<'_> {
             delay = delay.mul_f64(1.5).min(self.pace.poll_tracking);
         }
     }
+}
 
-    /// Removes the server, then the bucket, then the role.
-    pub(super) async fn remove_mlflow(&self, mlflow: &Left) -> Result<(), Problem> {
-        let Some(role) = &mlflow.role else { return Ok(()) };
-        if let Some(name) = &mlflow.server {
-            self.remove_server(name).await?;
-        }
-        if let Some(bucket) = &mlflow.bucket {
-            let buckets = &self.services.buckets;
-            let call = async || {
-                buckets.empty(bucket).await?;
-                buckets.delete(bucket).await
-            };
-            self.removed(self.pace.patiently(self.pace.removal, super::down::later, call).await)?;
-            self.progress.told(&format!("S3 bucket {bucket} removed"));
-        }
-        self.delete_role(&role.name).await
-    }
-
-    async fn remove_server(&self, name: &str) -> Result<(), Problem> {
-        let sagemaker = &self.services.sagemaker;
-        self.progress.doing(&format!("MLflow {name}"), "deleting");
-        let call = async || sagemaker.delete_tracking_server(name).await;
-        self.pace.patiently(self.pace.tracking, not_deletable_yet, call).await?;
-        self.server_gone(name).await
-    }
-
-    /// Waits until a server that is being deleted is gone.
-    async fn server_gone(&self, name: &str) -> Result<(), Problem> {
-        let sagemaker = &self.services.sagemaker;
-        let subject = format!("MLflow {name}");
-        self.progress.doing(&subject, "deleting");
-        let start = self.pace.clock.now();
-        let mut delay = FIRST_POLL.min(self.pace.poll_tracking);
-        loop {
-            let call = async || sagemaker.describe_tracking_server(name).await;
-            let found = self.pace.patiently(self.pace.consistency, errors::passes, call).await?;
-            let Some(server) = found else {
-                self.progress.doing(&subject, "removed");
-                return Ok(());
-            };
-            if server.status == "DeleteFailed" {
-                return Err(Problem::Tracking { what: server.label(), status: server.status });
-            }
-            let waited = self.pace.clock.since(start);
-            if waited >= self.pace.tracking {
-                let missing = vec![format!("MLflow tracking server {name} is {}", server.status)];
-                return Err(Problem::Timeout { secs: waited.as_secs(), missing });
-            }
-            self.rest(delay).await?;
-            delay = delay.mul_f64(1.5).min(self.pace.poll_tracking);
-        }
-    }
+/// Where a server or an App keeps artifacts in a bucket.
+fn artifacts(bucket: &str) -> String {
+    format!("s3://{bucket}/artifacts")
 }

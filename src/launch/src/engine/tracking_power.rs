@@ -66,6 +66,9 @@ impl Engine<'_> {
     async fn turn(&self, power: Power, asked: &mut bool) -> Result<TrackingReport, Problem> {
         let (mlflow, _) = self.mlflow().await?;
         let Some(name) = mlflow.server else {
+            if let Some(app) = mlflow.apps.first() {
+                return Err(Problem::NoHours { what: app.label() });
+            }
             return Err(Problem::NoTrackingServer { cluster: self.cluster.to_string() });
         };
         let sagemaker = &self.services.sagemaker;
@@ -120,11 +123,18 @@ mod tests {
     use crate::engine::Patience;
     use crate::failure::Left;
     use crate::fake::{Fake, Fault, REGION};
-    use crate::plan::Spec;
+    use crate::plan::{Spec, Wanted, WantedServer};
     use std::time::Duration;
 
     const PATIENCE: Patience =
         Patience { ready: Duration::from_millis(500), capacity: Duration::ZERO };
+
+    fn spec() -> Spec {
+        Spec {
+            mlflow: Wanted::Server(WantedServer::default()),
+            ..Spec::new(Default::default(), REGION)
+        }
+    }
 
     fn server(status: &str, is_active: bool) -> Mlflow {
         Mlflow { status: status.to_owned(), is_active, ..Default::default() }
@@ -153,7 +163,7 @@ mod tests {
         let engine = fake.engine(&services);
         let none = engine.power_tracking(Power::Off).await.unwrap_err();
         assert!(matches!(none.problem, Problem::NoTrackingServer { .. }));
-        let spec = Spec::new(Default::default(), REGION);
+        let spec = self::spec();
         engine.up(&spec, PATIENCE).await.unwrap();
         for _ in 0..2 {
             let report = engine.power_tracking(Power::Off).await.unwrap();
@@ -170,7 +180,7 @@ mod tests {
         let fake = Fake::new();
         let services = fake.services();
         let engine = fake.engine(&services);
-        engine.up(&Spec::new(Default::default(), REGION), PATIENCE).await.unwrap();
+        engine.up(&spec(), PATIENCE).await.unwrap();
         let denied = Fault::Refuse("AccessDeniedException", "not you", 403);
         fake.script("StopMlflowTrackingServer", &[denied]);
         let failure = engine.power_tracking(Power::Off).await.unwrap_err();
@@ -180,8 +190,8 @@ mod tests {
     #[tokio::test]
     async fn one_that_is_only_attached_is_left_alone() {
         let fake = Fake::new();
-        let spec = Spec::new(Default::default(), REGION);
-        let name = crate::plan::WantedServer::default().name;
+        let spec = self::spec();
+        let name = WantedServer::default().name;
         let arn = crate::plan::tracking_arn(REGION, crate::fake::ACCOUNT, &name);
         fake.state().server = Some((
             Mlflow { name, arn, ..server("Created", true) },

@@ -33,7 +33,7 @@ impl Engine<'_> {
     pub async fn up(&self, spec: &Spec, patience: Patience) -> Result<Report, Failure> {
         let began = Instant::now();
         let facts = self.facts(spec).await.map_err(Failure::unchanged)?;
-        self.execute(plan(spec, &facts), &facts, patience, began).await
+        self.execute(plan(spec, &facts), facts, patience, began).await
     }
 
     /// The same by a plan of another time, exactly: it is never planned anew.
@@ -48,13 +48,13 @@ impl Engine<'_> {
         saved.unchanged(&now).map_err(Failure::unchanged)?;
         // What is there is found again; what is decided is the saved plan's.
         let plan = Plan { attempts: saved.attempts.clone(), ..now };
-        self.execute(plan, &facts, patience, began).await
+        self.execute(plan, facts, patience, began).await
     }
 
     async fn execute(
         &self,
         plan: Plan,
-        facts: &Facts,
+        facts: Facts,
         patience: Patience,
         began: Instant,
     ) -> Result<Report, Failure> {
@@ -62,12 +62,29 @@ impl Engine<'_> {
         for check in plan.checks.iter().filter(|check| check.verdict == Verdict::Warn) {
             self.progress.told(&format!("note: {check}"));
         }
-        let outcome = self.carry_out(&plan, facts, patience, began).await;
+        let outcome = async {
+            let (plan, facts) = self.with_app(plan, facts).await?;
+            self.carry_out(&plan, &facts, patience, began).await
+        }
+        .await;
         self.progress.done();
         match outcome {
             Ok(report) => Ok(report),
             Err(problem) => Err(Failure { problem, left: self.left().await }),
         }
+    }
+
+    /// With the App, whose ARN the nodes are told at launch: what is launched is
+    /// recorded before, and nothing of it may change any more.
+    async fn with_app(&self, planned: Plan, facts: Facts) -> Result<(Plan, Facts), Problem> {
+        if !planned.tracking.is_unknown() {
+            return Ok((planned, facts));
+        }
+        let tracking = self.app(&planned.tracking, &facts).await?;
+        let facts = Facts { tracking, ..facts };
+        let now = plan(&planned.spec, &facts);
+        now.ready().map_err(Problem::Plan)?;
+        Ok((Plan { attempts: planned.attempts, ..now }, facts))
     }
 
     async fn carry_out(
@@ -80,15 +97,17 @@ impl Engine<'_> {
         // Both change things, so neither is dropped for the other's failure.
         let (nodes, tracking) = tokio::join!(
             self.nodes(plan, facts, patience.capacity),
-            self.tracking_server(&plan.tracking, facts),
+            self.tracking(&plan.tracking, facts),
         );
         let (nodes, group) = nodes?;
         tracking?;
+        let tracking = plan.tracking.as_told(&nodes, &facts.tracking);
+        self.tidy_apps(&tracking, facts, &nodes).await?;
         // Both only read, so a failure of one or a person may drop the other.
         let waits = async {
             tokio::try_join!(
                 self.wait_ready(&nodes, Goal::Ready, patience.ready, began),
-                self.wait_tracking(&plan.tracking),
+                self.wait_tracking(&tracking),
             )
         };
         let (ready, tracking) = self.unless_stopped(waits).await?;

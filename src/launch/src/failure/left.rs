@@ -5,6 +5,8 @@ use super::joined;
 /// Kind of a tracking server.
 pub const TRACKING_SERVER: &str = "MLflow tracking server";
 
+/// Kind of a bucket.
+pub const BUCKET: &str = "S3 bucket";
 /// Kind of an MLflow App.
 pub const MLFLOW_APP: &str = "MLflow App";
 
@@ -60,18 +62,18 @@ impl Left {
             Self::Unchanged => "nothing was changed".to_owned(),
             Self::Clear => "nothing of the cluster is left".to_owned(),
             Self::Remaining(list) => {
-                let costs = list.iter().any(|it| [TRACKING_SERVER, "S3 bucket"].contains(&it.kind));
+                let costs = list.iter().any(|it| [TRACKING_SERVER, MLFLOW_APP, BUCKET].contains(&it.kind));
                 let there = joined(list);
                 let mut text =
                     format!("still there, money may be running: {there}; `nixl-launch down` removes it");
                 if costs {
                     text.push_str(
-                        ", all but MLflow's server and bucket, which go with their runs by `nixl-launch down --mlflow`",
+                        ", all but MLflow and its bucket, which go with their runs by `nixl-launch down --mlflow`",
                     );
                 }
                 text
             }
-            Self::Unknown => "it is not known what is there, money may be running; `nixl-launch down` finds and removes it, `nixl-launch down --mlflow` MLflow's server and bucket as well".to_owned(),
+            Self::Unknown => "it is not known what is there, money may be running; `nixl-launch down` finds and removes it, `nixl-launch down --mlflow` MLflow and its bucket as well".to_owned(),
         }
     }
 }

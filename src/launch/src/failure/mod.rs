@@ -6,7 +6,7 @@ mod problem;
 mod refusal;
 mod stuck;
 
-pub use left::{Left, MLFLOW_APP, Resource, TRACKING_SERVER};
+pub use left::{BUCKET, Left, MLFLOW_APP, Resource, TRACKING_SERVER};
 pub use problem::Problem;
 pub use refusal::Refusal;
 pub use stuck::Stuck;

@@ -150,6 +150,20 @@ pub enum Problem {
         /// Region.
         region: String,
     },
+    /// An App is there as long as it is there.
+    #[error("{what} has no hours: it costs nothing while nobody uses it, and cannot be stopped")]
+    NoHours {
+        /// What it is and its name.
+        what: String,
+    },
+    /// Nodes log to what was to be removed.
+    #[error(
+        "{} log to it: `nixl-launch down` first, or `nixl-launch down --mlflow` for all of it with its runs", joined(.nodes)
+    )]
+    MlflowInUse {
+        /// Instances.
+        nodes: Vec<String>,
+    },
     /// There is no tracking server that this cluster has made.
     #[error(
         "cluster {cluster} has made no MLflow tracking server; one that is only attached is left alone"
@@ -241,6 +255,8 @@ impl Problem {
             Self::Timeout { .. } | Self::NotReady { .. } => "timeout",
             Self::Tracking { .. } => "tracking_server",
             Self::NoMlflow { .. } => "no_mlflow",
+            Self::NoHours { .. } => "no_hours",
+            Self::MlflowInUse { .. } => "mlflow_in_use",
             Self::NoTrackingServer { .. } => "no_tracking_server",
             Self::Foreign { .. } => "foreign",
             Self::NoEnd(_) => "no_end",

@@ -76,7 +76,7 @@ pub(crate) struct State {
     pub server: Option<(Mlflow, Vec<Tag>)>,
     /// MLflow Apps with their tags.
     pub apps: Vec<(Mlflow, Vec<Tag>)>,
-    pub buckets: BTreeSet<String>,
+    pub buckets: BTreeMap<String, Vec<Tag>>,
     /// EventBridge Scheduler.
     pub scheduler: scheduler::State,
     /// Value of `nixl:state` that nodes come to, instead of `paired`.
@@ -228,7 +228,7 @@ impl Fake {
         left.extend(state.profiles.keys().cloned());
         left.extend(state.server.iter().map(|(server, _)| server.name.clone()));
         left.extend(state.apps.iter().map(|(app, _)| app.arn.clone()));
-        left.extend(state.buckets.iter().cloned());
+        left.extend(state.buckets.keys().cloned());
         left.extend(state.scheduler.group.iter().map(|it| it.name.clone()));
         left.extend(state.scheduler.schedules.keys().cloned());
         left

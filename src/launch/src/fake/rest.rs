@@ -3,7 +3,7 @@
 use super::{ACCOUNT, Fake, REGION, refusal};
 use crate::services::{Account, Buckets};
 use nixl_aws::iam::{Iam, InstanceProfile, Role};
-use nixl_aws::sagemaker::{CreateTrackingServer, Mlflow, SageMaker};
+use nixl_aws::sagemaker::{CreateApp, CreateTrackingServer, Kind, Mlflow, SageMaker};
 use nixl_aws::{Result, Tag};
 
 fn no_entity<T>(operation: &'static str) -> Result<T> {
@@ -221,9 +221,56 @@ impl SageMaker for Fake {
         })
     }
 
+    async fn create_app(&self, request: &CreateApp) -> Result<String> {
+        self.call("CreateMlflowApp", |state| {
+            let region = request.role_arn.rsplit_once("-mlflow-").map_or(REGION, |it| it.1);
+            let id = state.id("app");
+            let arn = format!("arn:aws:sagemaker:{region}:{ACCOUNT}:mlflow-app/{id}");
+            let app = Mlflow {
+                kind: Kind::App,
+                arn: arn.clone(),
+                name: request.name.clone(),
+                status: "Creating".to_owned(),
+                artifact_store_uri: request.artifact_store_uri.clone(),
+                role_arn: request.role_arn.clone(),
+                created_secs: u64::from(state.ids),
+                ..Default::default()
+            };
+            state.apps.push((app, request.tags.clone()));
+            Ok(arn)
+        })
+    }
+
+    async fn delete_app(&self, arn: &str) -> Result<()> {
+        self.call("DeleteMlflowApp", |state| {
+            match state.apps.iter_mut().find(|(app, _)| app.arn == arn) {
+                Some((app, _)) if app.status == "Creating" => {
+                    let message =
+                        "MLflow App is in un-deletable state (CREATING), so it cannot be deleted.";
+                    app.status = "Created".to_owned();
+                    return Err(refusal("Delete", "ValidationException", message, 400));
+                }
+                Some((app, _)) => app.status = "Deleting".to_owned(),
+                None => {}
+            }
+            Ok(())
+        })
+    }
+
     async fn describe_app(&self, arn: &str) -> Result<Option<Mlflow>> {
         self.call("DescribeMlflowApp", |state| {
-            Ok(state.apps.iter().find(|(app, _)| app.arn == arn).map(|(app, _)| app.clone()))
+            let found = state.apps.iter_mut().find(|(app, _)| app.arn == arn);
+            let Some((app, _)) = found else { return Ok(None) };
+            let shown = app.clone();
+            match shown.status.as_str() {
+                "Creating" => {
+                    app.status = "Created".to_owned();
+                    app.is_active = true;
+                }
+                "Deleting" => state.apps.retain(|(app, _)| app.arn != arn),
+                _ => {}
+            }
+            Ok(Some(shown))
         })
     }
 
@@ -272,19 +319,33 @@ impl SageMaker for Fake {
 
 #[async_trait::async_trait]
 impl Buckets for Fake {
-    async fn exists(&self, bucket: &str, _: &str) -> Result<bool> {
-        self.call("HeadBucket", |state| Ok(state.buckets.contains(bucket)))
+    async fn tags(&self, bucket: &str, _: &str) -> Result<Option<Vec<Tag>>> {
+        self.call("GetBucketTagging", |state| Ok(state.buckets.get(bucket).cloned()))
     }
 
     async fn own(&self, prefix: &str) -> Result<Vec<String>> {
         self.call("ListBuckets", |state| {
-            Ok(state.buckets.iter().filter(|it| it.starts_with(prefix)).cloned().collect())
+            Ok(state.buckets.keys().filter(|it| it.starts_with(prefix)).cloned().collect())
         })
     }
 
     async fn create(&self, bucket: &str) -> Result<()> {
         self.call("CreateBucket", |state| {
-            state.buckets.insert(bucket.to_owned());
+            state.buckets.entry(bucket.to_owned()).or_default();
+            Ok(())
+        })
+    }
+
+    async fn secure(&self, bucket: &str, policy: &str) -> Result<()> {
+        self.call("PutBucketPolicy", |state| {
+            assert!(state.buckets.contains_key(bucket) && policy.contains("SecureTransport"));
+            Ok(())
+        })
+    }
+
+    async fn tag(&self, bucket: &str, tags: &[Tag]) -> Result<()> {
+        self.call("PutBucketTagging", |state| {
+            state.buckets.insert(bucket.to_owned(), tags.to_vec());
             Ok(())
         })
     }

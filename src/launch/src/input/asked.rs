@@ -9,6 +9,7 @@ use crate::cli::{Nodes, RolesError};
 use crate::plan::{PublicAddress, ServerSize, Spec, Wanted, WantedServer};
 use clap::{Args, ValueEnum};
 use nixl_aws::ec2::Market;
+use nixl_cluster::name::DEFAULT_TRACKING_SERVER;
 use nixl_cluster::{ClusterName, Provider, ProviderChoice, Roles};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
@@ -73,8 +74,9 @@ pub struct Asked {
     /// End the cluster when no node used its GPUs or the fabric for so long
     #[arg(long, value_name = "TIME")]
     pub idle: Option<Minutes>,
-    /// MLflow tracking server to create or attach [default: nixl-efa-mlflow]
-    #[arg(long, value_name = "NAME")]
+    /// An MLflow tracking server (about $469 a month, up to 25 minutes), created or attached
+    /// [default: the cluster's own MLflow App, which has no price; without NAME nixl-efa-mlflow]
+    #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = DEFAULT_TRACKING_SERVER)]
     pub tracking_server: Option<ServerName>,
     /// Size of the tracking server, where it is created [default: small]
     #[arg(long, value_enum, value_name = "SIZE")]
@@ -174,9 +176,7 @@ pub enum UsageError {
         reservation: String,
     },
     /// What is attached or not there is not made either.
-    #[error(
-        "{flag} says how a tracking server is made: leave it out or --mlflow-arn and --no-mlflow"
-    )]
+    #[error("{flag} says how a tracking server is made: add --tracking-server or leave it out")]
     NoServer {
         /// Flag.
         flag: &'static str,
@@ -290,13 +290,13 @@ impl Asked {
     }
 }
 
-fn mlflow(
+pub(crate) fn mlflow(
     server: Option<ServerName>,
     (size, version): (Option<ServerSize>, Option<MlflowVersion>),
     arn: Option<MlflowArn>,
     none: bool,
 ) -> Result<Wanted, UsageError> {
-    if none || arn.is_some() {
+    if server.is_none() {
         let flags = [("--mlflow-size", size.is_some()), ("--mlflow-version", version.is_some())];
         if let Some((flag, _)) = flags.into_iter().find(|(_, given)| *given) {
             return Err(UsageError::NoServer { flag });
@@ -305,10 +305,13 @@ fn mlflow(
     Ok(match arn {
         _ if none => Wanted::None,
         Some(arn) => Wanted::Arn(arn.0),
-        None => Wanted::Server(WantedServer {
-            name: server.map_or_else(|| WantedServer::default().name, |name| name.0),
-            size: size.unwrap_or_default(),
-            mlflow_version: version.map(|version| version.0),
+        None => server.map_or(Wanted::Own, |name| {
+            let mlflow_version = version.map(|version| version.0);
+            Wanted::Server(WantedServer {
+                name: name.0,
+                size: size.unwrap_or_default(),
+                mlflow_version,
+            })
         }),
     })
 }

@@ -13,11 +13,12 @@ mod file;
 mod names;
 mod near;
 
+pub(crate) use asked::mlflow;
 pub use asked::{Asked, FabricProvider, MarketName, UsageError};
 pub use file::{DEFAULT_PATH, FileError, load};
 pub use names::{
-    AmiId, BadName, Lifetime, Minutes, RegionName, ReservationId, ServerName, SubnetId, TypeName,
-    ZoneName,
+    AmiId, BadName, Lifetime, Minutes, MlflowArn, MlflowVersion, RegionName, ReservationId,
+    ServerName, SubnetId, TypeName, ZoneName,
 };
 pub use near::{hint, nearest, only_near};
 

@@ -1,5 +1,6 @@
 //! What is there, as read in one round.
 
+use nixl_aws::Tag;
 use nixl_aws::ec2::{
     Image, Instance, InstanceTypeInfo, PlacementGroup, Reservation, RouteTable, SecurityGroup,
     SpotPrice, Subnet, Vpc,
@@ -130,10 +131,15 @@ pub struct PriceFacts {
 /// What is there of MLflow.
 #[derive(Debug, Clone, Default)]
 pub struct TrackingFacts {
-    /// The server of the asked name, or what has the asked ARN.
+    /// The server of the asked name or that the cluster has made, or what has the ARN
+    /// that was asked for or that nodes were told of.
     pub found: Option<Mlflow>,
+    /// Apps that this cluster has made: one, or more after races and lost answers.
+    pub apps: Vec<Mlflow>,
     /// The role the cluster would make for it.
     pub role: Option<Role>,
-    /// The bucket the cluster would make for it is there.
-    pub bucket_exists: bool,
+    /// Role and bucket were seen to in this run.
+    pub is_settled: bool,
+    /// Tags of the bucket the cluster would make for it, if it is there.
+    pub bucket: Option<Vec<Tag>>,
 }

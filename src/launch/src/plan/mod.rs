@@ -5,6 +5,7 @@ mod attempt;
 mod existing;
 mod facts;
 mod lifetime;
+mod mlflow;
 mod network;
 mod place;
 mod policy;
@@ -23,11 +24,13 @@ mod way_out;
 pub use attempt::{Attempt, WayOut};
 pub use existing::{Existing, is_live, live, ranked};
 pub use facts::{Facts, Known, PriceFacts, QuotaFacts, TrackingFacts, TypeFacts};
+pub use mlflow::DELETING;
+pub(crate) use mlflow::{chosen as chosen_app, decide as decide_mlflow, told_of};
 pub use network::{Slot, interfaces, layout};
 pub use place::{Place, hinted};
 pub use policy::{
-    MLFLOW_POLICY, NODE_POLICY, SSM_CORE_POLICY, mlflow_policy, node_policy, partition,
-    ssm_core_policy_arn, trust_policy,
+    MLFLOW_POLICY, NODE_POLICY, SSM_CORE_POLICY, bucket_policy, mlflow_policy, node_policy,
+    partition, ssm_core_policy_arn, trust_policy,
 };
 pub use price::Price;
 pub use quota::{
@@ -37,7 +40,7 @@ pub use quota::{
 pub use saved::{Changed, Difference, SavedError};
 pub use spec::{DEFAULT_TTL_SECS, PublicAddress, Spec};
 pub use token::{client_token, next_generation, record};
-pub use tracking::{DELETING, Tracking, tracking_arn};
+pub use tracking::{Tracking, UNKNOWN_APP, tracking_arn};
 pub use types::alternatives;
 pub use user_data::{LIFETIME_SCRIPT, MAX_USER_DATA_BYTES, user_data};
 pub use wanted::{ServerSize, Wanted, WantedServer};
@@ -117,8 +120,8 @@ pub fn plan(spec: &Spec, facts: &Facts) -> Plan {
     checks.extend(way_out::checks(spec, facts, &attempts));
     checks.extend(addresses);
     let security_group = check_ownership(spec, facts, &vpc_id, &mut checks);
-    let tracking = tracking::decide(spec, facts);
-    checks.push(tracking.as_ref().map_or_else(Clone::clone, |it| tracking::check(it, facts)));
+    let tracking = mlflow::decide(spec, facts);
+    checks.push(tracking.as_ref().map_or_else(Clone::clone, |it| mlflow::check(it, facts)));
     let tracking = tracking.unwrap_or(Tracking::None);
     match judged {
         Ok(_) => checks.extend(existing::checks(spec, &existing)),
@@ -187,7 +190,7 @@ pub fn of_nodes(spec: &Spec, facts: &Facts, nodes: &[Instance]) -> Vec<Check> {
 fn policies(spec: &Spec, tracking: &Tracking) -> BTreeMap<String, Value> {
     let node = (spec.cluster.node_role(&spec.region), node_policy(&spec.region, tracking.arn()));
     let mut policies = BTreeMap::from([node]);
-    if let Tracking::Own { bucket, .. } = tracking {
+    if let Some(bucket) = tracking.bucket() {
         policies
             .insert(spec.cluster.mlflow_role(&spec.region), mlflow_policy(&spec.region, bucket));
     }
@@ -277,6 +280,17 @@ impl Plan {
 #[must_use]
 pub fn owner_tags(cluster: &ClusterName) -> Vec<Tag> {
     vec![Tag::new(tag::CLUSTER, cluster.as_str())]
+}
+
+/// Tags of the bucket of MLflow once it has all its settings, with those of others.
+#[must_use]
+pub fn bucket_tags(found: Option<&[Tag]>, cluster: &ClusterName) -> Vec<Tag> {
+    let mut tags = owner_tags(cluster);
+    tags.push(Tag::new(keys::BUCKET, keys::BUCKET_SETTINGS));
+    let others = found.into_iter().flatten().filter(|tag| Tag::find(&tags, &tag.key).is_none());
+    let others: Vec<Tag> = others.cloned().collect();
+    tags.extend(others);
+    tags
 }
 
 /// Whether the tags say that the resource is this cluster's.

@@ -98,6 +98,23 @@ pub fn mlflow_policy(region: &str, bucket: &str) -> Value {
     })
 }
 
+/// Of the bucket: nobody comes in without TLS, whatever else they may.
+#[must_use]
+pub fn bucket_policy(region: &str, bucket: &str) -> Value {
+    let bucket = format!("arn:{}:s3:::{bucket}", partition(region));
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Sid": "TlsOnly",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:*",
+            "Resource": [bucket, format!("{bucket}/*")],
+            "Condition": { "Bool": { "aws:SecureTransport": "false" } },
+        }],
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -113,10 +113,25 @@ impl Plan {
     /// With everything that has changed.
     pub fn unchanged(&self, now: &Self) -> Result<(), Changed> {
         let mut now = now.clone();
+        // The App of this plan may have been made since, by a run that was cut off.
+        if self.tracking.is_unknown() {
+            now = now.before_its_app();
+        }
         now.attempts.retain(|attempt| self.attempts.contains(attempt));
         let mut found = Vec::new();
         compare("", Some(&essence(self)), Some(&essence(&now)), &mut found);
         if found.is_empty() { Ok(()) } else { Err(Changed(found)) }
+    }
+}
+
+impl Plan {
+    /// The plan as it was before the App of the cluster was made.
+    fn before_its_app(self) -> Self {
+        let tracking = self.tracking.before_it_was_made(&self.spec.region, &self.account);
+        let user_data = super::user_data(&super::settings(&self.spec, &tracking));
+        let policies = super::policies(&self.spec, &tracking);
+        let user_data = user_data.unwrap_or_default();
+        Self { policies, user_data, tracking, ..self }
     }
 }
 

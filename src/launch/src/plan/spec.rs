@@ -1,6 +1,6 @@
 //! What a person asked for.
 
-use super::{Wanted, WantedServer};
+use super::Wanted;
 use nixl_aws::ec2::Market;
 use nixl_cluster::{ClusterName, Provider, ProviderChoice, instance_type};
 use serde::{Deserialize, Serialize};
@@ -80,7 +80,7 @@ impl Spec {
             hold: false,
             ttl_secs: Some(DEFAULT_TTL_SECS),
             idle_secs: None,
-            mlflow: Wanted::Server(WantedServer::default()),
+            mlflow: Wanted::default(),
         }
     }
 }

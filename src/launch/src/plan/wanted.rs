@@ -52,11 +52,14 @@ impl Default for WantedServer {
 }
 
 /// Which MLflow is wanted.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Wanted {
     /// None.
     None,
+    /// This cluster's own: what it has made already, else an App, which has no price.
+    #[default]
+    Own,
     /// A tracking server: this cluster's, or somebody else's that has the name.
     Server(WantedServer),
     /// What is there under this ARN: used, never changed.

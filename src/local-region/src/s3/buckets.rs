@@ -12,6 +12,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 struct Settings {
     tags: Option<TagSet>,
     public_access_block: Option<PublicAccessBlockConfiguration>,
+    policy: Option<Policy>,
+    encryption: Option<ServerSideEncryptionConfiguration>,
 }
 
 /// Buckets as folders.
@@ -198,6 +200,60 @@ impl S3 for Buckets {
             settings.tags = None;
         }
         Ok(S3Response::new(DeleteBucketTaggingOutput::default()))
+    }
+
+    async fn put_bucket_policy(
+        &self,
+        req: S3Request<PutBucketPolicyInput>,
+    ) -> S3Result<S3Response<PutBucketPolicyOutput>> {
+        self.need(&req.input.bucket)?;
+        if serde_json::from_str::<serde_json::Value>(&req.input.policy).is_err() {
+            return Err(s3_error!(MalformedPolicy, "This policy contains invalid Json"));
+        }
+        self.settings().entry(req.input.bucket).or_default().policy = Some(req.input.policy);
+        Ok(S3Response::new(PutBucketPolicyOutput::default()))
+    }
+
+    async fn get_bucket_policy(
+        &self,
+        req: S3Request<GetBucketPolicyInput>,
+    ) -> S3Result<S3Response<GetBucketPolicyOutput>> {
+        self.need(&req.input.bucket)?;
+        let policy = self.settings().get(&req.input.bucket).and_then(|s| s.policy.clone());
+        let policy = policy
+            .ok_or_else(|| s3_error!(NoSuchBucketPolicy, "The bucket policy does not exist"))?;
+        Ok(S3Response::new(GetBucketPolicyOutput { policy: Some(policy) }))
+    }
+
+    async fn put_bucket_encryption(
+        &self,
+        req: S3Request<PutBucketEncryptionInput>,
+    ) -> S3Result<S3Response<PutBucketEncryptionOutput>> {
+        self.need(&req.input.bucket)?;
+        self.settings().entry(req.input.bucket).or_default().encryption =
+            Some(req.input.server_side_encryption_configuration);
+        Ok(S3Response::new(PutBucketEncryptionOutput::default()))
+    }
+
+    async fn get_bucket_encryption(
+        &self,
+        req: S3Request<GetBucketEncryptionInput>,
+    ) -> S3Result<S3Response<GetBucketEncryptionOutput>> {
+        self.need(&req.input.bucket)?;
+        let given = self.settings().get(&req.input.bucket).and_then(|s| s.encryption.clone());
+        // What every new bucket has since January 2023.
+        let encryption = given.unwrap_or_else(|| ServerSideEncryptionConfiguration {
+            rules: vec![ServerSideEncryptionRule {
+                apply_server_side_encryption_by_default: Some(ServerSideEncryptionByDefault {
+                    kms_master_key_id: None,
+                    sse_algorithm: ServerSideEncryption::from_static(ServerSideEncryption::AES256),
+                }),
+                ..Default::default()
+            }],
+        });
+        Ok(S3Response::new(GetBucketEncryptionOutput {
+            server_side_encryption_configuration: Some(encryption),
+        }))
     }
 
     async fn put_public_access_block(

@@ -14,8 +14,8 @@ use super::{EmitError, check, schedule_group_arn};
 use crate::keys;
 use crate::lifetime::{SCHEDULER_POLICY, scheduler_policy, scheduler_trust};
 use crate::plan::{
-    Attempt, Existing, MLFLOW_POLICY, NODE_POLICY, Plan, Tracking, settings, ssm_core_policy_arn,
-    trust_policy, user_data,
+    Attempt, Existing, MLFLOW_POLICY, NODE_POLICY, Plan, Tracking, bucket_policy, settings,
+    ssm_core_policy_arn, trust_policy, user_data,
 };
 use nixl_aws::Tag;
 use nixl_cluster::{Membership, NodeSettings};
@@ -76,7 +76,7 @@ pub fn cloudformation(plan: &Plan) -> Result<String, EmitError> {
 fn description(plan: &Plan, attempt: &Attempt) -> String {
     let (cluster, size) = (&plan.spec.cluster, plan.spec.size);
     let mlflow = match &plan.tracking {
-        Tracking::Own { .. } => {
+        Tracking::Server { .. } => {
             " MLflow (server, bucket, role) stays when the stack goes: nixl-launch down --mlflow."
         }
         _ => "",
@@ -175,7 +175,9 @@ fn roles(plan: &Plan, stack: &mut Stack) {
 
 /// It stays when the stack goes, as `down` keeps it: it holds what was measured.
 fn mlflow(plan: &Plan, stack: &mut Stack) {
-    let Tracking::Own { name: server, bucket, .. } = &plan.tracking else { return };
+    let Tracking::Server { name: server, bucket, size, mlflow_version, .. } = &plan.tracking else {
+        return;
+    };
     let spec = &plan.spec;
     let name = spec.cluster.mlflow_role(&spec.region);
     let mut tags = plan.tags();
@@ -191,15 +193,27 @@ fn mlflow(plan: &Plan, stack: &mut Stack) {
             "IgnorePublicAcls": true,
             "RestrictPublicBuckets": true,
         },
+        "BucketEncryption": { "ServerSideEncryptionConfiguration": [
+            { "ServerSideEncryptionByDefault": { "SSEAlgorithm": "AES256" } },
+        ]},
+        "Tags": pairs(&plan.tags()),
     });
     stack.add_kept("MlflowBucket", "S3::Bucket", properties);
     let properties = json!({
+        "Bucket": { "Ref": "MlflowBucket" },
+        "PolicyDocument": bucket_policy(&spec.region, bucket),
+    });
+    stack.add_kept("MlflowBucketPolicy", "S3::BucketPolicy", properties);
+    let mut properties = json!({
         "TrackingServerName": server,
-        "TrackingServerSize": "Small",
+        "TrackingServerSize": size.as_str(),
         "ArtifactStoreUri": { "Fn::Sub": "s3://${MlflowBucket}/artifacts" },
         "RoleArn": { "Fn::GetAtt": ["MlflowRole", "Arn"] },
         "Tags": pairs(&plan.tags()),
     });
+    if let Some(version) = mlflow_version {
+        properties["MlflowVersion"] = version.as_str().into();
+    }
     stack.add_kept("MlflowServer", "SageMaker::MlflowTrackingServer", properties);
 }
 

@@ -92,12 +92,13 @@ fn nodes_are_started_as_the_plan_says() {
 /// `down` finds by the tag of the cluster, or by name and that tag.
 #[test]
 fn all_that_can_carry_a_tag_carries_the_clusters() {
-    const UNTAGGED: [&str; 5] = [
+    const UNTAGGED: [&str; 6] = [
         "AWS::EC2::SecurityGroupIngress",
         "AWS::EC2::SecurityGroupEgress",
         "AWS::EC2::EIPAssociation",
         "AWS::Scheduler::Schedule",
         "AWS::IAM::InstanceProfile",
+        "AWS::S3::BucketPolicy",
     ];
     let plan = plan_for("p4d.24xlarge");
     let template = template(&plan);
@@ -106,8 +107,6 @@ fn all_that_can_carry_a_tag_carries_the_clusters() {
         let said = &resource["Properties"];
         let said = match kind {
             "AWS::EC2::LaunchTemplate" => &said["TagSpecifications"][0]["Tags"],
-            // Known by its role.
-            "AWS::S3::Bucket" => continue,
             _ if UNTAGGED.contains(&kind) => continue,
             _ => &said["Tags"],
         };

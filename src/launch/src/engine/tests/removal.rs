@@ -1,6 +1,6 @@
 //! `down`: whatever keeps EC2 from ending something, and what is kept.
 
-use super::{ALL, DENIED, down, patience, spec, up, up_with};
+use super::{ALL, DENIED, down, patience, spec, up, up_with, with_server};
 use crate::engine::Removal;
 use crate::failure::{Left, Problem};
 use crate::fake::{Fake, Fault};
@@ -117,7 +117,7 @@ async fn a_failure_at_any_removal_that_keeps_what_is_free_converges() {
 #[tokio::test]
 async fn a_down_that_fails_tells_of_mlflow_too() {
     let fake = Fake::new();
-    up(&fake).await.unwrap();
+    up_with(&fake, &with_server()).await.unwrap();
     fake.script("DeleteSecurityGroup", &[DENIED]);
     let services = fake.services();
     let failure = fake.engine(&services).down(Removal::default()).await.unwrap_err();
@@ -184,14 +184,14 @@ async fn a_stack_goes_but_for_its_profile() {
 #[tokio::test]
 async fn a_server_that_is_on_its_way_out_is_waited_for_and_made_anew() {
     let fake = Fake::new();
-    up(&fake).await.unwrap();
+    up_with(&fake, &with_server()).await.unwrap();
     // A `down --mlflow` that was killed: the server goes, its role and bucket are there.
     if let Some((server, _)) = &mut fake.state().server {
         server.status = "Deleting".to_owned();
         server.is_active = false;
     }
     let before = fake.count("CreateMlflowTrackingServer");
-    up(&fake).await.unwrap();
+    up_with(&fake, &with_server()).await.unwrap();
     assert_eq!(fake.count("CreateMlflowTrackingServer"), before + 1);
     assert!(fake.state().server.as_ref().is_some_and(|(server, _)| server.is_active));
 }

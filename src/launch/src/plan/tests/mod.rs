@@ -107,7 +107,7 @@ fn the_plain_case_takes_the_newest_image_and_every_possible_zone() {
     assert_eq!(plan.existing, Existing::None);
     assert_eq!(
         plan.tracking.arn(),
-        Some("arn:aws:sagemaker:us-east-1:123456789012:mlflow-tracking-server/nixl-efa-mlflow")
+        Some("arn:aws:sagemaker:us-east-1:123456789012:mlflow-app/known-once-it-is-made")
     );
     assert!(plan.user_data.contains("mlflow_tracking_arn = \"arn:aws:sagemaker:"));
 }

@@ -40,8 +40,12 @@ fn what_only_has_our_name_is_left_alone() {
 #[test]
 fn a_bucket_without_its_record_is_foreign() {
     let mut facts = facts();
-    facts.tracking.bucket_exists = true;
+    facts.tracking.bucket = Some(Vec::new());
     assert!(refused(&spec(), &facts)[0].1.starts_with("S3 bucket"));
+    facts.tracking.bucket = Some(vec![Tag::new(tag::CLUSTER, "other")]);
+    assert!(refused(&spec(), &facts)[0].1.starts_with("S3 bucket"));
+    facts.tracking.bucket = Some(owner_tags(&spec().cluster));
+    assert!(ready(&spec(), &facts).tracking.is_unknown(), "its own tags are a record, too");
 }
 
 #[test]
@@ -52,10 +56,11 @@ fn somebodys_tracking_server_is_attached_and_a_broken_one_refused() {
         Some(Mlflow { arn, status: status.to_owned(), ..Default::default() })
     };
     facts.tracking.found = server("Created");
-    let attached = ready(&spec(), &facts).tracking;
+    let spec = Spec { mlflow: Wanted::Server(WantedServer::default()), ..spec() };
+    let attached = ready(&spec, &facts).tracking;
     assert!(matches!(attached, Tracking::Attach { arn, .. } if arn == "arn:other"));
     facts.tracking.found = server("CreateFailed");
-    assert_eq!(refused(&spec(), &facts)[0].0, "mlflow");
+    assert_eq!(refused(&spec, &facts)[0].0, "mlflow");
 }
 
 #[test]
@@ -132,7 +137,7 @@ fn a_server_made_with_our_role_is_ours_and_no_other() {
         ..Default::default()
     };
     facts.tracking.found = Some(server("arn:role"));
-    assert!(matches!(ready(&spec(), &facts).tracking, Tracking::Own { .. }));
+    assert!(matches!(ready(&spec(), &facts).tracking, Tracking::Server { .. }));
     facts.tracking.found = Some(server("arn:other"));
     assert!(matches!(ready(&spec(), &facts).tracking, Tracking::Attach { .. }));
 }
@@ -161,4 +166,47 @@ fn a_zone_that_is_not_there_is_told_from_one_that_lacks_the_type() {
         text.contains("us-east-1 has no such zone; possible: us-east-1a, us-east-1b"),
         "{text}"
     );
+}
+
+#[test]
+fn of_several_apps_all_runs_take_the_one_that_nodes_know_or_the_oldest() {
+    let app = |arn: &str, status: &str, created_secs| Mlflow {
+        kind: nixl_aws::sagemaker::Kind::App,
+        arn: arn.to_owned(),
+        is_active: status == "Created",
+        status: status.to_owned(),
+        created_secs,
+        ..Default::default()
+    };
+    let mut facts = facts();
+    let taken = |facts: &Facts| ready(&spec(), facts).tracking.arn().unwrap().to_owned();
+    assert!(taken(&facts).ends_with(UNKNOWN_APP));
+    facts.tracking.apps = vec![
+        app("arn:young", "Creating", 3),
+        app("arn:old", "Created", 2),
+        app("arn:going", "Deleting", 1),
+        app("arn:bad", "CreateFailed", 0),
+    ];
+    assert_eq!(taken(&facts), "arn:old");
+    let mut told = node(0, "running", 1);
+    told.tags.push(Tag::new(keys::TRACKING_ARN, "arn:young"));
+    facts.instances = vec![told];
+    let tracking = plan(&spec(), &facts).tracking;
+    assert_eq!(tracking.arn(), Some("arn:young"));
+    facts.instances.clear();
+    facts.tracking.apps.drain(..2);
+    assert_eq!(refused(&spec(), &facts)[0].0, "mlflow", "one that failed is told");
+    facts.tracking.apps.pop();
+    assert!(taken(&facts).ends_with(UNKNOWN_APP), "one that goes is made anew");
+}
+
+#[test]
+fn a_server_does_not_take_the_place_of_an_app() {
+    let mut facts = facts();
+    let tags = vec![Tag::new(tag::CLUSTER, "nixl"), Tag::new(keys::MLFLOW_APP, "nixl-mlflow")];
+    facts.tracking.role =
+        Some(Role { name: "nixl-mlflow".to_owned(), arn: "arn:role".to_owned(), tags });
+    let server = Spec { mlflow: Wanted::Server(WantedServer::default()), ..spec() };
+    assert!(refused(&server, &facts)[0].1.contains("MLflow App nixl-mlflow"));
+    ready(&spec(), &facts);
 }

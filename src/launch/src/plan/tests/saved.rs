@@ -27,3 +27,18 @@ fn a_saved_plan_is_the_same_until_something_changes() {
     std::fs::write(&path, "{\"version\": 99}").unwrap();
     assert!(Plan::load(&path).unwrap_err().to_string().contains("version 99"));
 }
+
+#[test]
+fn a_plan_whose_app_was_made_since_is_the_same() {
+    let facts = facts();
+    let saved = ready(&spec(), &facts);
+    assert!(saved.tracking.is_unknown() && saved.user_data.contains(UNKNOWN_APP));
+    let mut made = facts;
+    let arn = "arn:aws:sagemaker:us-east-1:123456789012:mlflow-app/app-1";
+    made.tracking.apps =
+        vec![Mlflow { arn: arn.to_owned(), is_active: true, ..Default::default() }];
+    let now = plan(&saved.pinned(), &made);
+    assert!(now.user_data.contains(arn));
+    assert_eq!(saved.unchanged(&now), Ok(()));
+    assert!(now.unchanged(&saved).is_err(), "one that is gone is a change");
+}
