@@ -105,7 +105,8 @@ pub fn status(seen: Seen<'_>) -> Option<MlflowStatus> {
         tracking,
         role,
         bucket,
-        usd_per_hour: costs.map(|costs| costs.iter().sum()),
+        // The sum of none is -0.
+        usd_per_hour: costs.map(|costs| costs.iter().fold(0.0, |sum, usd| sum + usd)),
         advice,
     })
 }
@@ -137,6 +138,9 @@ pub fn text(status: &MlflowStatus, terminal: Terminal) -> String {
     status.bucket.iter().for_each(|bucket| line("bucket", &format!("s3://{bucket}")));
     status.role.iter().for_each(|role| line("role", role));
     let price = match status.usd_per_hour {
+        Some(_) if status.tracking.iter().all(|it| !it.owned) && status.bucket.is_none() => {
+            "nothing of it is this cluster's".to_owned()
+        }
         Some(0.0) => "nothing an hour; what is stored in its bucket is billed by S3".to_owned(),
         Some(usd) => {
             let month = usd * HOURS_PER_MONTH;

@@ -146,7 +146,7 @@ async fn mlflow_goes_alone_only_where_no_node_logs_to_it() {
     engine.down(Removal { mlflow: false, keep_free: false }).await.unwrap();
     let removed = engine.mlflow_down(false).await.unwrap();
     let bucket = Resource::new("S3 bucket", "nixl-mlflow-123456789012-us-east-1");
-    assert_eq!(removed.kept, [bucket.clone()]);
+    assert_eq!(removed.kept, std::slice::from_ref(&bucket));
     assert_eq!(removed.removed[0], Resource::new("MLflow App", "nixl-mlflow"));
     let rest = engine.mlflow_down(true).await.unwrap();
     assert_eq!(rest.removed, [bucket]);
