@@ -5,7 +5,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
 /// Actions of what `tracks.py` does.
-const TRACKING: &[&str] = &[
+pub const TRACKING: &[&str] = &[
     "sagemaker-mlflow:CreateExperiment",
     "sagemaker-mlflow:CreateRun",
     "sagemaker-mlflow:Get*",
@@ -13,14 +13,19 @@ const TRACKING: &[&str] = &[
     "sagemaker-mlflow:Log*",
     "sagemaker-mlflow:Search*",
     "sagemaker-mlflow:SetTag",
+    "sagemaker-mlflow:SetTraceTag",
+    "sagemaker-mlflow:StartTrace",
     "sagemaker-mlflow:UpdateRun",
     "s3:*",
 ];
 
+/// What an App takes for all of it.
+pub const APP: &[&str] = &["sagemaker:CallMlflowAppApi", "s3:*"];
+
 /// Experiments, runs, batches of metrics and artifacts by the real client, and read back by it.
 pub fn plugin(ground: &Ground<'_>, arn: &str) -> Result<()> {
     let keys = match arn.contains(":mlflow-app/") {
-        true => ground.session(&["sagemaker:CallMlflowAppApi", "s3:*"])?,
+        true => ground.session(APP)?,
         false => ground.session(TRACKING)?,
     };
     let told = ground.client("tracks.py", &[arn], &keys)?;
@@ -35,7 +40,8 @@ fn asked(ground: &Ground<'_>, arn: &str, how: &[&str], keys: &[(String, String)]
     ground.plain("signed.py", &[&[arn], how].concat(), &keys.to_vec())
 }
 
-fn answers(told: &Value, status: u64, words: &str) -> Result<()> {
+/// It has this status, and these words in its body.
+pub fn answers(told: &Value, status: u64, words: &str) -> Result<()> {
     let body = told["body"].as_str().unwrap_or_default();
     ensure!(told["status"] == status && body.contains(words), "not {status} {words:?}: {told:#}");
     Ok(())
@@ -130,9 +136,7 @@ const ARTIFACT_MIB: &str = "256";
 /// An artifact that the server hands out passes in both directions without being
 /// held in memory; one with another hash is not there afterwards.
 pub fn large_artifact(ground: &Ground<'_>) -> Result<()> {
-    ground.region.control().ok(&["set", "mlflow-artifacts", "server"])?;
-    ground.stop()?;
-    ground.start()?;
+    ground.serve_artifacts()?;
     let pid = ground.region.pid()?;
     // proc(5): the peak is counted anew.
     std::fs::write(format!("/proc/{pid}/clear_refs"), "5")?;
@@ -152,8 +156,8 @@ pub fn large_artifact(ground: &Ground<'_>) -> Result<()> {
     Ok(())
 }
 
-/// A line of /proc/PID/status.
-fn memory_kib(pid: u32, name: &str) -> Result<u64> {
+/// A line of /proc/PID/status, proc(5).
+pub fn memory_kib(pid: u32, name: &str) -> Result<u64> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
     let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
     let number = line.and_then(|rest| rest.split_whitespace().next()?.parse().ok());

@@ -56,12 +56,32 @@ impl<'a> Ground<'a> {
             app: arn(&app, "Arn").context("no ARN of the App")?,
         };
         ground.until("Created")?;
-        wait_for("the App", PATIENCE, || {
-            let told = aws.json(&["sagemaker", "describe-mlflow-app", "--arn", &ground.app])?;
-            ensure!(told["Status"] == "Created", "{told}");
-            Ok(())
-        })?;
+        ground.app_until("Created")?;
         Ok(ground)
+    }
+
+    /// From now on server and App hand out artifacts themselves.
+    pub fn serve_artifacts(&self) -> Result<()> {
+        self.region.control().ok(&["set", "mlflow-artifacts", "server"])?;
+        self.stop()?;
+        self.start()?;
+        // An App is not stopped; with another store it starts anew.
+        let uri = format!("s3://{BUCKET}/other");
+        let update = ["sagemaker", "update-mlflow-app", "--arn", &self.app];
+        self.region
+            .venv_program("aws")
+            .ok(&[&update[..], &["--artifact-store-uri", &uri]].concat())?;
+        self.app_until("Updated")
+    }
+
+    fn app_until(&self, status: &str) -> Result<()> {
+        let aws = self.region.venv_program("aws");
+        let probe = || {
+            let told = aws.json(&["sagemaker", "describe-mlflow-app", "--arn", &self.app])?;
+            ensure!(told["Status"] == status, "{told}");
+            Ok(())
+        };
+        wait_for("the App", PATIENCE, probe).map(drop)
     }
 
     /// Stops the tracking server; its store is kept.

@@ -9,9 +9,11 @@
 //! Scripts in Python stand beside this file; they print a JSON document and
 //! `Ground::client` (with AWS's plugin) or `Ground::plain` runs them.
 
+mod endpoint;
 mod front;
 mod ground;
 
+use endpoint::Endpoint;
 use ground::Ground;
 use nixl_tests::{Region, Story};
 use std::process::ExitCode;
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
         story.check("a large artifact streams through, a forged one is not kept", || {
             front::large_artifact(ground)
         });
+        through_the_endpoint(&mut story, ground);
         story.check("a server that is stopped says so, and comes back with its runs", || {
             front::stopped(ground)
         });
@@ -55,4 +58,24 @@ fn main() -> ExitCode {
     story.check("every request and answer fits botocore's models", || region.judged("nobody"));
     drop(region);
     story.end()
+}
+
+/// What clients on a node do, without a node: the endpoint is a process of its own.
+fn through_the_endpoint(story: &mut Story, ground: &Ground<'_>) {
+    let server = story.check("the endpoint of a tracking server starts", || {
+        Endpoint::start(ground, &ground.server, &ground.session(front::TRACKING)?)
+    });
+    if let Some(server) = server {
+        story
+            .check("MLflow's client without plugin and keys tracks through it", || server.tracks());
+        story.check("traces of MLflow 3 pass", || server.traces());
+        story.check("a large artifact passes in both directions", || server.artifact());
+        story.check("who may not is refused", || server.refuses());
+    }
+    let app = story.check("the endpoint of an App starts", || {
+        Endpoint::start(ground, &ground.app, &ground.session(front::APP)?)
+    });
+    if let Some(app) = app {
+        story.check("the client tracks on the App", || app.tracks());
+    }
 }
