@@ -20,6 +20,8 @@ pub mod imagebuilder;
 pub mod imds;
 #[cfg(feature = "json")]
 mod json;
+#[cfg(feature = "logs")]
+pub mod logs;
 #[cfg(feature = "pricing")]
 pub mod pricing;
 #[cfg(feature = "quotas")]

@@ -2,6 +2,7 @@
 
 use nixl_aws::ec2::{Ec2, Filter, Image, ImageAttributes};
 use nixl_aws::imagebuilder::ImageBuilder;
+use nixl_aws::logs::Logs;
 use nixl_aws::s3::S3;
 use nixl_aws::ssm::{ParameterStore, Ssm};
 use nixl_aws::{Aws, Result};
@@ -40,6 +41,8 @@ pub struct Cloud {
     pub s3: Box<dyn S3>,
     /// Parameters.
     pub ssm: Box<dyn Ssm>,
+    /// Logs of builds.
+    pub logs: Box<dyn Logs>,
 }
 
 /// Regions as publishing needs them.
@@ -112,6 +115,7 @@ impl Door {
             profile: Box::new(InIam(nixl_aws::iam::Client::new(&aws))),
             s3: Box::new(nixl_aws::s3::Client::new(&aws)),
             ssm: Box::new(nixl_aws::ssm::Client::new(&aws)),
+            logs: Box::new(nixl_aws::logs::Client::new(&aws)),
         })
     }
 }

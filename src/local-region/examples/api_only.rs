@@ -4,8 +4,8 @@
 //! `cargo run --example api_only -- 127.0.0.1:0 /tmp/folder [FILE TO RECORD TO]`
 
 use nixl_local_region::backend::{
-    Artifacts, BackendError, BuildFailure, BuildSpec, Builder, Directory, MachineSpec, Machines,
-    Platform, RootFs, Script, ScriptEnd, StepDone, TrackingServers,
+    Artifacts, BackendError, BuildFailure, BuildNews, BuildSpec, Builder, Directory, MachineSpec,
+    Machines, Platform, RootFs, Script, ScriptEnd, StepDone, TellBuild, TrackingServers,
 };
 use nixl_local_region::firewall::Firewall;
 use nixl_local_region::settings::Setting;
@@ -66,21 +66,17 @@ impl Machines for Pretend {
 
 #[async_trait::async_trait]
 impl Builder for Pretend {
-    async fn build(
-        &self,
-        spec: BuildSpec,
-        progress: Arc<dyn Fn(StepDone) + Send + Sync>,
-    ) -> Result<RootFs, BuildFailure> {
+    async fn build(&self, spec: BuildSpec, tell: TellBuild) -> Result<RootFs, BuildFailure> {
         for document in &spec.documents {
             tokio::time::sleep(WORK).await;
             let ok = !document.document.contains("exit 1");
-            progress(StepDone {
+            tell(BuildNews::Step(StepDone {
                 document: document.name.clone(),
                 phase: "build".to_owned(),
                 step: "install".to_owned(),
                 ok,
                 secs: WORK.as_secs_f64(),
-            });
+            }));
             if !ok {
                 return Err(BuildFailure {
                     component_arn: document.component_arn.clone(),

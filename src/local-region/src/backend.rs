@@ -256,7 +256,19 @@ pub struct BuildFailure {
     pub message: String,
 }
 
-/// One step done, for ListWorkflowStepExecutions.
+/// What a build tells while it runs.
+#[derive(Debug, Clone)]
+pub enum BuildNews {
+    /// A line of its log.
+    Line(String),
+    /// A step that is over.
+    Step(StepDone),
+}
+
+/// Where a build tells it.
+pub type TellBuild = Arc<dyn Fn(BuildNews) + Send + Sync>;
+
+/// One step done.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct StepDone {
     /// Document name.
@@ -275,11 +287,7 @@ pub struct StepDone {
 #[async_trait::async_trait]
 pub trait Builder: Send + Sync {
     /// Runs the documents in a copy of the parent; the new image's layers.
-    async fn build(
-        &self,
-        spec: BuildSpec,
-        progress: Arc<dyn Fn(StepDone) + Send + Sync>,
-    ) -> Result<RootFs, BuildFailure>;
+    async fn build(&self, spec: BuildSpec, tell: TellBuild) -> Result<RootFs, BuildFailure>;
     /// Drops the layers of an image that was deregistered, except `keep`.
     async fn discard(&self, root: &RootFs, keep: &[RootFs]);
 }

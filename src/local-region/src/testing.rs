@@ -2,8 +2,8 @@
 //! for the tests of the API half; none of it needs root.
 
 use crate::backend::{
-    Artifacts, BackendError, BuildFailure, BuildSpec, Builder, MachineSpec, Machines, Platform,
-    RootFs, Script, ScriptEnd, SessionCredentials, StepDone, TrackingServers,
+    Artifacts, BackendError, BuildFailure, BuildNews, BuildSpec, Builder, MachineSpec, Machines,
+    Platform, RootFs, Script, ScriptEnd, SessionCredentials, StepDone, TellBuild, TrackingServers,
 };
 use crate::firewall::Firewall;
 use crate::layout::Layout;
@@ -134,20 +134,16 @@ impl Machines for Recorder {
 
 #[async_trait::async_trait]
 impl Builder for Recorder {
-    async fn build(
-        &self,
-        spec: BuildSpec,
-        progress: Arc<dyn Fn(StepDone) + Send + Sync>,
-    ) -> Result<RootFs, BuildFailure> {
+    async fn build(&self, spec: BuildSpec, tell: TellBuild) -> Result<RootFs, BuildFailure> {
         self.note(format!("build {} documents on {:?}", spec.documents.len(), spec.parent.layers));
         if let Some(document) = spec.documents.iter().find(|d| d.document.contains("hang")) {
-            progress(StepDone {
+            tell(BuildNews::Step(StepDone {
                 document: document.name.clone(),
                 phase: "build".into(),
                 step: "a".into(),
                 ok: true,
                 secs: 0.0,
-            });
+            }));
             std::future::pending::<()>().await;
         }
         if let Some(document) = spec.documents.iter().find(|d| d.document.contains("fail")) {

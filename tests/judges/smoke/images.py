@@ -92,9 +92,14 @@ def build(uri):
     found = ec2.describe_images(Owners=["self"], Filters=[{"Name": "tag:nixl:digest", "Values": ["abc"]}, {"Name": "name", "Values": [NAME + " *"]}, {"Name": "state", "Values": ["available"]}])["Images"]
     check([i["ImageId"] for i in found] == [ami], found)
     work = builder.list_workflow_executions(imageBuildVersionArn=build)["workflowExecutions"][0]
-    check(work["status"] == "COMPLETED" and work["totalStepsSucceeded"] == work["totalStepCount"] == 2, work)
+    check(work["status"] == "COMPLETED" and (work["totalStepsSucceeded"], work["totalStepsSkipped"], work["totalStepCount"]) == (6, 1, 7), work)
     steps = builder.list_workflow_step_executions(workflowExecutionId=work["workflowExecutionId"])["steps"]
-    check(len(steps) == 2, steps)
+    check(len(steps) == 7 and steps[1]["name"] == "ApplyBuildComponents" and steps[1]["endTime"], steps)
+    stream = build.split("/", 2)[2]
+    check(client("logs").describe_log_streams(logGroupName=f"/aws/imagebuilder/{NAME}")["logStreams"][0]["logStreamName"] == stream, stream)
+    events = client("logs").get_log_events(logGroupName=f"/aws/imagebuilder/{NAME}", logStreamName=stream, startFromHead=True)["events"]
+    check(events[-1]["message"] == "TOE has completed execution successfully", events)
+    refused("ResourceNotFoundException", client("logs").describe_log_streams, logGroupName="/none")
     check(builder.list_image_build_versions(imageVersionArn=build.rsplit("/", 1)[0])["imageSummaryList"][0]["state"]["status"] == "AVAILABLE", "build versions")
     check(any(i["name"] == NAME for i in builder.list_images(owner="Self")["imageVersionList"]), "images")
     builder.tag_resource(resourceArn=build, tags={"k": "v"})

@@ -237,6 +237,7 @@ fn failure(context: &ImageFailureContext) -> Failure {
         component_arn: owned(component.and_then(|one| one.component_arn())),
         phase: owned(component.and_then(|one| one.phase_name())),
         step: owned(component.and_then(|one| one.step_name())),
+        action: owned(component.and_then(|one| one.action())),
         message: owned(
             component
                 .and_then(|one| one.error_message())
@@ -255,6 +256,8 @@ fn workflow(one: WorkflowExecutionMetadata) -> Option<Workflow> {
         steps_done: count(one.total_steps_succeeded())
             + count(one.total_steps_failed())
             + count(one.total_steps_skipped()),
+        started: one.start_time,
+        ended: one.end_time,
         id: one.workflow_execution_id?,
     })
 }

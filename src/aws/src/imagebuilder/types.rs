@@ -159,6 +159,8 @@ pub struct Failure {
     pub phase: Option<String>,
     /// Step of the phase.
     pub step: Option<String>,
+    /// Action module of the step.
+    pub action: Option<String>,
     /// Message, cut at 1024 characters by the service.
     pub message: Option<String>,
 }
@@ -176,6 +178,10 @@ pub struct Workflow {
     pub steps_total: u32,
     /// Steps that are over, well or not.
     pub steps_done: u32,
+    /// When it began, ISO 8601.
+    pub started: Option<String>,
+    /// When it ended, ISO 8601.
+    pub ended: Option<String>,
 }
 
 /// A step of a workflow execution.

@@ -16,8 +16,16 @@ pub struct Card {
     pub phase: Option<String>,
     /// Step of the phase, or of the workflow if no component failed.
     pub step: Option<String>,
+    /// Action module of the step.
+    pub action: Option<String>,
     /// What the step or the service said.
     pub message: Option<String>,
+    /// Exit code of the step's last command.
+    pub exit_code: Option<i32>,
+    /// The lines of the step's output that matter.
+    pub excerpt: Vec<String>,
+    /// Command that shows the whole log.
+    pub log: Option<String>,
 }
 
 impl Card {
@@ -32,10 +40,14 @@ impl Card {
             component: failure.component_arn.as_deref().map(name_of),
             phase,
             step: failure.step.or(failure.workflow_step),
+            action: failure.action,
             message: failure
                 .message
                 .or(build.reason.clone())
                 .filter(|message| !message.trim().is_empty()),
+            exit_code: None,
+            excerpt: Vec::new(),
+            log: None,
         }
     }
 
@@ -68,12 +80,23 @@ impl fmt::Display for Card {
             "FAILED" => write!(f, "the build failed")?,
             other => write!(f, "the build ended as {other}")?,
         }
+        let step = match (&self.step, &self.action) {
+            (Some(step), Some(action)) => Some(format!("{step} ({action})")),
+            (step, _) => step.clone(),
+        };
+        let exit_code = self.exit_code.map(|code| code.to_string());
+        let output = (!self.excerpt.is_empty()).then(|| self.excerpt.join("\n"));
+        // A message is the end of the output mostly.
+        let message = self.message.as_deref().map(str::trim).filter(|_| output.is_none());
         let rows = [
             ("component", self.component.as_deref()),
             ("phase", self.phase.as_deref()),
-            ("step", self.step.as_deref()),
-            ("message", self.message.as_deref().map(str::trim)),
+            ("step", step.as_deref()),
+            ("exit code", exit_code.as_deref()),
+            ("message", message),
+            ("output", output.as_deref()),
             ("build", Some(self.arn.as_str())),
+            ("log", self.log.as_deref()),
         ];
         for (label, value) in rows {
             if let Some(value) = value {

@@ -6,9 +6,12 @@
 mod attempt;
 mod card;
 mod ensure;
+mod excerpt;
+mod log;
 mod patience;
 mod upload;
 mod wait;
+mod watch;
 
 pub use card::Card;
 pub use patience::Pace;
@@ -86,7 +89,7 @@ pub async fn bake(
         }
     };
     progress.building(&build);
-    let ami_id = wait::wait(cloud, &build, progress, options).await?;
+    let ami_id = wait::wait(cloud, blueprint, &build, progress, options).await?;
     Ok(baked(blueprint, ami_id, Some(build)))
 }
 

@@ -86,6 +86,60 @@ async fn a_failed_build_tells_where_and_the_next_run_tries_anew() {
 }
 
 #[tokio::test]
+async fn a_failed_step_shows_its_exit_code_and_output() {
+    let bench = Bench::new();
+    bench.fake.world().scripts.push_back(vec!["CREATING", "BUILDING", "FAILED"]);
+    let document = "Document arn:aws:imagebuilder:r:1:component/nixl-noded/1.2.3/1";
+    bench.fake.world().log.push_back(vec![document, "Phase build", "Step install"]);
+    bench.fake.world().log.push_back(vec![]);
+    bench.fake.world().log.push_back(vec![
+        "CmdExecution: Stdout: unpacking",
+        "CmdExecution: Stderr: tar: no space left",
+        "CmdExecution: ExitCode 2",
+        "TOE has completed execution with failure - Execution failed!",
+    ]);
+    let told = bench.bake().await.unwrap_err().to_string();
+    for part in ["exit code  2", "unpacking\n             tar: no space left", "aws logs get-log-"]
+    {
+        assert!(told.contains(part), "{told}");
+    }
+    assert!(!told.contains("line 14"), "the output says it: {told}");
+    let shown = bench.told.all();
+    assert!(shown.contains("step 1/1 nixl-noded / build / install"), "{shown}");
+}
+
+#[tokio::test]
+async fn a_log_that_may_not_be_read_is_told_once_and_no_reason_to_stop() {
+    let bench = Bench::new();
+    bench.fake.fails("log_events", "AccessDeniedException", "no", 9);
+    bench.running("arn:running/1", "BUILDING", &["BUILDING", "BUILDING", "AVAILABLE"]);
+    bench.bake().await.unwrap();
+    assert_eq!(bench.told.all().matches("log cannot be read").count(), 1);
+}
+
+#[tokio::test]
+async fn how_long_builds_take_is_known_from_the_last() {
+    let bench = Bench::new();
+    bench.bake().await.unwrap();
+    {
+        let mut world = bench.fake.world();
+        // The recipe's tags are on the AMI by its distribution, Image Builder's by itself.
+        let mut tags = bench.blueprint.distribution.ami_tags.clone();
+        tags.push(Tag::new("Ec2ImageBuilderArn", "arn:aws:imagebuilder:r:1:image/nixl/1/1"));
+        tags.retain(|tag| tag.key != "nixl:digest");
+        world.images.last_mut().unwrap().tags = tags;
+        world.builds.clear();
+        let times = ["2026-11-01T10:00:00.000Z", "2026-11-01T10:06:10.000Z"].map(str::to_owned);
+        let [started, ended] = times;
+        world.times = Some((started, Some(ended)));
+    }
+    bench.bake().await.unwrap();
+    let told = bench.told.all();
+    assert!(told.contains("an earlier build took 6 min, this one runs for"), "{told}");
+    assert!(told.contains(" of about 6 min)"), "{told}");
+}
+
+#[tokio::test]
 async fn an_old_token_is_passed_over() {
     let bench = Bench::new();
     bench.fake.world().scripts.push_back(vec!["FAILED"]);

@@ -1,7 +1,8 @@
 //! Waiting for a build. The service does the work; losing sight of it for a
 //! while is no reason to give up.
 
-use super::{Options, card::Card, patience::may_pass};
+use super::{Options, patience::may_pass, watch::Watch};
+use crate::blueprint::Blueprint;
 use crate::cloud::Cloud;
 use crate::error::{BakeError, Result};
 use crate::progress::Progress;
@@ -16,11 +17,13 @@ const MAX_ERRORS: u32 = 20;
 /// The AMI of a build, once it is available.
 pub(super) async fn wait(
     cloud: &Cloud,
+    blueprint: &Blueprint,
     arn: &str,
     progress: &dyn Progress,
     options: Options,
 ) -> Result<String> {
     let started = Instant::now();
+    let mut watch = Watch::new(cloud, blueprint, arn).await;
     let mut pause = options.pace.first;
     let mut errors = 0;
     let mut status = "PENDING".to_owned();
@@ -29,14 +32,14 @@ pub(super) async fn wait(
             Ok(Some(build)) => {
                 errors = 0;
                 if build.is_final() {
-                    return outcome(cloud, &build);
+                    return outcome(cloud, watch, &build).await;
                 }
                 if build.status != status {
                     // Something happens: look more closely again.
                     pause = options.pace.first;
                 }
                 status.clone_from(&build.status);
-                show(cloud, &build, progress).await;
+                watch.show(&build, progress).await;
             }
             Ok(None) => {
                 return Err(lost(arn).into());
@@ -63,9 +66,9 @@ fn passes(error: &AwsError) -> bool {
     may_pass(error) || error.kind == ErrorKind::Unreachable
 }
 
-fn outcome(cloud: &Cloud, build: &Build) -> Result<String> {
+async fn outcome(cloud: &Cloud, watch: Watch<'_>, build: &Build) -> Result<String> {
     if build.status != "AVAILABLE" {
-        return Err(BakeError::Build(Box::new(Card::new(build))));
+        return Err(BakeError::Build(Box::new(watch.card(build).await)));
     }
     build
         .amis
@@ -90,42 +93,4 @@ fn lost(arn: &str) -> AwsError {
         kind: ErrorKind::Service { code: "ResourceNotFoundException".to_owned(), status: 404 },
         message: format!("{arn} was deleted while it was waited for"),
     }
-}
-
-/// Steps are told where the service tells them; without, the state will do.
-async fn show(cloud: &Cloud, build: &Build, progress: &dyn Progress) {
-    let phase = match build.status.as_str() {
-        "PENDING" | "CREATING" => "waiting for a build instance",
-        "BUILDING" => "building",
-        "TESTING" => "testing",
-        "DISTRIBUTING" => "making the AMI",
-        "INTEGRATING" => "finishing",
-        other => other,
-    };
-    progress.phase(phase);
-    match steps(cloud, build).await {
-        Ok(Some((done, total, what))) => progress.step(done, total, &what),
-        Ok(None) => {}
-        Err(error) => tracing::debug!(%error, "no steps"),
-    }
-}
-
-async fn steps(
-    cloud: &Cloud,
-    build: &Build,
-) -> std::result::Result<Option<(usize, usize, String)>, AwsError> {
-    let workflows = cloud.builder.list_workflows(&build.arn).await?;
-    let Some(workflow) = workflows.into_iter().find(|workflow| workflow.status == "RUNNING") else {
-        return Ok(None);
-    };
-    let steps = cloud.builder.list_steps(&workflow.id).await?;
-    let what = steps
-        .into_iter()
-        .find(|step| step.status == "RUNNING")
-        .map(|step| match step.message.filter(|message| !message.trim().is_empty()) {
-            Some(message) => format!("{}: {}", step.name, message.trim()),
-            None => step.name,
-        })
-        .unwrap_or_default();
-    Ok(Some((workflow.steps_done as usize, workflow.steps_total as usize, what)))
 }

@@ -14,6 +14,7 @@ use crate::progress::Progress;
 use crate::recipe::Architecture;
 use nixl_aws::ec2::{Image, Sharing};
 use nixl_aws::imagebuilder::*;
+use nixl_aws::logs::{Logs, Page};
 use nixl_aws::s3::{Object, S3};
 use nixl_aws::ssm::Ssm;
 use nixl_aws::sts::Identity;
@@ -127,6 +128,10 @@ pub struct World {
     pub contents: BTreeMap<String, bytes::Bytes>,
     pub bucket: bool,
     pub profile: Standing,
+    /// Pieces of the build's log to come.
+    pub log: VecDeque<Vec<&'static str>>,
+    /// When workflows began and ended.
+    pub times: Option<(String, Option<String>)>,
     /// What another run makes at the time of the next call of an operation.
     pub appearing: Option<(&'static str, String, Resource)>,
 }
@@ -163,6 +168,7 @@ impl Fake {
             profile: Box::new(self.clone()),
             s3: Box::new(self.clone()),
             ssm: Box::new(self.clone()),
+            logs: Box::new(self.clone()),
         }
     }
 
@@ -256,6 +262,20 @@ impl Ssm for Fake {
             return Ok(Some(BASE.into()));
         }
         Ok(world.parameters.get(name).map(|(value, _)| value.clone()))
+    }
+}
+
+#[async_trait::async_trait]
+impl Logs for Fake {
+    async fn events(&self, group: &str, _: &str, after: Option<&str>) -> Result<Option<Page>> {
+        assert_eq!(group, "/aws/imagebuilder/nixl");
+        let mut world = self.called("log_events")?;
+        let at = after.map_or(0, |after| after.parse().unwrap());
+        let Some(piece) = world.log.pop_front() else {
+            return Ok(after.map(|after| Page { messages: vec![], next: Some(after.to_owned()) }));
+        };
+        let messages: Vec<String> = piece.into_iter().map(str::to_owned).collect();
+        Ok(Some(Page { next: Some((at + messages.len()).to_string()), messages }))
     }
 }
 
@@ -384,13 +404,17 @@ impl ImageBuilder for Fake {
         Ok(Some(world.builds[at].clone()))
     }
     async fn list_workflows(&self, _: &str) -> Result<Vec<Workflow>> {
-        drop(self.called("list_workflows")?);
+        let times = self.called("list_workflows")?.times.clone();
+        let (started, ended) =
+            times.map_or((None, None), |(started, ended)| (Some(started), ended));
         Ok(vec![Workflow {
             id: "wf-1".into(),
             kind: "BUILD".into(),
             status: "RUNNING".into(),
             steps_total: 6,
             steps_done: 2,
+            started,
+            ended,
         }])
     }
     async fn list_steps(&self, _: &str) -> Result<Vec<Step>> {

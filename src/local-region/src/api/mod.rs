@@ -11,6 +11,7 @@ pub mod ec2;
 pub mod error;
 pub mod iam;
 pub mod imagebuilder;
+pub mod logs;
 pub mod params;
 pub mod policy;
 pub mod policy_document;

@@ -3,7 +3,9 @@
 //! REST JSON.
 
 use super::{Answer, ApiError, Call, params::Params, xml};
-use super::{ec2, iam, imagebuilder, pricing, sagemaker, scheduler, service_quotas, ssm, sts};
+use super::{
+    ec2, iam, imagebuilder, logs, pricing, sagemaker, scheduler, service_quotas, ssm, sts,
+};
 use crate::server::Inner;
 use crate::sigv4::SignedRequest;
 use http::{HeaderMap, Method, Response, StatusCode};
@@ -96,6 +98,12 @@ static PRICING: Service = Service {
     wire: Wire::Json { target: "AWSPriceListService", perform: pricing::perform },
 };
 
+static LOGS: Service = Service {
+    name: "logs",
+    message: "message",
+    wire: Wire::Json { target: "Logs_20140328", perform: logs::perform },
+};
+
 static SCHEDULER: Service = Service {
     name: "scheduler",
     message: "Message",
@@ -107,8 +115,18 @@ static SCHEDULER: Service = Service {
 };
 
 /// Of those that take a path, the first has it.
-static SERVICES: [&Service; 9] =
-    [&EC2, &IAM, &STS, &SSM, &SAGEMAKER, &SCHEDULER, &IMAGE_BUILDER, &SERVICE_QUOTAS, &PRICING];
+static SERVICES: [&Service; 10] = [
+    &EC2,
+    &IAM,
+    &STS,
+    &SSM,
+    &SAGEMAKER,
+    &SCHEDULER,
+    &IMAGE_BUILDER,
+    &SERVICE_QUOTAS,
+    &PRICING,
+    &LOGS,
+];
 
 impl Service {
     /// From the credential scope.

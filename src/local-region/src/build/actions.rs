@@ -6,23 +6,24 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use super::inputs::{Action, Download, Upload, object, octal};
+use super::runner::Runner;
 use super::sandbox::{Output, Sandbox};
 
 /// Runs one action.
 pub(super) async fn run(
-    sandbox: &Sandbox,
-    s3_root: &Path,
+    runner: &Runner<'_>,
     action: &Action,
     timeout_secs: Option<u64>,
 ) -> Result<(), String> {
+    let Runner { sandbox, s3_root, console } = runner;
     let sh = async |script: &str, args: &[&str], stdin: Option<Stdio>| {
         let argv: Vec<&str> =
             ["/bin/sh", "-euc", script, "sh"].iter().chain(args).copied().collect();
-        done(sandbox.run(&argv, stdin, timeout_secs).await)
+        done(sandbox.run(&argv, stdin, timeout_secs, Some(console)).await)
     };
     match action {
         Action::ExecuteBash(bash) => {
-            done(sandbox.bash(&bash.commands.join("\n"), timeout_secs).await)
+            done(sandbox.bash(&bash.commands.join("\n"), timeout_secs, Some(console)).await)
         }
         Action::S3Download(list) => {
             for item in list {

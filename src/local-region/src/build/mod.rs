@@ -10,10 +10,11 @@ mod reference;
 mod runner;
 pub(crate) mod sandbox;
 mod sanitize;
+pub(crate) mod toe;
 
 use std::sync::Arc;
 
-use crate::backend::{BuildDocument, BuildFailure, BuildSpec, Builder, RootFs, StepDone};
+use crate::backend::{BuildDocument, BuildFailure, BuildSpec, Builder, RootFs, TellBuild};
 use crate::layout::Layout;
 use document::{Document, Phase};
 use runner::Runner;
@@ -32,18 +33,15 @@ impl NspawnBuilder {
         Arc::new(Self { layout: layout.clone() })
     }
 
-    async fn run(
-        &self,
-        spec: &BuildSpec,
-        progress: Arc<dyn Fn(StepDone) + Send + Sync>,
-    ) -> Result<RootFs, BuildFailure> {
+    async fn run(&self, spec: &BuildSpec, tell: TellBuild) -> Result<RootFs, BuildFailure> {
         let documents = read(&spec.documents)?;
         let setup = |message: String| failure("", "", "", "PrepareInstance", message);
         let folder = self.layout.build_dir(&spec.build_id);
         let sandbox = sandbox::Sandbox::new(&self.layout, &spec.build_id, &folder, &spec.parent)
             .map_err(|error| setup(error.to_string()))?;
         sandbox.want_clean_up().map_err(|error| setup(error.to_string()))?;
-        let runner = Runner { sandbox: &sandbox, s3_root: &spec.s3_root, progress: &*progress };
+        let console = toe::Console::new(tell);
+        let runner = Runner { sandbox: &sandbox, s3_root: &spec.s3_root, console };
         let result = self.phases(&runner, &documents).await;
         sandbox.close().await;
         if let Err(error) = result {
@@ -61,10 +59,16 @@ impl NspawnBuilder {
         runner: &Runner<'_>,
         documents: &[Read<'_>],
     ) -> Result<(), BuildFailure> {
-        for ((source, document), Phase { name, steps }) in in_order(documents) {
-            runner.phase(source, document, name, steps).await?;
-        }
-        let cleaned = runner.sandbox.bash(sanitize::SCRIPT, sanitize::TIMEOUT_SECS).await;
+        let run = async {
+            for ((source, document), Phase { name, steps }) in in_order(documents) {
+                runner.phase(source, document, name, steps).await?;
+            }
+            Ok(())
+        };
+        let result = run.await;
+        runner.console.ended(result.is_ok());
+        result?;
+        let cleaned = runner.sandbox.bash(sanitize::SCRIPT, sanitize::TIMEOUT_SECS, None).await;
         match cleaned {
             Ok(output) if output.ok() => Ok(()),
             Ok(output) => Err(failure("", "", "", "SanitizeInstance", output.tail())),
@@ -75,12 +79,8 @@ impl NspawnBuilder {
 
 #[async_trait::async_trait]
 impl Builder for NspawnBuilder {
-    async fn build(
-        &self,
-        spec: BuildSpec,
-        progress: Arc<dyn Fn(StepDone) + Send + Sync>,
-    ) -> Result<RootFs, BuildFailure> {
-        self.run(&spec, progress).await
+    async fn build(&self, spec: BuildSpec, tell: TellBuild) -> Result<RootFs, BuildFailure> {
+        self.run(&spec, tell).await
     }
 
     async fn discard(&self, root: &RootFs, keep: &[RootFs]) {

@@ -9,13 +9,14 @@ use super::failure;
 use super::inputs::Action;
 use super::reference;
 use super::sandbox::Sandbox;
-use crate::backend::{BuildDocument, BuildFailure, StepDone};
+use super::toe::Console;
+use crate::backend::{BuildDocument, BuildFailure, BuildNews, StepDone};
 
 /// What a phase runs with.
 pub(super) struct Runner<'a> {
     pub(super) sandbox: &'a Sandbox,
     pub(super) s3_root: &'a Path,
-    pub(super) progress: &'a (dyn Fn(StepDone) + Send + Sync),
+    pub(super) console: Console,
 }
 
 impl Runner<'_> {
@@ -28,19 +29,22 @@ impl Runner<'_> {
         steps: &[Step],
     ) -> Result<(), BuildFailure> {
         let mut first = None;
+        self.console.phase(&source.component_arn, phase);
         for step in steps {
             let begun = Instant::now();
             let header =
                 format!("== {} / {phase} / {} ({})\n", source.name, step.name, step.action);
             let _ = self.sandbox.log.write(header.as_bytes());
+            self.console.step(&step.name, &step.action);
             let result = self.attempts(document, step).await;
-            (self.progress)(StepDone {
+            self.console.step_ended(&step.action);
+            self.console.tell(BuildNews::Step(StepDone {
                 document: source.name.clone(),
                 phase: phase.to_owned(),
                 step: step.name.clone(),
                 ok: result.is_ok(),
                 secs: begun.elapsed().as_secs_f64(),
-            });
+            }));
             let Err(message) = result else { continue };
             let _ = self.sandbox.log.write(format!("== failed: {message}\n").as_bytes());
             let failed = failure(&source.component_arn, phase, &step.name, &step.action, message);
@@ -60,7 +64,7 @@ impl Runner<'_> {
         let timeout_secs = u64::try_from(step.timeout_seconds).ok();
         let mut result = Ok(());
         for _ in 0..step.max_attempts {
-            result = actions::run(self.sandbox, self.s3_root, &action, timeout_secs).await;
+            result = actions::run(self, &action, timeout_secs).await;
             if result.is_ok() {
                 break;
             }

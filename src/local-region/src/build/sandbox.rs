@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::log::{BuildLog, Tail};
+use super::toe::{Console, Stream};
 use crate::backend::RootFs;
 use crate::layout::Layout;
 use crate::machine::cgroup::Cgroup;
@@ -84,8 +85,13 @@ impl Sandbox {
     }
 
     /// Runs a script; its exit code is the result.
-    pub(crate) async fn bash(&self, script: &str, timeout_secs: Option<u64>) -> io::Result<Output> {
-        self.run(&["/bin/bash", "-c", script], None, timeout_secs).await
+    pub(crate) async fn bash(
+        &self,
+        script: &str,
+        timeout_secs: Option<u64>,
+        console: Option<&Console>,
+    ) -> io::Result<Output> {
+        self.run(&["/bin/bash", "-c", script], None, timeout_secs, console).await
     }
 
     /// Runs a command, with a file of this computer as its input.
@@ -94,8 +100,9 @@ impl Sandbox {
         argv: &[&str],
         stdin: Option<Stdio>,
         timeout_secs: Option<u64>,
+        console: Option<&Console>,
     ) -> io::Result<Output> {
-        self.spawn(argv, stdin.unwrap_or_else(Stdio::null), None, timeout_secs).await
+        self.spawn(argv, stdin.unwrap_or_else(Stdio::null), None, timeout_secs, console).await
     }
 
     /// Copies a file of the image to one of this computer.
@@ -106,7 +113,7 @@ impl Sandbox {
         timeout_secs: Option<u64>,
     ) -> io::Result<Output> {
         let argv = ["/bin/cat", "--", path];
-        self.spawn(&argv, Stdio::null(), Some(to.into()), timeout_secs).await
+        self.spawn(&argv, Stdio::null(), Some(to.into()), timeout_secs, None).await
     }
 
     /// Without an output of its own what it says goes to the log.
@@ -116,6 +123,7 @@ impl Sandbox {
         stdin: Stdio,
         stdout: Option<Stdio>,
         timeout_secs: Option<u64>,
+        console: Option<&Console>,
     ) -> io::Result<Output> {
         let doors: Vec<File> = self.cgroup.create()?;
         let mut command = self.overlay.nspawn(&self.name, doors);
@@ -134,8 +142,12 @@ impl Sandbox {
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         let tail = std::sync::Mutex::new(Tail::default());
         let work = async {
-            let (status, ..) =
-                tokio::join!(child.wait(), self.keep(stdout, &tail), self.keep(stderr, &tail));
+            let stream = |name| console.map(|console| console.stream(name));
+            let (status, ..) = tokio::join!(
+                child.wait(),
+                self.keep(stdout, &tail, stream("Stdout")),
+                self.keep(stderr, &tail, stream("Stderr"))
+            );
             status
         };
         let limit = timeout_secs.map_or(Duration::MAX, Duration::from_secs);
@@ -147,20 +159,38 @@ impl Sandbox {
             return Err(io::Error::other("processes of the step do not die"));
         }
         let tail = without_noise(&tail.into_inner().unwrap_or_else(|e| e.into_inner()).text());
-        Ok(match ended {
+        let output = match ended {
             Ok(status) => Output { code: status?.code(), tail, timed_out: None },
             Err(_) => Output { code: None, tail, timed_out: timeout_secs },
-        })
+        };
+        match (console, output.code, output.timed_out) {
+            (Some(console), _, Some(secs)) => console.timed_out(secs),
+            // As Go tells it of a process that a signal ended.
+            (Some(console), code, None) => console.exit_code(code.unwrap_or(-1)),
+            (None, ..) => {}
+        }
+        Ok(output)
     }
 
-    async fn keep(&self, from: Option<impl AsyncRead + Unpin>, tail: &std::sync::Mutex<Tail>) {
+    async fn keep(
+        &self,
+        from: Option<impl AsyncRead + Unpin>,
+        tail: &std::sync::Mutex<Tail>,
+        mut told: Option<Stream>,
+    ) {
         let Some(mut from) = from else { return };
         let mut buffer = [0; 8192];
         while let Ok(size @ 1..) = from.read(&mut buffer).await {
             tail.lock().unwrap_or_else(|e| e.into_inner()).push(&buffer[..size]);
+            if let Some(told) = &mut told {
+                told.push(&buffer[..size]);
+            }
             if let Err(error) = self.log.write(&buffer[..size]) {
                 tracing::warn!(%error, "build log not kept");
             }
+        }
+        if let Some(told) = &mut told {
+            told.flush();
         }
     }
 

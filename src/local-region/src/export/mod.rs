@@ -167,7 +167,7 @@ impl<'a> Export<'a> {
         said("make the disk", room.arg(disk.root_bytes().to_string())).await?;
         (self.progress)("export: a kernel is being installed into a copy (about a minute)");
         let prepared = sandbox
-            .bash(PREPARE, Some(PREPARE_SECS))
+            .bash(PREPARE, Some(PREPARE_SECS), None)
             .await
             .map_err(io_error("start systemd-nspawn"))?;
         if !prepared.ok() {

@@ -2,8 +2,10 @@
 //! moments, and the image is its parent under another name.
 
 use super::script::{Failing, Script};
-use crate::backend::{BuildDocument, BuildFailure, BuildSpec, Builder, RootFs, StepDone};
-use crate::build;
+use crate::backend::{
+    BuildDocument, BuildFailure, BuildNews, BuildSpec, Builder, RootFs, StepDone, TellBuild,
+};
+use crate::build::{self, toe::Console};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Builds nothing, and says step by step that it did.
@@ -36,23 +38,35 @@ impl PretendBuilder {
 
 #[async_trait::async_trait]
 impl Builder for PretendBuilder {
-    async fn build(
-        &self,
-        spec: BuildSpec,
-        progress: Arc<dyn Fn(StepDone) + Send + Sync>,
-    ) -> Result<RootFs, BuildFailure> {
+    async fn build(&self, spec: BuildSpec, tell: TellBuild) -> Result<RootFs, BuildFailure> {
         let failing = self.failing(&spec.documents);
+        let console = Console::new(tell);
+        let mut last = None;
         for planned in build::plan(&spec.documents)? {
+            let now = Some((planned.component_arn.clone(), planned.phase.clone()));
+            if last != now {
+                console.phase(&planned.component_arn, &planned.phase);
+                last = now;
+            }
+            console.step(&planned.step, &planned.action);
             tokio::time::sleep(self.script.step()).await;
             let message = failing.filter(|one| one.is_of(&planned.document));
-            progress(StepDone {
+            if let Some(failing) = message {
+                let mut stderr = console.stream("Stderr");
+                stderr.push(failing.message.as_bytes());
+                stderr.flush();
+            }
+            console.exit_code(i32::from(message.is_some()));
+            console.step_ended(&planned.action);
+            console.tell(BuildNews::Step(StepDone {
                 document: planned.document,
                 phase: planned.phase.clone(),
                 step: planned.step.clone(),
                 ok: message.is_none(),
                 secs: self.script.step().as_secs_f64(),
-            });
+            }));
             if let Some(failing) = message {
+                console.ended(false);
                 return Err(BuildFailure {
                     component_arn: planned.component_arn,
                     phase: planned.phase,
@@ -62,6 +76,7 @@ impl Builder for PretendBuilder {
                 });
             }
         }
+        console.ended(true);
         Ok(spec.parent)
     }
 
@@ -92,7 +107,8 @@ mod tests {
     async fn built(builder: &PretendBuilder) -> (Result<RootFs, BuildFailure>, Vec<String>) {
         let told = Arc::new(Mutex::new(Vec::new()));
         let kept = told.clone();
-        let progress = move |done: StepDone| {
+        let progress = move |news: BuildNews| {
+            let BuildNews::Step(done) = news else { return };
             let (document, phase, step, ok) = (done.document, done.phase, done.step, done.ok);
             kept.lock().unwrap().push(format!("{document} {phase} {step} {ok}"));
         };

@@ -5,8 +5,7 @@ super::rules! {
         "imagebuilder": "There is no build instance and no test instance: documents run in a copy of the parent's root filesystem, phase test is not run, and no image is ever TESTING or INTEGRATING.",
         "imagebuilder": "With --machines pretend documents are read and not run: their steps pass in moments, unless the script has a component fail, and the AMI has its distribution's name and tags and nothing in it.",
         "imagebuilder": "Only Linux, one region and one account; no pipelines, container recipes, workflows of one's own, lifecycle policies or scans. A recipe or configuration is therefore never in use by a pipeline.",
-        "imagebuilder": "The steps that ListWorkflowStepExecutions tells are those of the components' documents, not those of the workflow.",
-        "imagebuilder": "There is no CloudWatch Logs: the whole log of a build is `builds/build-<the UUID of its workflowExecutionId>/log` below the region's state folder; logs to S3 are not written.",
+        "imagebuilder": "Logs to S3 are not written; what a build's commands wrote is also `builds/build-<the UUID of its workflowExecutionId>/log` below the region's state folder. Of a workflow's own lines in CloudWatch Logs there are the few that are known word by word.",
         "imagebuilder": "An AMI id or SSM parameter as parent image is looked up when the image is built, not with the recipe.",
         "imagebuilder": "Distribution does not fail, so there is never anything that RetryImage could go on with.",
         "imagebuilder": "Block devices, KMS keys, instance types and settings of an infrastructure configuration have no effect; its subnet and security groups are not looked up.",
@@ -159,6 +158,18 @@ super::rules! {
     STATES = "imagebuilder.image.states" {
         says: "An image is BUILDING while its components run; its AMI is told only once it is AVAILABLE.",
         source: "Image Builder API model, ImageStatus",
+        answer: "-",
+        proof: Api,
+    }
+    WORKFLOW = "imagebuilder.workflow.steps" {
+        says: "The workflow of a build has seven steps; all documents run in ApplyBuildComponents, and what follows a step that fails stays PENDING.",
+        source: "AWS CLI, example of list-workflow-step-executions; aws-samples/amazon-ec2-image-builder-samples, debugging",
+        answer: "-",
+        proof: Api,
+    }
+    LOG = "imagebuilder.log" {
+        says: "A build writes to CloudWatch Logs while it runs: group /aws/imagebuilder/<name>, stream <version>/<build>.",
+        source: "Image Builder user guide, Monitor Image Builder logs with CloudWatch Logs; ec2-image-builder-roadmap issue 49",
         answer: "-",
         proof: Api,
     }

@@ -16,6 +16,7 @@ pub mod instances;
 pub mod interfaces;
 pub mod launch;
 pub mod launch_templates;
+pub mod logs;
 pub mod managed_nodes;
 pub mod mlflow_api;
 pub mod mlflow_apps;
@@ -126,6 +127,7 @@ pub static AREAS: &[(&str, &[&Rule], &[Gap])] = &[
     ("Sessions", sessions::RULES, sessions::GAPS),
     ("Attributes of images", images::RULES, images::GAPS),
     ("Image Builder", imagebuilder::RULES, imagebuilder::GAPS),
+    ("CloudWatch Logs", logs::RULES, logs::GAPS),
     ("Identities and access", iam::RULES, iam::GAPS),
     ("Assumed roles", sts::RULES, sts::GAPS),
     ("Prices", pricing::RULES, pricing::GAPS),

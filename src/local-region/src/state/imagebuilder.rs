@@ -1,6 +1,7 @@
 //! Image Builder's resources, kept as the JSON that their Get operations
 //! return, beside what a build needs.
 
+use super::workflow::Workflow;
 use crate::backend::StepDone;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
@@ -24,6 +25,8 @@ pub struct ImageBuild {
     pub steps: Vec<StepDone>,
     /// Steps its documents have.
     pub steps_total: usize,
+    /// The workflow that it runs.
+    pub workflow: Workflow,
     /// `wf-…`
     pub workflow_execution_id: String,
     /// When it began and ended.

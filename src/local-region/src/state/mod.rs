@@ -16,6 +16,7 @@ pub mod imagebuilder;
 pub mod images;
 pub mod interfaces;
 pub mod launch_templates;
+pub mod logs;
 pub mod power;
 pub mod quotas;
 pub mod reservations;
@@ -27,6 +28,7 @@ pub mod spot;
 pub mod spot_prices;
 pub mod ssm;
 pub mod subnet;
+pub mod workflow;
 
 /// Everything the region knows.
 pub struct State {
@@ -44,6 +46,8 @@ pub struct State {
     pub commands: commands::Commands,
     /// Components, recipes, configurations, images.
     pub imagebuilder: imagebuilder::ImageBuilder,
+    /// Log groups.
+    pub logs: logs::Logs,
     /// Tracking servers.
     pub sagemaker: sagemaker::SageMaker,
     /// Credentials of role sessions.
@@ -68,6 +72,7 @@ impl State {
             agents: Default::default(),
             commands: Default::default(),
             imagebuilder: Default::default(),
+            logs: Default::default(),
             sagemaker: Default::default(),
             sessions: Default::default(),
             scheduler: scheduler::Scheduler::new(jiff::Timestamp::now()),

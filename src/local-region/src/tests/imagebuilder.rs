@@ -1,5 +1,6 @@
 //! A build and what comes of it.
 
+use crate::state::workflow::Step;
 use crate::testing::Bench;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -80,6 +81,13 @@ async fn a_cancelled_build_stops_and_makes_nothing() {
             (!region.inner.state().imagebuilder.images[&arn].steps.is_empty()).then_some(())
         })
         .await;
+    let running = |status| {
+        let state = bench.region.inner.state();
+        let executions = state.imagebuilder.images[&arn].workflow.executions();
+        executions.iter().filter(|one| one.status == status).map(|one| one.step).collect()
+    };
+    let running: [Vec<Step>; 2] = ["RUNNING", "COMPLETED"].map(running);
+    assert_eq!(running, [vec![Step::Components], vec![Step::Launch]]);
     put(&bench, "/CancelImageCreation", json!({"imageBuildVersionArn": arn})).await;
     until(&bench, &arn, "CANCELLED").await;
     assert_eq!(bench.region.inner.state().ec2.images.len(), 1, "only Debian");

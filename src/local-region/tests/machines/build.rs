@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use nixl_local_region::backend::{BuildDocument, BuildSpec, Builder, Machines, StepDone};
+use nixl_local_region::backend::{BuildDocument, BuildNews, BuildSpec, Builder, Machines};
 use nixl_local_region::build::NspawnBuilder;
 
 use crate::ground::Ground;
@@ -51,9 +51,13 @@ phases:
       - {name: Check, action: ExecuteBash, inputs: {commands: ['test "$(/opt/t/tool)" = tool && grep -qx hello /opt/t/greeting']}}
       - {name: Keep, action: S3Upload, inputs: [{source: /opt/t/greeting, destination: 's3://bucket/images/1/greeting'}]}
 "#;
-    let steps = Arc::new(Mutex::new(Vec::new()));
-    let seen = Arc::clone(&steps);
-    let progress = Arc::new(move |step: StepDone| seen.lock().unwrap().push((step.step, step.ok)));
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&lines);
+    let tell = Arc::new(move |news: BuildNews| {
+        if let BuildNews::Line(line) = news {
+            seen.lock().unwrap().push(line);
+        }
+    });
     let builder = NspawnBuilder::new(&ground.layout);
     let spec = BuildSpec {
         build_id: "build-00000001".into(),
@@ -61,9 +65,13 @@ phases:
         documents: vec![component(text)],
         s3_root: objects.clone(),
     };
-    let image = builder.build(spec, progress).await.unwrap();
+    let image = builder.build(spec, tell).await.unwrap();
     assert_eq!(image.layers.len(), 2);
-    assert_eq!(steps.lock().unwrap().len(), 10);
+    let lines = lines.lock().unwrap().clone();
+    let with = |start: &str| lines.iter().filter(|line| line.starts_with(start)).count();
+    // Two attempts of one, and one that fails and is ignored.
+    assert_eq!((with("Step "), with("CmdExecution: ExitCode 1")), (10, 2), "{lines:?}");
+    assert_eq!(lines.last().unwrap(), "TOE has completed execution successfully");
     assert!(image.layers[0].join("opt/t/greeting").exists());
     assert_eq!(std::fs::read_to_string(objects.join("bucket/images/1/greeting")).unwrap(), "hello");
     for gone in ["etc/ssh/ssh_host_rsa_key", "tmp/perform_cleanup", "etc/hostname"] {

@@ -3,10 +3,10 @@
 use super::{components::without_null, document, names, workflows};
 use crate::api::ec2::images;
 use crate::api::{tags::Tags, timestamp};
-use crate::backend::{BuildDocument, BuildFailure, BuildSpec, RootFs};
+use crate::backend::{BuildDocument, BuildFailure, BuildNews, BuildSpec, RootFs, TellBuild};
 use crate::rules::imagebuilder as rules;
 use crate::server::Inner;
-use crate::state::{State, ec2::Image, imagebuilder::ImageBuild, ssm::Parameter};
+use crate::state::{State, ec2::Image, imagebuilder::ImageBuild, ssm::Parameter, workflow::Step};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -50,28 +50,86 @@ async fn run(region: &Arc<Inner>, arn: &str) {
     if region.rules.on(&rules::STATES) {
         set_status(region, arn, "BUILDING");
     }
-    let progress = {
+    begin(region, arn);
+    let tell: TellBuild = {
         let (region, arn) = (region.clone(), arn.to_owned());
-        Arc::new(move |step| {
-            change(&region, &arn, |image| image.steps.push(step));
+        Arc::new(move |news| match news {
+            BuildNews::Line(line) => log(&region, &arn, line),
+            BuildNews::Step(step) => {
+                change(&region, &arn, |image| image.steps.push(step));
+            }
         })
     };
     let built = tokio::select! {
-        built = region.config.builder.build(spec, progress) => built,
+        built = region.config.builder.build(spec, tell) => built,
         // Dropping the build's future is what stops it.
         () = cancel.notified() => {
+            change(region, arn, |image| image.workflow.end(Step::Components, "CANCELLED"));
             return fail(region, arn, json!({"status": "CANCELLED", "reason": "Image creation was cancelled."}));
         }
     };
     match built {
         Ok(root) => {
+            change(region, arn, |image| {
+                let collects = image.body["enhancedImageMetadataEnabled"] == json!(true);
+                let flow = &mut image.workflow;
+                flow.end(Step::Components, "COMPLETED");
+                flow.pass(Step::Inventory, if collects { "COMPLETED" } else { "SKIPPED" });
+                flow.pass(Step::Sanitize, "COMPLETED");
+                flow.pass(Step::SysPrep, "SKIPPED");
+                flow.pass(Step::CreateImage, "COMPLETED");
+                flow.pass(Step::Terminate, "COMPLETED");
+            });
             set_status(region, arn, "DISTRIBUTING");
             distribute(region, arn, root);
         }
         Err(failure) => {
+            let step = failed_step(&failure);
+            change(region, arn, |image| {
+                if step != Step::Components {
+                    image.workflow.end(Step::Components, "COMPLETED");
+                }
+                image.workflow.pass(step, "FAILED");
+            });
             let state = failed_state(region, arn, &failure);
             fail(region, arn, state);
         }
+    }
+}
+
+/// The workflow until the documents run.
+fn begin(region: &Inner, arn: &str) {
+    let workflow = workflows::workflow_arn(&region.config.region);
+    log(region, arn, format!("Image transitioned to BUILDING state for Image ARN: {arn}"));
+    log(region, arn, format!("Started BUILD workflow {workflow}"));
+    let steps = Step::ALL.len();
+    log(region, arn, format!("Total {steps} steps to run for workflow {workflow}"));
+    for step in [Step::Launch, Step::Components] {
+        let (name, action) = step.shown();
+        log(region, arn, format!("Started step {name} with action {action}"));
+    }
+    change(region, arn, |image| {
+        image.workflow.pass(Step::Launch, "COMPLETED");
+        image.workflow.begin(Step::Components);
+    });
+}
+
+/// Writes a line of the image's log.
+fn log(region: &Inner, arn: &str, line: String) {
+    // The image's own name, which its ARN has in small letters.
+    let named = change(region, arn, |image| {
+        let text = |field: &str| image.body[field].as_str().unwrap_or_default().to_owned();
+        (text("name"), text("version"))
+    });
+    let Some((name, stream)) = named.filter(|_| region.rules.on(&rules::LOG)) else { return };
+    region.state().logs.write(&format!("/aws/imagebuilder/{name}"), &stream, line);
+}
+
+/// The step of the workflow in which a build failed.
+fn failed_step(failure: &BuildFailure) -> Step {
+    match failure.action.as_str() {
+        "SanitizeInstance" => Step::Sanitize,
+        _ => Step::Components,
     }
 }
 
@@ -86,8 +144,8 @@ fn fail(region: &Inner, arn: &str, state: Value) {
 fn failed_state(region: &Inner, arn: &str, failure: &BuildFailure) -> Value {
     let workflow = change(region, arn, |image| image.workflow_execution_id.clone());
     let cut = |text: String, most: usize| text.chars().take(most).collect::<String>();
-    let reason =
-        cut(format!("Workflow step 'ApplyBuildComponents' failed: {failure}"), MAX_ERROR_CHARS);
+    let (step, _) = failed_step(failure).shown();
+    let reason = cut(format!("Workflow step '{step}' failed: {failure}"), MAX_ERROR_CHARS);
     if !region.rules.on(&rules::FAILURE) {
         return json!({"status": "FAILED", "reason": reason});
     }
@@ -100,7 +158,7 @@ fn failed_state(region: &Inner, arn: &str, failure: &BuildFailure) -> Value {
             "imageStatus": "BUILDING",
             "workflowExecutionId": workflow,
             "workflowArn": workflows::workflow_arn(&region.config.region),
-            "failedStep": "ApplyBuildComponents",
+            "failedStep": step,
             "componentFailure": {
                 "componentArn": failure.component_arn,
                 "phaseName": failure.phase,

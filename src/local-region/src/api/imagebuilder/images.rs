@@ -80,6 +80,7 @@ pub fn create(call: &Call<'_>, input: &Input<'_>) -> Answer {
             ami_id: None,
             steps: Vec::new(),
             steps_total: 0,
+            workflow: Default::default(),
             workflow_execution_id: format!("wf-{}", ids::request()),
             started: timestamp(),
             ended: None,

@@ -1,6 +1,7 @@
-//! Progress of a build: its workflow and the steps of its documents.
+//! Progress of a build: its workflow and the workflow's steps.
 
 use super::{Answer, Call, Input, list, not_found};
+use crate::rules::imagebuilder as rules;
 use crate::state::imagebuilder::ImageBuild;
 use serde_json::{Value, json};
 
@@ -19,16 +20,16 @@ pub fn executions(call: &Call<'_>, input: &Input<'_>) -> Answer {
     let arn = input.need("imageBuildVersionArn")?;
     let state = call.state();
     let image = state.imagebuilder.images.get(arn).ok_or_else(|| not_found(arn))?;
-    let count = |ok: bool| image.steps.iter().filter(|step| step.ok == ok).count();
+    let flow = &image.workflow;
     let mut shown = json!({
         "workflowBuildVersionArn": workflow_arn(&call.region.config.region),
         "workflowExecutionId": image.workflow_execution_id,
         "type": "BUILD",
         "status": status(image),
-        "totalStepCount": image.steps_total,
-        "totalStepsSucceeded": count(true),
-        "totalStepsFailed": count(false),
-        "totalStepsSkipped": 0,
+        "totalStepCount": flow.executions().len(),
+        "totalStepsSucceeded": flow.count("COMPLETED"),
+        "totalStepsFailed": flow.count("FAILED"),
+        "totalStepsSkipped": flow.count("SKIPPED"),
         "startTime": image.started,
     });
     if let Some(ended) = &image.ended {
@@ -41,7 +42,7 @@ pub fn executions(call: &Call<'_>, input: &Input<'_>) -> Answer {
 
 /// The workflow that every build has unless it names another.
 pub fn workflow_arn(region: &str) -> String {
-    format!("arn:aws:imagebuilder:{region}:aws:workflow/build/build-image/1.0.2/1")
+    format!("arn:aws:imagebuilder:{region}:aws:workflow/build/build-image/1.0.3/1")
 }
 
 /// `step-<uuid>`, of its own in each execution.
@@ -50,35 +51,36 @@ fn step_id(workflow_execution_id: &str, index: usize) -> String {
     format!("step-{}{index:012x}", uuid.get(..24).unwrap_or_default())
 }
 
-/// A name as workflow steps have it: letters, digits, `-` and `_`, at most 100.
-fn step_name(phase: &str, step: &str) -> String {
-    let plain = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' };
-    format!("{phase}-{step}").chars().map(plain).take(100).collect()
-}
-
-/// ListWorkflowStepExecutions. AWS lists the steps of the workflow; here each
-/// step of a document that has run is one, which says more.
+/// ListWorkflowStepExecutions.
 pub fn steps(call: &Call<'_>, input: &Input<'_>) -> Answer {
     let id = input.need("workflowExecutionId")?;
     let state = call.state();
     let found =
         state.imagebuilder.images.iter().find(|(_, image)| image.workflow_execution_id == id);
     let (arn, image) = found.ok_or_else(|| not_found(id))?;
-    let shown: Vec<Value> = image
-        .steps
+    let executions = match call.region.rules.on(&rules::WORKFLOW) {
+        true => image.workflow.executions(),
+        false => &[],
+    };
+    let shown: Vec<Value> = executions
         .iter()
         .enumerate()
-        .map(|(index, step)| {
-            json!({
+        .map(|(index, one)| {
+            let (name, action) = one.step.shown();
+            let mut shown = json!({
                 "stepExecutionId": step_id(id, index),
-                "name": step_name(&step.phase, &step.step),
-                "description": step.document,
-                "action": "ExecuteComponents",
-                "status": if step.ok { "COMPLETED" } else { "FAILED" },
-                "message": format!("{:.1} s", step.secs),
+                "name": name,
+                "action": action,
+                "status": one.status,
                 "attemptNumber": 1,
                 "maxAttempts": 1,
-            })
+            });
+            for (field, time) in [("startTime", &one.started), ("endTime", &one.ended)] {
+                if let Some(time) = time {
+                    shown[field] = json!(time);
+                }
+            }
+            shown
         })
         .collect();
     let mut answer = list::answer(call, input, "steps", shown)?;

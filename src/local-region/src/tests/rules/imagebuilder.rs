@@ -317,6 +317,39 @@ fn images() -> Vec<Case> {
             same(&building["state"]["status"], &json!("BUILDING"))?;
             same(&building["outputResources"]["amis"], &json!([]))
         }),
+        case(&rules::WORKFLOW, async |bench: Bench| {
+            let arn = image(&bench, "fail").await?;
+            let list =
+                async |path: &str, body: Value| ask(&bench, Method::POST, path, body).await.1;
+            let workflows =
+                list("/ListWorkflowExecutions", json!({"imageBuildVersionArn": arn})).await;
+            let id = &workflows["workflowExecutions"][0]["workflowExecutionId"];
+            let steps =
+                list("/ListWorkflowStepExecutions", json!({"workflowExecutionId": id})).await;
+            same(&steps["steps"][1]["name"], &json!("ApplyBuildComponents"))?;
+            let status = |step: &Value| step["status"].as_str().unwrap().to_owned();
+            let statuses: Vec<String> =
+                steps["steps"].as_array().into_iter().flatten().map(status).collect();
+            let pending = "PENDING";
+            let told = ["COMPLETED", "FAILED", pending, pending, pending, pending, pending];
+            same(statuses.iter().map(String::as_str).collect::<Vec<_>>().as_slice(), &told)
+        }),
+        case(&rules::LOG, async |bench: Bench| {
+            image(&bench, "hang").await?;
+            let state = bench.region.inner.state();
+            let stream = state
+                .logs
+                .groups
+                .get("/aws/imagebuilder/nixl")
+                .and_then(|group| group.streams.get("1.0.0/1"));
+            let told = stream.is_some_and(|stream| {
+                stream
+                    .events
+                    .iter()
+                    .any(|event| event.message.starts_with("Started step ApplyBuildComponents"))
+            });
+            same(told, true)
+        }),
         case(&rules::FAILURE, async |bench: Bench| {
             let arn = image(&bench, "fail").await?;
             let state = described(&bench, &arn).await["state"].clone();

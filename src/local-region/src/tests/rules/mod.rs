@@ -13,6 +13,7 @@ mod instances;
 mod interfaces;
 pub(crate) mod launch;
 mod launch_templates;
+mod logs;
 pub(crate) mod managed_nodes;
 mod mlflow_api;
 mod mlflow_apps;
@@ -105,6 +106,7 @@ fn cases() -> Vec<Case> {
         images::cases(),
         copies::cases(),
         imagebuilder::cases(),
+        logs::cases(),
         sts::cases(),
         throttling::cases(),
     ]
