@@ -86,6 +86,24 @@ pub enum Command {
         #[command(flatten)]
         common: Common,
     },
+    /// Remove old images with their snapshots; shows which, and does it with --yes.
+    ///
+    /// Only images that nixl-bake made in this account and region, never one that an
+    /// instance, a launch template or the recipe's parameter uses, or that is shared.
+    Prune {
+        /// Images of each recipe and architecture that stay, the newest.
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+        keep: u16,
+        /// Only images of this recipe.
+        #[arg(long, value_name = "NAME")]
+        recipe: Option<String>,
+        /// Remove them.
+        #[arg(long)]
+        yes: bool,
+        /// Where and how.
+        #[command(flatten)]
+        common: Common,
+    },
     /// List the images there are.
     List {
         /// Where and how.

@@ -1,6 +1,6 @@
 //! What the flow needs from AWS, each behind a trait that tests script.
 
-use nixl_aws::ec2::{Ec2, Filter, Image, ImageAttributes};
+use nixl_aws::ec2::{Ec2, Filter, Image, ImageAttributes, ImageRemoval};
 use nixl_aws::imagebuilder::ImageBuilder;
 use nixl_aws::logs::Logs;
 use nixl_aws::s3::S3;
@@ -45,13 +45,13 @@ pub struct Cloud {
     pub logs: Box<dyn Logs>,
 }
 
-/// Regions as publishing needs them.
+/// Regions as publishing and pruning need them.
 pub trait Regions: Send + Sync {
     /// One by its name; calls nothing.
     fn place(&self, region: &str) -> Place;
 }
 
-/// What publishing needs of a region.
+/// What they need of a region.
 pub struct Place {
     /// Region.
     pub region: String,
@@ -59,6 +59,8 @@ pub struct Place {
     pub images: Box<dyn Images>,
     /// What is changed of them.
     pub attributes: Box<dyn ImageAttributes>,
+    /// What removes them.
+    pub removal: Box<dyn ImageRemoval>,
     /// Parameters.
     pub ssm: Box<dyn Ssm>,
     /// Parameters of the account's own.
@@ -73,7 +75,8 @@ impl Regions for Aws {
         Place {
             region: region.to_owned(),
             images: Box::new(Ec2Images(ec2.clone())),
-            attributes: Box::new(ec2),
+            attributes: Box::new(ec2.clone()),
+            removal: Box::new(ec2),
             ssm: Box::new(ssm.clone()),
             parameters: Box::new(ssm),
         }

@@ -27,6 +27,7 @@ pub mod output;
 pub mod plan;
 pub mod prepare;
 pub mod progress;
+pub mod prune;
 pub mod publish;
 pub mod recipe;
 pub mod show;

@@ -3,7 +3,7 @@
 
 use clap::Parser as _;
 use nixl_bake::cli::{Cli, Command, Common, Paths};
-use nixl_bake::cloud::Cloud;
+use nixl_bake::cloud::{Cloud, Door};
 use nixl_bake::compare::Change;
 use nixl_bake::content::Content;
 use nixl_bake::daemon::Daemon;
@@ -13,6 +13,7 @@ use nixl_bake::lock::{self, Curl, Lock, Wants};
 use nixl_bake::plan::{self, Plan};
 use nixl_bake::prepare::{Prepared, Task, WithoutLock, prepare};
 use nixl_bake::progress::Console;
+use nixl_bake::prune::{Prune, prune};
 use nixl_bake::publish::publish;
 use nixl_bake::{list, output, show, validate};
 use std::io::Write as _;
@@ -121,6 +122,14 @@ async fn run(cli: &Cli, console: &Console) -> Result<(String, ExitCode), BakeErr
         Command::Diff { from, to, common } => {
             let cloud = Cloud::connect(common.region.as_deref()).await?;
             output::differs(&show::diff(&cloud, from, to).await?, common.output)
+        }
+        Command::Prune { keep, recipe, yes, common } => {
+            let door = Door::open(common.region.as_deref()).await?;
+            let place = door.regions().place(&door.region);
+            let wanted = Prune { keep: usize::from(*keep), recipe: recipe.clone(), yes: *yes };
+            let pruned = prune(&place, &wanted, console, Pace::default()).await?;
+            console.finish();
+            output::pruned(&pruned, common.output)
         }
         Command::List { common } => {
             let cloud = Cloud::connect(common.region.as_deref()).await?;

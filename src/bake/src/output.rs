@@ -4,6 +4,7 @@ use crate::compare::Change;
 use crate::flow::Baked;
 use crate::list::Entry;
 use crate::plan::Plan;
+use crate::prune::Pruned;
 use crate::publish::Published;
 use crate::show::{Difference, Shown};
 use crate::validate::Report;
@@ -186,6 +187,33 @@ pub fn locked(path: &Path, changes: &[Change], format: Format) -> String {
     let mut lines = vec![format!("{}:", path.display())];
     lines.extend(changes.iter().map(line));
     lines.join("\n")
+}
+
+/// What `prune` has removed, or would remove.
+#[must_use]
+pub fn pruned(pruned: &Pruned, format: Format) -> String {
+    if format == Format::Json {
+        return json(pruned);
+    }
+    let mut table = table();
+    let goes = if pruned.dry_run { "would go" } else { "removed" };
+    for one in &pruned.removed {
+        let snapshots = one.snapshots.join(", ");
+        table.add_row([goes, &one.ami_id, &one.created, &one.name, &snapshots]);
+    }
+    for id in &pruned.left_over {
+        table.add_row([goes, id, "", "left of an image that was removed", ""]);
+    }
+    for one in &pruned.kept {
+        table.add_row(["stays", &one.ami_id, "", &one.name, &one.why.to_string()]);
+    }
+    let nothing = pruned.removed.is_empty() && pruned.left_over.is_empty();
+    let last = match (nothing, pruned.dry_run) {
+        (true, _) => "there is nothing to remove",
+        (false, true) => "nothing was removed; the same command with --yes does it",
+        (false, false) => return text(&table),
+    };
+    if table.is_empty() { last.to_owned() } else { format!("{}\n{last}", text(&table)) }
 }
 
 /// Images.

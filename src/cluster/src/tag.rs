@@ -35,6 +35,9 @@ pub const RECIPE: &str = "nixl:recipe";
 /// With a name behind it: what went into a baked image, so that a later one can
 /// be told from it.
 pub const INPUT_PREFIX: &str = "nixl:input:";
+/// Image that a snapshot is of, written before that image is removed: what is left
+/// of it is found by this.
+pub const IMAGE: &str = "nixl:image";
 /// Where the manifest of a baked image is kept (`s3://…`).
 pub const MANIFEST: &str = "nixl:manifest";
 /// Version of the program that made a resource.

@@ -71,8 +71,16 @@ def of_ec2(ec2):
     for request in pages(ec2, "describe_spot_instance_requests", "SpotInstanceRequests"):
         if request["State"] in ("open", "active"):
             yield "spot request", request["SpotInstanceRequestId"]
+    # What is there from the start has a snapshot, too.
+    given = set()
     for image in pages(ec2, "describe_images", "Images", Owners=["self"]):
-        yield f"image {image['State']}", image["Name"]
+        kind = f"image {image['State']}"
+        yield kind, image["Name"]
+        if (kind, image["Name"]) in GIVEN:
+            given |= {device["Ebs"]["SnapshotId"] for device in image["BlockDeviceMappings"]}
+    for snapshot in pages(ec2, "describe_snapshots", "Snapshots", OwnerIds=["self"]):
+        if snapshot["SnapshotId"] not in given:
+            yield "snapshot", snapshot["SnapshotId"]
 
 
 def of_iam(iam):

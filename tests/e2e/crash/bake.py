@@ -1,4 +1,4 @@
-"""`nixl-bake` as a program of the matrix: one image, one build that made it, and nothing to do afterwards.
+"""`nixl-bake` as programs of the matrix. Of `lock` and `build`: one image, one build that made it, and nothing to do afterwards.
 
 A home holds nothing. Recipe, components and lock are where a checkout has them, the same for all runs in a region.
 """
@@ -30,12 +30,24 @@ SCENARIOS = (
 )
 
 
+# Images whose times differ: EC2 tells seconds, and which of two is the older one must be known.
+ONE_A_SECOND = 'step = "100ms"'
+PRUNE_SCENARIOS = (Scenario("two images", script=ONE_A_SECOND, reads=True),)
+
+
+def popen(line, environment, home):
+    return subprocess.Popen(line, env=environment, cwd=home, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+
+def of_recipe(binary, command, recipe, home):
+    lock = os.path.join(os.path.dirname(home), "lock")
+    os.makedirs(lock, exist_ok=True)
+    return [binary, command, "--recipe", recipe, "--lock-dir", lock, "--noded", DAEMON]
+
+
 def program(binary):
     def start(environment, home, command, _):
-        lock = os.path.join(os.path.dirname(home), "lock")
-        os.makedirs(lock, exist_ok=True)
-        line = [binary, command, "--recipe", f"{IMAGE}/recipe.toml", "--lock-dir", lock, "--noded", DAEMON]
-        return subprocess.Popen(line, env=environment, cwd=home, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        return popen(of_recipe(binary, command, f"{IMAGE}/recipe.toml", home), environment, home)
 
     return Program(
         "nixl-bake",
@@ -46,6 +58,52 @@ def program(binary):
         together=("build",),
         at_last=nothing_to_do,
     )
+
+
+def prune(binary):
+    """`nixl-bake prune` where a recipe has an old image and a new one."""
+
+    def start(environment, home, command, _):
+        if command == "prune":
+            return popen([binary, "prune", "--keep", "1", "--yes"], environment, home)
+        version = {"build": "0.1.0", "build again": "0.1.1"}[command]
+        return popen(of_recipe(binary, "build", recipe(home, version), home), environment, home)
+
+    return Program(
+        "nixl-bake prune",
+        start,
+        commands=("prune",),
+        then=("prune",),
+        removes="",
+        after=("build", "build again"),
+        together=("prune",),
+        at_last=one_image,
+    )
+
+
+def recipe(home, version):
+    """The recipe in another version, with the same components."""
+    folder = pathlib.Path(home).parent / f"recipe-{version}"
+    folder.mkdir(exist_ok=True)
+    for component in (one for one in IMAGE.iterdir() if one.is_dir()):
+        link = folder / component.name
+        if not link.is_symlink():
+            link.symlink_to(component)
+    text = (IMAGE / "recipe.toml").read_text()
+    (folder / "recipe.toml").write_text(text.replace('version = "0.1.0"', f'version = "{version}"'))
+    return f"{folder}/recipe.toml"
+
+
+def one_image(run):
+    """One image with its snapshot, and a further run that removes nothing."""
+    before = audit(run.region.environment)
+    kinds = counted(before)
+    if (kinds.get("image available"), kinds.get("snapshot")) != (1, 1):
+        return f"not one image with one snapshot: {kinds}"
+    complaint = run.finish("prune")
+    if audit(run.region.environment) != before:
+        return "nothing was to be removed, and something changed"
+    return complaint
 
 
 def nothing_to_do(run):

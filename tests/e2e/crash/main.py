@@ -1,4 +1,4 @@
-"""`./test crash`: kill -9 at every call of `up` and `down`, and of `nixl-bake lock` and `build`, continued from a computer
+"""`./test crash`: kill -9 at every call of `up` and `down`, and of `nixl-bake lock`, `build` and `prune`, continued from a computer
 that knows nothing but, for a bake, the recipe and its lock.
 
 usage: main.py FOLDER_OF_PROGRAMS [--brief] [--program NAME] [--only TEXT] [--workers N] [--no-peer]
@@ -55,7 +55,7 @@ SCENARIOS = (
     Scenario("held room, a zone without first", ("--hold", *ALONE), settings=(no_room("g6.12xlarge"),)),
     Scenario("Spot", ("--market", "spot", *ALONE)),
 )
-MATRICES = {"nixl-launch": SCENARIOS, "nixl-bake": bake.SCENARIOS}
+MATRICES = {"nixl-launch": SCENARIOS, "nixl-bake": bake.SCENARIOS, "nixl-bake prune": bake.PRUNE_SCENARIOS}
 # What a script without a tool does, too.
 PEER_SCENARIOS = tuple(one for one in SCENARIOS if not one.up)
 
@@ -80,7 +80,9 @@ def work(job):
 def named(binaries, name):
     if name == "nixl-launch":
         return ours(f"{binaries}/nixl-launch")
-    return bake.program(f"{binaries}/nixl-bake") if name == "nixl-bake" else peer.program()
+    if name == "nixl-bake":
+        return bake.program(f"{binaries}/nixl-bake")
+    return bake.prune(f"{binaries}/nixl-bake") if name == "nixl-bake prune" else peer.program()
 
 
 def rehearsed(job):

@@ -43,6 +43,8 @@ class Program:
     then: tuple = ("up", "down")
     # The command that leaves nothing, if there is one.
     removes: str = "down"
+    # Commands that were run before, and ended well.
+    after: tuple = ()
     # What may be run twice at once.
     together: tuple = ()
     # (run) -> what is wrong at the end, or None.
@@ -95,7 +97,8 @@ class Run:
         for command in self.scenario.before:
             if not self.finish(command):
                 return f"`{command}` should have failed"
-        return None
+        complaints = (self.finish(command) for command in self.program.after)
+        return next(filter(None, complaints), None)
 
     def finish(self, command):
         """Runs it to its end: what it complained of, or nothing."""

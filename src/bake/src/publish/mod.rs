@@ -23,6 +23,12 @@ use std::time::{Duration, SystemTime};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// Parameter that holds the id of a recipe's latest image.
+#[must_use]
+pub fn latest(recipe: &str, architecture: &str) -> String {
+    format!("/nixl/ami/{recipe}/{architecture}/latest")
+}
+
 /// What is to become of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wishes {
@@ -52,7 +58,7 @@ impl Wishes {
         Self {
             recipe: name.to_owned(),
             architecture,
-            parameter: format!("/nixl/ami/{name}/{}/latest", architecture.as_str()),
+            parameter: latest(name, architecture.as_str()),
             parameter_tags: vec![Tag::new(tag::RECIPE, name), Tag::new(tag::VERSION, VERSION)],
             regions: recipe.publish.regions.iter().map(|one| one.as_str().to_owned()).collect(),
             kms_key: recipe.kms_key.as_ref().map(|key| key.as_str().to_owned()),

@@ -1,5 +1,6 @@
 //! A checkout in a temporary folder and a scripted cloud.
 
+mod prune;
 mod publish;
 
 use crate::builder_profile::{BuilderProfile, Profile, Standing};
@@ -124,6 +125,10 @@ pub struct World {
     pub shared: BTreeMap<String, Sharing>,
     /// Value and tags of each parameter of the account's own.
     pub parameters: BTreeMap<String, (String, Vec<Tag>)>,
+    /// Image and tags of each snapshot.
+    pub snapshots: BTreeMap<String, (String, Vec<Tag>)>,
+    /// Who uses images.
+    pub uses: Vec<nixl_aws::ec2::Use>,
     /// What can be read, by key.
     pub contents: BTreeMap<String, bytes::Bytes>,
     pub bucket: bool,

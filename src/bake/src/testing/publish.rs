@@ -24,6 +24,7 @@ impl Regions for Fake {
             region: region.to_owned(),
             images: Box::new(there.clone()),
             attributes: Box::new(there.clone()),
+            removal: Box::new(there.clone()),
             ssm: Box::new(there.clone()),
             parameters: Box::new(there),
         }

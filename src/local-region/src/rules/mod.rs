@@ -35,6 +35,7 @@ pub mod run_command;
 pub mod scheduler;
 pub mod security_groups;
 pub mod sessions;
+pub mod snapshots;
 pub mod spot_prices;
 pub mod sts;
 pub mod tags;
@@ -126,6 +127,7 @@ pub static AREAS: &[(&str, &[&Rule], &[Gap])] = &[
     ("MLflow's own API", mlflow_api::RULES, mlflow_api::GAPS),
     ("Sessions", sessions::RULES, sessions::GAPS),
     ("Attributes of images", images::RULES, images::GAPS),
+    ("Snapshots", snapshots::RULES, snapshots::GAPS),
     ("Image Builder", imagebuilder::RULES, imagebuilder::GAPS),
     ("CloudWatch Logs", logs::RULES, logs::GAPS),
     ("Identities and access", iam::RULES, iam::GAPS),

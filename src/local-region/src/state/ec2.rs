@@ -148,6 +148,8 @@ pub struct Ec2 {
     pub images: BTreeMap<String, Image>,
     /// The copy that each client token made.
     pub copy_tokens: HashMap<String, String>,
+    /// Images that are no more, by the snapshot that is left of each.
+    pub loose_snapshots: BTreeMap<String, Image>,
     /// Instances by id.
     pub instances: BTreeMap<String, Instance>,
     /// Limits of capacity; none until one is set.
@@ -212,6 +214,7 @@ impl Ec2 {
             placement_groups: BTreeMap::new(),
             images: BTreeMap::new(),
             copy_tokens: HashMap::new(),
+            loose_snapshots: BTreeMap::new(),
             instances: BTreeMap::new(),
             capacity: Default::default(),
             spot_prices: Default::default(),
@@ -257,7 +260,10 @@ impl Ec2 {
             "subnet" => self.subnets.iter().any(|subnet| subnet.id == id),
             "vpc" => self.vpc_id == id,
             "rtb" => self.route_table_id == id,
-            "snap" => self.images.values().any(|image| image.snapshot_id == id),
+            "snap" => {
+                self.loose_snapshots.contains_key(id)
+                    || self.images.values().any(|image| image.snapshot_id == id)
+            }
             "vol" => self.live().any(|instance| instance.volume_id == id),
             "eni" => self.interface(id).is_some(),
             "eipalloc" => self.addresses.contains_key(id),

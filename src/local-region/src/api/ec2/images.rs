@@ -1,9 +1,9 @@
 //! DescribeImages, DeregisterImage.
 
-use super::{done, dry_run, filter::Filters, paging::page, tag_set};
+use super::{dry_run, filter::Filters, paging::page, tag_set};
 use crate::api::{Answer, ApiError, Call, params::Params, tags::Tags};
 use crate::lifecycle;
-use crate::rules::{Rules, images as rules};
+use crate::rules::{Rules, images as rules, snapshots};
 use crate::state::ec2::{Ec2, Image};
 use jiff::Timestamp;
 use serde_json::json;
@@ -149,8 +149,7 @@ pub fn not_found(id: &str) -> ApiError {
 /// Takes an image out; its files go when nothing stands on them any more.
 pub fn deregister(call: &Call<'_>, p: &Params) -> Answer {
     let id = p.need("ImageId")?;
-    // Snapshots here are the image's files, which nothing else uses.
-    let _ = p.flag("DeleteAssociatedSnapshots")?;
+    let whole = p.flag("DeleteAssociatedSnapshots")?;
     let mut state = call.state();
     let image = find(&state.ec2, id).map_err(|error| match error.code.as_str() {
         "InvalidAMIID.NotFound" => ApiError::new(
@@ -164,10 +163,18 @@ pub fn deregister(call: &Call<'_>, p: &Params) -> Answer {
             .status(http::StatusCode::FORBIDDEN));
     }
     dry_run(p)?;
-    let Some(image) = state.ec2.images.remove(id) else { return done() };
+    let Some(image) = state.ec2.images.remove(id) else { return Ok(json!({"return": true})) };
     state.ec2.tags.remove(id);
-    state.ec2.tags.remove(&image.snapshot_id);
+    let (root, snapshot) = (image.root.clone(), image.snapshot_id.clone());
+    let mut answer = json!({"return": true});
+    if whole {
+        state.ec2.tags.remove(&snapshot);
+        answer["deleteSnapshotResultSet"] =
+            json!([{"snapshotId": snapshot, "returnCode": "success"}]);
+    } else if call.region.rules.on(&snapshots::KEPT) {
+        state.ec2.loose_snapshots.insert(snapshot, image);
+    }
     drop(state);
-    lifecycle::discard(call.region, image.root);
-    done()
+    lifecycle::discard(call.region, root);
+    Ok(answer)
 }

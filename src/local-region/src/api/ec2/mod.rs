@@ -28,6 +28,7 @@ mod reservations;
 mod route_tables;
 mod run;
 mod security_groups;
+mod snapshots;
 mod spot;
 mod spot_prices;
 mod tag_specifications;
@@ -112,7 +113,8 @@ pub fn perform(call: &Call<'_>, p: &Params) -> Answer {
         "DisassociateAddress" => addresses::disassociate(call, p),
         "ReleaseAddress" => addresses::release(call, p),
         "DescribeVolumes" => volumes::describe(call, p),
-        "DescribeSnapshots" => volumes::snapshots(call, p),
+        "DescribeSnapshots" => snapshots::describe(call, p),
+        "DeleteSnapshot" => snapshots::delete(call, p),
         "CreateSecurityGroup" => security_groups::create(call, p),
         "DescribeSecurityGroups" => security_groups::describe(call, p),
         "DeleteSecurityGroup" => security_groups::delete(call, p),

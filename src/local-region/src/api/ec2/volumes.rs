@@ -1,4 +1,4 @@
-//! Root volumes of instances and snapshots of images.
+//! Root volumes of instances.
 
 use super::{dry_run, filter::Filters, paging::page, tag_set};
 use crate::api::{Answer, ApiError, Call, params::Params};
@@ -6,7 +6,7 @@ use crate::state::ec2::{Instance, InstanceState};
 use serde_json::{Value, json};
 
 /// Size that Debian's image asks for.
-const ROOT_VOLUME_GIB: u32 = 8;
+pub(super) const ROOT_VOLUME_GIB: u32 = 8;
 
 /// DescribeVolumes.
 pub fn describe(call: &Call<'_>, p: &Params) -> Answer {
@@ -82,47 +82,4 @@ pub fn mapping(i: &Instance) -> Value {
         "deviceName": "/dev/xvda",
         "ebs": {"volumeId": i.volume_id, "status": "attached", "attachTime": i.launched, "deleteOnTermination": true},
     }])
-}
-
-/// DescribeSnapshots: those of this account's images.
-pub fn snapshots(call: &Call<'_>, p: &Params) -> Answer {
-    let filters = Filters::read(call, p, &["snapshot-id", "status", "owner-id"])?;
-    let ids = p.list("SnapshotId");
-    let _ = p.list("Owner");
-    dry_run(p)?;
-    let state = call.state();
-    let account = &call.region.config.account_id;
-    if let Some(id) = ids.iter().find(|id| !state.ec2.exists(id)) {
-        return Err(ApiError::new(
-            "InvalidSnapshot.NotFound",
-            format!("The snapshot '{id}' does not exist."),
-        ));
-    }
-    let shown = state
-        .ec2
-        .images
-        .values()
-        .filter(|image| image.owner == *account)
-        .filter(|image| ids.is_empty() || ids.contains(&image.snapshot_id))
-        .filter(|image| {
-            filters.keep(&state.ec2.tags_of(&image.snapshot_id), |field| {
-                vec![match field {
-                    "snapshot-id" => image.snapshot_id.clone(),
-                    "status" => "completed".to_owned(),
-                    _ => image.owner.clone(),
-                }]
-            })
-        })
-        .map(|image| {
-            json!({
-                "snapshotId": image.snapshot_id, "status": "completed", "startTime": image.created,
-                "progress": "100%", "ownerId": image.owner, "volumeSize": ROOT_VOLUME_GIB,
-                "encrypted": image.kms_key.is_some(), "kmsKeyId": image.kms_key,
-                "description": format!("Created for {}", image.id),
-                "tagSet": tag_set(&state.ec2.tags_of(&image.snapshot_id)),
-            })
-        })
-        .collect();
-    let (items, next) = page(call, shown, p, (5, 1000))?;
-    Ok(json!({"snapshotSet": items, "nextToken": next}))
 }

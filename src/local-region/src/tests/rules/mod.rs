@@ -31,6 +31,7 @@ mod run_command;
 mod scheduler;
 mod security_groups;
 mod sessions;
+mod snapshots;
 mod spot_prices;
 mod standalone;
 mod sts;
@@ -105,6 +106,7 @@ fn cases() -> Vec<Case> {
         iam::cases(),
         images::cases(),
         copies::cases(),
+        snapshots::cases(),
         imagebuilder::cases(),
         logs::cases(),
         sts::cases(),

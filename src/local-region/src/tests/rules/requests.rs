@@ -16,6 +16,7 @@ const BLOCK: &str = "InstanceType=p5.48xlarge&InstanceCount=1&CapacityDurationHo
 struct World {
     ami: String,
     own_ami: String,
+    loose_snapshot: String,
     instance: String,
     group: String,
     spare_group: String,
@@ -77,11 +78,15 @@ async fn world(bench: &Bench) -> Result<World, String> {
         owner: "111122223333".to_owned(),
         ..state.ec2.images[&ami].clone()
     };
+    let loose_snapshot = "snap-00000000000000001".to_owned();
+    let loose = crate::state::ec2::Image { snapshot_id: loose_snapshot.clone(), ..image.clone() };
+    state.ec2.loose_snapshots.insert(loose_snapshot.clone(), loose);
     state.ec2.images.insert(own_ami.clone(), image);
     let rules = [inbound, outbound];
     Ok(World {
         ami,
         own_ami,
+        loose_snapshot,
         instance,
         group,
         spare_group,
@@ -113,6 +118,7 @@ fn request(world: &World, operation: &str) -> String {
         }
         "ModifyInstanceMetadataOptions" => format!("InstanceId={instance}&HttpTokens=required"),
         "CreateTags" | "DeleteTags" => format!("ResourceId.1={instance}&Tag.1.Key=k"),
+        "DeleteSnapshot" => format!("SnapshotId={}", world.loose_snapshot),
         "DeregisterImage" | "DisableImageDeprecation" => format!("ImageId={}", world.own_ami),
         "CopyImage" => {
             format!("Name=copy&SourceRegion=us-east-1&SourceImageId={}", world.own_ami)
