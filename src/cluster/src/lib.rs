@@ -10,6 +10,7 @@ mod claim;
 pub mod health;
 pub mod instance_type;
 pub mod link;
+mod link_runs;
 mod membership;
 pub mod mlflow;
 pub mod name;
@@ -28,6 +29,7 @@ pub mod versions;
 
 pub use claim::ClaimRecord;
 pub use health::{Check, HealthDocument, Status};
+pub use link_runs::LinkRuns;
 pub use membership::Membership;
 pub use mlflow::MlflowSettings;
 pub use name::ClusterName;

@@ -1,6 +1,6 @@
 //! The settings file the launcher's user data leaves on a node.
 
-use crate::{ClusterName, Layout, Membership, MlflowSettings, ProviderChoice};
+use crate::{ClusterName, Layout, LinkRuns, Membership, MlflowSettings, ProviderChoice};
 use std::path::PathBuf;
 
 /// Where user data writes the file and the daemon reads it.
@@ -60,6 +60,9 @@ pub struct NodeSettings {
     /// The node's MLflow endpoint.
     #[serde(default, skip_serializing_if = "MlflowSettings::is_default")]
     pub mlflow: MlflowSettings,
+    /// Where full reports of the links are logged as runs; without it nowhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link_runs: Option<LinkRuns>,
 }
 
 impl NodeSettings {
@@ -81,6 +84,7 @@ impl NodeSettings {
             ttl_secs: None,
             idle_secs: None,
             mlflow: MlflowSettings::default(),
+            link_runs: None,
         }
     }
 

@@ -37,6 +37,7 @@ pub mod processes;
 pub mod publisher;
 pub mod registry;
 pub mod run;
+pub mod runs;
 pub mod settings;
 pub mod system;
 pub mod terminal;

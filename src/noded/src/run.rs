@@ -18,6 +18,7 @@ use crate::parts::Parts;
 use crate::peers::Peers;
 use crate::port::{self, PortError};
 use crate::registry::{Ec2Registry, Own};
+use crate::runs::{Facts, Runs};
 use crate::system::{self, Folders, Pace, System};
 use crate::worker::ProcessSpawner;
 use crate::{boot, events, gpu, http, mlflow, notify, publisher, versions, wiring};
@@ -189,6 +190,9 @@ impl Node {
             self.watch_idle(&parts, Duration::from_secs(secs), &devices);
         }
 
+        let versions = versions::source(self.efa.clone(), self.gpu.clone());
+        self.log_links(&parts, &settings, &instance, &versions);
+
         let registry = Arc::new(Ec2Registry::new(
             services.ec2,
             settings.cluster.clone(),
@@ -211,7 +215,6 @@ impl Node {
         let writer = tokio::spawn(writer.run());
         let workers =
             ProcessSpawner::workers(OWN_PROGRAM, settings.provider, settings.libfabric.as_deref());
-        let versions = versions::source(self.efa.clone(), self.gpu.clone());
         let engine = Engine {
             settings,
             instance,
@@ -309,6 +312,33 @@ impl Node {
             stop: self.stop.clone(),
         };
         parts.watch("mlflow endpoint", watch.run());
+    }
+
+    fn log_links(
+        &self,
+        parts: &Parts,
+        settings: &NodeSettings,
+        instance: &boot::Instance,
+        versions: &versions::Source,
+    ) {
+        let Some(link_runs) = settings.link_runs.clone() else { return };
+        let runs = Runs {
+            settings: link_runs,
+            resource: settings.mlflow_tracking_arn.as_ref().and_then(|arn| arn.parse().ok()),
+            facts: Facts {
+                cluster: settings.cluster.clone(),
+                zone: instance.zone.clone(),
+                image_id: None,
+                versions: versions.clone(),
+            },
+            imds: wiring::imds(),
+            link: self.link.clone(),
+            board: self.board.clone(),
+            state_folder: state_folder(),
+            pace: nixl_tracking::Pace::default(),
+            stop: self.stop.clone(),
+        };
+        parts.watch("runs", runs.run());
     }
 
     fn keep_url(&self, keeper: Option<Arc<UrlKeeper>>, parts: &Parts) {

@@ -4,12 +4,15 @@ use nixl_cluster::reason::{self, Reason};
 use nixl_cluster::settings::NodeSettings;
 use nixl_mlflow::TrackingResource;
 use nixl_mlflow::endpoint::{Allow, Upstream};
+use nixl_tracking::Endpoint;
 use std::io;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 /// Session length SageMaker accepts (API reference, `CreatePresignedMlflowTrackingServerUrl`).
 const SESSION_SECS: RangeInclusive<u32> = 1800..=43_200;
+/// A report of a node with 32 rails fits in.
+const MIN_SPOOL_BYTES: u64 = 1 << 20;
 
 /// Why the settings cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -111,6 +114,19 @@ fn parse(path: &Path, text: &str) -> Result<NodeSettings, SettingsError> {
             return Err(bad(key, format!("is {}, it must be an absolute path", path.display())));
         }
     }
+    if let Some(runs) = &settings.link_runs {
+        runs.tracking_uri
+            .parse::<Endpoint>()
+            .map_err(|error| bad("link_runs.tracking_uri", error.to_string()))?;
+        if let Some(path) = runs.token_file.as_ref().filter(|path| !path.is_absolute()) {
+            let why = format!("is {}, it must be an absolute path", path.display());
+            return Err(bad("link_runs.token_file", why));
+        }
+        if runs.spool_bytes < MIN_SPOOL_BYTES {
+            let why = format!("is {}, it must be at least {MIN_SPOOL_BYTES}", runs.spool_bytes);
+            return Err(bad("link_runs.spool_bytes", why));
+        }
+    }
     if let Some(arn) = &settings.mlflow_tracking_arn {
         arn.parse::<TrackingResource>()
             .map_err(|error| bad("mlflow_tracking_arn", error.to_string()))?;
@@ -163,6 +179,11 @@ mod tests {
         assert!(mlflow("allow = [\"all\"]").contains("mlflow.allow"));
         assert!(mlflow("endpoint = \"h:1\"").contains("mlflow.endpoint"));
         assert!(mlflow("tps = 1").contains("tps"));
+        let runs = |of: &str| error(&format!("{rest}size = 2\n[link_runs]\n{of}"));
+        let uri = "tracking_uri = \"http://127.0.0.1:1\"\n";
+        assert!(runs("tracking_uri = \"arn:x\"").contains("link_runs.tracking_uri arn:x does not"));
+        assert!(runs(&format!("{uri}token_file = \"t\"")).contains("link_runs.token_file is t"));
+        assert!(runs(&format!("{uri}spool_bytes = 5")).contains("link_runs.spool_bytes is 5"));
         let arn = error(&format!("{rest}size = 2\nmlflow_tracking_arn = \"x\\nLD_PRELOAD=y\"\n"));
         assert!(arn.contains("mlflow_tracking_arn"), "{arn}");
     }

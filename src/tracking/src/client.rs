@@ -6,7 +6,7 @@ use crate::error::{CallError, DOES_NOT_EXIST, Failure};
 use crate::token::Token;
 use crate::wire::{self, Batch, Entry, Experiment, Run, RunStatus};
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_util::client::legacy::Client as Http;
@@ -21,6 +21,8 @@ use std::time::Duration;
 const MAX_ANSWER_BYTES: usize = 8 << 20;
 /// What is quoted of an answer that is not MLflow's.
 const QUOTED_CHARS: usize = 300;
+/// A server that asks for more is asked again all the same.
+const MOST_RETRY_AFTER: Duration = Duration::from_secs(300);
 
 /// A client of one endpoint.
 #[derive(Debug, Clone)]
@@ -166,7 +168,7 @@ impl Client {
         let secs = self.timeout.as_secs_f64();
         let sent = tokio::time::timeout(self.timeout, self.exchange(call, path, body)).await;
         let answer = sent.unwrap_or_else(|_| Err(Failure::NoAnswer(format!("within {secs} s"))));
-        let parsed = answer.and_then(|(status, body)| understand(status, &body));
+        let parsed = answer.and_then(|(status, headers, body)| understand(status, &headers, &body));
         parsed.map_err(|failure| CallError { call, failure })
     }
 
@@ -175,7 +177,7 @@ impl Client {
         call: Call,
         path: &str,
         body: Bytes,
-    ) -> Result<(StatusCode, Bytes), Failure> {
+    ) -> Result<(StatusCode, HeaderMap, Bytes), Failure> {
         let token = self.token.read().map_err(Failure::NoToken)?;
         let not_sent = |error: http::Error| Failure::NotSent(error.to_string());
         let mut request = Request::builder()
@@ -196,20 +198,26 @@ impl Client {
         let (head, body) = answer.into_parts();
         let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await;
         let body = body.map_err(|error| Failure::NoAnswer(chain(&*error)))?;
-        Ok((head.status, body.to_bytes()))
+        Ok((head.status, head.headers, body.to_bytes()))
     }
 }
 
-fn understand<T: DeserializeOwned>(status: StatusCode, body: &[u8]) -> Result<T, Failure> {
+fn understand<T: DeserializeOwned>(
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<T, Failure> {
     if status.is_success() {
         return serde_json::from_slice(body)
             .map_err(|error| Failure::Unreadable(format!("{error}: {}", quoted(body))));
     }
     let told: wire::ErrorAnswer = serde_json::from_slice(body).unwrap_or_default();
+    let retry_after = headers.get(RETRY_AFTER).and_then(|secs| secs.to_str().ok()?.parse().ok());
     Err(Failure::Refused {
         status: status.as_u16(),
         code: told.error_code,
         message: told.message.unwrap_or_else(|| quoted(body)),
+        retry_after: retry_after.map(|secs| Duration::from_secs(secs).min(MOST_RETRY_AFTER)),
     })
 }
 
@@ -235,16 +243,20 @@ mod tests {
     use super::*;
 
     fn refusal(status: u16, body: &str) -> Failure {
+        let mut headers = HeaderMap::new();
+        headers.insert(RETRY_AFTER, HeaderValue::from_static("7"));
         let status = StatusCode::from_u16(status).unwrap();
-        understand::<wire::RunAnswer>(status, body.as_bytes()).err().unwrap()
+        understand::<wire::RunAnswer>(status, &headers, body.as_bytes()).err().unwrap()
     }
 
     #[test]
     fn refusals_are_read_whoever_says_them() {
+        let retry_after = Some(Duration::from_secs(7));
         let refused = |status, code: Option<&str>, message: &str| Failure::Refused {
             status,
             code: code.map(str::to_owned),
             message: message.to_owned(),
+            retry_after,
         };
         let mlflow = r#"{"error_code": "RESOURCE_ALREADY_EXISTS", "message": "there is one"}"#;
         let expected = refused(400, Some("RESOURCE_ALREADY_EXISTS"), "there is one");

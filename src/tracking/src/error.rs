@@ -1,6 +1,7 @@
 //! What a call of the API ends in when it does not do what was asked.
 
 use crate::call::Call;
+use std::time::Duration;
 
 /// A call that failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -33,6 +34,8 @@ pub enum Failure {
         code: Option<String>,
         /// What the answer says.
         message: String,
+        /// What `Retry-After` asks for.
+        retry_after: Option<Duration>,
     },
     /// A success that cannot be understood.
     #[error("the answer is not MLflow's: {0}")]
@@ -58,10 +61,38 @@ impl CallError {
         }
     }
 
+    /// Whether the server may have done it all the same.
+    #[must_use]
+    pub fn may_be_done(&self) -> bool {
+        match &self.failure {
+            Failure::NoToken(_) | Failure::NotSent(_) => false,
+            Failure::NoAnswer(_) | Failure::Unreadable(_) => true,
+            Failure::Refused { status, .. } => !(400..500).contains(status) || *status == 408,
+        }
+    }
+
     /// Whether a permission is missing; the call's [`Call::action`] says which.
     #[must_use]
     pub fn is_denied(&self) -> bool {
         matches!(self.failure, Failure::Refused { status: 403, .. })
+    }
+
+    /// Whether MLflow will never take it: the same words would be refused again.
+    #[must_use]
+    pub fn is_lasting(&self) -> bool {
+        matches!(
+            self.failure,
+            Failure::Refused { status: 400 | 404 | 409 | 413 | 422, code: Some(_), .. }
+        )
+    }
+
+    /// How long the server wants to be left alone.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self.failure {
+            Failure::Refused { retry_after, .. } => retry_after,
+            _ => None,
+        }
     }
 }
 
@@ -69,17 +100,33 @@ impl CallError {
 mod tests {
     use super::*;
 
+    fn refused(status: u16, code: Option<&str>) -> CallError {
+        let code = code.map(str::to_owned);
+        let message = "x".to_owned();
+        let failure = Failure::Refused { status, code, message, retry_after: None };
+        CallError { call: Call::CreateRun, failure }
+    }
+
     #[test]
-    fn who_refuses_is_told() {
-        let refused = |code: Option<&str>, message: &str| {
-            let (code, message) = (code.map(str::to_owned), message.to_owned());
-            CallError {
-                call: Call::CreateRun,
-                failure: Failure::Refused { status: 404, code, message },
-            }
-            .to_string()
-        };
-        assert_eq!(refused(Some("X"), "y"), "runs/create: 404 X: y");
-        assert_eq!(refused(None, ""), "runs/create: 404 (not of MLflow)");
+    fn what_is_not_known_is_told_from_what_was_refused() {
+        let not_sent = Failure::NotSent("refused".to_owned());
+        assert!(!CallError { call: Call::CreateRun, failure: not_sent }.may_be_done());
+        let cut_off = Failure::NoAnswer("reset".to_owned());
+        assert!(CallError { call: Call::CreateRun, failure: cut_off }.may_be_done());
+        for (status, may_be_done) in [(400, false), (403, false), (408, true), (429, false)] {
+            assert_eq!(refused(status, None).may_be_done(), may_be_done, "{status}");
+        }
+        assert!(refused(503, Some("TEMPORARILY_UNAVAILABLE")).may_be_done());
+    }
+
+    #[test]
+    fn only_mlflow_itself_refuses_for_good() {
+        assert!(refused(400, Some("INVALID_PARAMETER_VALUE")).is_lasting());
+        // Something else listens there, or the front does.
+        assert!(!refused(404, None).is_lasting());
+        for status in [401, 403, 429, 500, 503] {
+            assert!(!refused(status, Some("X")).is_lasting(), "{status}");
+        }
+        assert_eq!(refused(404, None).to_string(), "runs/create: 404 (not of MLflow): x");
     }
 }

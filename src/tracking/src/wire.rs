@@ -122,7 +122,7 @@ impl Entry {
 }
 
 /// One point of a metric.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Metric {
     /// Its key.
     pub key: String,

@@ -36,6 +36,8 @@ const MAX_ATTEMPTS: u32 = 2;
 pub trait Imds: Send + Sync {
     /// `i-…`
     async fn instance_id(&self) -> Result<String>;
+    /// `ami-…` it was launched from.
+    async fn image_id(&self) -> Result<String>;
     /// Type name.
     async fn instance_type(&self) -> Result<String>;
     /// `r-…` of the RunInstances that made it.
@@ -178,6 +180,10 @@ fn causes(error: &ImdsError) -> String {
 impl Imds for Client {
     async fn instance_id(&self) -> Result<String> {
         self.required("instance-id").await
+    }
+
+    async fn image_id(&self) -> Result<String> {
+        self.required("ami-id").await
     }
 
     async fn instance_type(&self) -> Result<String> {

@@ -76,6 +76,7 @@ async fn reads_every_datum_with_one_token() {
     let server = serve(|path| {
         let body = match path {
             "/latest/meta-data/instance-id" => "i-0a",
+            "/latest/meta-data/ami-id" => "ami-0c",
             "/latest/meta-data/instance-type" => "g6.12xlarge",
             "/latest/meta-data/reservation-id" => "r-0b",
             "/latest/meta-data/ami-launch-index" => "1",
@@ -88,6 +89,7 @@ async fn reads_every_datum_with_one_token() {
     });
     let imds = Client::with_endpoint(&server.url).unwrap();
     assert_eq!(imds.instance_id().await.unwrap(), "i-0a");
+    assert_eq!(imds.image_id().await.unwrap(), "ami-0c");
     assert_eq!(imds.instance_type().await.unwrap(), "g6.12xlarge");
     assert_eq!(imds.reservation_id().await.unwrap(), "r-0b");
     assert_eq!(imds.launch_index().await.unwrap(), 1);

@@ -37,4 +37,15 @@ reasons! {
     MLFLOW_UNREACHABLE "mlflow.unreachable" Warning Watch
         "SageMaker does not answer or refuses to create a presigned MLflow URL."
         "See the evidence; a tracking server needs up to 25 minutes to be created or started."
+    MLFLOW_RUNS_WAITING "mlflow.runs_waiting" Warning Watch
+        "The MLflow server does not take the runs in which this node logs its links; they wait on disk."
+        "See the evidence; nothing is lost before the runs need more than link_runs.spool_bytes."
+        => "With the next run that the server takes."
+    MLFLOW_RUNS_LOST "mlflow.runs_lost" Warning Watch
+        "Runs in which this node logs its links are lost: too many waited, the server refused one for good, or the disk did."
+        "See the evidence; raise link_runs.spool_bytes in /etc/nixl/node.toml if the server is away for long."
+        => "An hour after the last loss."
+    MLFLOW_SPOOL_FAILED "mlflow.spool_failed" Warning FixSetting
+        "Runs in which this node logs its links cannot be kept on its disk."
+        "Make room in /var/lib/nixl or repair what the evidence names; the last runs are kept in memory meanwhile."
 }

@@ -41,5 +41,7 @@ pub const LINK_BANDWIDTH: &str = "link:bandwidth";
 pub const MLFLOW: &str = "mlflow:url";
 /// The loopback endpoint.
 pub const MLFLOW_ENDPOINT: &str = "mlflow:endpoint";
+/// Runs in which the links are logged.
+pub const MLFLOW_RUNS: &str = "mlflow:runs";
 /// Files that carry `MLFLOW_TRACKING_ARN`.
 pub const ENVIRONMENT: &str = "environment:files";

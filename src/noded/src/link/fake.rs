@@ -37,7 +37,13 @@ pub(crate) fn lived(folder: &Path, rails: u16, peers: &[&str]) -> Monitor {
         let _ = monitor.paired(rank, peer);
         monitor.further_rails(rank, count);
     }
-    let Ok(run) = monitor.run(None) else { return monitor };
+    measure(&monitor);
+    monitor
+}
+
+/// Measures every link in full.
+pub(crate) fn measure(monitor: &Monitor) {
+    let Ok(run) = monitor.run(None) else { return };
     let wire = Wire::fast();
     // Rounds come between the steps; a look at all of it is dear.
     for measured in 1.. {
@@ -49,7 +55,6 @@ pub(crate) fn lived(folder: &Path, rails: u16, peers: &[&str]) -> Monitor {
             break;
         }
     }
-    monitor
 }
 
 /// With a spike, a gap and some losses.

@@ -50,7 +50,7 @@ pub(super) struct Known {
     pub rank: u32,
     pub paired: bool,
     /// Once it was paired.
-    pair_id: Option<String>,
+    pub pair_id: Option<String>,
     pub record: Record,
     of_type: Option<Baseline>,
     probes: BTreeMap<u16, (Moment, Latency)>,

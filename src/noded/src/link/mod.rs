@@ -26,5 +26,5 @@ mod traffic;
 mod words;
 
 pub use figures::{Counts, LinkFigures, PeerFigures};
-pub use monitor::{Local, Monitor, RunRefused};
+pub use monitor::{Local, Measured, Monitor, RunRefused};
 pub use store::Written;

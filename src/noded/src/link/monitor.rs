@@ -18,7 +18,10 @@ use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
+
+/// Reports that wait for whoever logs them.
+const MOST_MEASURED: usize = 64;
 
 /// Why no report is measured now.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -61,6 +64,23 @@ pub struct Local {
     pub probe_interval: Duration,
 }
 
+/// A full report, and of which link.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Measured {
+    /// Who measured.
+    pub node: LinkNode,
+    /// Its rails.
+    pub rails: Vec<Rail>,
+    /// Instance id of the peer.
+    pub peer: String,
+    /// Rank of the peer.
+    pub peer_rank: u32,
+    /// As in the journal of both nodes.
+    pub pair_id: Option<String>,
+    /// What was measured.
+    pub report: Report,
+}
+
 /// All links; clones share them.
 #[derive(Clone)]
 pub struct Monitor(Arc<Shared>);
@@ -83,6 +103,8 @@ struct State {
     run: Option<Run>,
     runs_done: u64,
     cut_off: Vec<String>,
+    /// Whoever wants each report once.
+    measured: Option<mpsc::Sender<Measured>>,
 }
 
 struct Open {
@@ -124,6 +146,7 @@ impl Monitor {
             run: None,
             runs_done: 0,
             cut_off: Vec::new(),
+            measured: None,
         };
         Self(Arc::new(Shared { state: Mutex::new(state), asked: Notify::new() }))
     }
@@ -135,6 +158,13 @@ impl Monitor {
     /// Somebody asked for a report: [`Monitor::due`] may have changed.
     pub async fn asked(&self) {
         self.0.asked.notified().await;
+    }
+
+    /// Each full report from now on, once; for one reader.
+    pub fn reports(&self) -> mpsc::Receiver<Measured> {
+        let (sender, reports) = mpsc::channel(MOST_MEASURED);
+        self.lock().measured = Some(sender);
+        reports
     }
 
     /// An endpoint is open.
@@ -361,7 +391,25 @@ impl State {
                 let took = now.saturating_duration_since(started);
                 let at = seen.wall - jiff::SignedDuration::try_from(took).unwrap_or_default();
                 let took_millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-                known.reported(Report { at: rfc3339(at), took_millis, ..report }, seen);
+                let report = Report { at: rfc3339(at), took_millis, ..report };
+                if let Some(reader) = &self.measured {
+                    let measured = Measured {
+                        node: self.node.clone(),
+                        rails: self
+                            .open
+                            .as_ref()
+                            .map(|open| open.rails.clone())
+                            .unwrap_or_default(),
+                        peer: known.instance_id.clone(),
+                        peer_rank: known.rank,
+                        pair_id: known.pair_id.clone(),
+                        report: report.clone(),
+                    };
+                    if reader.try_send(measured).is_err() {
+                        tracing::warn!("nobody takes the reports of the links");
+                    }
+                }
+                known.reported(report, seen);
                 self.ran(rank, true);
             }
         }

@@ -5,6 +5,7 @@ pub mod endpoint;
 mod watch;
 
 pub use watch::Watch;
+pub(crate) mod permission;
 
 use crate::beat::INTERVAL;
 use crate::board::{Board, Reading, name};

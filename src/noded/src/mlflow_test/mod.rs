@@ -3,12 +3,13 @@
 
 mod show;
 
+use crate::mlflow::permission::permission;
 use anyhow::Context as _;
 use clap::builder::NonEmptyStringValueParser;
 use jiff::Timestamp;
 use nixl_mlflow::TrackingResource;
 use nixl_tracking::selftest::{EXPERIMENT, Owner, SelfTest, Verdict};
-use nixl_tracking::{Call, Client, Endpoint, Token};
+use nixl_tracking::{Client, Endpoint, Token};
 use std::io::{ErrorKind, Write as _};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -90,41 +91,12 @@ fn test(args: &Args) -> SelfTest {
         },
     };
     let endpoint = args.tracking_uri.clone();
-    let resource = args.tracking_arn.as_ref().and_then(|arn| arn.parse().ok());
+    let resource = args.tracking_arn.as_ref().and_then(|arn| arn.parse::<TrackingResource>().ok());
     SelfTest {
         client: Client::new(endpoint, token, Duration::from_secs(args.timeout)),
         experiment: args.experiment.clone(),
         owner: Owner::this(),
         timestamp: Timestamp::now().strftime("%Y%m%d_%H%M%S").to_string(),
-        allow: Box::new(move |call| resource.as_ref().map(|resource| action(resource, call))),
-    }
-}
-
-/// What IAM must allow for a call (service authorization reference of
-/// `sagemaker-mlflow`; an App knows one action for all).
-fn action(resource: &TrackingResource, call: Call) -> String {
-    match resource {
-        TrackingResource::Server { arn, .. } => {
-            format!("sagemaker-mlflow:{} on {arn}", call.action())
-        }
-        TrackingResource::App { arn, .. } => format!("sagemaker:CallMlflowAppApi on {arn}"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_permission_is_named_as_the_kind_of_server_has_it() {
-        let action = |kind: &str| {
-            let arn = format!("arn:aws:sagemaker:us-east-1:111122223333:{kind}");
-            action(&arn.parse().unwrap(), Call::CreateRun)
-        };
-        assert_eq!(
-            action("mlflow-tracking-server/a"),
-            "sagemaker-mlflow:CreateRun on arn:aws:sagemaker:us-east-1:111122223333:mlflow-tracking-server/a"
-        );
-        assert!(action("mlflow-app/app-ABC").starts_with("sagemaker:CallMlflowAppApi on "));
+        allow: Box::new(move |call| resource.as_ref().map(|resource| permission(resource, call))),
     }
 }

@@ -52,6 +52,9 @@ impl Imds for Scripted {
     async fn instance_id(&self) -> Result<String> {
         self.ask(|_| "i-1".to_owned())
     }
+    async fn image_id(&self) -> Result<String> {
+        self.ask(|_| "ami-1".to_owned())
+    }
     async fn instance_type(&self) -> Result<String> {
         self.ask(|_| "g6.12xlarge".to_owned())
     }

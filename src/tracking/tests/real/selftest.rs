@@ -1,10 +1,7 @@
-//! The eight steps against a real MLflow server, alone and through a front that fails.
-#![allow(clippy::unwrap_used)] // a test ends at the first surprise
+//! The eight steps.
 
-mod common;
-
-use common::Server;
-use common::front::{Fault, Front};
+use crate::front::{Fault, Front};
+use crate::server::{Server, venv};
 use nixl_tracking::selftest::{Owner, Report, SelfTest, Verdict};
 use nixl_tracking::{Call, Client, Token};
 use serde_json::{Value, json};
@@ -12,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 /// Port, if this process is one that tests and is killed.
-const CHILD: &str = "NIXL_TRACKING_CHILD";
+const CHILD: &str = "NIXL_TRACKING_TESTS";
 /// Experiment of such a process.
 const KILLED: &str = "killed";
 
@@ -49,7 +46,7 @@ fn ends(runs: &[Value]) -> Vec<&str> {
 /// One server for all, since it starts for longer than all take.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_test_says_what_a_real_server_does() {
-    let Some(venv) = common::venv() else { return };
+    let Some(venv) = venv() else { return };
     let server = tokio::task::block_in_place(|| Server::start(venv));
     all_steps_pass_and_leave_the_run_of_the_article(&server).await;
     a_refusal_names_its_step_and_its_action_and_ends_the_run(&server).await;
@@ -164,7 +161,7 @@ async fn child() {
 async fn a_killed_test_leaves_a_run_that_the_next_one_ends(server: &Server) {
     let front = Front::before(server.port);
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "child"])
+        .args(["--exact", "selftest::child"])
         .env(CHILD, front.port.to_string())
         .stdout(Stdio::null())
         .spawn()

@@ -11,6 +11,8 @@ pub enum Fault {
     Deny,
     /// It is carried out once, and the connection ends without an answer.
     LoseAnswer,
+    /// Once 503, without being carried out.
+    Unavailable,
 }
 
 #[derive(Clone, Default)]
@@ -47,6 +49,11 @@ impl Front {
         self.faults.0.lock().unwrap().clear();
     }
 
+    /// Whether a fault waits for its call.
+    pub fn is_armed(&self) -> bool {
+        !self.faults.0.lock().unwrap().is_empty()
+    }
+
     /// Paths asked for since the last time.
     pub fn take_asked(&self) -> Vec<String> {
         std::mem::take(&mut *self.asked.lock().unwrap())
@@ -77,9 +84,15 @@ fn pass(mut client: TcpStream, server: u16, faults: &Faults, asked: &Mutex<Vec<S
             write!(client, "HTTP/1.1 {status}\r\n{head}\r\nContent-Length: {length}\r\n\r\n{body}");
     };
     let fault = faults.of(&path);
-    if fault == Some(Fault::Deny) {
-        let told = r#"{"Message": "User: arn:aws:sts::1:assumed-role/nixl is not authorized"}"#;
-        return refuse(&mut client, "403 Forbidden", told);
+    match fault {
+        Some(Fault::Deny) => {
+            let told = r#"{"Message": "User: arn:aws:sts::1:assumed-role/nixl is not authorized"}"#;
+            return refuse(&mut client, "403 Forbidden", told);
+        }
+        Some(Fault::Unavailable) => {
+            return refuse(&mut client, "503 Service Unavailable", r#"{"message": "starting"}"#);
+        }
+        _ => {}
     }
     let Ok(mut upstream) = TcpStream::connect((Ipv4Addr::LOCALHOST, server)) else { return };
     let lines = head.lines().filter(|line| {

@@ -1,8 +1,6 @@
 //! A real MLflow server; needs `NIXL_REGION_VENV` (a venv with mlflow), and says
 //! so when skipped; under `./test` (`NIXL_TEST_ALL`) that is a failure.
 
-pub mod front;
-
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -41,6 +39,19 @@ impl Server {
         let mut server = Self { venv, folder, port, child };
         server.wait();
         server
+    }
+
+    /// SIGKILL to all of its processes.
+    pub fn kill(&mut self) {
+        let group = Pid::from_child(&self.child);
+        kill_process_group(group, Signal::KILL).unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// On the same port, with what it had stored.
+    pub fn restart(&mut self) {
+        self.child = spawn(&self.venv, &self.folder, self.port);
+        self.wait();
     }
 
     fn wait(&mut self) {
