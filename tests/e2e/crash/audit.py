@@ -11,7 +11,12 @@ LOADER = botocore.session.get_session().get_component("data_loader")
 # The auditor of this process, once there is one.
 KEPT = []
 # What every account has, and a region without machines.
-GIVEN = {("security group", "default"), ("image available", "nixl-pretend-image")}
+PRETEND = "nixl-pretend-image"
+GIVEN = {("security group", "default"), ("image available", PRETEND), ("tag nixl:digest of an image", PRETEND)}
+
+# Where copies of images may be.
+ELSEWHERE = ("eu-west-1", "us-west-2")
+
 
 class Auditor:
     """Clients of boto3 for one endpoint after another region there: only the keys differ."""
@@ -25,6 +30,10 @@ class Auditor:
         session = boto3.Session(botocore_session=core, region_name=environment["AWS_REGION"])
         services = ("ec2", "iam", "s3", "sagemaker", "ssm", "scheduler", "imagebuilder")
         self.clients = {service: session.client(service, endpoint_url=self.endpoint) for service in services}
+        self.elsewhere = {
+            region: [session.client(service, region, endpoint_url=self.endpoint) for service in ("ec2", "ssm")]
+            for region in ELSEWHERE
+        }
 
     def audit(self, environment):
         """Kind and name of all that is there, sorted."""
@@ -35,6 +44,9 @@ class Auditor:
         nodes = {name for kind, name in ec2 if kind == "instance"}
         found = [*ec2, *of_iam(client("iam")), *of_s3(client("s3")), *of_others(client)]
         found += [*of_scheduler(client("scheduler"), nodes), *of_imagebuilder(client("imagebuilder"))]
+        for region, (ec2, ssm) in self.elsewhere.items():
+            there = [*of_images(ec2), *of_parameters(ssm)]
+            found += [(f"{kind} in {region}", name) for kind, name in there]
         return sorted(one for one in found if one not in GIVEN)
 
 
@@ -71,13 +83,26 @@ def of_ec2(ec2):
     for request in pages(ec2, "describe_spot_instance_requests", "SpotInstanceRequests"):
         if request["State"] in ("open", "active"):
             yield "spot request", request["SpotInstanceRequestId"]
+    yield from of_images(ec2)
+
+
+def of_images(ec2):
     # What is there from the start has a snapshot, too.
     given = set()
     for image in pages(ec2, "describe_images", "Images", Owners=["self"]):
-        kind = f"image {image['State']}"
-        yield kind, image["Name"]
-        if (kind, image["Name"]) in GIVEN:
+        kind, name = f"image {image['State']}", image["Name"]
+        yield kind, name
+        if (kind, name) in GIVEN:
             given |= {device["Ebs"]["SnapshotId"] for device in image["BlockDeviceMappings"]}
+        if "ImdsSupport" in image:
+            yield f"image with IMDS {image['ImdsSupport']}", name
+        if "DeprecationTime" in image:
+            yield "image with an end", name
+        asked = {"ImageId": image["ImageId"], "Attribute": "launchPermission"}
+        for permission in ec2.describe_image_attribute(**asked)["LaunchPermissions"]:
+            yield "permission of an image", f"{name}: {permission}"
+        for tag in image.get("Tags", []):
+            yield f"tag {tag['Key']} of an image", name
     for snapshot in pages(ec2, "describe_snapshots", "Snapshots", OwnerIds=["self"]):
         if snapshot["SnapshotId"] not in given:
             yield "snapshot", snapshot["SnapshotId"]
@@ -138,8 +163,15 @@ def of_others(client):
         yield "tracking server", server["TrackingServerName"]
     for app in pages(client("sagemaker"), "list_mlflow_apps", "Summaries"):
         yield "MLflow App", app["Name"]
-    for parameter in pages(client("ssm"), "describe_parameters", "Parameters"):
-        yield "parameter", parameter["Name"]
+    yield from of_parameters(client("ssm"))
+
+
+def of_parameters(ssm):
+    for parameter in pages(ssm, "describe_parameters", "Parameters"):
+        name = parameter["Name"]
+        yield "parameter", name
+        for tag in ssm.list_tags_for_resource(ResourceType="Parameter", ResourceId=name)["TagList"]:
+            yield f"tag {tag['Key']} of a parameter", name
 
 
 def of_scheduler(scheduler, nodes):

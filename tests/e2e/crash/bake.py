@@ -13,8 +13,17 @@ from matrix import Program, Scenario
 IMAGE = pathlib.Path(__file__).parents[3] / "image"
 # Documents are not run, so any program can stand for the daemon; a small one is uploaded faster.
 DAEMON = "/usr/bin/env"
-# Who calls, and which image has this content (issue: at most three).
+# Which image has this content, and what the parameter says (issue: at most three).
 NOTHING_TO_DO_CALLS = 3
+# In each of three regions that, who may launch it, and which images it takes the place of.
+PUBLISHED_CALLS = 12
+PUBLISHED = ("--publish",)
+PUBLISH = """
+[publish]
+regions = ["eu-west-1", "us-west-2"]
+accounts = ["222233334444"]
+deprecate_days = 7
+"""
 LATE = {"window": {"name": "iam.profile_visible", "length": "5s"}}
 FAILS_ONCE = """
 [[failing]]
@@ -27,6 +36,7 @@ SCENARIOS = (
     Scenario("cold", reads=True),
     Scenario("IAM is late", settings=(LATE,)),
     Scenario("a build that failed before", script=FAILS_ONCE, before=("build",)),
+    Scenario("published in three regions", lock=PUBLISHED, build=PUBLISHED),
 )
 
 
@@ -46,8 +56,9 @@ def of_recipe(binary, command, recipe, home):
 
 
 def program(binary):
-    def start(environment, home, command, _):
-        return popen(of_recipe(binary, command, f"{IMAGE}/recipe.toml", home), environment, home)
+    def start(environment, home, command, arguments):
+        path = published(home) if arguments == PUBLISHED else f"{IMAGE}/recipe.toml"
+        return popen(of_recipe(binary, command, path, home), environment, home)
 
     return Program(
         "nixl-bake",
@@ -82,16 +93,29 @@ def prune(binary):
 
 
 def recipe(home, version):
-    """The recipe in another version, with the same components."""
-    folder = pathlib.Path(home).parent / f"recipe-{version}"
+    """The recipe in another version."""
+    text = (IMAGE / "recipe.toml").read_text()
+    return written(home, f"recipe-{version}", text.replace('version = "0.1.0"', f'version = "{version}"'))
+
+
+def published(home):
+    """The recipe with what becomes of its image."""
+    return written(home, "recipe-published", (IMAGE / "recipe.toml").read_text() + PUBLISH)
+
+
+def written(home, name, text):
+    """A recipe with the same components."""
+    folder = pathlib.Path(home).parent / name
     folder.mkdir(exist_ok=True)
     for component in (one for one in IMAGE.iterdir() if one.is_dir()):
         link = folder / component.name
         if not link.is_symlink():
             link.symlink_to(component)
-    text = (IMAGE / "recipe.toml").read_text()
-    (folder / "recipe.toml").write_text(text.replace('version = "0.1.0"', f'version = "{version}"'))
-    return f"{folder}/recipe.toml"
+    recipe = folder / "recipe.toml"
+    # Written once: a program that is still going may be reading it.
+    if not recipe.exists():
+        recipe.write_text(text)
+    return str(recipe)
 
 
 def one_image(run):
@@ -115,7 +139,7 @@ def nothing_to_do(run):
     seen = len(run.region.laptop_calls())
     complaint = run.finish("build")
     calls = run.region.laptop_calls()[seen:]
-    if len(calls) > NOTHING_TO_DO_CALLS:
+    if len(calls) > (PUBLISHED_CALLS if run.scenario.build else NOTHING_TO_DO_CALLS):
         return f"nothing is to do, and it calls {calls}"
     if audit(run.region.environment) != before:
         return "there was nothing to do, and something changed"

@@ -58,6 +58,8 @@ class Scenario:
     name: str
     up: tuple = ()
     down: tuple = ()
+    lock: tuple = ()
+    build: tuple = ()
     settings: tuple = ()
     # What machines and image builds do, as `nixl-region up --script` takes it.
     script: str = ""
