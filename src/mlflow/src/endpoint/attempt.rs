@@ -42,7 +42,8 @@ enum Lost {
     Connect(Error),
     /// It was sent, at least in part.
     Sent(Error),
-    Silent,
+    /// Not for so long.
+    Silent(Duration),
 }
 
 /// What is mended once only.
@@ -61,8 +62,8 @@ impl Endpoint {
     ) -> Result<Response<AnswerBody>, Refusal> {
         let path = head.uri.path();
         let twice = retry::may_repeat(&head.method, path);
-        let (until, mut mended, mut attempt) =
-            (Instant::now() + self.limits.total, Mended::default(), 1);
+        let total = if payload.is_large() { self.limits.total_large } else { self.limits.total };
+        let (until, mut mended, mut attempt) = (Instant::now() + total, Mended::default(), 1);
         loop {
             let credentials =
                 self.identity.get().await.map_err(|why| Refusal::no_credentials(&why))?;
@@ -115,15 +116,21 @@ impl Endpoint {
         let sent = Arc::new(AtomicU64::new(0));
         let request = self.request(head, payload, credentials, sent.clone())?;
         let answer = self.upstream.send(request);
+        let began = Instant::now();
         let silent = async {
             if !payload.is_large() {
                 let left = until.saturating_duration_since(Instant::now());
                 return tokio::time::sleep(self.limits.attempt.min(left)).await;
             }
-            // As long as anything of it is taken, the server is there.
+            // As long as anything of it is taken, the server is there; what it does
+            // with all of it takes its time.
             let mut seen = None;
-            while seen != Some(sent.load(Ordering::Relaxed)) {
-                seen = Some(sent.load(Ordering::Relaxed));
+            loop {
+                match sent.load(Ordering::Relaxed) {
+                    all if all == payload.bytes => return tokio::time::sleep_until(until).await,
+                    some if seen == Some(some) => return,
+                    some => seen = Some(some),
+                }
                 tokio::time::sleep(self.limits.attempt).await;
             }
         };
@@ -132,7 +139,7 @@ impl Endpoint {
                 true => Lost::Connect(error),
                 false => Lost::Sent(error),
             }),
-            () = silent => Err(Lost::Silent),
+            () = silent => Err(Lost::Silent(began.elapsed())),
         })
     }
 
@@ -231,7 +238,7 @@ impl Endpoint {
                 let why = innermost(error);
                 Refusal::lost(format!("the server ended the connection: {why}{carried_out}"))
             }
-            Lost::Silent => Refusal::silent(self.limits.attempt),
+            Lost::Silent(waited) => Refusal::silent(*waited),
         }
     }
 }

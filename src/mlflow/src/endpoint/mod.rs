@@ -52,9 +52,11 @@ const PROBE_EVERY: Duration = Duration::from_secs(60);
 pub struct Limits {
     /// Until one attempt is answered; of a large body, until anything moves.
     pub attempt: Duration,
-    /// All attempts and waits; below the 60 s after which a silent connection is
-    /// closed and the 120 s after which MLflow's clients give up.
+    /// All attempts and waits; below the 120 s after which MLflow's clients give up.
     pub total: Duration,
+    /// The same for a large body, counted from when it is here: it is sent on, and
+    /// then the server stores it before it answers. Below these 120 s as well.
+    pub total_large: Duration,
     /// Until something moves on a body that comes or goes.
     pub stall: Duration,
     /// First wait before another attempt; it doubles.
@@ -66,6 +68,7 @@ impl Default for Limits {
         Self {
             attempt: Duration::from_secs(25),
             total: Duration::from_secs(50),
+            total_large: Duration::from_secs(110),
             stall: Duration::from_secs(50),
             backoff: Duration::from_millis(200),
         }

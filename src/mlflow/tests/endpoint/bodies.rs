@@ -9,6 +9,7 @@ use http_body_util::{BodyExt as _, StreamBody};
 use nixl_mlflow::endpoint::Endpoint;
 use sha2::{Digest as _, Sha256};
 use std::convert::Infallible;
+use std::time::Duration;
 
 const ARTIFACT: &str = "/api/2.0/mlflow-artifacts/artifacts/0/r/artifacts/model.bin";
 const PART: usize = 64 << 10;
@@ -41,6 +42,24 @@ async fn a_large_body_arrives_whole_also_the_second_time() {
         assert_eq!(asked.body.len(), 100 * PART);
         let hash = hex::encode(Sha256::digest(&asked.body));
         assert_eq!(asked.header("x-amz-content-sha256"), Some(hash.as_str()));
+    }
+}
+
+/// A server answers once all is stored, which takes longer than any other answer.
+#[tokio::test]
+async fn a_large_body_that_is_being_stored_is_waited_for_and_not_sent_again() {
+    let late = Duration::from_millis(1200);
+    for (total_large, expected, says) in
+        [(Duration::from_secs(60), 200, "{}"), (late / 2, 504, "has not answered")]
+    {
+        let server = Scripted::start(vec![Act::Late(late)]).await;
+        let mut parts = parts(server.address);
+        parts.limits.total_large = total_large;
+        let body = StreamBody::new(stream::iter(frames(100)));
+        let put = request("PUT", ARTIFACT).body(body).unwrap();
+        let (status, body) = read(Endpoint::new(parts).answer(put, None).await).await;
+        assert!(status == expected && body.contains(says), "{status} {body}");
+        assert_eq!(server.asked().len(), 1);
     }
 }
 

@@ -49,6 +49,7 @@ fn limits() -> Limits {
     Limits {
         attempt: Duration::from_millis(300),
         total: Duration::from_secs(5),
+        total_large: Duration::from_secs(5),
         stall: Duration::from_millis(300),
         backoff: Duration::from_millis(1),
     }

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -16,6 +17,8 @@ pub enum Act {
     Close,
     /// Nothing at all.
     Silence,
+    /// 200, after so long.
+    Late(Duration),
     /// A body of so many MiB.
     Flood(usize),
 }
@@ -94,6 +97,14 @@ async fn serve(stream: TcpStream, connection: usize, of: Scripted, acts: Arc<Mut
             }
             Act::Close => return,
             Act::Silence => std::future::pending().await,
+            Act::Late(by) => {
+                tokio::time::sleep(by).await;
+                let text = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
+                // Whoever has waited long enough goes away.
+                if stream.write_all(text.as_bytes()).await.is_err() {
+                    return;
+                }
+            }
             Act::Flood(mib) => {
                 let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", mib << 20);
                 stream.write_all(head.as_bytes()).await.unwrap();

@@ -34,10 +34,10 @@ impl Listening {
     /// # Errors
     /// If the runtime does not take it.
     pub fn new(listener: std::net::TcpListener, beat: Beat) -> io::Result<Self> {
-        Self::with_places(listener, beat, MOST_CONNECTIONS)
+        Self::with_places(listener, beat, MOST_CONNECTIONS, IDLE)
     }
 
-    /// For so many connections at once.
+    /// For so many connections at once; one on which nothing moves for `idle` is closed.
     ///
     /// # Errors
     /// If the runtime does not take it.
@@ -45,10 +45,11 @@ impl Listening {
         listener: std::net::TcpListener,
         beat: Beat,
         places: usize,
+        idle: Duration,
     ) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
         let inner = TcpListener::from_std(listener)?;
-        Ok(Self { inner, beat, free: Arc::new(Semaphore::new(places)), idle: IDLE })
+        Ok(Self { inner, beat, free: Arc::new(Semaphore::new(places)), idle })
     }
 
     /// Room for one more connection.

@@ -19,6 +19,8 @@ use tokio::signal::unix::{SignalKind, signal};
 const RUNTIME_THREADS: usize = 2;
 /// Each process of a job keeps a few open.
 const MOST_CONNECTIONS: usize = 1024;
+/// Nothing moves while a server stores a large body; by then MLflow's clients give up.
+const IDLE: Duration = Duration::from_secs(120);
 /// What has begun may end; the service manager waits longer.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 /// What a Small tracking server takes (AWS's sizes, mlflow.md).
@@ -112,7 +114,7 @@ fn url_of_environment() -> Option<String> {
 async fn serve(endpoint: Arc<Endpoint>, listener: std::net::TcpListener) -> anyhow::Result<()> {
     let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let beat = Beats::default().task("http");
-    let listening = Listening::with_places(listener, beat, MOST_CONNECTIONS)?;
+    let listening = Listening::with_places(listener, beat, MOST_CONNECTIONS, IDLE)?;
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let served = axum::serve(listening, http::passing(endpoint.clone()))
         .with_graceful_shutdown(async { drop(stopped.await) });
