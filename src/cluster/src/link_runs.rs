@@ -1,5 +1,6 @@
 //! Where a node logs its links as runs of MLflow.
 
+use crate::mlflow::{MlflowSettings, TOKEN_FILE};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -7,7 +8,8 @@ use std::path::PathBuf;
 const SPOOL_BYTES: u64 = 64 << 20;
 
 /// `[link_runs]` in node.toml: each full report of a link becomes a run of the
-/// experiment `nixl-efa-link`.
+/// experiment `nixl-efa-link`. A node that is told of a tracking server logs through
+/// its own MLflow endpoint unless this says otherwise.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LinkRuns {
@@ -25,4 +27,16 @@ pub struct LinkRuns {
 
 fn spool_bytes() -> u64 {
     SPOOL_BYTES
+}
+
+impl LinkRuns {
+    /// Through the node's own MLflow endpoint.
+    #[must_use]
+    pub fn through(endpoint: &MlflowSettings) -> Self {
+        Self {
+            tracking_uri: endpoint.uri(),
+            token_file: Some(TOKEN_FILE.into()),
+            spool_bytes: SPOOL_BYTES,
+        }
+    }
 }

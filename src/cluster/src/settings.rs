@@ -60,7 +60,8 @@ pub struct NodeSettings {
     /// The node's MLflow endpoint.
     #[serde(default, skip_serializing_if = "MlflowSettings::is_default")]
     pub mlflow: MlflowSettings,
-    /// Where full reports of the links are logged as runs; without it nowhere.
+    /// Where full reports of the links are logged as runs; without it through the
+    /// node's MLflow endpoint, if there is a tracking server: [`Self::link_runs`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link_runs: Option<LinkRuns>,
 }
@@ -93,9 +94,38 @@ impl NodeSettings {
     pub fn layout(&self) -> Layout {
         Layout { size: self.size, prefill: self.prefill }
     }
+
+    /// Where full reports of the links are logged, if anywhere.
+    #[must_use]
+    pub fn link_runs(&self) -> Option<LinkRuns> {
+        let own = || self.mlflow_tracking_arn.as_ref().map(|_| LinkRuns::through(&self.mlflow));
+        self.link_runs.clone().or_else(own)
+    }
 }
 
 /// The longest SageMaker allows.
 fn default_session_secs() -> u32 {
     43_200
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Provider;
+
+    #[test]
+    fn links_are_logged_through_the_endpoint_of_a_node_with_a_server() {
+        let mut settings = NodeSettings::new(ClusterName::default(), 2, Provider::Tcp);
+        assert_eq!(settings.link_runs(), None);
+        settings.mlflow_tracking_arn = Some("arn".to_owned());
+        let own = settings.link_runs().unwrap();
+        assert_eq!(own.tracking_uri, "http://127.0.0.1:9101");
+        assert_eq!(own.token_file.unwrap(), PathBuf::from("/run/nixl/mlflow-token"));
+        let named = LinkRuns {
+            tracking_uri: "http://m:1".to_owned(),
+            ..LinkRuns::through(&settings.mlflow)
+        };
+        settings.link_runs = Some(named.clone());
+        assert_eq!(settings.link_runs(), Some(named));
+    }
 }

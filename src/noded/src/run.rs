@@ -321,7 +321,7 @@ impl Node {
         instance: &boot::Instance,
         versions: &versions::Source,
     ) {
-        let Some(link_runs) = settings.link_runs.clone() else { return };
+        let Some(link_runs) = settings.link_runs() else { return };
         let runs = Runs {
             settings: link_runs,
             resource: settings.mlflow_tracking_arn.as_ref().and_then(|arn| arn.parse().ok()),
