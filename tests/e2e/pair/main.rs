@@ -6,6 +6,7 @@ mod launch;
 mod leftovers;
 mod mlflow;
 mod node;
+mod tracking;
 
 use nixl_tests::{Region, Story};
 use std::process::ExitCode;
@@ -46,6 +47,8 @@ fn main() -> ExitCode {
         story
             .step("a presigned URL opens the MLflow UI once", || mlflow::presigned(&region, &pair));
         story.check("a presigned URL dies when its time is up", || mlflow::expires(&region));
+        story.check("an MLflow test passes on a node", || tracking::tested(&region));
+        story.check("each node logged its link as a run", || tracking::link_runs(&region));
         story.check("a node hands out each URL once", || mlflow::from_the_node(&region));
         story.check("no URL, token or key is in logs or health", || mlflow::secrets(&region));
         story.check("kill -9 of a daemon: paired again within 3 s", || node::kill(&region));
