@@ -1,8 +1,10 @@
 //! What an SSM agent does in a machine: it tells what the machine is, and runs
 //! scripts. Source: amazon-ssm-agent, `agent/plugins/runscript`, `agent/executers`.
 
+use std::pin::pin;
 use std::process::Stdio;
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
@@ -14,6 +16,8 @@ use crate::backend::{BackendError, Platform, Script, ScriptEnd};
 
 /// What is kept of each stream; the rest is read and dropped.
 const OUTPUT_KEPT_BYTES: usize = 8 << 20;
+/// For what a script that was ended has said and nobody has read yet.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 /// The agent's unit is wanted by this target.
 const TELL: &str = "systemctl is-active -q multi-user.target && hostname && cat /etc/os-release";
 /// Writes standard input to the script's file, which `sh -c` then runs, so
@@ -69,15 +73,22 @@ impl Machine {
             .kill_on_drop(true);
         let mut child = command.spawn().map_err(|error| fail(error.to_string()))?;
         let mut end = ScriptEnd::default();
-        tokio::select! {
-            ended = follow(&mut child, &script.text, &mut end) => {
-                ended.map_err(|error| fail(error.to_string()))?;
+        let group = child.id();
+        let followed = {
+            let mut following = pin!(follow(&mut child, &script.text, &mut end));
+            tokio::select! {
+                ended = &mut following => Some(ended),
+                () = stop.cancelled() => {
+                    kill_group(group);
+                    // What it has said is in the pipes; who left its group may keep them open.
+                    tokio::time::timeout(LAST_WORDS, following).await.ok()
+                }
             }
-            () = stop.cancelled() => {
-                kill_group(&child);
-                // Reaps it.
-                let _ = child.wait().await;
-            }
+        };
+        match followed {
+            Some(ended) => ended.map_err(|error| fail(error.to_string()))?,
+            // Reaps it.
+            None => drop(child.wait().await),
         }
         if nspawn.alive() { Ok(end) } else { Err(fail("the machine ended".into())) }
     }
@@ -106,8 +117,8 @@ async fn keep(from: Option<impl AsyncRead + Unpin>, kept: &mut Vec<u8>) {
     }
 }
 
-fn kill_group(child: &Child) {
-    let group = child.id().and_then(|pid| i32::try_from(pid).ok());
+fn kill_group(leader: Option<u32>) {
+    let group = leader.and_then(|pid| i32::try_from(pid).ok());
     if let Some(group) = group.and_then(rustix::process::Pid::from_raw) {
         // It may have ended just now.
         let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
