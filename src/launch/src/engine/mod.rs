@@ -73,7 +73,7 @@ pub struct Engine<'a> {
     pub pace: Pace,
 }
 
-fn now_secs() -> u64 {
+pub(crate) fn now_secs() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 

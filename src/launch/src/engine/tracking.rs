@@ -4,7 +4,7 @@
 //! (until it is gone), role, bucket. The role's tags are the record of the others;
 //! of a bucket without a role its own tags are.
 
-use super::Engine;
+use super::{Engine, now_secs};
 use crate::errors;
 use crate::failure::Problem;
 use crate::keys;
@@ -20,6 +20,8 @@ use nixl_aws::{AwsError, Tag};
 use std::time::Duration;
 
 pub(super) const FIRST_POLL: Duration = Duration::from_secs(1);
+/// An App that is older may have runs of nodes that are gone.
+const SURPLUS_AGE_SECS: u64 = 900;
 
 /// SageMaker checks that it can assume a role that IAM may not show it yet.
 fn role_not_shown_yet(error: &AwsError) -> bool {
@@ -188,7 +190,8 @@ impl Engine<'_> {
     }
 
     /// Removes Apps of this cluster that no node was told of, once nodes are there:
-    /// two runs at the same time, or a lost answer, may have made more than one.
+    /// two runs at the same time, or a lost answer, may have made more than one. One
+    /// that was not made just now is only told of: it costs nothing, and runs may be in it.
     pub(super) async fn tidy_apps(
         &self,
         used: &Tracking,
@@ -202,6 +205,13 @@ impl Engine<'_> {
         let apps = &facts.tracking.apps;
         let surplus = apps.iter().filter(|app| app.arn != *kept && app.status != DELETING);
         for app in surplus.filter(|app| !is_told(&app.arn)) {
+            if now_secs().saturating_sub(app.created_secs) > SURPLUS_AGE_SECS {
+                self.progress.told(&format!(
+                    "note: {} is this cluster's as well and stays, as runs may be in it; `aws sagemaker delete-mlflow-app --arn {}` removes it",
+                    app.arn, app.arn
+                ));
+                continue;
+            }
             self.delete_app(&app.arn).await?;
             self.progress.told(&format!("{}, one too many, is being removed", app.arn));
         }

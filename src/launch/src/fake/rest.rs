@@ -233,7 +233,7 @@ impl SageMaker for Fake {
                 status: "Creating".to_owned(),
                 artifact_store_uri: request.artifact_store_uri.clone(),
                 role_arn: request.role_arn.clone(),
-                created_secs: u64::from(state.ids),
+                created_secs: crate::engine::now_secs() + u64::from(state.ids),
                 ..Default::default()
             };
             state.apps.push((app, request.tags.clone()));

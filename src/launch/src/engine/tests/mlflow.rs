@@ -66,7 +66,7 @@ async fn one_too_many_is_removed_once_nodes_know_the_other() {
     let known = twin.arn.clone();
     // Older, so that only what nodes were told speaks for the other.
     twin.arn = twin.arn.replace("app-", "app-0");
-    twin.created_secs = 0;
+    twin.created_secs -= 1;
     let mut foreign = twin.clone();
     foreign.arn = foreign.arn.replace("app-", "app-f");
     fake.state().apps.extend([(twin.clone(), tags), (foreign.clone(), vec![])]);
@@ -78,6 +78,22 @@ async fn one_too_many_is_removed_once_nodes_know_the_other() {
     assert!(matches!(of(&twin.arn), None | Some("Deleting")), "{left:?}");
     down(&fake).await.unwrap();
     assert_eq!(fake.residue(), [foreign.arn]);
+}
+
+/// Nodes that are gone may have been told of it.
+#[tokio::test]
+async fn one_too_many_that_is_older_stays_with_its_runs() {
+    let fake = Fake::new();
+    up(&fake).await.unwrap();
+    let (mut old, tags) = fake.state().apps[0].clone();
+    let known = old.arn.clone();
+    old.arn = old.arn.replace("app-", "app-0");
+    old.created_secs -= 3600;
+    fake.state().apps.push((old, tags));
+    assert_eq!(up(&fake).await.unwrap().tracking.unwrap().arn, known);
+    assert_eq!(fake.count("DeleteMlflowApp"), 0);
+    down(&fake).await.unwrap();
+    assert!(fake.residue().is_empty());
 }
 
 /// Wherever a run ends, the next one has one App, and `down` leaves nothing.
