@@ -16,6 +16,7 @@ use crate::backend::Directory;
 use crate::imds::LateDirectory;
 use crate::layout::Layout;
 use crate::mlflow;
+use crate::net::prompt;
 use crate::process::{ProcessRef, write_atomic};
 use crate::server::{Region, RegionConfig};
 
@@ -86,7 +87,7 @@ async fn serve(layout: &Layout, cache_dir: &Path, settings: &Settings) -> anyhow
     tracing::info!(endpoint = credentials.endpoint_url, "region is up");
 
     tokio::select! {
-        result = axum::serve(listener, router).into_future() => result.context("serve")?,
+        result = axum::serve(prompt(listener), router).into_future() => result.context("serve")?,
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }

@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::net::{IMDS, listen_in};
+use crate::net::{IMDS, listen_in, prompt};
 
 /// The sockets inside one machine's network namespace.
 #[derive(Default)]
@@ -38,7 +38,7 @@ impl Doors {
             // Dropped, not drained: a connection must not hold the namespace.
             tokio::select! {
                 () = cancel.cancelled() => {}
-                result = axum::serve(listener, router).into_future() => {
+                result = axum::serve(prompt(listener), router).into_future() => {
                     if let Err(error) = result {
                         tracing::error!(%error, "a machine's listener ended");
                     }

@@ -7,6 +7,7 @@ mod fabric;
 mod filter;
 mod links;
 mod namespace;
+mod prompt;
 pub mod shaper;
 
 pub use command::{CommandError, run};
@@ -15,3 +16,4 @@ pub use links::{LinkError, Links, Partition, SlowLink};
 #[cfg(test)]
 pub(crate) use namespace::inside;
 pub use namespace::{connect_in, listen_in};
+pub(crate) use prompt::prompt;

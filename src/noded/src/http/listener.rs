@@ -76,6 +76,9 @@ impl Listener for Listening {
             tokio::select! {
                 accepted = self.inner.accept() => match accepted {
                     Ok((stream, from)) => {
+                        // An answer in two pieces must not wait for an acknowledgement
+                        // that comes 40 ms late (tcp(7), TCP_NODELAY).
+                        let _ = stream.set_nodelay(true);
                         return (Connection::new(stream, permit, self.idle), from);
                     }
                     Err(error) => {
