@@ -37,6 +37,9 @@ pub const BUCKET: &str = "nixl:bucket";
 pub const BUCKET_SETTINGS: &str = "1";
 /// On the MLflow role: name of the App made with it.
 pub const MLFLOW_APP: &str = "nixl:mlflow-app";
+/// On the MLflow role: ARN of the App that nodes are told of, written before they are
+/// launched, for of several Apps the next launch takes the same.
+pub const TOLD_APP: &str = "nixl:told-app";
 /// On the MLflow role: name of the tracking server made with it. The role is
 /// made before the server and its bucket and deleted after them, so it is the
 /// record of both.

@@ -25,6 +25,8 @@ pub struct Seen<'a> {
     pub nodes: &'a [Instance],
     /// What nodes were told of, and what the cluster has made.
     pub found: Vec<TrackingReport>,
+    /// ARN of the App that nodes that are gone were told of.
+    pub recorded: Option<&'a str>,
     /// Role that was made for it.
     pub role: Option<String>,
     /// Bucket that was made for it.
@@ -38,7 +40,7 @@ pub struct MlflowStatus {
     pub cluster: String,
     /// Region.
     pub region: String,
-    /// What nodes were told of first, then what the cluster has made besides.
+    /// What nodes are told of first, then what the cluster has made besides.
     pub tracking: Vec<TrackingReport>,
     /// Nodes that live and were told of the first.
     pub told_nodes: usize,
@@ -74,7 +76,7 @@ fn usd_per_hour(of: &TrackingReport) -> Option<f64> {
 /// Judges it; `None` if there is nothing.
 #[must_use]
 pub fn status(seen: Seen<'_>) -> Option<MlflowStatus> {
-    let Seen { cluster, region, nodes, found: mut tracking, role, bucket } = seen;
+    let Seen { cluster, region, nodes, found: mut tracking, recorded, role, bucket } = seen;
     if tracking.is_empty() && role.is_none() && bucket.is_none() {
         return None;
     }
@@ -82,7 +84,7 @@ pub fn status(seen: Seen<'_>) -> Option<MlflowStatus> {
         let of = |node: &&Instance| Tag::find(&node.tags, keys::TRACKING_ARN) == Some(arn);
         nodes.iter().filter(of).count()
     };
-    tracking.sort_by_key(|it| std::cmp::Reverse(told(&it.arn)));
+    tracking.sort_by_key(|it| std::cmp::Reverse((told(&it.arn), recorded == Some(&*it.arn))));
     let own = tracking.iter().filter(|it| it.owned);
     let costs: Option<Vec<f64>> = own.clone().map(usd_per_hour).collect();
     let mut advice = Vec::new();
@@ -181,7 +183,8 @@ mod tests {
 
     fn of(nodes: &[Instance], found: Vec<TrackingReport>) -> Option<MlflowStatus> {
         let cluster = &ClusterName::default();
-        status(Seen { cluster, region: "r", nodes, found, role: None, bucket: None })
+        let recorded = Some("arn:app");
+        status(Seen { cluster, region: "r", nodes, found, recorded, role: None, bucket: None })
     }
 
     #[test]
@@ -213,6 +216,8 @@ mod tests {
     #[test]
     fn what_nodes_were_told_of_comes_first() {
         let found = vec![report("tracking-server", "Created"), report("app", "Created")];
+        let gone = of(&[], found.clone()).unwrap();
+        assert_eq!((gone.in_use().unwrap().kind, gone.told_nodes), ("app", 0), "as recorded");
         let status = of(&[node("arn:app")], found).unwrap();
         assert_eq!((status.in_use().unwrap().kind, status.told_nodes), ("app", 1));
         let plain = Terminal { columns: None, colour: false };

@@ -95,6 +95,13 @@ impl Iam for Client {
         answer.role.map(|role| role.arn).ok_or_else(|| incomplete("CreateRole"))
     }
 
+    async fn tag_role(&self, name: &str, tags: &[Tag]) -> Result<()> {
+        let tags = to_sdk("TagRole", tags)?;
+        let call = self.sdk.tag_role().role_name(name).set_tags(Some(tags));
+        named!("TagRole", call.send().await)?;
+        Ok(())
+    }
+
     async fn delete_role(&self, name: &str) -> Result<()> {
         named!("DeleteRole", self.sdk.delete_role().role_name(name).send().await)?;
         Ok(())

@@ -42,6 +42,8 @@ pub trait Iam: Send + Sync {
     async fn role_names(&self) -> Result<Vec<String>>;
     /// Makes a role with this trust policy; its ARN.
     async fn create_role(&self, name: &str, trust_policy: &str, tags: &[Tag]) -> Result<String>;
+    /// Adds tags to a role, replacing those of the same keys.
+    async fn tag_role(&self, name: &str, tags: &[Tag]) -> Result<()>;
     /// Deletes a role that holds no policy and is in no profile.
     async fn delete_role(&self, name: &str) -> Result<()>;
     /// Writes an inline policy, replacing one of the same name.

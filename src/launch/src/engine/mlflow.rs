@@ -38,6 +38,7 @@ impl Engine<'_> {
             region: &self.region,
             nodes: &nodes,
             found: found.into_iter().flatten().collect(),
+            recorded: made.role.as_ref().and_then(|role| Tag::find(&role.tags, keys::TOLD_APP)),
             role: made.role.as_ref().map(|role| role.name.clone()),
             bucket: made.bucket.as_ref().map(|(bucket, _)| bucket.clone()),
         };

@@ -35,6 +35,7 @@ impl Engine<'_> {
         facts: Facts,
     ) -> Result<Option<TrackingReport>, Problem> {
         if !tracking.is_unknown() {
+            self.record_app(&tracking, &facts.tracking).await?;
             self.tracking(&tracking, &facts).await?;
             return self.unless_stopped(self.wait_tracking(&tracking)).await;
         }
@@ -42,6 +43,7 @@ impl Engine<'_> {
         let facts = Facts { tracking: found, ..facts };
         let made =
             decide_mlflow(spec, &facts).map_err(|check| Problem::Plan(Checks(vec![check])))?;
+        self.record_app(&made, &facts.tracking).await?;
         self.unless_stopped(self.wait_tracking(&made)).await
     }
 

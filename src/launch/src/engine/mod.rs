@@ -39,6 +39,7 @@ mod status;
 mod stop;
 mod terminate;
 mod tracking;
+mod tracking_app;
 mod tracking_power;
 mod tracking_removal;
 mod up;

@@ -10,7 +10,7 @@ use nixl_aws::{AwsError, Tag};
 use serde_json::Value;
 
 /// IAM does not show its own changes at once.
-fn not_there_yet(error: &AwsError) -> bool {
+pub(super) fn not_there_yet(error: &AwsError) -> bool {
     error.is(&["NoSuchEntity", "NoSuchEntityException"]) || errors::passes(error)
 }
 

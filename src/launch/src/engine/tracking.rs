@@ -4,27 +4,25 @@
 //! (until it is gone), role, bucket. The role's tags are the record of the others;
 //! of a bucket without a role its own tags are.
 
-use super::{Engine, now_secs};
+use super::Engine;
+use super::tracking_app::app_tags;
 use crate::errors;
 use crate::failure::Problem;
 use crate::keys;
 use crate::plan::{
-    DELETING, Facts, MLFLOW_POLICY, ServerSize, Tracking, TrackingFacts, bucket_policy,
-    bucket_tags, chosen_app, is_ours, mlflow_policy, owner_tags, trust_policy,
+    DELETING, Facts, MLFLOW_POLICY, ServerSize, Tracking, bucket_policy, bucket_tags, is_ours,
+    mlflow_policy, owner_tags, trust_policy,
 };
 use crate::report::TrackingReport;
-use nixl_aws::ec2::Instance;
 use nixl_aws::iam::Role;
-use nixl_aws::sagemaker::{CreateApp, CreateTrackingServer, Kind, Mlflow};
+use nixl_aws::sagemaker::{CreateTrackingServer, Mlflow};
 use nixl_aws::{AwsError, Tag};
 use std::time::Duration;
 
 pub(super) const FIRST_POLL: Duration = Duration::from_secs(1);
-/// An App that is older may have runs of nodes that are gone.
-const SURPLUS_AGE_SECS: u64 = 900;
 
 /// SageMaker checks that it can assume a role that IAM may not show it yet.
-fn role_not_shown_yet(error: &AwsError) -> bool {
+pub(super) fn role_not_shown_yet(error: &AwsError) -> bool {
     error.is(&["ValidationException"]) && error.message.to_ascii_lowercase().contains("role")
 }
 
@@ -44,7 +42,8 @@ impl Engine<'_> {
                 Ok(())
             }
             Tracking::Server { name, bucket, size, mlflow_version, .. } => {
-                let role = self.base((keys::TRACKING_SERVER, name), bucket, facts).await?;
+                let role =
+                    self.base(&[Tag::new(keys::TRACKING_SERVER, name)], bucket, facts).await?;
                 let request = CreateTrackingServer {
                     name: name.clone(),
                     artifact_store_uri: artifacts(bucket),
@@ -57,15 +56,16 @@ impl Engine<'_> {
             }
             Tracking::App { .. } if facts.tracking.is_settled => Ok(()),
             Tracking::App { name, bucket, .. } => {
-                self.base((keys::MLFLOW_APP, name), bucket, facts).await.map(drop)
+                let arn = tracking.made_app();
+                self.base(&app_tags(name, arn), bucket, facts).await.map(drop)
             }
         }
     }
 
-    /// Role and bucket.
-    async fn base(
+    /// Role and bucket; with these tags the role is the record of the rest.
+    pub(super) async fn base(
         &self,
-        (key, name): (&str, &str),
+        record: &[Tag],
         bucket: &str,
         facts: &Facts,
     ) -> Result<Role, Problem> {
@@ -74,7 +74,7 @@ impl Engine<'_> {
             Some(role) => role.clone(),
             None => {
                 let mut tags = owner_tags(&self.cluster);
-                tags.push(Tag::new(key, name));
+                tags.extend_from_slice(record);
                 let trust = trust_policy("sagemaker.amazonaws.com");
                 let arn = self.role(&role_name, &trust, &tags).await?;
                 Role { name: role_name.clone(), arn, tags }
@@ -125,97 +125,6 @@ impl Engine<'_> {
                 _ => Err(error.into()),
             },
         }
-    }
-
-    /// The App that is still to be made, with what it needs; what there is then.
-    /// Nothing names a call that makes one, so after each that may have made one it is
-    /// looked for, and of several all runs take the same.
-    pub(super) async fn app(
-        &self,
-        tracking: &Tracking,
-        facts: &Facts,
-    ) -> Result<TrackingFacts, Problem> {
-        let (Tracking::App { name, bucket, .. }, was) = (tracking, &facts.tracking) else {
-            return Ok(facts.tracking.clone());
-        };
-        let role = self.base((keys::MLFLOW_APP, name), bucket, facts).await?;
-        let request = CreateApp {
-            name: name.clone(),
-            artifact_store_uri: artifacts(bucket),
-            role_arn: role.arn.clone(),
-            tags: owner_tags(&self.cluster),
-        };
-        let usable = |apps: &[Mlflow]| {
-            let app = chosen_app(apps, None);
-            app.is_some_and(|app| app.is_active || !app.status.ends_with("Failed"))
-        };
-        let start = self.pace.clock.now();
-        let mut delay = self.pace.retry_first;
-        let made = loop {
-            let error = match self.services.sagemaker.create_app(&request).await {
-                Ok(arn) => break Some(arn),
-                Err(error) => error,
-            };
-            let budget = match role_not_shown_yet(&error) {
-                true => self.pace.iam,
-                false if errors::passes(&error) => self.pace.consistency,
-                false => return Err(error.into()),
-            };
-            if usable(&self.own_apps().await?) {
-                break None;
-            }
-            if self.pace.clock.since(start) + delay >= budget {
-                return Err(error.into());
-            }
-            self.rest(delay).await?;
-            delay = (delay * 2).min(self.pace.retry_longest);
-        };
-        self.progress.told(&format!("MLflow App {name} is being created"));
-        let mut apps = self.own_apps().await?;
-        if let Some(arn) = made.filter(|arn| apps.iter().all(|app| app.arn != *arn)) {
-            let (name, status) = (name.clone(), "Creating".to_owned());
-            // Younger than all that are shown.
-            let created_secs = u64::MAX;
-            apps.push(Mlflow {
-                kind: Kind::App,
-                arn,
-                name,
-                status,
-                created_secs,
-                ..Default::default()
-            });
-        }
-        let bucket = Some(bucket_tags(was.bucket.as_deref(), &self.cluster));
-        Ok(TrackingFacts { found: None, apps, role: Some(role), is_settled: true, bucket })
-    }
-
-    /// Removes Apps of this cluster that no node was told of, once nodes are there:
-    /// two runs at the same time, or a lost answer, may have made more than one. One
-    /// that was not made just now is only told of: it costs nothing, and runs may be in it.
-    pub(super) async fn tidy_apps(
-        &self,
-        used: &Tracking,
-        facts: &Facts,
-        nodes: &[Instance],
-    ) -> Result<(), Problem> {
-        let Tracking::App { arn: kept, .. } = used else { return Ok(()) };
-        let is_told = |arn: &str| {
-            nodes.iter().any(|node| Tag::find(&node.tags, keys::TRACKING_ARN) == Some(arn))
-        };
-        let apps = &facts.tracking.apps;
-        let surplus = apps.iter().filter(|app| app.arn != *kept && app.status != DELETING);
-        for app in surplus.filter(|app| !is_told(&app.arn)) {
-            if now_secs().saturating_sub(app.created_secs) > SURPLUS_AGE_SECS {
-                self.progress.told(&format!(
-                    "note: {} is this cluster's as well and stays, as runs may be in it; `aws sagemaker delete-mlflow-app --arn {}` removes it",
-                    app.arn, app.arn
-                ));
-                continue;
-            }
-            self.delete_app(&app.arn).await?;
-            self.progress.told(&format!("{}, one too many, is being removed", app.arn));
-        }
-        Ok(())
     }
 
     /// The server and its tags.
@@ -282,6 +191,6 @@ impl Engine<'_> {
 }
 
 /// Where a server or an App keeps artifacts in a bucket.
-fn artifacts(bucket: &str) -> String {
+pub(super) fn artifacts(bucket: &str) -> String {
     format!("s3://{bucket}/artifacts")
 }

@@ -64,6 +64,7 @@ impl Engine<'_> {
         }
         let outcome = async {
             let (plan, facts) = self.with_app(plan, facts).await?;
+            self.record_app(&plan.tracking, &facts.tracking).await?;
             self.carry_out(&plan, &facts, patience, began).await
         }
         .await;
@@ -102,6 +103,10 @@ impl Engine<'_> {
         let (nodes, group) = nodes?;
         tracking?;
         let tracking = plan.tracking.as_told(&nodes, &facts.tracking);
+        if tracking != plan.tracking {
+            // Another run launched them, with the App that it had recorded.
+            self.record_app(&tracking, &facts.tracking).await?;
+        }
         self.tidy_apps(&tracking, facts, &nodes).await?;
         // Both only read, so a failure of one or a person may drop the other.
         let waits = async {

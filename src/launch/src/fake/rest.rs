@@ -32,6 +32,15 @@ impl Iam for Fake {
         })
     }
 
+    async fn tag_role(&self, name: &str, tags: &[Tag]) -> Result<()> {
+        self.call("TagRole", |state| {
+            let Some(role) = state.roles.get_mut(name) else { return no_entity("TagRole") };
+            role.tags.retain(|had| tags.iter().all(|tag| tag.key != had.key));
+            role.tags.extend_from_slice(tags);
+            Ok(())
+        })
+    }
+
     async fn delete_role(&self, name: &str) -> Result<()> {
         self.call("DeleteRole", |state| {
             let busy = state.policies.get(name).is_some_and(|it| !it.is_empty())

@@ -43,7 +43,8 @@ fn own(spec: &Spec, facts: &Facts) -> Result<Tracking, Check> {
     }
     let bucket = owned(spec, facts)?;
     let name = spec.cluster.mlflow_app();
-    match chosen(&tracking.apps, told) {
+    let recorded = role.and_then(|role| Tag::find(&role.tags, keys::TOLD_APP));
+    match chosen(&tracking.apps, told, recorded) {
         Some(app) if app.status.ends_with("Failed") && !app.is_active => Err(Check::fail(
             MLFLOW,
             format!("{} of this cluster is {}", app.label(), app.status),
@@ -54,13 +55,21 @@ fn own(spec: &Spec, facts: &Facts) -> Result<Tracking, Check> {
     }
 }
 
-/// Of several Apps the one that nodes were told of, else the oldest: every run that
-/// sees them all takes the same. One that is being deleted is none any more.
-pub(crate) fn chosen<'a>(apps: &'a [Mlflow], told: Option<&str>) -> Option<&'a Mlflow> {
+/// Of several Apps the one that nodes were told of, those that are there or those
+/// that were, else the oldest: every run that sees them all takes the same. One that is
+/// being deleted is none any more.
+pub(crate) fn chosen<'a>(
+    apps: &'a [Mlflow],
+    told: Option<&str>,
+    recorded: Option<&str>,
+) -> Option<&'a Mlflow> {
     let there = apps.iter().filter(|app| app.status != DELETING);
     there.min_by_key(|app| {
+        let is = |arn: Option<&str>| arn == Some(app.arn.as_str());
         let failed = !app.is_active && app.status.ends_with("Failed");
-        (told != Some(app.arn.as_str()), failed, app.created_secs, &app.arn)
+        // No run was ever in one that has not come to be.
+        let recorded = is(recorded) && app.status != "CreateFailed";
+        (!is(told), !recorded, failed, app.created_secs, &app.arn)
     })
 }
 

@@ -73,6 +73,15 @@ impl Tracking {
         matches!(self, Self::App { is_made: false, .. })
     }
 
+    /// ARN of the cluster's own App, once it is made.
+    #[must_use]
+    pub fn made_app(&self) -> Option<&str> {
+        match self {
+            Self::App { arn, is_made: true, .. } => Some(arn),
+            _ => None,
+        }
+    }
+
     /// As it was before its App was made.
     #[must_use]
     pub fn before_it_was_made(&self, region: &str, account: &str) -> Self {

@@ -96,6 +96,74 @@ async fn one_too_many_that_is_older_stays_with_its_runs() {
     assert!(fake.residue().is_empty());
 }
 
+/// A twin of the App that is there, older than it and than what a run removes.
+fn older_twin(fake: &Fake) {
+    let (mut twin, tags) = fake.state().apps[0].clone();
+    twin.arn = twin.arn.replace("app-", "app-0");
+    twin.created_secs -= 3600;
+    fake.state().apps.push((twin, tags));
+}
+
+/// Wherever a launch ends, the next one goes on with the App that nodes know, also
+/// after they are gone.
+#[tokio::test]
+async fn a_launch_after_down_goes_on_with_the_runs_of_the_one_before() {
+    const NODES: Removal = Removal { mlflow: false, keep_free: false };
+    for carried_out in [false, true] {
+        for at in 0.. {
+            let fake = Fake::new();
+            let services = fake.services();
+            let engine = fake.engine(&services);
+            let first = engine.mlflow_up(&spec()).await.unwrap().unwrap().arn;
+            older_twin(&fake);
+            // As a release before left it, and nodes know the younger one.
+            if at == 0 {
+                fake.state()
+                    .roles
+                    .values_mut()
+                    .for_each(|role| role.tags.retain(|tag| tag.key != keys::TOLD_APP));
+                let older = up(&fake).await.unwrap().tracking.unwrap().arn;
+                assert_ne!(older, first, "without a record it is the oldest");
+            } else {
+                let before = fake.state().changes;
+                fake.state().dies_at = Some((before + at - 1, carried_out));
+                if !fake.dead(engine.up(&spec(), patience(500))).await {
+                    break;
+                }
+            }
+            let before = told(&fake);
+            fake.engine(&services).down(NODES).await.unwrap();
+            let next = up(&fake).await.unwrap().tracking.unwrap().arn;
+            assert!(
+                before.iter().all(|told| *told == next),
+                "{at} {carried_out}: {before:?} {next}"
+            );
+            assert_eq!(told(&fake), [next.clone(), next]);
+        }
+    }
+}
+
+/// Another run's nodes were told of its App: the record follows them.
+#[tokio::test]
+async fn the_record_follows_what_nodes_were_told() {
+    let fake = Fake::new();
+    up(&fake).await.unwrap();
+    let known = told(&fake)[0].clone();
+    older_twin(&fake);
+    let other = fake.state().apps[1].0.arn.clone();
+    let record = |arn: &str| {
+        let mut state = fake.state();
+        let role = state.roles.get_mut("nixl-mlflow-us-east-1").unwrap();
+        let had = Tag::find(&role.tags, keys::TOLD_APP).map(str::to_owned);
+        role.tags.retain(|tag| tag.key != keys::TOLD_APP);
+        role.tags.push(Tag::new(keys::TOLD_APP, arn));
+        had
+    };
+    assert_eq!(record(&other).as_ref(), Some(&known));
+    up(&fake).await.unwrap();
+    assert_eq!(record(&other), Some(known));
+}
+
 /// Wherever a run ends, the next one has one App, and `down` leaves nothing.
 #[tokio::test]
 async fn a_run_that_ends_anywhere_leaves_one_app_to_go_on_with() {
