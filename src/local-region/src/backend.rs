@@ -6,6 +6,7 @@
 //! recording implementation of these traits, so that they need no root.
 
 use crate::firewall::Firewall;
+use crate::rules::Rules;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -238,6 +239,8 @@ pub struct BuildSpec {
     pub documents: Vec<BuildDocument>,
     /// Folder of S3 objects (`<root>/<bucket>/<key>`) for S3Download.
     pub s3_root: PathBuf,
+    /// Which rules are in force.
+    pub rules: Rules,
 }
 
 /// Where a build failed, as `failureContext.componentFailure` tells it.

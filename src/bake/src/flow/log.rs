@@ -10,6 +10,8 @@ use std::collections::VecDeque;
 
 /// Output lines of one step that are kept; the cause stands near the end.
 const KEPT_LINES: usize = 400;
+/// Exit code of a step that wants a reboot, and to be run again.
+const REBOOT: i32 = 194;
 /// Pages read at one look; the next look goes on.
 const MAX_PAGES: u32 = 20;
 
@@ -134,7 +136,7 @@ impl Log {
 
     fn step_ends(&mut self) {
         let lines: Vec<String> = self.output.drain(..).collect();
-        if let Some(exit_code) = self.exit_code.take().filter(|code| *code != 0) {
+        if let Some(exit_code) = self.exit_code.take().filter(|code| ![0, REBOOT].contains(code)) {
             self.failed = Some(Failed { exit_code, lines });
         }
     }
@@ -232,6 +234,8 @@ TOE has completed execution with failure - Execution failed!";
         let cut = TEXT.split("ExecuteBash: FINISHED").next().unwrap();
         assert_eq!(read(cut).failed(), Some(failed));
         assert_eq!(read(&TEXT.replace("ExitCode 1", "ExitCode 0")).failed(), None);
+        // A reboot is asked for by an exit code.
+        assert_eq!(read(&TEXT.replace("ExitCode 1", "ExitCode 194")).failed(), None);
         // A second attempt that is well.
         let again = TEXT.replace("ExitCode 1", "ExitCode 1\nCmdExecution: ExitCode 0");
         assert_eq!(read(&again).failed(), None);

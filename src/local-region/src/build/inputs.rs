@@ -21,6 +21,10 @@ pub(super) enum Action {
     DeleteFile(Vec<PathOnly>),
     /// Permission bits.
     SetFilePermissions(Vec<Permissions>),
+    /// Files from the web.
+    WebDownload(Vec<WebDownload>),
+    /// A reboot, then the next step.
+    Reboot(Delay),
 }
 
 #[derive(Debug, Deserialize)]
@@ -82,6 +86,66 @@ pub(super) struct Permissions {
     pub(super) permissions: Value,
 }
 
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct WebDownload {
+    pub(super) source: String,
+    pub(super) destination: String,
+    #[serde(default = "yes")]
+    pub(super) overwrite: bool,
+    pub(super) checksum: Option<String>,
+    pub(super) algorithm: Option<Algorithm>,
+    #[serde(default)]
+    pub(super) ignore_certificate_errors: bool,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub(super) enum Algorithm {
+    #[serde(rename = "MD5")]
+    Md5,
+    #[serde(rename = "SHA1")]
+    Sha1,
+    #[serde(rename = "SHA256")]
+    Sha256,
+    #[serde(rename = "SHA512")]
+    Sha512,
+}
+
+impl WebDownload {
+    /// A destination that ends in `/` is a folder for a file of the source's name.
+    pub(super) fn file(&self) -> String {
+        let path = self.source.split(['?', '#']).next().unwrap_or_default();
+        match self.destination.strip_suffix('/') {
+            Some(folder) => format!("{folder}/{}", path.rsplit('/').next().unwrap_or_default()),
+            None => self.destination.clone(),
+        }
+    }
+
+    /// The sum to find, if one is given.
+    pub(super) fn sum(&self) -> Option<(Algorithm, &str)> {
+        self.algorithm.zip(self.checksum.as_deref())
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let place = self.source.strip_prefix("http://").or(self.source.strip_prefix("https://"));
+        let named = |place: &str| place.split_once('/').is_some_and(|(host, _)| !host.is_empty());
+        if !place.is_some_and(named) || self.file().ends_with('/') {
+            return Err(format!("{} is no URL of a file", self.source));
+        }
+        if self.checksum.is_some() != self.algorithm.is_some() {
+            return Err(format!("{}: checksum and algorithm go together", self.source));
+        }
+        Ok(())
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Delay {
+    #[serde(default)]
+    pub(super) delay_seconds: u32,
+}
+
 fn yes() -> bool {
     true
 }
@@ -100,10 +164,14 @@ impl Action {
             "CreateFolder" => Self::CreateFolder(typed(inputs)?),
             "DeleteFile" => Self::DeleteFile(typed(inputs)?),
             "SetFilePermissions" => Self::SetFilePermissions(typed(inputs)?),
+            "WebDownload" => Self::WebDownload(typed(inputs)?),
+            "Reboot" if inputs.is_null() => Self::Reboot(Delay::default()),
+            "Reboot" => Self::Reboot(typed(inputs)?),
             other => {
                 return Err(format!(
                     "action {other} is not one this region runs (ExecuteBash, S3Download, \
-                     S3Upload, CreateFile, CreateFolder, DeleteFile, SetFilePermissions)"
+                     S3Upload, CreateFile, CreateFolder, DeleteFile, SetFilePermissions, \
+                     WebDownload, Reboot)"
                 ));
             }
         };
@@ -137,7 +205,8 @@ impl Action {
                 octal(&item.permissions)?;
                 absolute(&item.path)
             }),
-            Self::ExecuteBash(_) => Ok(()),
+            Self::WebDownload(list) => list.iter().try_for_each(WebDownload::check),
+            Self::ExecuteBash(_) | Self::Reboot(_) => Ok(()),
         }
     }
 }
@@ -195,6 +264,32 @@ mod tests {
         assert!(read("CreateFile", "[{path: etc/x, content: y}]").unwrap_err().contains("etc/x"));
         assert!(read("SetFilePermissions", "[{path: /x, permissions: '0999'}]").is_err());
         assert!(read("SetFilePermissions", "[{path: /x, permissions: 644}]").is_ok());
-        assert!(read("Reboot", "{}").unwrap_err().contains("Reboot"));
+        assert!(read("Reboot", "{delaySeconds: 1}").is_ok() && read("Reboot", "null").is_ok());
+        assert!(read("Reboot", "{delay: 1}").unwrap_err().contains("delay"));
+        assert!(read("UpdateOS", "{}").unwrap_err().contains("UpdateOS"));
+    }
+
+    #[test]
+    fn a_download_has_a_url_a_file_and_a_whole_checksum() {
+        let web = |rest: &str| {
+            read("WebDownload", &format!("[{{source: 'http://h/a/b.tgz?v=1'{rest}}}]"))
+        };
+        let file = |destination: &str| match web(&format!(", destination: {destination}")) {
+            Ok(Action::WebDownload(list)) => list[0].file(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!((file("/opt/x"), file("/opt/")), ("/opt/x".into(), "/opt/b.tgz".into()));
+        assert!(web(", destination: /x, checksum: ab, algorithm: SHA256").is_ok());
+        for wrong in [
+            "",
+            ", destination: /x, checksum: ab",
+            ", destination: /x, checksum: ab, algorithm: CRC",
+        ] {
+            assert!(web(wrong).is_err(), "{wrong}");
+        }
+        for source in ["ftp://h/x", "http://h", "http:///x", "http://h/folder/"] {
+            let inputs = format!("[{{source: '{source}', destination: /tmp/}}]");
+            assert!(read("WebDownload", &inputs).is_err(), "{source}");
+        }
     }
 }

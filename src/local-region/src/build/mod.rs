@@ -6,11 +6,13 @@ mod actions;
 mod document;
 mod inputs;
 mod log;
+mod place;
 mod reference;
 mod runner;
 pub(crate) mod sandbox;
 mod sanitize;
 pub(crate) mod toe;
+mod web;
 
 use std::sync::Arc;
 
@@ -41,8 +43,8 @@ impl NspawnBuilder {
             .map_err(|error| setup(error.to_string()))?;
         sandbox.want_clean_up().map_err(|error| setup(error.to_string()))?;
         let console = toe::Console::new(tell);
-        let runner = Runner { sandbox: &sandbox, s3_root: &spec.s3_root, console };
-        let result = self.phases(&runner, &documents).await;
+        let runner = Runner::new(&sandbox, spec, console);
+        let result = self.phases(&sandbox, &runner, &documents).await;
         sandbox.close().await;
         if let Err(error) = result {
             sandbox.drop_upper().await;
@@ -56,6 +58,7 @@ impl NspawnBuilder {
 
     async fn phases(
         &self,
+        sandbox: &sandbox::Sandbox,
         runner: &Runner<'_>,
         documents: &[Read<'_>],
     ) -> Result<(), BuildFailure> {
@@ -68,7 +71,7 @@ impl NspawnBuilder {
         let result = run.await;
         runner.console.ended(result.is_ok());
         result?;
-        let cleaned = runner.sandbox.bash(sanitize::SCRIPT, sanitize::TIMEOUT_SECS, None).await;
+        let cleaned = sandbox.bash(sanitize::SCRIPT, sanitize::TIMEOUT_SECS, None).await;
         match cleaned {
             Ok(output) if output.ok() => Ok(()),
             Ok(output) => Err(failure("", "", "", "SanitizeInstance", output.tail())),

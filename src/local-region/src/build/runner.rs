@@ -1,25 +1,46 @@
-//! Runs the steps of a phase with their attempts and failure rules.
+//! Runs the steps of a phase with their attempts, reboots and failure rules.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
-use super::actions;
+use super::actions::{self, After};
 use super::document::{Document, OnFailure, Step};
 use super::failure;
 use super::inputs::Action;
+use super::place::Place;
 use super::reference;
-use super::sandbox::Sandbox;
 use super::toe::Console;
-use crate::backend::{BuildDocument, BuildFailure, BuildNews, StepDone};
+use crate::backend::{BuildDocument, BuildFailure, BuildNews, BuildSpec, StepDone};
+use crate::rules::{Rules, imagebuilder as rules};
+
+/// Reboots that all documents together may have: the SSM agent's
+/// `Mds.CommandRetryLimit`, which is 15 unless its file says otherwise.
+const MAX_REBOOTS: u32 = 15;
 
 /// What a phase runs with.
 pub(super) struct Runner<'a> {
-    pub(super) sandbox: &'a Sandbox,
+    pub(super) place: &'a dyn Place,
     pub(super) s3_root: &'a Path,
     pub(super) console: Console,
+    pub(super) rules: &'a Rules,
+    reboots: AtomicU32,
 }
 
-impl Runner<'_> {
+/// Why a step failed.
+struct Failed {
+    message: String,
+    /// Nothing runs any more, whatever its `onFailure` says.
+    is_last: bool,
+}
+
+impl<'a> Runner<'a> {
+    /// For the documents of a build.
+    pub(super) fn new(place: &'a dyn Place, spec: &'a BuildSpec, console: Console) -> Self {
+        let (s3_root, rules) = (spec.s3_root.as_path(), &spec.rules);
+        Self { place, s3_root, console, rules, reboots: AtomicU32::new(0) }
+    }
+
     /// Runs the steps in order; `Continue` fails after the last one.
     pub(super) async fn phase(
         &self,
@@ -34,7 +55,7 @@ impl Runner<'_> {
             let begun = Instant::now();
             let header =
                 format!("== {} / {phase} / {} ({})\n", source.name, step.name, step.action);
-            let _ = self.sandbox.log.write(header.as_bytes());
+            self.place.log(&header);
             self.console.step(&step.name, &step.action);
             let result = self.attempts(document, step).await;
             self.console.step_ended(&step.action);
@@ -45,10 +66,11 @@ impl Runner<'_> {
                 ok: result.is_ok(),
                 secs: begun.elapsed().as_secs_f64(),
             }));
-            let Err(message) = result else { continue };
-            let _ = self.sandbox.log.write(format!("== failed: {message}\n").as_bytes());
+            let Err(Failed { message, is_last }) = result else { continue };
+            self.place.log(&format!("== failed: {message}\n"));
             let failed = failure(&source.component_arn, phase, &step.name, &step.action, message);
             match step.on_failure {
+                _ if is_last => return Err(failed),
                 OnFailure::Abort => return Err(failed),
                 OnFailure::Continue => first = first.or(Some(failed)),
                 OnFailure::Ignore => {}
@@ -57,18 +79,35 @@ impl Runner<'_> {
         first.map_or(Ok(()), Err)
     }
 
-    /// No pause between attempts, as AWSTOE has none.
-    async fn attempts(&self, document: &Document, step: &Step) -> Result<(), String> {
-        let inputs = reference::resolve(&step.inputs, &document.values)?;
-        let action = Action::read(&step.action, inputs)?;
+    /// No pause between attempts, as AWSTOE has none. A step that asks for a
+    /// reboot has not failed: it runs again without an attempt being spent.
+    async fn attempts(&self, document: &Document, step: &Step) -> Result<(), Failed> {
+        let refused = |message| Failed { message, is_last: false };
+        let inputs = reference::resolve(&step.inputs, &document.values).map_err(refused)?;
+        let action = Action::read(&step.action, inputs).map_err(refused)?;
         let timeout_secs = u64::try_from(step.timeout_seconds).ok();
-        let mut result = Ok(());
-        for _ in 0..step.max_attempts {
-            result = actions::run(self, &action, timeout_secs).await;
-            if result.is_ok() {
-                break;
+        let mut attempt = 1;
+        loop {
+            match actions::run(self, &action, timeout_secs).await {
+                Ok(After::Next) => return Ok(()),
+                Ok(_) if !self.rules.on(&rules::REBOOT) => {
+                    return Err(refused("exit status 194".to_owned()));
+                }
+                Ok(After::RebootAndNext) => return self.reboot().await,
+                Ok(After::RebootAndAgain) => self.reboot().await?,
+                Err(_) if attempt < step.max_attempts => attempt += 1,
+                Err(message) => return Err(refused(message)),
             }
         }
-        result
+    }
+
+    async fn reboot(&self) -> Result<(), Failed> {
+        let before = self.reboots.fetch_add(1, Ordering::Relaxed);
+        self.place.log("== reboot\n");
+        let last = |message| Failed { message, is_last: true };
+        if before >= MAX_REBOOTS && self.rules.on(&rules::REBOOT_LIMIT) {
+            return Err(last(format!("the instance was rebooted {MAX_REBOOTS} times already")));
+        }
+        self.place.reboot().await.map_err(|error| last(error.to_string()))
     }
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::log::{BuildLog, Tail};
+use super::place::Place;
 use super::toe::{Console, Stream};
 use crate::backend::RootFs;
 use crate::layout::Layout;
@@ -20,6 +21,9 @@ use crate::machine::nspawn::Overlay;
 const KILL_PATIENCE: Duration = Duration::from_secs(10);
 /// Where Image Builder works on the instance.
 pub(super) const WORK_DIR: &str = "/tmp";
+
+/// Exit code by which a step asks for a reboot (user guide, ExecuteBash).
+const REBOOT_CODE: i32 = 194;
 
 /// How a command in the sandbox ended.
 pub(crate) struct Output {
@@ -31,6 +35,11 @@ pub(crate) struct Output {
 impl Output {
     pub(crate) fn ok(&self) -> bool {
         self.code == Some(0) && self.timed_out.is_none()
+    }
+
+    /// Whether it wants the instance rebooted, and itself run again.
+    pub(super) fn wants_reboot(&self) -> bool {
+        self.code == Some(REBOOT_CODE) && self.timed_out.is_none()
     }
 
     /// What a failure shows.
@@ -51,7 +60,7 @@ pub(crate) struct Sandbox {
     cgroup: Cgroup,
     name: String,
     folder: PathBuf,
-    pub(super) log: BuildLog,
+    log: BuildLog,
 }
 
 impl Sandbox {
@@ -91,37 +100,15 @@ impl Sandbox {
         timeout_secs: Option<u64>,
         console: Option<&Console>,
     ) -> io::Result<Output> {
-        self.run(&["/bin/bash", "-c", script], None, timeout_secs, console).await
-    }
-
-    /// Runs a command, with a file of this computer as its input.
-    pub(super) async fn run(
-        &self,
-        argv: &[&str],
-        stdin: Option<Stdio>,
-        timeout_secs: Option<u64>,
-        console: Option<&Console>,
-    ) -> io::Result<Output> {
-        self.spawn(argv, stdin.unwrap_or_else(Stdio::null), None, timeout_secs, console).await
-    }
-
-    /// Copies a file of the image to one of this computer.
-    pub(super) async fn read(
-        &self,
-        path: &str,
-        to: File,
-        timeout_secs: Option<u64>,
-    ) -> io::Result<Output> {
-        let argv = ["/bin/cat", "--", path];
-        self.spawn(&argv, Stdio::null(), Some(to.into()), timeout_secs, None).await
+        self.spawn(&["/bin/bash", "-c", script], None, None, timeout_secs, console).await
     }
 
     /// Without an output of its own what it says goes to the log.
     async fn spawn(
         &self,
         argv: &[&str],
-        stdin: Stdio,
-        stdout: Option<Stdio>,
+        stdin: Option<File>,
+        stdout: Option<File>,
         timeout_secs: Option<u64>,
         console: Option<&Console>,
     ) -> io::Result<Output> {
@@ -134,7 +121,7 @@ impl Sandbox {
             .args(argv)
             // What a step leaves in /tmp is there for the next, as on an instance.
             .env("SYSTEMD_NSPAWN_TMPFS_TMP", "0")
-            .stdin(stdin);
+            .stdin(stdin.map_or_else(Stdio::null, Stdio::from));
         if let Some(stdout) = stdout {
             command.stdout(stdout);
         }
@@ -223,6 +210,35 @@ impl Sandbox {
     pub(super) async fn drop_upper(&self) {
         if let Err(error) = tokio::fs::remove_dir_all(self.overlay.upper()).await {
             tracing::warn!(%error, "disk of a failed build not removed");
+        }
+    }
+}
+
+#[async_trait::async_trait]
+impl Place for Sandbox {
+    async fn run(
+        &self,
+        argv: &[&str],
+        stdin: Option<File>,
+        timeout_secs: Option<u64>,
+        console: Option<&Console>,
+    ) -> io::Result<Output> {
+        self.spawn(argv, stdin, None, timeout_secs, console).await
+    }
+
+    async fn read(&self, path: &str, to: File, timeout_secs: Option<u64>) -> io::Result<Output> {
+        self.spawn(&["/bin/cat", "--", path], None, Some(to), timeout_secs, None).await
+    }
+
+    /// What runs has ended with its step, and the next one starts with an empty `/run`:
+    /// there is nothing more to a reboot of what was never booted.
+    async fn reboot(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn log(&self, text: &str) {
+        if let Err(error) = self.log.write(text.as_bytes()) {
+            tracing::warn!(%error, "build log not kept");
         }
     }
 }

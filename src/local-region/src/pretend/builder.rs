@@ -101,6 +101,7 @@ mod tests {
             parent: RootFs { layers: vec!["/no-root".into()] },
             documents: vec![document("first"), document("second")],
             s3_root: "/".into(),
+            rules: Default::default(),
         }
     }
 

@@ -4,6 +4,7 @@ super::rules! {
     gaps: [
         "imagebuilder": "There is no build instance and no test instance: documents run in a copy of the parent's root filesystem, phase test is not run, and no image is ever TESTING or INTEGRATING.",
         "imagebuilder": "With --machines pretend documents are read and not run: their steps pass in moments, unless the script has a component fail, and the AMI has its distribution's name and tags and nothing in it.",
+        "imagebuilder": "A reboot of a build ends what runs and empties /run; the kernel stays the one of this computer. WebDownload is curl of this computer; what it tries again is what curl does.",
         "imagebuilder": "Only Linux, one region and one account; no pipelines, container recipes, workflows of one's own, lifecycle policies or scans. A recipe or configuration is therefore never in use by a pipeline.",
         "imagebuilder": "Logs to S3 are not written; what a build's commands wrote is also `builds/build-<the UUID of its workflowExecutionId>/log` below the region's state folder. Of a workflow's own lines in CloudWatch Logs there are the few that are known word by word.",
         "imagebuilder": "An AMI id or SSM parameter as parent image is looked up when the image is built, not with the recipe.",
@@ -172,6 +173,24 @@ super::rules! {
         source: "Image Builder user guide, Monitor Image Builder logs with CloudWatch Logs; ec2-image-builder-roadmap issue 49",
         answer: "-",
         proof: Api,
+    }
+    REBOOT = "imagebuilder.toe.reboot" {
+        says: "A step that ends with exit code 194 has the instance rebooted and runs again, without an attempt being spent; after a Reboot action the next step runs.",
+        source: "Image Builder user guide, Action modules: ExecuteBash and Reboot",
+        answer: "-",
+        proof: Machines,
+    }
+    REBOOT_LIMIT = "imagebuilder.toe.reboot-limit" {
+        says: "The documents of a stage have 15 reboots; one more, and they fail whatever the step's onFailure says.",
+        source: "Image Builder user guide, Reboot action module; amazon-ssm-agent, Mds.CommandRetryLimit",
+        answer: "-",
+        proof: Machines,
+    }
+    WEB_DOWNLOAD = "imagebuilder.toe.web-download" {
+        says: "WebDownload puts a file in place only if it has the checksum that is given with its algorithm, and does not download what is there with it.",
+        source: "Image Builder user guide, Action modules: WebDownload",
+        answer: "-",
+        proof: Machines,
     }
     FAILURE = "imagebuilder.image.failure" {
         says: "A failed build tells component, phase, step, action and message in failureContext.",

@@ -64,6 +64,7 @@ phases:
         parent: ground.base.clone(),
         documents: vec![component(text)],
         s3_root: objects.clone(),
+        rules: Default::default(),
     };
     let image = builder.build(spec, tell).await.unwrap();
     assert_eq!(image.layers.len(), 2);
@@ -109,6 +110,7 @@ async fn a_failing_step_is_told_where_and_why() {
             parent: ground.base.clone(),
             documents: vec![component(&text)],
             s3_root: "/nowhere".into(),
+            rules: Default::default(),
         };
         builder.build(spec, Arc::new(|_| {})).await.unwrap_err()
     };

@@ -12,6 +12,7 @@ mod power;
 mod region;
 mod rules;
 mod several;
+mod toe;
 mod traces;
 
 use nixl_local_region::layout::Layout;

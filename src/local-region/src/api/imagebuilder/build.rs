@@ -205,6 +205,7 @@ fn spec(region: &Inner, arn: &str) -> Result<BuildSpec, String> {
         parent,
         documents,
         s3_root: region.s3_root(),
+        rules: region.rules.clone(),
     })
 }
 
