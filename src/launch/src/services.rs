@@ -6,7 +6,7 @@ use nixl_aws::pricing::Pricing;
 use nixl_aws::quotas::Quotas;
 use nixl_aws::sagemaker::SageMaker;
 use nixl_aws::scheduler::Scheduler;
-use nixl_aws::ssm::ManagedNodes;
+use nixl_aws::ssm::{ManagedNodes, Ssm};
 use nixl_aws::{Result, Tag};
 use std::sync::Arc;
 
@@ -62,6 +62,8 @@ pub struct Services {
     pub sagemaker: Arc<dyn SageMaker>,
     /// SSM: agents, commands and sessions on nodes.
     pub ssm: Arc<dyn ManagedNodes>,
+    /// SSM: parameters.
+    pub parameters: Arc<dyn Ssm>,
     /// EventBridge Scheduler.
     pub scheduler: Arc<dyn Scheduler>,
     /// S3.

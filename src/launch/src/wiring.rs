@@ -10,6 +10,7 @@ use std::sync::Arc;
 #[must_use]
 pub fn services(aws: &Aws) -> Services {
     let ec2 = Arc::new(ec2::Client::new(aws));
+    let ssm = Arc::new(ssm::Client::new(aws));
     Services {
         reservations: ec2.clone(),
         addresses: ec2.clone(),
@@ -21,7 +22,8 @@ pub fn services(aws: &Aws) -> Services {
         ec2,
         iam: Arc::new(iam::Client::new(aws)),
         sagemaker: Arc::new(sagemaker::Client::new(aws)),
-        ssm: Arc::new(ssm::Client::new(aws)),
+        parameters: ssm.clone(),
+        ssm,
         scheduler: Arc::new(scheduler::Client::new(aws)),
         buckets: Arc::new(OverS3(s3::Client::new(aws))),
         account: Arc::new(OverSts(sts::Client::new(aws))),

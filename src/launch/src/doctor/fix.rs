@@ -81,7 +81,7 @@ fn terms(nodes: &[Instance]) -> String {
     {
         terms.push_str(&format!(" --mlflow-arn {arn}"));
     }
-    terms.push_str(&format!(" --ami {}", node.image_id));
+    terms.push_str(&format!(" --image {}", node.image_id));
     if let Some(subnet) = &node.subnet_id {
         terms.push_str(&format!(" --subnet {subnet}"));
     }
@@ -137,11 +137,11 @@ mod tests {
         let spot = node(Market::Spot, None, Some("7200"));
         assert_eq!(
             again(&[spot]),
-            "`nixl-launch down`, then `nixl-launch up --no-mlflow --market spot --ttl 7200s --ami ami-1 --subnet subnet-1`"
+            "`nixl-launch down`, then `nixl-launch up --no-mlflow --market spot --ttl 7200s --image ami-1 --subnet subnet-1`"
         );
         let reserved = node(Market::OnDemand, Some("cr-1"), Some("28800"));
         let told = again(&[reserved]);
-        assert!(told.contains("--reservation cr-1 --ami") && !told.contains("--ttl"), "{told}");
+        assert!(told.contains("--reservation cr-1 --image") && !told.contains("--ttl"), "{told}");
         assert!(again(&[node(Market::OnDemand, None, None)]).contains("--ttl never"));
         let mut stacked = node(Market::OnDemand, None, None);
         stacked.tags.push(Tag::new(keys::STACK, "mine"));

@@ -3,8 +3,8 @@
 
 use super::Engine;
 use crate::errors;
-use crate::input::nearest;
-use crate::plan::{Facts, NODE_POLICY, Spec, TypeFacts};
+use crate::input::{is_ami, nearest};
+use crate::plan::{Facts, NODE_POLICY, Spec, TypeFacts, WantedImage};
 use nixl_aws::Result;
 use nixl_aws::ec2::{Filter, Image, Reservation};
 use nixl_cluster::{instance_type, tag};
@@ -48,7 +48,7 @@ impl Engine<'_> {
         let (
             account,
             tracking,
-            images,
+            (image_parameter, images),
             found,
             vpcs,
             subnets,
@@ -78,6 +78,7 @@ impl Engine<'_> {
         let tracking = self.rest_of_tracking(spec, tracking, &account, &instances).await?;
         Ok(Facts {
             account,
+            image_parameter,
             images,
             types: types.into_iter().filter_map(FoundType::ok).collect(),
             unknown_types: unknown_types.into_iter().filter_map(FoundType::err).collect(),
@@ -139,11 +140,24 @@ impl Engine<'_> {
         tokio::try_join!(iam.role_policy(role, NODE_POLICY), attached)
     }
 
-    async fn images(&self, spec: &Spec) -> Result<Vec<Image>> {
+    /// What a parameter holds, and the candidates.
+    async fn images(&self, spec: &Spec) -> Result<(Option<String>, Vec<Image>)> {
         let ec2 = &self.services.ec2;
-        match &spec.ami {
-            Some(ami) => ec2.describe_images(&[], &[Filter::new("image-id", [ami.as_str()])]).await,
-            None => ec2.describe_images(&["self"], &[Filter::new("tag-key", [tag::DIGEST])]).await,
+        let of_id =
+            async |id: &str| ec2.describe_images(&[], &[Filter::new("image-id", [id])]).await;
+        match &spec.image {
+            WantedImage::Ami(id) => Ok((None, of_id(id).await?)),
+            WantedImage::Parameter(name) => {
+                let value = self.services.parameters.get_parameter(name).await?;
+                match value.filter(|value| is_ami(value)) {
+                    Some(id) => Ok((Some(id.clone()), of_id(&id).await?)),
+                    None => Ok((None, Vec::new())),
+                }
+            }
+            WantedImage::Newest => {
+                let baked = [Filter::new("tag-key", [tag::DIGEST])];
+                Ok((None, ec2.describe_images(&["self"], &baked).await?))
+            }
         }
     }
 

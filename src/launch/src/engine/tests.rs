@@ -11,7 +11,7 @@ mod table;
 use super::{Engine, Patience, Removal};
 use crate::failure::{Failure, Left, Problem};
 use crate::fake::{Fake, Fault, REGION, refusal};
-use crate::plan::{Spec, Wanted, WantedServer, live};
+use crate::plan::{Spec, Wanted, WantedImage, WantedServer, live};
 use crate::report::Report;
 use nixl_aws::Tag;
 use nixl_aws::ec2::SecurityGroup;
@@ -297,6 +297,38 @@ async fn nothing_is_changed_before_every_check_is_made() {
         up_with(&fake, &Spec { instance_types: vec!["t3.micro".to_owned()], ..spec() }).await;
     assert!(matches!(other.unwrap_err().problem, Problem::Plan(f) if f.0.len() == 3));
     assert_eq!(fake.state().changes, 0);
+}
+
+#[tokio::test]
+async fn an_image_is_found_by_the_parameter_that_holds_its_id() {
+    const NAME: &str = "/nixl/ami/nixl/x86_64/latest";
+    const ID: &str = "ami-0123456789abcdef0";
+    let fake = Fake::new();
+    let asked = Spec { image: WantedImage::Parameter(NAME.to_owned()), ..spec() };
+    let failure = up_with(&fake, &asked).await.unwrap_err();
+    assert!(failure.to_string().contains(&format!("no parameter {NAME}")), "{failure}");
+    // Something else that it holds is nobody's to read here.
+    fake.state().ssm.parameters.insert(NAME.to_owned(), "secret".to_owned());
+    let failure = up_with(&fake, &asked).await.unwrap_err().to_string();
+    assert!(failure.contains("holds an image's id") && !failure.contains("secret"), "{failure}");
+    fake.state().ssm.parameters.insert(NAME.to_owned(), ID.to_owned());
+    let failure = up_with(&fake, &asked).await.unwrap_err().to_string();
+    assert!(failure.contains(&format!("{ID} of ssm:{NAME} is not there")), "{failure}");
+    assert_eq!(fake.state().changes, 0);
+    let newer = crate::plan::tests::baked("ami-2", "2026-06-01");
+    fake.state().images[0].id = ID.to_owned();
+    fake.state().images.push(newer);
+    up_with(&fake, &asked).await.unwrap();
+    assert!(fake.state().instances.iter().all(|node| node.image_id == ID));
+    // The parameter names another image since: the nodes that are there stay.
+    fake.state().ssm.parameters.insert(NAME.to_owned(), "ami-0123456789abcdef1".to_owned());
+    fake.state().images[1].id = "ami-0123456789abcdef1".to_owned();
+    let services = fake.services();
+    let engine = fake.engine(&services);
+    let plan = crate::plan::plan(&asked, &engine.facts(&asked).await.unwrap());
+    let told = "already there with ami-0123456789abcdef0; --image ami-0123456789abcdef1";
+    assert!(plan.checks.iter().any(|check| check.found.contains(told)), "{:?}", plan.checks);
+    assert!(plan.checks.iter().any(|check| check.found.ends_with(&format!("by ssm:{NAME}"))));
 }
 
 #[tokio::test]

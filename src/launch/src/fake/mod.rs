@@ -163,6 +163,7 @@ impl Fake {
             iam: shared.clone(),
             sagemaker: shared.clone(),
             ssm: shared.clone(),
+            parameters: shared.clone(),
             scheduler: shared.clone(),
             buckets: shared.clone(),
             account: shared,

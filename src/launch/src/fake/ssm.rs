@@ -3,11 +3,15 @@
 
 use super::{Fake, refusal};
 use nixl_aws::Result;
-use nixl_aws::ssm::{Invocation, ManagedNode, ManagedNodes, SendCommand, Session, StartSession};
+use nixl_aws::ssm::{
+    Invocation, ManagedNode, ManagedNodes, SendCommand, Session, Ssm, StartSession,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Default)]
 pub(crate) struct State {
+    /// Parameters.
+    pub parameters: BTreeMap<String, String>,
     /// Instances that never registered.
     pub unregistered: BTreeSet<String>,
     /// Ping status of instances that are not `Online`.
@@ -29,6 +33,13 @@ pub(crate) struct State {
 impl State {
     fn url(&self) -> String {
         self.stream_url.clone().unwrap_or_else(|| "ws://nowhere.invalid/".to_owned())
+    }
+}
+
+#[async_trait::async_trait]
+impl Ssm for Fake {
+    async fn get_parameter(&self, name: &str) -> Result<Option<String>> {
+        self.call("GetParameter", |state| Ok(state.ssm.parameters.get(name).cloned()))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The flags of a launch; the keys of `nixl.toml` are the same.
 
 use super::names::{
-    AmiId, BadName, Lifetime, Minutes, MlflowArn, MlflowVersion, RegionName, ReservationId,
+    BadName, ImageName, Lifetime, Minutes, MlflowArn, MlflowVersion, RegionName, ReservationId,
     ServerName, SubnetId, TypeName, ZoneName,
 };
 use super::near::hint;
@@ -25,9 +25,11 @@ pub struct Asked {
     /// In the file only: `--region` is a flag of every command.
     #[arg(skip)]
     pub region: Option<RegionName>,
-    /// Image [default: the newest one baked by `nixl-bake build`]
-    #[arg(long, value_name = "AMI")]
-    pub ami: Option<AmiId>,
+    /// Image: ami-… or ssm:NAME, a parameter that holds its id [default: the newest one
+    /// baked by `nixl-bake build`]
+    #[arg(long, alias = "ami", value_name = "IMAGE")]
+    #[serde(alias = "ami")]
+    pub image: Option<ImageName>,
     /// EC2 instance types, best first [default: g6.12xlarge]
     #[arg(long, value_delimiter = ',', value_name = "TYPE")]
     #[serde(deserialize_with = "one_or_more")]
@@ -210,7 +212,7 @@ impl Asked {
         Self {
             cluster: self.cluster.or(file.cluster),
             region: self.region.or(file.region),
-            ami: self.ami.or(file.ami),
+            image: self.image.or(file.image),
             instance_type: either(self.instance_type, file.instance_type),
             // One asked for by flag replaces the other of the file.
             reservation: self
@@ -265,7 +267,7 @@ impl Asked {
         let mut spec = Spec::new(cluster.clone(), region);
         let layout = self.layout.layout();
         (spec.size, spec.prefill) = (layout.size, layout.prefill);
-        spec.ami = self.ami.map(|it| it.0);
+        spec.image = self.image.map(|it| it.0).unwrap_or_default();
         let types: Vec<String> = self.instance_type.into_iter().map(|it| it.0).collect();
         spec.instance_types = either(once(types), spec.instance_types);
         let markets = self.market.into_iter().map(|it| it.0).collect();

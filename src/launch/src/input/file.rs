@@ -101,7 +101,7 @@ mod tests {
     const ALL: &str = r#"
 cluster = "train"
 region = "us-east-1"
-ami = "ami-0123456789abcdef0"
+image = "ami-0123456789abcdef0"
 instance-type = ["g6e.12xlarge", "g6.12xlarge"]
 market = ["spot", "on-demand"]
 roles = "prefill=1,decode=3"

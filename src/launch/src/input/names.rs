@@ -4,6 +4,7 @@
 //! guide, "Instance type naming conventions", "Regions and Zones".
 
 use super::near::{hint, nearest};
+use crate::plan::WantedImage;
 use nixl_cluster::instance_type;
 use regex_lite::Regex;
 use serde::Deserialize;
@@ -117,11 +118,52 @@ macro_rules! name {
     };
 }
 
-name!(
-    /// An image.
-    AmiId, "image id", "^ami-([0-9a-f]{8}|[0-9a-f]{17})$",
-    "write ami- and 8 or 17 hex digits", none
-);
+/// An image by its id, or by the parameter of SSM that holds it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct ImageName(pub WantedImage);
+
+/// Whether a text has the form of an image's id.
+#[must_use]
+pub fn is_ami(text: &str) -> bool {
+    Regex::new("^ami-([0-9a-f]{8}|[0-9a-f]{17})$").is_ok_and(|pattern| pattern.is_match(text))
+}
+
+impl FromStr for ImageName {
+    type Err = BadName;
+    fn from_str(given: &str) -> Result<Self, BadName> {
+        // SSM API reference, GetParameter, Name: a name, also with `:VERSION` or
+        // `:LABEL`, or an ARN.
+        let fits = |name: &&str| {
+            (1..=2048).contains(&name.len())
+                && name.chars().all(|c| c.is_ascii_alphanumeric() || "_.-/:".contains(c))
+        };
+        if let Some(name) = given.strip_prefix("ssm:").filter(fits) {
+            return Ok(Self(WantedImage::Parameter(name.to_owned())));
+        }
+        if is_ami(given) {
+            return Ok(Self(WantedImage::Ami(given.to_owned())));
+        }
+        // EC2's own way to say it, or nothing but the name.
+        let name =
+            given.strip_prefix("resolve:ssm:").or_else(|| given.starts_with('/').then_some(given));
+        let hint = name.filter(fits).map(|name| format!("; did you mean ssm:{name}?"));
+        Err(BadName {
+            given: given.to_owned(),
+            what: "image",
+            rule: "write ami- and 8 or 17 hex digits, or ssm: and the name of a parameter",
+            hint: hint.unwrap_or_default(),
+        })
+    }
+}
+
+impl TryFrom<String> for ImageName {
+    type Error = BadName;
+    fn try_from(given: String) -> Result<Self, BadName> {
+        given.parse()
+    }
+}
+
 name!(
     /// A subnet.
     SubnetId, "subnet id", "^subnet-([0-9a-f]{8}|[0-9a-f]{17})$",
@@ -274,7 +316,7 @@ mod tests {
             assert!(format!("{region}a").parse::<ZoneName>().unwrap().is_in(region));
         }
         assert!("us-west-2-lax-1a".parse::<ZoneName>().unwrap().is_in("us-west-2"));
-        assert!("ami-0123456789abcdef0".parse::<AmiId>().is_ok());
+        assert!("ami-0123456789abcdef0".parse::<ImageName>().is_ok());
         assert_eq!("never".parse(), Ok(Lifetime(None)));
         assert_eq!("2d".parse(), Ok(Minutes(Duration::from_secs(172_800))));
     }
@@ -296,12 +338,33 @@ mod tests {
         for bad in ["us-east-1", "a", "us-east-1-"] {
             assert!(bad.parse::<ZoneName>().is_err(), "{bad}");
         }
-        assert!("ami-123".parse::<AmiId>().is_err());
+        assert!("ami-123".parse::<ImageName>().is_err());
         assert!("cr-xyz".parse::<ReservationId>().is_err());
         for bad in ["", "soon", "-1h", "0s", "59s", "1", "99999999999d"] {
             assert!(bad.parse::<Lifetime>().is_err(), "{bad}");
         }
         assert!(!ZoneName("us-east-11a".to_owned()).is_in("us-east-1"));
+    }
+
+    #[test]
+    fn an_image_is_an_id_or_a_parameter() {
+        let parameter = |name: &str| Ok(ImageName(WantedImage::Parameter(name.to_owned())));
+        for name in [
+            "/nixl/ami/nixl-gpu/x86_64/latest",
+            "golden:3",
+            "arn:aws:ssm:us-east-1:111122223333:parameter/golden",
+        ] {
+            assert_eq!(format!("ssm:{name}").parse(), parameter(name));
+        }
+        for (bad, meant) in [
+            ("resolve:ssm:/golden", "did you mean ssm:/golden?"),
+            ("/golden", "did you mean ssm:/golden?"),
+            ("ssm:", "ssm: and the name of a parameter"),
+            ("ssm:a b", "ssm: and the name of a parameter"),
+        ] {
+            let told = bad.parse::<ImageName>().unwrap_err().to_string();
+            assert!(told.contains(meant), "{told}");
+        }
     }
 
     proptest! {
@@ -311,6 +374,7 @@ mod tests {
             let _ = text.parse::<Minutes>();
             let _ = text.parse::<ZoneName>();
             let _ = text.parse::<TypeName>();
+            let _ = text.parse::<ImageName>();
         }
     }
 }

@@ -1,10 +1,10 @@
 //! Nodes that are there already: whole, none, or an obstacle.
 
-use super::{PublicAddress, Spec, WayOut};
+use super::{PublicAddress, Spec, WantedImage, WayOut};
 use crate::check::Check;
 use crate::keys;
 use nixl_aws::Tag;
-use nixl_aws::ec2::Instance;
+use nixl_aws::ec2::{Image, Instance};
 use nixl_cluster::{Layout, tag};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -114,16 +114,16 @@ pub(super) fn judge(spec: &Spec, instances: &[Instance]) -> Result<Existing, Che
 }
 
 /// Of nodes that are there: what was asked and is not so.
-pub(super) fn checks(spec: &Spec, existing: &Existing) -> Vec<Check> {
+pub(super) fn checks(spec: &Spec, image: Option<&Image>, existing: &Existing) -> Vec<Check> {
     let Existing::Complete(nodes) = existing else {
         return vec![Check::pass(NODES, "none is there yet")];
     };
     let mut checks = vec![Check::pass(NODES, format!("all {} are there already", nodes.len()))];
-    checks.extend(differences(spec, nodes));
+    checks.extend(differences(spec, image, nodes));
     checks
 }
 
-fn differences(spec: &Spec, nodes: &[Instance]) -> Vec<Check> {
+fn differences(spec: &Spec, image: Option<&Image>, nodes: &[Instance]) -> Vec<Check> {
     let Some(node) = nodes.first() else { return Vec::new() };
     let told = Tag::find(&node.tags, keys::PROVIDER).unwrap_or("?");
     let roles = |size, prefill| Layout { size, prefill }.roles().map(|roles| roles.to_string());
@@ -136,10 +136,12 @@ fn differences(spec: &Spec, nodes: &[Instance]) -> Vec<Check> {
         (PublicAddress::None, _) => Some("none"),
         (PublicAddress::Elastic, _) => Some("elastic"),
     };
+    let named = image.filter(|_| spec.image != WantedImage::Newest);
+    let asked_image = named.map(|image| image.id.as_str());
     let pairs = [
         ("--provider", Some(spec.provider.as_str()), told),
         ("--roles", asked_roles.as_deref(), &roles_there),
-        ("--ami", spec.ami.as_deref(), node.image_id.as_str()),
+        ("--image", asked_image, node.image_id.as_str()),
         ("--public-address", public_address, way_out.map_or("?", WayOut::as_str)),
     ];
     let one_of = |asked: &[String], there: &str| {

@@ -51,6 +51,9 @@ pub struct Facts {
     pub read_at: Option<jiff::Timestamp>,
     /// Account id.
     pub account: String,
+    /// The image id that the parameter asked for holds, if there is such a parameter
+    /// and it holds one.
+    pub image_parameter: Option<String>,
     /// Image candidates: the one named, or every baked one.
     pub images: Vec<Image>,
     /// The types asked for, in that order, without those that EC2 does not know.

@@ -4,6 +4,7 @@
 mod attempt;
 mod existing;
 mod facts;
+mod image;
 mod lifetime;
 mod mlflow;
 mod network;
@@ -24,6 +25,7 @@ mod way_out;
 pub use attempt::{Attempt, WayOut};
 pub use existing::{Existing, is_live, live, ranked};
 pub use facts::{Facts, Known, PriceFacts, QuotaFacts, TrackingFacts, TypeFacts};
+pub use image::WantedImage;
 pub use mlflow::DELETING;
 pub(crate) use mlflow::{chosen as chosen_app, decide as decide_mlflow, told_of};
 pub use network::{Slot, interfaces, layout};
@@ -58,7 +60,7 @@ use crate::check::{Check, Checks};
 use crate::keys;
 
 /// Version of the document that [`Plan`] is.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// Everything `up` will make sure of.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -102,9 +104,9 @@ pub struct Plan {
 #[must_use]
 pub fn plan(spec: &Spec, facts: &Facts) -> Plan {
     let mut checks = Vec::new();
-    let image = place::image(spec, facts).map_err(|check| checks.push(check)).ok();
+    let image = image::image(spec, facts).map_err(|check| checks.push(check)).ok();
     if let Some(image) = &image {
-        checks.extend(place::image_checks(image));
+        checks.extend(image::checks(spec, image));
     }
     checks.extend(types::unknown(spec, facts));
     for of in &facts.types {
@@ -124,7 +126,7 @@ pub fn plan(spec: &Spec, facts: &Facts) -> Plan {
     checks.push(tracking.as_ref().map_or_else(Clone::clone, |it| mlflow::check(it, facts)));
     let tracking = tracking.unwrap_or(Tracking::None);
     match judged {
-        Ok(_) => checks.extend(existing::checks(spec, &existing)),
+        Ok(_) => checks.extend(existing::checks(spec, image.as_ref(), &existing)),
         Err(check) => checks.push(check),
     }
     let types: Vec<InstanceTypeInfo> = facts.types.iter().map(|of| of.info.clone()).collect();

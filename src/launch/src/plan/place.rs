@@ -1,12 +1,10 @@
-//! Image, VPC, zones and subnets.
+//! VPC, zones and subnets.
 
 use super::{Attempt, Facts, Spec, TypeFacts, reservation};
 use crate::check::Check;
 use crate::failure::joined;
 use crate::input::only_near;
-use nixl_aws::Tag;
-use nixl_aws::ec2::{Image, Subnet};
-use nixl_cluster::tag;
+use nixl_aws::ec2::Subnet;
 
 /// A zone to try, and the subnet in it.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -21,60 +19,6 @@ pub struct Place {
 /// Name of the check of zones and subnets.
 const ZONES: &str = "zones";
 const VPC: &str = "vpc";
-
-/// The image named, or the newest baked one.
-pub(super) fn image(spec: &Spec, facts: &Facts) -> Result<Image, Check> {
-    const IMAGE: &str = "image";
-    if let Some(ami) = &spec.ami {
-        let image = facts.images.iter().find(|image| image.id == *ami).ok_or_else(|| {
-            Check::fail(
-                IMAGE,
-                format!("image {ami} is not there or not yours"),
-                "leave out --ami to use the newest baked one",
-            )
-        })?;
-        if image.state != "available" {
-            let found = format!("image {ami} is {}, not available", image.state);
-            return Err(Check::fail(IMAGE, found, "wait for it, or name another --ami"));
-        }
-        return Ok(image.clone());
-    }
-    facts
-        .images
-        .iter()
-        .filter(|i| i.state == "available" && Tag::find(&i.tags, tag::DIGEST).is_some())
-        // RFC 3339 in UTC sorts as text; the id settles a tie.
-        .max_by_key(|image| (&image.creation_date, &image.id))
-        .cloned()
-        .ok_or_else(|| Check::fail(IMAGE, "no image", "run `nixl-bake build`"))
-}
-
-/// Which image it is, and the volume that its nodes boot from.
-pub(super) fn image_checks(image: &Image) -> [Check; 2] {
-    const NAME: &str = "root-volume";
-    let age = image.creation_date.get(..10).unwrap_or_default();
-    let found = format!("{} ({}) {age}", image.id, image.architecture);
-    let volume = match &image.root_volume {
-        None => Check::warn(
-            NAME,
-            format!("image {} names no EBS volume to boot from", image.id),
-            "a node's disk then goes with a power-off, and `nixl-launch down` cannot see it: use an image that `nixl-bake build` made",
-        ),
-        Some(volume) => {
-            let found = format!("{} GiB {} on {}", volume.size_gib, volume.kind, volume.device);
-            if volume.delete_on_termination {
-                Check::pass(NAME, format!("{found}, goes with its node"))
-            } else {
-                Check::warn(
-                    NAME,
-                    format!("{found} stays, and costs, when its node has ended"),
-                    "only `nixl-launch down` or `nixl-launch reap` removes it then; bake an image whose volume goes with the instance",
-                )
-            }
-        }
-    };
-    [Check::pass("image", found.trim_end()), volume]
-}
 
 /// The VPC of the subnets asked for, or the default one.
 pub(super) fn vpc(spec: &Spec, facts: &Facts) -> Result<String, Check> {

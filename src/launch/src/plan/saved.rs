@@ -1,6 +1,6 @@
 //! A plan from a file: carried out exactly, or refused with what has changed.
 
-use super::{Plan, VERSION};
+use super::{Plan, Spec, VERSION, WantedImage};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
@@ -100,9 +100,12 @@ impl Plan {
 
     /// What was asked for, with what was decided in the place of what was left open.
     #[must_use]
-    pub fn pinned(&self) -> super::Spec {
-        let ami = self.image.as_ref().map(|image| image.id.clone());
-        super::Spec { ami, ..self.spec.clone() }
+    pub fn pinned(&self) -> Spec {
+        let spec = self.spec.clone();
+        match &self.image {
+            Some(image) => Spec { image: WantedImage::Ami(image.id.clone()), ..spec },
+            None => spec,
+        }
     }
 
     /// Whether a plan of now would do the same. What a launch only adds to or

@@ -1,6 +1,6 @@
 //! What a person asked for.
 
-use super::Wanted;
+use super::{Wanted, WantedImage};
 use nixl_aws::ec2::Market;
 use nixl_cluster::{ClusterName, Provider, ProviderChoice, instance_type};
 use serde::{Deserialize, Serialize};
@@ -30,8 +30,8 @@ pub struct Spec {
     pub cluster: ClusterName,
     /// Region.
     pub region: String,
-    /// Image; the newest baked one if not given.
-    pub ami: Option<String>,
+    /// Image.
+    pub image: WantedImage,
     /// Instance types, best first; at least one.
     pub instance_types: Vec<String>,
     /// Markets, best first; at least one.
@@ -67,7 +67,7 @@ impl Spec {
         Self {
             cluster,
             region: region.to_owned(),
-            ami: None,
+            image: WantedImage::default(),
             instance_types: vec![instance_type::DEFAULT.to_owned()],
             markets: vec![Market::OnDemand],
             reservation_id: None,

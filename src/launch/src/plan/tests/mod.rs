@@ -17,7 +17,7 @@ pub(crate) fn spec() -> Spec {
     Spec::new(Default::default(), "us-east-1")
 }
 
-fn baked(id: &str, date: &str) -> Image {
+pub(crate) fn baked(id: &str, date: &str) -> Image {
     Image {
         id: id.to_owned(),
         state: "available".to_owned(),
