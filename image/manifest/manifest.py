@@ -82,11 +82,20 @@ def wheels():
             yield {"kind": "pypi", "name": name, "version": one.version}
 
 
+def built(packages):
+    """GDRCopy, where the image's own build made it, by its module's sources for dkms."""
+    if not any(one["name"] in ("gdrdrv-dkms", "gdrcopy-kmod") for one in packages):
+        for path in sorted(Path("/usr/src").glob("gdrdrv-*")):
+            yield {"kind": "github", "name": "gdrcopy", "version": path.name.removeprefix("gdrdrv-")}
+
+
 def purl(package, system):
     version = quote(package["version"], safe="~:._-")
     name = quote(package["name"], safe="~._-")
     if package["kind"] == "pypi":
         return f"pkg:pypi/{name}@{version}"
+    if package["kind"] == "github":
+        return f"pkg:github/nvidia/{name}@v{version}"
     words = {"arch": package["architecture"], "distro": f"{system['ID']}-{system['VERSION_ID']}"}
     if package["kind"] == "rpm" and ":" in package["version"]:
         words["epoch"], rest = package["version"].split(":", 1)
@@ -190,9 +199,9 @@ def main():
     folder, *image = sys.argv[1:]
     folder = Path(folder)
     system = os_release()
-    listed = rpms() if system["ID"] == "amzn" else debs()
+    listed = [*(rpms() if system["ID"] == "amzn" else debs())]
     by_name = lambda one: (one["kind"], one["name"], one["version"], one.get("architecture", ""))
-    packages = sorted([*listed, *wheels()], key=by_name)
+    packages = sorted([*listed, *built(listed), *wheels()], key=by_name)
     now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     document = manifest(image, packages, system, now)
     write(folder / "manifest.json", document)

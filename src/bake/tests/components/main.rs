@@ -6,6 +6,7 @@
 
 mod drivers;
 mod efa;
+mod gdrcopy;
 mod inference;
 mod installer;
 mod kernel;

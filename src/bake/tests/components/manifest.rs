@@ -23,7 +23,7 @@ fn what_is_there_is_told_in_both_forms() {
         "/opt/amazon/efa_installed_packages",
         b"# EFA installer version: 1.51.0\n# Debug packages installed: no\n",
     );
-    assert_eq!(stage.sh("mkdir -p /lib/modules/6.8.0-1021-aws").0, 0);
+    assert_eq!(stage.sh("mkdir -p /lib/modules/6.8.0-1021-aws /usr/src/gdrdrv-2.6").0, 0);
     stage.stand_in(
         "modinfo",
         "case \"$*\" in *nvidia) echo 580.126.20 ;; *) echo \"modinfo: no module\" >&2; exit 1 ;; esac",
@@ -37,7 +37,7 @@ fn what_is_there_is_told_in_both_forms() {
     assert_eq!(versions["kernel"], "6.8.0-1021-aws");
     assert_eq!(versions["nvidia-driver"], "580.126.20");
     assert_eq!(versions["efa-installer"], "1.51.0");
-    assert_eq!(versions["nixl"], "1.5.1");
+    assert_eq!((&versions["nixl"], &versions["gdrcopy"]), (&"1.5.1".into(), &"2.6".into()));
     assert!(versions.get("efa-driver").is_none() && versions.get("vllm").is_none());
     let packages = manifest["packages"].as_array().unwrap();
     assert!(packages.iter().any(|one| one["kind"] == "deb" && one["name"] == "bash"));
@@ -50,6 +50,7 @@ fn what_is_there_is_told_in_both_forms() {
         .filter_map(|one| one["purl"].as_str())
         .collect();
     assert_eq!(purls.len(), packages.len());
+    assert!(purls.contains(&"pkg:github/nvidia/gdrcopy@v2.6"), "{purls:?}");
     assert!(purls.contains(&"pkg:pypi/nixl@1.5.1"), "{purls:?}");
     assert!(purls.iter().any(|purl| purl.starts_with("pkg:deb/debian/bash@")), "{purls:?}");
 }
