@@ -1,8 +1,8 @@
 //! CloudWatch Logs (API reference 2014-03-28), by hand-signed AwsJson 1.1: one
 //! stream, read forwards.
 
-use crate::json::{JsonClient, Service};
-use crate::{Aws, Result};
+use crate::Result;
+use crate::json::{Service, client};
 use serde::{Deserialize, Serialize};
 
 const SERVICE: Service = Service {
@@ -11,6 +11,7 @@ const SERVICE: Service = Service {
     signing_name: "logs",
     target_prefix: "Logs_20140328",
     endpoint_variable: "CLOUDWATCH_LOGS",
+    nearest: None,
 };
 
 /// A piece of a stream.
@@ -31,19 +32,7 @@ pub trait Logs: Send + Sync {
     async fn events(&self, group: &str, stream: &str, after: Option<&str>) -> Result<Option<Page>>;
 }
 
-/// The client.
-#[derive(Debug, Clone)]
-pub struct Client {
-    json: JsonClient,
-}
-
-impl Client {
-    /// A client with the shared configuration.
-    #[must_use]
-    pub fn new(aws: &Aws) -> Self {
-        Self { json: JsonClient::new(aws, SERVICE) }
-    }
-}
+client!(SERVICE);
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]

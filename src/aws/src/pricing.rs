@@ -1,8 +1,8 @@
 //! The Price List (API reference 2017-10-15), by hand-signed AwsJson 1.1: what
 //! an instance costs On-Demand.
 
-use crate::json::{JsonClient, Service};
-use crate::{Aws, Result};
+use crate::Result;
+use crate::json::{Service, client};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -12,6 +12,7 @@ const SERVICE: Service = Service {
     signing_name: "pricing",
     target_prefix: "AWSPriceListService",
     endpoint_variable: "PRICING",
+    nearest: Some(endpoint_region),
 };
 
 /// A price of the list.
@@ -31,20 +32,7 @@ pub trait Pricing: Send + Sync {
     async fn on_demand(&self, region: &str, instance_type: &str) -> Result<Option<ListPrice>>;
 }
 
-/// The client.
-#[derive(Debug, Clone)]
-pub struct Client {
-    json: JsonClient,
-}
-
-impl Client {
-    /// A client with the shared configuration, at the endpoint nearest to its region.
-    #[must_use]
-    pub fn new(aws: &Aws) -> Self {
-        let near = aws.region().map_or("us-east-1", endpoint_region);
-        Self { json: JsonClient::in_region(aws, SERVICE, near) }
-    }
-}
+client!(SERVICE);
 
 /// The Price List answers in four regions only (AWS Billing user guide, "Price
 /// List API endpoints").

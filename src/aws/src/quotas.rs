@@ -1,7 +1,7 @@
 //! Service Quotas (API reference 2019-06-24), by hand-signed AwsJson 1.1.
 
-use crate::json::{JsonClient, Service};
-use crate::{Aws, Result};
+use crate::Result;
+use crate::json::{Service, client};
 use serde::{Deserialize, Serialize};
 
 const SERVICE: Service = Service {
@@ -10,6 +10,7 @@ const SERVICE: Service = Service {
     signing_name: "servicequotas",
     target_prefix: "ServiceQuotasV20190624",
     endpoint_variable: "SERVICE_QUOTAS",
+    nearest: None,
 };
 
 /// An increase that was asked for and is not settled.
@@ -30,19 +31,7 @@ pub trait Quotas: Send + Sync {
     async fn pending_increases(&self, service: &str, code: &str) -> Result<Vec<Increase>>;
 }
 
-/// The client.
-#[derive(Debug, Clone)]
-pub struct Client {
-    json: JsonClient,
-}
-
-impl Client {
-    /// A client with the shared configuration.
-    #[must_use]
-    pub fn new(aws: &Aws) -> Self {
-        Self { json: JsonClient::new(aws, SERVICE) }
-    }
-}
+client!(SERVICE);
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]

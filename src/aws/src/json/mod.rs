@@ -43,7 +43,29 @@ pub(crate) struct Service {
     pub target_prefix: &'static str,
     /// `AWS_ENDPOINT_URL_<this>` overrides `AWS_ENDPOINT_URL`.
     pub endpoint_variable: &'static str,
+    /// Of a service that is not in all regions: where it answers a client of one.
+    pub nearest: Option<fn(&str) -> &'static str>,
 }
+
+/// `Client` of a service: a [`JsonClient`] with the service's own calls on it.
+macro_rules! client {
+    ($service:expr) => {
+        /// The client.
+        #[derive(Debug, Clone)]
+        pub struct Client {
+            json: $crate::json::JsonClient,
+        }
+
+        impl Client {
+            /// A client with the shared configuration.
+            #[must_use]
+            pub fn new(aws: &$crate::Aws) -> Self {
+                Self { json: $crate::json::JsonClient::new(aws, $service) }
+            }
+        }
+    };
+}
+pub(crate) use client;
 
 /// A client for one service. Clones share connections and credentials.
 #[derive(Debug, Clone)]
@@ -71,20 +93,19 @@ impl std::fmt::Debug for Inner {
 impl JsonClient {
     /// A client with the shared configuration.
     pub fn new(aws: &Aws, service: Service) -> Self {
-        Self::from_sdk(aws.sdk(), service)
+        match service.nearest {
+            Some(nearest) => {
+                let near = nearest(aws.region().unwrap_or_default());
+                Self::from_sdk(aws.in_region(near).sdk(), service)
+            }
+            None => Self::from_sdk(aws.sdk(), service),
+        }
     }
 
     /// URL that is called, if it is known.
     #[cfg(feature = "ssm")]
     pub fn endpoint(&self) -> Option<&str> {
         self.inner.endpoint.as_deref().ok()
-    }
-
-    /// The same in a region of its own, for services that are not in all.
-    #[cfg(feature = "pricing")]
-    pub fn in_region(aws: &Aws, service: Service, region: &str) -> Self {
-        let region = aws_config::Region::new(region.to_owned());
-        Self::from_sdk(&aws.sdk().clone().into_builder().region(region).build(), service)
     }
 
     fn from_sdk(sdk: &SdkConfig, service: Service) -> Self {

@@ -13,6 +13,7 @@ const SERVICE: Service = Service {
     signing_name: "sagemaker",
     target_prefix: "SageMaker",
     endpoint_variable: "NIXL_TEST_NOT_SET",
+    nearest: None,
 };
 
 /// Answers each request with the next of `answers`, then returns the requests.

@@ -2,34 +2,23 @@
 
 use super::pages::{self, Page};
 use super::{CreateApp, CreateTrackingServer, Mlflow, SageMaker, apps, servers};
-use crate::json::{JsonClient, Service};
-use crate::{Aws, Result, Tag};
+use crate::json::{Service, client};
+use crate::{Result, Tag};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+const SERVICE: Service = Service {
+    name: "sagemaker",
+    endpoint_prefix: "api.sagemaker",
+    signing_name: "sagemaker",
+    target_prefix: "SageMaker",
+    endpoint_variable: "SAGEMAKER",
+    nearest: None,
+};
 /// SageMaker spells it without the usual `Exception`.
 const NOT_FOUND: &[&str] = &["ResourceNotFound", "ResourceNotFoundException"];
 
-/// The service.
-#[derive(Debug, Clone)]
-pub struct Client {
-    json: JsonClient,
-}
-
-impl Client {
-    /// A client with the shared configuration.
-    #[must_use]
-    pub fn new(aws: &Aws) -> Self {
-        let service = Service {
-            name: "sagemaker",
-            endpoint_prefix: "api.sagemaker",
-            signing_name: "sagemaker",
-            target_prefix: "SageMaker",
-            endpoint_variable: "SAGEMAKER",
-        };
-        Self { json: JsonClient::new(aws, service) }
-    }
-}
+client!(SERVICE);
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]

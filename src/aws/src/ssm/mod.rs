@@ -10,8 +10,7 @@ pub use nodes::ManagedNodes;
 pub use parameters::{ParameterStore, Ssm};
 pub use shapes::{Invocation, ManagedNode, SendCommand, Session, StartSession};
 
-use crate::Aws;
-use crate::json::{JsonClient, Service};
+use crate::json::{Service, client};
 
 /// How SSM is addressed.
 const SERVICE: Service = Service {
@@ -20,21 +19,12 @@ const SERVICE: Service = Service {
     signing_name: "ssm",
     target_prefix: "AmazonSSM",
     endpoint_variable: "SSM",
+    nearest: None,
 };
 
-/// The client.
-#[derive(Debug, Clone)]
-pub struct Client {
-    json: JsonClient,
-}
+client!(SERVICE);
 
 impl Client {
-    /// A client with the shared configuration.
-    #[must_use]
-    pub fn new(aws: &Aws) -> Self {
-        Self { json: JsonClient::new(aws, SERVICE) }
-    }
-
     /// URL that is called, for programs that call SSM themselves.
     #[must_use]
     pub fn endpoint(&self) -> Option<&str> {

@@ -1,28 +1,25 @@
 //! A checkout in a temporary folder and a scripted cloud.
 
+mod builder;
+mod checkout;
+mod files;
 mod prune;
 mod publish;
 
+pub use checkout::Checkout;
+
 use crate::builder_profile::{BuilderProfile, Profile, Standing};
 use crate::cloud::{Cloud, Images};
-use crate::content::Content;
-use crate::daemon::Daemon;
-use crate::error::Result as BakeResult;
-use crate::glibc::Glibc;
-use crate::hash::Sum;
 use crate::lock::Pins;
 use crate::progress::Progress;
-use crate::recipe::Architecture;
 use nixl_aws::ec2::{Image, Sharing};
-use nixl_aws::imagebuilder::*;
+use nixl_aws::imagebuilder::{Build, Resource};
 use nixl_aws::logs::{Logs, Page};
-use nixl_aws::s3::{Object, S3};
 use nixl_aws::ssm::Ssm;
 use nixl_aws::sts::Identity;
 use nixl_aws::{AwsError, ErrorKind, Result, Tag};
 use nixl_cluster::tag;
 use std::collections::{BTreeMap, VecDeque};
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 pub const BASE: &str = "ami-0123456789abcdef0";
@@ -45,61 +42,6 @@ pub fn pins() -> Pins {
         base_ami: BASE.to_owned(),
         base_identity: "136693071363/debian-12".to_owned(),
         downloads: BTreeMap::new(),
-    }
-}
-
-/// A recipe with one component, its scripts, a systemd tree and a daemon.
-pub struct Checkout {
-    folder: tempfile::TempDir,
-}
-
-impl Checkout {
-    pub fn new() -> Self {
-        let checkout = Self { folder: tempfile::tempdir().unwrap() };
-        let shipped = include_str!("../../../../image/recipe.toml");
-        let list = shipped.find("components = ").unwrap();
-        let recipe = format!("{}components = [\"nixl-noded\"]\n", &shipped[..list]);
-        checkout.write("image/recipe.toml", &recipe);
-        checkout.write(
-            "image/nixl-noded/component.toml",
-            include_str!("../../../../image/nixl-noded/component.toml"),
-        );
-        checkout.write(
-            "image/nixl-noded/install.sh",
-            "#!/bin/bash\n# Puts it there.\nset -Eeuo pipefail\ninstall \"$NIXL_FILES/nixl-noded\" /usr/bin\n",
-        );
-        checkout.write(
-            "image/nixl-noded/validate.sh",
-            "#!/bin/bash\nset -Eeuo pipefail\nnixl-noded --version || die \"it does not run\"\n",
-        );
-        checkout.write("systemd/usr/lib/systemd/system/nixl-noded.service", "[Service]\n");
-        std::fs::write(checkout.path("nixl-noded"), "a daemon").unwrap();
-        checkout
-    }
-
-    pub fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    pub fn daemon(&self) -> Daemon {
-        let bytes = std::fs::read(self.path("nixl-noded")).unwrap();
-        Daemon {
-            sum: Sum::of(&bytes),
-            bytes: Arc::new(bytes),
-            build_id: None,
-            architecture: Architecture::X86_64,
-            glibc: Glibc(2, 34),
-        }
-    }
-
-    pub fn write(&self, name: &str, text: &str) {
-        let path = self.path(name);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
-    }
-
-    pub fn load(&self) -> BakeResult<Content> {
-        Content::load(&self.path("image/recipe.toml"), &self.daemon())
     }
 }
 
@@ -281,154 +223,6 @@ impl Logs for Fake {
         };
         let messages: Vec<String> = piece.into_iter().map(str::to_owned).collect();
         Ok(Some(Page { next: Some((at + messages.len()).to_string()), messages }))
-    }
-}
-
-#[async_trait::async_trait]
-impl S3 for Fake {
-    async fn head_bucket(&self, _: &str, _: &str) -> Result<bool> {
-        Ok(self.called("head_bucket")?.bucket)
-    }
-    async fn create_bucket(&self, _: &str) -> Result<()> {
-        self.called("create_bucket")?.bucket = true;
-        Ok(())
-    }
-    async fn block_public_access(&self, _: &str) -> Result<()> {
-        self.called("block_public_access").map(drop)
-    }
-    async fn put_bucket_tagging(&self, _: &str, _: &[Tag]) -> Result<()> {
-        self.called("put_bucket_tagging").map(drop)
-    }
-    async fn delete_bucket(&self, _: &str) -> Result<()> {
-        self.called("delete_bucket").map(drop)
-    }
-    async fn head_object(&self, _: &str, key: &str) -> Result<Option<Object>> {
-        let world = self.called("head_object")?;
-        Ok(world.objects.get(key).map(|size| Object { key: key.into(), size_bytes: *size as u64 }))
-    }
-    async fn get_object(&self, _: &str, key: &str, _: u64) -> Result<Option<bytes::Bytes>> {
-        Ok(self.called("get_object")?.contents.get(key).cloned())
-    }
-    async fn put_object(&self, _: &str, key: &str, body: bytes::Bytes, _: &str) -> Result<()> {
-        self.called("put_object")?.objects.insert(key.into(), body.len());
-        Ok(())
-    }
-    async fn list_objects(&self, _: &str, _: &str) -> Result<Vec<Object>> {
-        let world = self.called("list_objects")?;
-        let object =
-            |(key, size): (&String, &usize)| Object { key: key.clone(), size_bytes: *size as u64 };
-        Ok(world.objects.iter().map(object).collect())
-    }
-    async fn delete_objects(&self, _: &str, _: &[String]) -> Result<()> {
-        self.called("delete_objects").map(drop)
-    }
-}
-
-#[async_trait::async_trait]
-impl ImageBuilder for Fake {
-    async fn find_component(&self, name: &str, version: &str) -> Result<Option<Resource>> {
-        let key = format!("component/{name}/{version}");
-        Ok(self.called("find_component")?.resources.get(&key).cloned())
-    }
-    async fn create_component(&self, request: &CreateComponent) -> Result<String> {
-        let key = format!("component/{}/{}", request.name, request.version);
-        self.create("create_component", key, &request.tags)
-    }
-    async fn find_recipe(&self, name: &str, _: &str) -> Result<Option<Resource>> {
-        Ok(self.called("find_recipe")?.resources.get(&format!("recipe/{name}")).cloned())
-    }
-    async fn create_recipe(&self, request: &CreateRecipe) -> Result<String> {
-        assert!(!request.component_arns.is_empty());
-        self.create("create_recipe", format!("recipe/{}", request.name), &request.tags)
-    }
-    async fn find_infrastructure(&self, name: &str) -> Result<Option<Resource>> {
-        Ok(self.called("find_infrastructure")?.resources.get(&format!("infra/{name}")).cloned())
-    }
-    async fn create_infrastructure(&self, request: &CreateInfrastructure) -> Result<String> {
-        self.create("create_infrastructure", format!("infra/{}", request.name), &request.tags)
-    }
-    async fn find_distribution(&self, name: &str) -> Result<Option<Resource>> {
-        Ok(self.called("find_distribution")?.resources.get(&format!("dist/{name}")).cloned())
-    }
-    async fn create_distribution(&self, request: &CreateDistribution) -> Result<String> {
-        self.create("create_distribution", format!("dist/{}", request.name), &request.tags)
-    }
-    async fn create_image(&self, request: &CreateImage) -> Result<String> {
-        let mut world = self.called("create_image")?;
-        if let Some(arn) = world.tokens.get(&request.client_token) {
-            return Ok(arn.clone());
-        }
-        let arn = format!("arn:image/nixl/{}", world.tokens.len() + 1);
-        world.tokens.insert(request.client_token.clone(), arn.clone());
-        let script =
-            world.scripts.pop_front().unwrap_or_else(|| vec!["CREATING", "BUILDING", "AVAILABLE"]);
-        world.running.insert(arn.clone(), script.into());
-        world.builds.push(Build {
-            arn: arn.clone(),
-            status: "PENDING".into(),
-            tags: request.tags.clone(),
-            ..Build::default()
-        });
-        Ok(arn)
-    }
-    async fn list_builds(&self, _: &str, _: &str) -> Result<Vec<Build>> {
-        Ok(self.called("list_builds")?.builds.clone())
-    }
-    async fn get_image(&self, arn: &str) -> Result<Option<Build>> {
-        let mut world = self.called("get_image")?;
-        let next = world.running.get_mut(arn).and_then(VecDeque::pop_front);
-        let Some(at) = world.builds.iter().position(|build| build.arn == arn) else {
-            return Ok(None);
-        };
-        if let Some(status) = next {
-            let build = &mut world.builds[at];
-            build.status = status.into();
-            if status == "AVAILABLE" {
-                let id = format!("ami-{at:017x}");
-                build.amis = vec![("eu-west-1".into(), id.clone())];
-                let tags = build.tags.clone();
-                world.images.push(Image {
-                    id,
-                    state: "available".into(),
-                    tags,
-                    ..Image::default()
-                });
-            }
-            if status == "FAILED" {
-                world.builds[at].failure = Some(Failure {
-                    component_arn: Some(
-                        "arn:aws:imagebuilder:r:1:component/nixl-noded/1.2.3/1".into(),
-                    ),
-                    phase: Some("build".into()),
-                    step: Some("install".into()),
-                    message: Some("line 14 failed: install\nno such file".into()),
-                    ..Failure::default()
-                });
-            }
-        }
-        Ok(Some(world.builds[at].clone()))
-    }
-    async fn list_workflows(&self, _: &str) -> Result<Vec<Workflow>> {
-        let times = self.called("list_workflows")?.times.clone();
-        let (started, ended) =
-            times.map_or((None, None), |(started, ended)| (Some(started), ended));
-        Ok(vec![Workflow {
-            id: "wf-1".into(),
-            kind: "BUILD".into(),
-            status: "RUNNING".into(),
-            steps_total: 6,
-            steps_done: 2,
-            started,
-            ended,
-        }])
-    }
-    async fn list_steps(&self, _: &str) -> Result<Vec<Step>> {
-        drop(self.called("list_steps")?);
-        Ok(vec![Step {
-            name: "ApplyBuildComponents".into(),
-            status: "RUNNING".into(),
-            message: None,
-        }])
     }
 }
 
