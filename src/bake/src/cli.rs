@@ -43,6 +43,9 @@ pub enum Command {
         /// Where and how.
         #[command(flatten)]
         common: Common,
+        /// As `build` with it: leave the recipe's parameter and `[publish]` alone.
+        #[arg(long)]
+        no_publish: bool,
     },
     /// Pin what the recipe leaves open: base AMI, downloads, daemon. Shows what changes.
     Lock {
@@ -106,6 +109,9 @@ pub enum Command {
     },
     /// List the images there are.
     List {
+        /// Those of all regions of the account.
+        #[arg(long)]
+        all_regions: bool,
         /// Where and how.
         #[command(flatten)]
         common: Common,

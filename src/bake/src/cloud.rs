@@ -1,6 +1,6 @@
 //! What the flow needs from AWS, each behind a trait that tests script.
 
-use nixl_aws::ec2::{Ec2, Filter, Image, ImageAttributes, ImageRemoval};
+use nixl_aws::ec2::{AccountRegions as _, Ec2, Filter, Image, ImageAttributes, ImageRemoval};
 use nixl_aws::imagebuilder::ImageBuilder;
 use nixl_aws::logs::Logs;
 use nixl_aws::s3::S3;
@@ -45,8 +45,11 @@ pub struct Cloud {
     pub logs: Box<dyn Logs>,
 }
 
-/// Regions as publishing and pruning need them.
+/// Regions as publishing, pruning and looking need them.
+#[async_trait::async_trait]
 pub trait Regions: Send + Sync {
+    /// Names of all that the account can use, in order.
+    async fn names(&self) -> Result<Vec<String>>;
     /// One by its name; calls nothing.
     fn place(&self, region: &str) -> Place;
 }
@@ -67,7 +70,12 @@ pub struct Place {
     pub parameters: Box<dyn ParameterStore>,
 }
 
+#[async_trait::async_trait]
 impl Regions for Aws {
+    async fn names(&self) -> Result<Vec<String>> {
+        nixl_aws::ec2::Client::new(self).regions().await
+    }
+
     fn place(&self, region: &str) -> Place {
         let aws = self.in_region(region);
         let ec2 = nixl_aws::ec2::Client::new(&aws);

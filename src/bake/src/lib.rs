@@ -16,6 +16,7 @@ pub mod compare;
 pub mod content;
 pub mod daemon;
 pub mod document;
+pub mod elsewhere;
 pub mod error;
 pub mod flow;
 pub mod glibc;

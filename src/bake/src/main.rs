@@ -12,7 +12,7 @@ use nixl_bake::flow::{self, Options, Pace};
 use nixl_bake::lock::{self, Curl, Lock, Wants};
 use nixl_bake::plan::{self, Plan};
 use nixl_bake::prepare::{Prepared, Task, WithoutLock, prepare};
-use nixl_bake::progress::Console;
+use nixl_bake::progress::{Console, Progress as _};
 use nixl_bake::prune::{Prune, prune};
 use nixl_bake::publish::publish;
 use nixl_bake::{list, output, show, validate};
@@ -105,19 +105,25 @@ async fn run(cli: &Cli, console: &Console) -> Result<(String, ExitCode), BakeErr
             let changes = make_lock(paths, noded.as_deref(), *update, common, console).await?;
             output::locked(&paths.lock(), &changes, common.output)
         }
-        Command::Plan { input, common } => {
-            let region = common.region.as_deref();
-            let plan = match prepare(input, region, console, WithoutLock::Imagine).await?.task {
+        Command::Plan { input, common, no_publish } => {
+            let Prepared { task, wishes, regions } =
+                prepare(input, common.region.as_deref(), console, WithoutLock::Imagine).await?;
+            let mut plan = match task {
                 Task::Nothing(baked) => Plan::nothing(*baked),
                 Task::Bake(cloud, blueprint) => {
                     plan::plan(&cloud, &blueprint, Pace::default()).await?
                 }
             };
+            if !no_publish {
+                plan.look_at_publishing(&*regions, &wishes, Pace::default()).await;
+            }
             output::plan(&plan, common.output)
         }
         Command::Show { ami, common } => {
-            let cloud = Cloud::connect(common.region.as_deref()).await?;
-            output::shown(&show::show(&cloud, ami).await?, common.output)
+            let door = Door::open(common.region.as_deref()).await?;
+            let regions = door.regions();
+            let cloud = door.enter().await?;
+            output::shown(&show::show(&cloud, &*regions, ami).await?, common.output)
         }
         Command::Diff { from, to, common } => {
             let cloud = Cloud::connect(common.region.as_deref()).await?;
@@ -131,9 +137,17 @@ async fn run(cli: &Cli, console: &Console) -> Result<(String, ExitCode), BakeErr
             console.finish();
             output::pruned(&pruned, common.output)
         }
-        Command::List { common } => {
-            let cloud = Cloud::connect(common.region.as_deref()).await?;
-            output::list(&list::list(&cloud).await?, common.output)
+        Command::List { common, all_regions } => {
+            let door = Door::open(common.region.as_deref()).await?;
+            let mut entries = list::list(&*door.images, &door.region).await?;
+            if *all_regions {
+                let (others, unread) = list::list_elsewhere(&*door.regions(), &door.region).await;
+                entries.extend(others);
+                for why in unread {
+                    console.note(&format!("not looked at: {why}"));
+                }
+            }
+            output::list(&entries, common.output)
         }
     };
     Ok((text, ExitCode::SUCCESS))

@@ -5,7 +5,7 @@ use crate::flow::Baked;
 use crate::list::Entry;
 use crate::plan::Plan;
 use crate::prune::Pruned;
-use crate::publish::Published;
+use crate::publish::{Outlook, Published};
 use crate::show::{Difference, Shown};
 use crate::validate::Report;
 use comfy_table::{Table, TableStyle};
@@ -95,8 +95,10 @@ pub fn plan(plan: &Plan, format: Format) -> String {
         return json(plan);
     }
     let head = format!("digest {}\nbase   {} in {}", plan.digest, plan.base_ami, plan.region);
+    let publishing = plan.publishing.as_deref().map(publishing).unwrap_or_default();
     if let Some(ami) = &plan.ami_id {
-        return format!("{head}\nimage {ami} already has this content, nothing to bake");
+        let nothing = format!("image {ami} already has this content, nothing to bake");
+        return format!("{head}\n{nothing}{publishing}");
     }
     let head = match &plan.since {
         None => format!("{head}\nno image of this recipe yet"),
@@ -110,7 +112,24 @@ pub fn plan(plan: &Plan, format: Format) -> String {
     for line in &plan.lines {
         table.add_row([line.action.as_str(), line.what, &line.name]);
     }
-    format!("{head}\n{}", text(&table))
+    format!("{head}\n{}{publishing}", text(&table))
+}
+
+/// What becomes of the image, as further lines.
+fn publishing(outlooks: &[Outlook]) -> String {
+    let mut table = table();
+    for one in outlooks {
+        for deed in &one.deeds {
+            table.add_row(["", &one.region, &deed.told(one.ami_id.as_deref())]);
+        }
+        if let Some(problem) = &one.problem {
+            table.add_row(["", &one.region, &format!("conflict: {problem}")]);
+        }
+    }
+    match table.is_empty() {
+        true => "\nit is published as the recipe says".to_owned(),
+        false => format!("\npublishing:\n{}", text(&table)),
+    }
 }
 
 fn line(change: &Change) -> String {
@@ -146,10 +165,22 @@ pub fn shown(shown: &Shown, format: Format) -> String {
         }
         table.add_row(["Packages", &manifest.packages.len().to_string()]);
     }
+    if let Some(time) = &shown.deprecation_time {
+        table.add_row(["Deprecated", time]);
+    }
+    for copy in &shown.copies {
+        let other = match copy.state.as_str() {
+            "available" => String::new(),
+            state => format!(" ({state})"),
+        };
+        table.add_row(["Copy", &format!("{} in {}{other}", copy.ami_id, copy.region)]);
+    }
     if let Some(uri) = &shown.manifest_uri {
         table.add_row(["Manifest", uri]);
     }
-    let unread = shown.manifest_unread.iter().map(|why| format!("\nversions are not known: {why}"));
+    let manifest = shown.manifest_unread.iter().map(|why| ("versions", why));
+    let copies = shown.copies_unread.iter().map(|why| ("copies", why));
+    let unread = manifest.chain(copies).map(|(what, why)| format!("\n{what} are not known: {why}"));
     text(&table) + &unread.collect::<String>()
 }
 
@@ -226,10 +257,11 @@ pub fn list(entries: &[Entry], format: Format) -> String {
         return "no images yet; `nixl-bake build` makes one".to_owned();
     }
     let mut table = table();
-    table.set_header(["AMI", "STATE", "CREATED", "NAME", "DIGEST"]);
+    table.set_header(["AMI", "REGION", "STATE", "CREATED", "NAME", "DIGEST"]);
     for entry in entries {
         let short: String = entry.digest.chars().take(12).collect();
-        table.add_row([&entry.ami_id, &entry.state, &entry.created, &entry.name, &short]);
+        let Entry { ami_id, region, state, created, name, .. } = entry;
+        table.add_row([ami_id, region, state, created, name, &short]);
     }
     text(&table)
 }

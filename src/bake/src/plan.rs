@@ -2,12 +2,14 @@
 
 use crate::blueprint::Blueprint;
 use crate::builder_profile::Standing;
-use crate::cloud::Cloud;
+use crate::cloud::{Cloud, Regions};
 use crate::compare::{Change, compare};
 use crate::error::{BakeError, Result};
 use crate::flow::{Baked, Pace, find, finished, history, is_ours, retry};
+use crate::publish::{Outlook, Subject, Wishes, outlook};
 use crate::show;
 use nixl_aws::Tag;
+use nixl_aws::ec2::Image;
 use nixl_aws::imagebuilder::Resource;
 use serde::Serialize;
 
@@ -23,11 +25,17 @@ pub struct Plan {
     /// The image, if it is baked already.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ami_id: Option<String>,
+    /// The same as it was seen.
+    #[serde(skip)]
+    pub image: Option<Image>,
     /// The newest image of this recipe, if there is one, and what differs in it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<Since>,
     /// What is needed, in order; empty if the image is there.
     pub lines: Vec<Line>,
+    /// What becomes of it then, a region each; none if it is not to be published.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub publishing: Option<Vec<Outlook>>,
 }
 
 /// Why there is something to bake.
@@ -89,9 +97,24 @@ impl Plan {
             base_ami: baked.base_ami,
             region: baked.region,
             ami_id: Some(baked.ami_id),
+            image: baked.image,
             since: None,
             lines: Vec::new(),
+            publishing: None,
         }
+    }
+
+    /// Looks as well what becomes of the image. Changes nothing.
+    pub async fn look_at_publishing(&mut self, regions: &dyn Regions, wishes: &Wishes, pace: Pace) {
+        let image = self.image.as_ref();
+        let subject = Subject { digest: &self.digest, home: &self.region, image };
+        self.publishing = Some(outlook(regions, wishes, subject, pace).await);
+    }
+
+    fn found(mut self, image: Image) -> Self {
+        self.ami_id = Some(image.id.clone());
+        self.image = Some(image);
+        self
     }
 }
 
@@ -101,17 +124,18 @@ pub async fn plan(cloud: &Cloud, blueprint: &Blueprint, pace: Pace) -> Result<Pl
         digest: blueprint.digest.hex(),
         base_ami: blueprint.base_ami.clone(),
         region: blueprint.region.clone(),
-        ami_id: find(&*cloud.images, &blueprint.digest, pace).await?.map(|image| image.id),
+        ami_id: None,
+        image: None,
         since: None,
         lines: Vec::new(),
+        publishing: None,
     };
-    if plan.ami_id.is_some() {
-        return Ok(plan);
+    if let Some(image) = find(&*cloud.images, &blueprint.digest, pace).await? {
+        return Ok(plan.found(image));
     }
     let history = history(cloud, blueprint, pace).await?;
-    plan.ami_id = finished(cloud, &history, pace).await?.map(|image| image.id);
-    if plan.ami_id.is_some() {
-        return Ok(plan);
+    if let Some(image) = finished(cloud, &history, pace).await? {
+        return Ok(plan.found(image));
     }
     plan.since = since(cloud, blueprint, pace).await?;
     if let Some(build) = history.running {

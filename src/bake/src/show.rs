@@ -1,7 +1,8 @@
 //! `nixl-bake show` and `diff`: what is in an image, as its tags tell.
 
-use crate::cloud::Cloud;
+use crate::cloud::{Cloud, Regions};
 use crate::compare::{Change, compare};
+use crate::elsewhere::elsewhere;
 use crate::error::{BakeError, Result};
 use crate::flow::{Pace, retry};
 use crate::manifest::{Manifest, Unread};
@@ -40,13 +41,46 @@ pub struct Shown {
     /// Why that is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub manifest_unread: Option<String>,
+    /// RFC 3339 time from which on it is deprecated, if it is to be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deprecation_time: Option<String>,
+    /// The same image in other regions.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub copies: Vec<Twin>,
+    /// Regions that could not be looked at, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub copies_unread: Vec<String>,
 }
 
-/// What the image of this id is.
+/// An image of the same content in another region.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Twin {
+    /// Region.
+    pub region: String,
+    /// AMI.
+    pub ami_id: String,
+    /// `available`, `pending`, `failed`, …
+    pub state: String,
+}
+
+/// What the image of this id is, and where else it is.
 ///
 /// # Errors
 /// If there is none, or it was not baked by us.
-pub async fn show(cloud: &Cloud, ami: &str) -> Result<Shown> {
+pub async fn show(cloud: &Cloud, regions: &dyn Regions, ami: &str) -> Result<Shown> {
+    let mut shown = read(cloud, ami).await?;
+    let found = elsewhere(regions, &cloud.region, Some(&shown.digest)).await;
+    let twins = |(region, images): (String, Vec<Image>)| {
+        let twin = move |it: Image| Twin { region: region.clone(), ami_id: it.id, state: it.state };
+        images.into_iter().map(twin)
+    };
+    shown.copies = found.images.into_iter().flat_map(twins).collect();
+    shown.copies_unread = found.unread;
+    Ok(shown)
+}
+
+/// What is in an image.
+async fn read(cloud: &Cloud, ami: &str) -> Result<Shown> {
     let image = retry(Pace::default(), || async { cloud.images.by_id(ami).await }).await?;
     let image = image
         .ok_or_else(|| BakeError::NoImage { ami: ami.to_owned(), region: cloud.region.clone() })?;
@@ -71,6 +105,9 @@ pub async fn show(cloud: &Cloud, ami: &str) -> Result<Shown> {
         state: image.state,
         created: image.creation_date,
         architecture: image.architecture,
+        deprecation_time: image.deprecation_time,
+        copies: Vec::new(),
+        copies_unread: Vec::new(),
     })
 }
 
@@ -92,7 +129,7 @@ pub struct Difference {
 /// # Errors
 /// As [`show`].
 pub async fn diff(cloud: &Cloud, from: &str, to: &str) -> Result<Difference> {
-    let (from, to) = tokio::try_join!(show(cloud, from), show(cloud, to))?;
+    let (from, to) = tokio::try_join!(read(cloud, from), read(cloud, to))?;
     let parts = |shown: &Shown| shown.parts.clone().into_iter().collect::<Vec<_>>();
     let unread = |shown: &Shown| {
         shown.manifest_unread.as_ref().map(|why| format!("{}: {why}", shown.ami_id))

@@ -31,9 +31,9 @@ impl Machines for Pretend {
         tokio::time::sleep(WORK).await;
         Ok(())
     }
-    async fn terminate(&self, _: &str) -> Result<(), BackendError> {
+    async fn terminate(&self, _: &str) -> Result<Vec<u8>, BackendError> {
         tokio::time::sleep(WORK).await;
-        Ok(())
+        Ok(Vec::new())
     }
     async fn reboot(&self, _: &str) -> Result<(), BackendError> {
         Ok(())

@@ -194,13 +194,14 @@ pub trait Machines: Send + Sync {
     /// shuts down, for a time, before force is used.
     async fn stop(&self, instance_id: &str, orderly: bool) -> Result<(), BackendError>;
     /// Orderly power-off, then force after a few seconds; the disk is gone
-    /// afterwards, and so are its namespace, links, mounts and cgroups.
-    async fn terminate(&self, instance_id: &str) -> Result<(), BackendError>;
+    /// afterwards, and so are its namespace, links, mounts and cgroups. The last
+    /// console output, as [`Self::console`] gave it until then.
+    async fn terminate(&self, instance_id: &str) -> Result<Vec<u8>, BackendError>;
     /// Orderly reboot.
     async fn reboot(&self, instance_id: &str) -> Result<(), BackendError>;
     /// Lets pass between machines what this says and nothing else, from now on.
     async fn firewall(&self, firewall: Firewall) -> Result<(), BackendError>;
-    /// Last console output, at most 64 KiB.
+    /// Last console output, at most 64 KiB; nothing of a machine that is gone.
     fn console(&self, instance_id: &str) -> Vec<u8>;
     /// What an agent in the machine would report: `None` before the machine
     /// has reached `multi-user.target` and after it has ended. Cheap.
@@ -241,6 +242,44 @@ pub struct BuildSpec {
     pub s3_root: PathBuf,
     /// Which rules are in force.
     pub rules: Rules,
+    /// What the role of the build instance may do.
+    pub may: May,
+}
+
+/// Whether an action on a resource is allowed; the error is told to who tries.
+#[derive(Clone)]
+pub struct May(Arc<Decide>);
+
+type Decide = dyn Fn(&str, &str) -> Result<(), String> + Send + Sync;
+
+impl May {
+    /// Decided by a function of the action, `s3:GetObject`, and the resource's ARN.
+    pub fn new(decide: impl Fn(&str, &str) -> Result<(), String> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(decide))
+    }
+
+    /// Everything is allowed.
+    #[must_use]
+    pub fn everything() -> Self {
+        Self::new(|_, _| Ok(()))
+    }
+
+    /// Refuses the first of these that is not allowed.
+    ///
+    /// # Errors
+    /// What S3 answers.
+    pub fn all<'a>(
+        &self,
+        wanted: impl IntoIterator<Item = &'a (&'static str, String)>,
+    ) -> Result<(), String> {
+        wanted.into_iter().try_for_each(|(action, resource)| (self.0)(action, resource))
+    }
+}
+
+impl std::fmt::Debug for May {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("May")
+    }
 }
 
 /// Where a build failed, as `failureContext.componentFailure` tells it.

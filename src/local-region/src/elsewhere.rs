@@ -4,7 +4,7 @@
 
 use crate::rules::images::REGIONAL;
 use crate::server::Inner;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 /// Regions that every account has without opting in (Regions and Zones guide).
@@ -29,7 +29,7 @@ const NAMES: [&str; 17] = [
 ];
 
 /// Operations of EC2 that other regions carry out; of SSM those of parameters.
-const EC2: [&str; 14] = [
+const EC2: [&str; 17] = [
     "CopyImage",
     "CreateTags",
     "DeleteTags",
@@ -39,11 +39,14 @@ const EC2: [&str; 14] = [
     "DescribeInstances",
     "DescribeLaunchTemplates",
     "DescribeLaunchTemplateVersions",
+    "DescribeRegions",
+    "DescribeSnapshotAttribute",
     "DescribeSnapshots",
     "DescribeTags",
     "DisableImageDeprecation",
     "EnableImageDeprecation",
     "ModifyImageAttribute",
+    "ModifySnapshotAttribute",
 ];
 
 /// A region's place among the others.
@@ -75,6 +78,13 @@ pub fn region(from: &Arc<Inner>, name: &str) -> Option<Arc<Inner>> {
     let mut others = home.place.others.lock().unwrap_or_else(PoisonError::into_inner);
     let new = || Arc::new(Inner::elsewhere(&home, name));
     Some(others.entry(name.to_owned()).or_insert_with(new).clone())
+}
+
+/// Names of all regions that the account has.
+#[must_use]
+pub fn names(from: &Arc<Inner>) -> BTreeSet<String> {
+    let home = home(from).config.region.clone();
+    NAMES.into_iter().map(str::to_owned).chain([home]).collect()
 }
 
 /// This region and all others that were called.

@@ -5,7 +5,7 @@ use crate::api::ec2::catalogue::InstanceType;
 use crate::backend::{MachineSpec, RootFs};
 use crate::elsewhere;
 use crate::faults::arrival::DeadOnArrival;
-use crate::rules::{capacity_blocks as blocks, power as rules};
+use crate::rules::{capacity_blocks as blocks, instances, power as rules};
 use crate::server::Inner;
 use crate::state::capacity::Market;
 use crate::state::ec2::{Instance, InstanceState};
@@ -91,7 +91,7 @@ pub fn stop(region: &Arc<Inner>, instance_id: &str, orderly: bool) {
         let stopped = if region.rules.on(&rules::DISK_KEPT) {
             machines.stop(&id, orderly).await
         } else {
-            machines.terminate(&id).await
+            machines.terminate(&id).await.map(drop)
         };
         if let Err(error) = stopped {
             tracing::error!(instance_id = id, %error, "machine did not stop cleanly");
@@ -163,8 +163,14 @@ async fn terminate_now(region: &Arc<Inner>, id: &str) {
     if !still {
         return;
     }
-    if let Err(error) = region.config.machines.terminate(id).await {
-        tracing::error!(instance_id = id, %error, "machine did not end cleanly");
+    match region.config.machines.terminate(id).await {
+        Ok(console) if region.rules.on(&instances::CONSOLE_KEPT) => {
+            if let Some(instance) = region.state().ec2.instances.get_mut(id) {
+                instance.last_console = console;
+            }
+        }
+        Ok(_) => {}
+        Err(error) => tracing::error!(instance_id = id, %error, "machine did not end cleanly"),
     }
     ended(region, id);
 }

@@ -5,6 +5,7 @@ use crate::backend::{
     Artifacts, BackendError, BuildFailure, BuildNews, BuildSpec, Builder, MachineSpec, Machines,
     Platform, RootFs, Script, ScriptEnd, SessionCredentials, StepDone, TellBuild, TrackingServers,
 };
+use crate::build::Planned;
 use crate::firewall::Firewall;
 use crate::layout::Layout;
 use crate::net::{self, Network};
@@ -82,10 +83,10 @@ impl Machines for Recorder {
         self.unplug(instance_id);
         Ok(())
     }
-    async fn terminate(&self, instance_id: &str) -> Result<(), BackendError> {
+    async fn terminate(&self, instance_id: &str) -> Result<Vec<u8>, BackendError> {
         self.note(format!("terminate {instance_id}"));
         self.unplug(instance_id);
-        Ok(())
+        Ok(b"power down".to_vec())
     }
     async fn reboot(&self, instance_id: &str) -> Result<(), BackendError> {
         self.note(format!("reboot {instance_id}"));
@@ -154,6 +155,12 @@ impl Builder for Recorder {
                 action: "ExecuteBash".into(),
                 message: "x".repeat(2000),
             });
+        }
+        for planned in crate::build::plan(&spec.documents).unwrap_or_default() {
+            if let Err(message) = spec.may.all(&planned.needs) {
+                let Planned { component_arn, phase, step, action, .. } = planned;
+                return Err(BuildFailure { component_arn, phase, step, action, message });
+            }
         }
         let mut layers = vec![PathBuf::from("/new")];
         layers.extend(spec.parent.layers);

@@ -165,7 +165,10 @@ pub(super) fn instances(reservation: sdk::Reservation) -> impl Iterator<Item = I
 }
 
 pub(super) fn image(found: sdk::Image) -> Image {
+    let volumes = found.block_device_mappings.iter().flatten();
+    let snapshot_ids = volumes.filter_map(|it| it.ebs.as_ref()?.snapshot_id.clone()).collect();
     Image {
+        snapshot_ids,
         id: found.image_id.unwrap_or_default(),
         name: found.name.unwrap_or_default(),
         owner_id: found.owner_id.unwrap_or_default(),

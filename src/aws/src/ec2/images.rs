@@ -1,6 +1,7 @@
 //! What the owner of an image changes of it.
 //!
-//! Source: EC2 API model, ModifyImageAttribute, EnableImageDeprecation.
+//! Source: EC2 API model, ModifyImageAttribute, ModifySnapshotAttribute,
+//! EnableImageDeprecation.
 
 use super::convert::tag_specification;
 use super::{Client, SERVICE, named};
@@ -11,7 +12,7 @@ use std::collections::BTreeSet;
 use std::time::SystemTime;
 
 /// Who else may launch an image.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Sharing {
     /// Account ids, 12 digits.
     pub accounts: BTreeSet<String>,
@@ -83,6 +84,15 @@ pub trait ImageAttributes: Send + Sync {
     async fn sharing(&self, image_id: &str) -> Result<Sharing>;
     /// Lets these launch it as well, and takes the permission from those.
     async fn change_sharing(&self, image_id: &str, add: &Sharing, remove: &Sharing) -> Result<()>;
+    /// Accounts that may make volumes of a snapshot, which who copies an image needs.
+    async fn snapshot_sharing(&self, snapshot_id: &str) -> Result<BTreeSet<String>>;
+    /// Lets these do so as well, and takes the permission from those.
+    async fn change_snapshot_sharing(
+        &self,
+        snapshot_id: &str,
+        add: &BTreeSet<String>,
+        remove: &BTreeSet<String>,
+    ) -> Result<()>;
     /// Copies an image to this region; the id of the copy, which is pending.
     async fn copy(&self, request: &CopyImage) -> Result<String>;
     /// Its instances need tokens of IMDS from then on. EC2 has no way back.
@@ -120,6 +130,39 @@ impl ImageAttributes for Client {
             .build();
         let call = self.sdk.modify_image_attribute().image_id(image_id).launch_permission(change);
         named!("ModifyImageAttribute", call.send().await).map(drop)
+    }
+
+    async fn snapshot_sharing(&self, snapshot_id: &str) -> Result<BTreeSet<String>> {
+        let name = sdk::SnapshotAttributeName::CreateVolumePermission;
+        let call = self.sdk.describe_snapshot_attribute().snapshot_id(snapshot_id).attribute(name);
+        let answer = named!("DescribeSnapshotAttribute", call.send().await)?;
+        let permissions = answer.create_volume_permissions.unwrap_or_default();
+        Ok(permissions.into_iter().filter_map(|one| one.user_id).collect())
+    }
+
+    async fn change_snapshot_sharing(
+        &self,
+        snapshot_id: &str,
+        add: &BTreeSet<String>,
+        remove: &BTreeSet<String>,
+    ) -> Result<()> {
+        let list = |of: &BTreeSet<String>| {
+            let new = sdk::CreateVolumePermission::builder;
+            Some(of.iter().map(|id| new().user_id(id).build()).collect())
+        };
+        let new = sdk::CreateVolumePermissionModifications::builder;
+        // EC2 does not do both in one call.
+        let changes = [(add, new().set_add(list(add))), (remove, new().set_remove(list(remove)))];
+        for (_, change) in changes.into_iter().filter(|(of, _)| !of.is_empty()) {
+            let call = self
+                .sdk
+                .modify_snapshot_attribute()
+                .snapshot_id(snapshot_id)
+                .attribute(sdk::SnapshotAttributeName::CreateVolumePermission)
+                .create_volume_permission(change.build());
+            named!("ModifySnapshotAttribute", call.send().await)?;
+        }
+        Ok(())
     }
 
     async fn copy(&self, request: &CopyImage) -> Result<String> {

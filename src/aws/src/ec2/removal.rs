@@ -30,8 +30,6 @@ pub trait ImageRemoval: Send + Sync {
     async fn used_by_instances(&self) -> Result<Vec<Use>>;
     /// Images that versions of launch templates name, parameters resolved.
     async fn used_by_templates(&self) -> Result<Vec<Use>>;
-    /// Snapshots of all volumes of an image; none if there is no such image.
-    async fn snapshots_of(&self, image_id: &str) -> Result<Vec<String>>;
     /// The account's own snapshots with a tag of this key.
     async fn snapshots_tagged(&self, key: &str) -> Result<Vec<Snapshot>>;
     /// Sets tags of snapshots; fine if one is gone, which another run has deleted.
@@ -75,14 +73,6 @@ impl ImageRemoval for Client {
             }));
         }
         Ok(uses)
-    }
-
-    async fn snapshots_of(&self, image_id: &str) -> Result<Vec<String>> {
-        let wanted = super::convert::filters(&[Filter::new("image-id", [image_id])]);
-        let call = self.sdk.describe_images().owners("self").set_filters(wanted);
-        let found = named!("DescribeImages", call.send().await)?.images.unwrap_or_default();
-        let volumes = found.into_iter().flat_map(|it| it.block_device_mappings.unwrap_or_default());
-        Ok(volumes.filter_map(|it| it.ebs?.snapshot_id).collect())
     }
 
     async fn snapshots_tagged(&self, key: &str) -> Result<Vec<Snapshot>> {

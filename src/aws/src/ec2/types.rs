@@ -198,6 +198,9 @@ pub struct Image {
     pub creation_date: String,
     /// Volume that instances boot from; none if that is no EBS volume.
     pub root_volume: Option<RootVolume>,
+    /// Snapshots of its volumes, `snap-…`.
+    #[serde(default)]
+    pub snapshot_ids: Vec<String>,
     /// Its instances need tokens of IMDS unless their launch says otherwise.
     #[serde(default)]
     pub imds_v2: bool,

@@ -88,6 +88,9 @@ impl Iam for Account {
         state.profile.as_mut().unwrap().roles.push(role.to_owned());
         Ok(())
     }
+    async fn tag_role(&self, _: &str, _: &[Tag]) -> Result<()> {
+        unreachable!("nothing is tagged anew")
+    }
     async fn role_names(&self) -> Result<Vec<String>> {
         unreachable!("nothing is listed")
     }

@@ -334,9 +334,9 @@ async fn plan_tells_what_changed_since_the_last_image() {
 #[tokio::test]
 async fn an_image_tells_what_is_in_it() {
     let bench = Bench::new();
-    let error = crate::show::show(&bench.cloud, "ami-none").await.unwrap_err();
+    let error = crate::show::show(&bench.cloud, &bench.fake, "ami-none").await.unwrap_err();
     assert!(matches!(error, BakeError::NoImage { .. }), "{error}");
-    let error = crate::show::show(&bench.cloud, BASE).await.unwrap_err();
+    let error = crate::show::show(&bench.cloud, &bench.fake, BASE).await.unwrap_err();
     assert!(matches!(error, BakeError::NotBaked { .. }), "{error}");
 
     let mut image = crate::testing::base_image();
@@ -347,7 +347,7 @@ async fn an_image_tells_what_is_in_it() {
         image.tags.push(Tag::new("nixl:input:daemon", daemon));
         bench.fake.world().images.push(image.clone());
     }
-    let shown = crate::show::show(&bench.cloud, "ami-one").await.unwrap();
+    let shown = crate::show::show(&bench.cloud, &bench.fake, "ami-one").await.unwrap();
     assert_eq!(shown.recipe.as_deref(), Some("nixl"));
     let names: Vec<&str> = shown.parts.keys().map(String::as_str).collect();
     assert_eq!(names, ["base", "component:nixl-noded", "daemon", "recipe"]);

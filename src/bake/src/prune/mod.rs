@@ -97,14 +97,16 @@ pub async fn prune(
             pruned.kept.push(Kept { ami_id: image.id, name: image.name, why });
             continue;
         }
-        let removal = &place.removal;
-        let snapshots = retry(pace, || async { removal.snapshots_of(ami).await }).await?;
         if wanted.yes {
             progress.phase(&format!("removing {ami}"));
-            remove(place, &image, &snapshots, pace).await?;
+            remove(place, &image, pace).await?;
         }
-        let (ami_id, name, created) = (image.id, image.name, image.creation_date);
-        pruned.removed.push(Removed { ami_id, name, created, snapshots });
+        pruned.removed.push(Removed {
+            ami_id: image.id,
+            name: image.name,
+            created: image.creation_date,
+            snapshots: image.snapshot_ids,
+        });
     }
     if wanted.yes {
         for id in &pruned.left_over {
@@ -128,8 +130,8 @@ async fn ours(place: &Place, wanted: &Prune, pace: Pace) -> Result<Vec<Image>> {
 }
 
 /// Tag first, so that what a lost answer or a refusal leaves is found again.
-async fn remove(place: &Place, image: &Image, snapshots: &[String], pace: Pace) -> Result<()> {
-    let removal = &place.removal;
+async fn remove(place: &Place, image: &Image, pace: Pace) -> Result<()> {
+    let (removal, snapshots) = (&place.removal, &image.snapshot_ids);
     let digest = Tag::find(&image.tags, tag::DIGEST).unwrap_or_default();
     let tags = [Tag::new(tag::IMAGE, &image.id), Tag::new(tag::DIGEST, digest)];
     if !snapshots.is_empty() {

@@ -21,6 +21,7 @@ fn image(fake: &Fake, id: &str, created: &str, state: &str) {
     world.snapshots.insert(format!("snap-{id}"), (id.to_owned(), Vec::new()));
     world.images.push(Image {
         id: id.to_owned(),
+        snapshot_ids: vec![format!("snap-{id}")],
         state: state.to_owned(),
         creation_date: created.to_owned(),
         architecture: "x86_64".into(),

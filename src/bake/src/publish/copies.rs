@@ -6,7 +6,7 @@
 use super::{Wishes, seen};
 use crate::cloud::Place;
 use crate::error::{BakeError, Result};
-use crate::flow::{Options, retry};
+use crate::flow::{Options, Pace, retry};
 use crate::hash::Sum;
 use crate::progress::Progress;
 use nixl_aws::Tag;
@@ -19,6 +19,27 @@ const MAX_REPLAYS: usize = 20;
 /// Looks for a copy before it counts as gone.
 const LOOKS: u32 = 3;
 
+/// How the image of a content stands in a region.
+pub(super) enum Standing {
+    /// It is there.
+    Available(Image),
+    /// It is being copied.
+    Pending(Image),
+    /// It is not there; the names and tokens of so many failed ones are spent.
+    Absent { failed: usize },
+}
+
+/// Looks for the image of a content.
+pub(super) async fn look(place: &Place, digest: &str, pace: Pace) -> Result<Standing> {
+    let images = retry(pace, || async { place.images.by_digest(Some(digest)).await }).await?;
+    let known = |state: &str| images.iter().find(|image| image.state == state).cloned();
+    Ok(match (known("available"), known("pending")) {
+        (Some(image), _) => Standing::Available(image),
+        (None, Some(image)) => Standing::Pending(image),
+        (None, None) => Standing::Absent { failed: images.len() },
+    })
+}
+
 /// The image of the same content in another region, available.
 pub(super) async fn there(
     place: &Place,
@@ -29,15 +50,10 @@ pub(super) async fn there(
     options: Options,
 ) -> Result<Image> {
     let digest = Tag::find(&source.tags, tag::DIGEST).unwrap_or_default();
-    let pace = options.pace;
-    let images = retry(pace, || async { place.images.by_digest(Some(digest)).await }).await?;
-    let known = |state: &str| images.iter().find(|image| image.state == state);
-    if let Some(image) = known("available") {
-        return Ok(image.clone());
-    }
-    let image = match known("pending") {
-        Some(image) => image.clone(),
-        None => copy(place, home, source, wishes, images.len(), options).await?,
+    let image = match look(place, digest, options.pace).await? {
+        Standing::Available(image) => return Ok(image),
+        Standing::Pending(image) => image,
+        Standing::Absent { failed } => copy(place, home, source, wishes, failed, options).await?,
     };
     progress.note(&format!("{} is copied to {} as {}", source.id, place.region, image.id));
     available(place, image, options).await

@@ -6,7 +6,12 @@
 //! the next.
 
 mod copies;
+mod deed;
+mod outlook;
 mod parameter;
+
+pub use deed::Deed;
+pub use outlook::{Outlook, Subject, outlook};
 
 use crate::blueprint::VERSION;
 use crate::cloud::{Place, Regions};
@@ -19,7 +24,7 @@ use nixl_aws::ec2::{Image, Sharing};
 use nixl_cluster::tag;
 use serde::Serialize;
 use std::collections::BTreeSet;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -46,6 +51,8 @@ pub struct Wishes {
     pub kms_key: Option<String>,
     /// Who else may launch it, and nobody besides; `None`: as it is.
     pub sharing: Option<Sharing>,
+    /// Accounts that may copy it, and no others; `None`: as it is.
+    pub copied_by: Option<BTreeSet<String>>,
     /// Days after which earlier images of the recipe are deprecated, if they are.
     pub grace_days: Option<u16>,
 }
@@ -63,6 +70,7 @@ impl Wishes {
             regions: recipe.publish.regions.iter().map(|one| one.as_str().to_owned()).collect(),
             kms_key: recipe.kms_key.as_ref().map(|key| key.as_str().to_owned()),
             sharing: recipe.publish.sharing(),
+            copied_by: recipe.publish.copied_by(),
             grace_days: recipe.publish.deprecate_days.map(Days::days),
         }
     }
@@ -137,7 +145,7 @@ pub async fn publish(
 }
 
 /// Awaits all at once; there are as many as regions.
-async fn all<T>(mut futures: Vec<impl Future<Output = T>>) -> Vec<T> {
+pub(crate) async fn all<T>(mut futures: Vec<impl Future<Output = T>>) -> Vec<T> {
     let Some(last) = futures.pop() else { return Vec::new() };
     let (mut done, last) = tokio::join!(Box::pin(all(futures)), last);
     done.push(last);
@@ -164,20 +172,8 @@ async fn offer(
     progress: &dyn Progress,
     pace: Pace,
 ) -> Result<()> {
-    if !image.imds_v2 {
-        // EC2 has no way back from it; the image is this account's and carries our digest.
-        retry(pace, || async { place.attributes.require_imds_v2(&image.id).await }).await?;
-    }
-    if let Some(sharing) = &wishes.sharing {
-        share(place, &image.id, sharing, progress, pace).await?;
-    }
-    if wishes.grace_days.is_some() && image.deprecation_time.is_some() {
-        progress.note(&format!("{} is the latest again and not deprecated any more", image.id));
-        retry(pace, || async { place.attributes.undo_deprecation(&image.id).await }).await?;
-    }
-    parameter::keep(place, wishes, &image.id, progress, pace).await?;
-    if let Some(days) = wishes.grace_days {
-        deprecate_others(place, wishes, &image.id, days, progress, pace).await?;
+    for deed in deed::look(place, wishes, Some(image), pace).await? {
+        deed::carry_out(&deed, place, wishes, image, progress, pace).await?;
     }
     Ok(())
 }
@@ -199,48 +195,6 @@ async fn seen(place: &Place, ami: &str, pace: Pace) -> Result<Image> {
         pause = pace.next(pause);
     }
     Err(BakeError::NoImage { ami: ami.to_owned(), region: place.region.clone() })
-}
-
-async fn share(
-    place: &Place,
-    ami: &str,
-    wanted: &Sharing,
-    progress: &dyn Progress,
-    pace: Pace,
-) -> Result<()> {
-    let now = retry(pace, || async { place.attributes.sharing(ami).await }).await?;
-    let (add, remove) = (wanted.without(&now), now.without(wanted));
-    if add.is_empty() && remove.is_empty() {
-        return Ok(());
-    }
-    progress.note(&format!("{ami} may be launched by {wanted}"));
-    let attributes = &place.attributes;
-    Ok(retry(pace, || async { attributes.change_sharing(ami, &add, &remove).await }).await?)
-}
-
-/// Gives a last day to what the image takes the place of, unless it has one.
-async fn deprecate_others(
-    place: &Place,
-    wishes: &Wishes,
-    latest: &str,
-    days: u16,
-    progress: &dyn Progress,
-    pace: Pace,
-) -> Result<()> {
-    let recipe = &wishes.recipe;
-    let images = retry(pace, || async { place.images.by_recipe(recipe).await }).await?;
-    let replaced = images.into_iter().filter(|image| {
-        image.id != latest
-            && image.state == "available"
-            && image.architecture == wishes.architecture.as_str()
-            && image.deprecation_time.is_none()
-    });
-    let at = SystemTime::now() + DAY * u32::from(days);
-    for image in replaced {
-        progress.note(&format!("{} is deprecated in {days} days", image.id));
-        retry(pace, || async { place.attributes.deprecate(&image.id, at).await }).await?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -4,23 +4,18 @@ use super::Wishes;
 use crate::cloud::Place;
 use crate::error::{BakeError, Result};
 use crate::flow::{Pace, retry};
-use crate::progress::Progress;
 use nixl_aws::Tag;
 use nixl_cluster::tag;
 
-/// Makes it hold `ami`.
+/// Makes it hold `ami`; `before` is what it held when it was looked at.
 pub(super) async fn keep(
     place: &Place,
     wishes: &Wishes,
     ami: &str,
-    progress: &dyn Progress,
+    before: Option<String>,
     pace: Pace,
 ) -> Result<()> {
     let name = &wishes.parameter;
-    let before = value(place, name, pace).await?;
-    if before.as_deref() == Some(ami) {
-        return Ok(());
-    }
     let made = before.is_none() && create(place, wishes, ami, pace).await?;
     if !made && is_ours(place, wishes, pace).await? {
         retry(pace, || async { place.parameters.set_image_parameter(name, ami).await }).await?;
@@ -28,12 +23,11 @@ pub(super) async fn keep(
         // It has gone in between; a write over it would leave it without tags.
         create(place, wishes, ami, pace).await?;
     }
-    taken(place, name, ami, before, pace).await?;
-    progress.note(&format!("{name} is {ami}"));
-    Ok(())
+    taken(place, name, ami, before, pace).await
 }
 
-async fn value(place: &Place, name: &str, pace: Pace) -> Result<Option<String>> {
+/// What it holds, if it is there.
+pub(super) async fn value(place: &Place, name: &str, pace: Pace) -> Result<Option<String>> {
     Ok(retry(pace, || async { place.ssm.get_parameter(name).await }).await?)
 }
 
@@ -50,7 +44,7 @@ async fn create(place: &Place, wishes: &Wishes, ami: &str, pace: Pace) -> Result
 }
 
 /// Whether there is one and it is ours: the name may be somebody else's.
-async fn is_ours(place: &Place, wishes: &Wishes, pace: Pace) -> Result<bool> {
+pub(super) async fn is_ours(place: &Place, wishes: &Wishes, pace: Pace) -> Result<bool> {
     let (name, recipe) = (&wishes.parameter, &wishes.recipe);
     let tags = retry(pace, || async { place.parameters.parameter_tags(name).await }).await?;
     match tags {

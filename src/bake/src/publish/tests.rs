@@ -7,7 +7,7 @@ const OPTIONS: Options = Options {
 };
 const AMI: &str = "ami-new";
 const PARAMETER: &str = "/nixl/ami/nixl/x86_64/latest";
-const PUBLISH: &str = "[publish]\naccounts = [\"222233334444\"]\norganizations = [\"arn:aws:organizations::1:ou/o-a/ou-b\"]\ndeprecate_days = 7\n";
+const PUBLISH: &str = "[publish]\naccounts = [\"222233334444\"]\norganizations = [\"arn:aws:organizations::1:ou/o-a/ou-b\"]\ndeprecate_days = 7\ncopyable = true\n";
 
 struct Bench {
     fake: Fake,
@@ -32,6 +32,7 @@ impl Bench {
     fn image(&self, id: &str) {
         self.fake.world().images.push(Image {
             id: id.into(),
+            snapshot_ids: vec![format!("snap-of-{id}")],
             state: "available".into(),
             architecture: "x86_64".into(),
             tags: vec![Tag::new(tag::RECIPE, "nixl"), Tag::new(tag::DIGEST, id)],
@@ -69,13 +70,15 @@ async fn an_image_gets_what_the_recipe_wishes_and_the_parameter_last() {
     assert_eq!(
         bench.fake.world().calls,
         [
-            "require_imds_v2",
             "sharing",
-            "change_sharing",
-            "get_parameter",
-            "create_parameter",
+            "snapshot_sharing",
             "get_parameter",
             "by_recipe",
+            "require_imds_v2",
+            "change_sharing",
+            "change_snapshot_sharing",
+            "create_parameter",
+            "get_parameter",
             "deprecate",
         ]
     );
@@ -84,10 +87,14 @@ async fn an_image_gets_what_the_recipe_wishes_and_the_parameter_last() {
     assert_eq!(bench.seen(AMI).deprecation_time, None);
     let shared = bench.fake.world().shared[AMI].clone();
     assert_eq!((shared.accounts.len(), shared.organizations.len(), shared.units.len()), (1, 0, 1));
+    assert_eq!(bench.fake.world().snapshots_shared["snap-of-ami-new"], shared.accounts);
 
     let before = bench.fake.world().calls.len();
     bench.publish(AMI).await.unwrap();
-    assert_eq!(bench.fake.world().calls[before..], ["sharing", "get_parameter", "by_recipe"]);
+    assert_eq!(
+        bench.fake.world().calls[before..],
+        ["sharing", "snapshot_sharing", "get_parameter", "by_recipe"]
+    );
 }
 
 #[tokio::test]
@@ -117,6 +124,7 @@ async fn who_is_not_named_any_more_loses_it() {
     bench.fake.world().shared.insert(AMI.into(), other);
     bench.publish(AMI).await.unwrap();
     assert!(bench.fake.world().shared[AMI].is_empty());
+    assert_eq!(bench.fake.count("snapshot_sharing"), 0, "the recipe says nothing of copies");
     assert!(bench.told.all().contains("may be launched by nobody else"), "{}", bench.told.all());
 }
 
@@ -213,4 +221,53 @@ async fn a_failed_copy_is_told_and_the_next_run_copies_under_another_name() {
     let names: Vec<String> = there.world().images.iter().map(|one| one.name.clone()).collect();
     assert_eq!(names.len(), 2);
     assert_ne!(names[0], names[1]);
+}
+
+impl Bench {
+    async fn outlook(&self, image: Option<&Image>) -> Vec<String> {
+        let subject = Subject { digest: AMI, home: "eu-west-1", image };
+        let told = |one: &Outlook| {
+            let deeds = one.deeds.iter().map(|deed| deed.told(one.ami_id.as_deref()));
+            let all: Vec<String> = deeds.chain(one.problem.clone()).collect();
+            format!("{}: {}", one.region, all.join("; "))
+        };
+        outlook(&self.fake, &self.wishes, subject, OPTIONS.pace).await.iter().map(told).collect()
+    }
+}
+
+#[tokio::test]
+async fn an_outlook_tells_what_publishing_does_and_does_nothing() {
+    let bench = Bench::new(&format!("{ELSEWHERE}copyable = true\ndeprecate_days = 7\n"));
+    let calls = |region: &str| bench.fake.there(region).world().calls.clone();
+    let rest = "may be launched by 222233334444; the image may be copied by 222233334444; /nixl/ami/nixl/x86_64/latest is the image";
+    let rest = format!("instances of the image need IMDSv2; the image {rest}");
+    let old = "ami-new is deprecated in 7 days; ami-old is deprecated in 7 days";
+    let copied = |region| format!("{region}: the image is copied from eu-west-1; {rest}");
+    let wanted = [format!("eu-west-1: {rest}; {old}"), copied("eu-central-1"), copied("us-west-2")];
+    assert_eq!(bench.outlook(None).await, wanted);
+    let looks = ["snapshot_sharing", "sharing", "get_parameter", "by_recipe", "by_digest"];
+    for region in ["eu-west-1", "us-west-2"] {
+        assert!(calls(region).iter().all(|call| looks.contains(&call.as_str())));
+    }
+
+    bench.publish(AMI).await.unwrap();
+    let nothing = ["eu-west-1: ", "eu-central-1: ", "us-west-2: "];
+    assert_eq!(bench.outlook(Some(&bench.seen(AMI))).await, nothing, "and then all of it is done");
+    let there = bench.fake.there("us-west-2");
+    there.world().images[0].state = "pending".into();
+    let told = bench.outlook(Some(&bench.seen(AMI))).await;
+    assert!(told[2].ends_with("is being copied"), "{told:?}");
+}
+
+#[tokio::test]
+async fn an_outlook_tells_what_stands_in_the_way_of_each_region() {
+    let bench = Bench::new(ELSEWHERE);
+    let theirs = ("ami-theirs".to_owned(), Vec::new());
+    bench.fake.world().parameters.insert(PARAMETER.into(), theirs);
+    bench.fake.there("us-west-2").fails("by_digest", "UnauthorizedOperation", "no", 1);
+    let told = bench.outlook(Some(&bench.seen(AMI))).await;
+    assert!(told[0].contains("(was ami-theirs)"), "{told:?}");
+    assert!(told[0].contains("was not made by nixl-bake for recipe nixl"), "{told:?}");
+    assert!(!told[1].contains("not made"), "{told:?}");
+    assert!(told[2].contains("UnauthorizedOperation"), "{told:?}");
 }

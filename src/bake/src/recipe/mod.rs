@@ -111,6 +111,10 @@ impl Recipe {
                 return Err(source.at(at, format!("base {base} {say}")));
             }
         };
+        if let Some(at) = written.publish.copyable_by_nobody() {
+            let say = "snapshots are shared with accounts only: name them in `accounts`, or leave `copyable` out";
+            return Err(source.at(at, say));
+        }
         if let Some(key) = &written.kms_key
             && key.get_ref().is_default()
             && written.publish.shares()

@@ -5,6 +5,7 @@ use super::values::text_value;
 use nixl_aws::ec2::Sharing;
 use serde::Deserialize;
 use std::collections::BTreeSet;
+use toml::Spanned;
 
 /// The key of every account that AWS manages.
 const DEFAULT_KEY: &str = "alias/aws/ebs";
@@ -87,6 +88,9 @@ pub struct Publish {
     pub regions: BTreeSet<RegionName>,
     accounts: Option<Vec<Account>>,
     organizations: Option<Vec<Organization>>,
+    /// Whether `accounts` may copy the image as well, to other regions and with keys of
+    /// their own; without, it stays as it is.
+    copyable: Option<Spanned<bool>>,
     /// An image of the recipe that is not the latest any more is deprecated so many
     /// days later; without, never.
     pub deprecate_days: Option<Days>,
@@ -97,6 +101,22 @@ impl Publish {
     #[must_use]
     pub fn shares(&self) -> bool {
         self.sharing().is_some_and(|with| !with.is_empty())
+    }
+
+    /// Accounts that may copy the image, and no others; `None` if the recipe does not
+    /// say so, and it stays as it is.
+    #[must_use]
+    pub fn copied_by(&self) -> Option<BTreeSet<String>> {
+        let copyable = *self.copyable.as_ref()?.get_ref();
+        let accounts = self.accounts.iter().flatten().filter(|_| copyable);
+        Some(accounts.map(|one| one.as_str().to_owned()).collect())
+    }
+
+    /// Where the file says `copyable` and names no account, in bytes.
+    pub(super) fn copyable_by_nobody(&self) -> Option<usize> {
+        let copyable = self.copyable.as_ref().filter(|copyable| *copyable.get_ref())?;
+        let nobody = self.copied_by().is_none_or(|accounts| accounts.is_empty());
+        nobody.then(|| copyable.span().start)
     }
 
     /// Who else may launch the image, and nobody besides; `None` if the recipe does

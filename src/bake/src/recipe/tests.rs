@@ -158,6 +158,8 @@ fn what_becomes_of_an_image_is_checked_where_it_stands() {
         ("organizations = [\"o-abc\"]", 2, "ARN of an organization"),
         ("regions = [\"us_west_2\"]", 2, "name of a region"),
         ("deprecate_days = 0", 2, "1 to 3650"),
+        ("accounts = []\ncopyable = true", 3, "with accounts only"),
+        ("copyable = true", 2, "with accounts only"),
         ("acounts = []", 2, "did you mean `accounts`?"),
     ] {
         let lines = GOOD.lines().count();
@@ -172,5 +174,9 @@ fn what_becomes_of_an_image_is_checked_where_it_stands() {
     assert!(read(&key("alias/aws/ebs")).unwrap().kms_key.is_some());
     let recipe = read(&(key("alias/nixl") + shared)).unwrap();
     assert!(recipe.publish.shares());
+    assert_eq!(recipe.publish.copied_by(), None);
+    let copyable = |yes: bool| read(&format!("{GOOD}{shared}copyable = {yes}\n")).unwrap().publish;
+    assert_eq!(copyable(true).copied_by().unwrap(), ["111122223333".to_owned()].into());
+    assert_eq!(copyable(false).copied_by().unwrap().len(), 0);
     assert_eq!(read(GOOD).unwrap().publish.sharing(), None);
 }

@@ -19,7 +19,7 @@ use nixl_aws::ssm::Ssm;
 use nixl_aws::sts::Identity;
 use nixl_aws::{AwsError, ErrorKind, Result, Tag};
 use nixl_cluster::tag;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
 
 pub const BASE: &str = "ami-0123456789abcdef0";
@@ -65,6 +65,8 @@ pub struct World {
     pub others: BTreeMap<String, Fake>,
     /// Who else may launch each image.
     pub shared: BTreeMap<String, Sharing>,
+    /// Accounts that may make volumes of each snapshot.
+    pub snapshots_shared: BTreeMap<String, BTreeSet<String>>,
     /// Value and tags of each parameter of the account's own.
     pub parameters: BTreeMap<String, (String, Vec<Tag>)>,
     /// Image and tags of each snapshot.

@@ -12,11 +12,6 @@ impl ImageRemoval for Fake {
     async fn used_by_templates(&self) -> Result<Vec<Use>> {
         Ok(Vec::new())
     }
-    async fn snapshots_of(&self, id: &str) -> Result<Vec<String>> {
-        let world = self.called("snapshots_of")?;
-        let of = world.snapshots.iter().filter(|(_, (image, _))| image == id);
-        Ok(of.map(|(snapshot, _)| snapshot.clone()).collect())
-    }
     async fn snapshots_tagged(&self, key: &str) -> Result<Vec<Snapshot>> {
         let world = self.called("snapshots_tagged")?;
         let tagged = world.snapshots.iter().filter(|(_, (_, tags))| Tag::find(tags, key).is_some());

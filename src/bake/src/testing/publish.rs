@@ -6,6 +6,7 @@ use crate::cloud::{Place, Regions};
 use nixl_aws::ec2::{CopyImage, Image, ImageAttributes, Sharing};
 use nixl_aws::ssm::ParameterStore;
 use nixl_aws::{Result, Tag};
+use std::collections::BTreeSet;
 
 impl Fake {
     /// The world of a region.
@@ -17,7 +18,12 @@ impl Fake {
     }
 }
 
+#[async_trait::async_trait]
 impl Regions for Fake {
+    async fn names(&self) -> Result<Vec<String>> {
+        self.called("names").map(drop)?;
+        Ok(["eu-central-1", "eu-west-1", "us-west-2"].map(str::to_owned).to_vec())
+    }
     fn place(&self, region: &str) -> Place {
         let there = self.there(region);
         Place {
@@ -71,6 +77,21 @@ impl ImageAttributes for Fake {
         now.units.extend(add.units.iter().cloned());
         Ok(())
     }
+    async fn snapshot_sharing(&self, id: &str) -> Result<BTreeSet<String>> {
+        let world = self.called("snapshot_sharing")?;
+        Ok(world.snapshots_shared.get(id).cloned().unwrap_or_default())
+    }
+    async fn change_snapshot_sharing(
+        &self,
+        id: &str,
+        add: &BTreeSet<String>,
+        remove: &BTreeSet<String>,
+    ) -> Result<()> {
+        let mut world = self.called("change_snapshot_sharing")?;
+        let now = world.snapshots_shared.entry(id.into()).or_default();
+        *now = &(&*now - remove) | add;
+        Ok(())
+    }
     async fn copy(&self, request: &CopyImage) -> Result<String> {
         let mut world = self.called("copy")?;
         if let Some(id) = world.tokens.get(&request.client_token) {
@@ -80,6 +101,7 @@ impl ImageAttributes for Fake {
         world.tokens.insert(request.client_token.clone(), id.clone());
         world.images.push(Image {
             id: id.clone(),
+            snapshot_ids: vec![format!("snap-of-{id}")],
             name: request.name.clone(),
             state: "pending".into(),
             architecture: "x86_64".into(),

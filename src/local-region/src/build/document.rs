@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 use serde_yaml_ng::Value;
 
+use super::inputs::Action;
 use super::reference;
 
 /// Why a document cannot be run.
@@ -165,8 +166,13 @@ impl Document {
         if step.max_attempts == 0 {
             return Err("maxAttempts 0 is not valid".into());
         }
+        self.action(step).map(drop)
+    }
+
+    /// The action of a step, with all values in it.
+    pub(super) fn action(&self, step: &Step) -> Result<Action, String> {
         let inputs = reference::resolve(&step.inputs, &self.values)?;
-        super::inputs::Action::read(&step.action, inputs).map(drop)
+        Action::read(&step.action, inputs)
     }
 }
 

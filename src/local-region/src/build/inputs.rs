@@ -179,6 +179,26 @@ impl Action {
         Ok(action)
     }
 
+    /// What the role of the build instance must be allowed: actions and ARNs.
+    pub(super) fn needs(&self) -> Vec<(&'static str, String)> {
+        let needs = |source: &str, action| {
+            let Ok((bucket, key)) = object(source) else { return Vec::new() };
+            let whole =
+                key.ends_with('*').then(|| ("s3:ListBucket", format!("arn:aws:s3:::{bucket}")));
+            let one = (action, format!("arn:aws:s3:::{bucket}/{key}"));
+            whole.into_iter().chain([one]).collect()
+        };
+        match self {
+            Self::S3Download(list) => {
+                list.iter().flat_map(|item| needs(&item.source, "s3:GetObject")).collect()
+            }
+            Self::S3Upload(list) => {
+                list.iter().flat_map(|item| needs(&item.destination, "s3:PutObject")).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
     fn check(&self) -> Result<(), String> {
         match self {
             Self::S3Download(list) => list.iter().try_for_each(|item| {
@@ -264,6 +284,11 @@ mod tests {
         assert!(read("CreateFile", "[{path: etc/x, content: y}]").unwrap_err().contains("etc/x"));
         assert!(read("SetFilePermissions", "[{path: /x, permissions: '0999'}]").is_err());
         assert!(read("SetFilePermissions", "[{path: /x, permissions: 644}]").is_ok());
+        let needs = |yaml| read("S3Download", yaml).unwrap().needs();
+        let get = |key: &str| ("s3:GetObject", format!("arn:aws:s3:::b/{key}"));
+        assert_eq!(needs("[{source: 's3://b/k', destination: /tmp}]"), [get("k")]);
+        let list = ("s3:ListBucket", "arn:aws:s3:::b".to_owned());
+        assert_eq!(needs("[{source: 's3://b/k/*', destination: /tmp}]"), [list, get("k/*")]);
         assert!(read("Reboot", "{delaySeconds: 1}").is_ok() && read("Reboot", "null").is_ok());
         assert!(read("Reboot", "{delay: 1}").unwrap_err().contains("delay"));
         assert!(read("UpdateOS", "{}").unwrap_err().contains("UpdateOS"));

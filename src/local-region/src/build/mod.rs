@@ -129,6 +129,8 @@ pub struct Planned {
     pub step: String,
     /// Action module.
     pub action: String,
+    /// What the role of the build instance must be allowed: actions and ARNs.
+    pub needs: Vec<(&'static str, String)>,
 }
 
 /// The steps that a build of these documents would run, in order.
@@ -137,8 +139,9 @@ pub struct Planned {
 /// If a document cannot be run, as the build would fail.
 pub fn plan(sources: &[BuildDocument]) -> Result<Vec<Planned>, BuildFailure> {
     let documents = read(sources)?;
-    let steps = in_order(&documents).flat_map(|((source, _), phase)| {
+    let steps = in_order(&documents).flat_map(|((source, document), phase)| {
         phase.steps.iter().map(|step| Planned {
+            needs: document.action(step).map_or_else(|_| Vec::new(), |action| action.needs()),
             component_arn: source.component_arn.clone(),
             document: source.name.clone(),
             phase: phase.name.clone(),

@@ -7,11 +7,9 @@ use std::time::Instant;
 use super::actions::{self, After};
 use super::document::{Document, OnFailure, Step};
 use super::failure;
-use super::inputs::Action;
 use super::place::Place;
-use super::reference;
 use super::toe::Console;
-use crate::backend::{BuildDocument, BuildFailure, BuildNews, BuildSpec, StepDone};
+use crate::backend::{BuildDocument, BuildFailure, BuildNews, BuildSpec, May, StepDone};
 use crate::rules::{Rules, imagebuilder as rules};
 
 /// Reboots that all documents together may have: the SSM agent's
@@ -22,6 +20,7 @@ const MAX_REBOOTS: u32 = 15;
 pub(super) struct Runner<'a> {
     pub(super) place: &'a dyn Place,
     pub(super) s3_root: &'a Path,
+    pub(super) may: &'a May,
     pub(super) console: Console,
     pub(super) rules: &'a Rules,
     reboots: AtomicU32,
@@ -38,7 +37,7 @@ impl<'a> Runner<'a> {
     /// For the documents of a build.
     pub(super) fn new(place: &'a dyn Place, spec: &'a BuildSpec, console: Console) -> Self {
         let (s3_root, rules) = (spec.s3_root.as_path(), &spec.rules);
-        Self { place, s3_root, console, rules, reboots: AtomicU32::new(0) }
+        Self { place, s3_root, may: &spec.may, console, rules, reboots: AtomicU32::new(0) }
     }
 
     /// Runs the steps in order; `Continue` fails after the last one.
@@ -83,12 +82,15 @@ impl<'a> Runner<'a> {
     /// reboot has not failed: it runs again without an attempt being spent.
     async fn attempts(&self, document: &Document, step: &Step) -> Result<(), Failed> {
         let refused = |message| Failed { message, is_last: false };
-        let inputs = reference::resolve(&step.inputs, &document.values).map_err(refused)?;
-        let action = Action::read(&step.action, inputs).map_err(refused)?;
+        let action = document.action(step).map_err(refused)?;
         let timeout_secs = u64::try_from(step.timeout_seconds).ok();
         let mut attempt = 1;
         loop {
-            match actions::run(self, &action, timeout_secs).await {
+            let after = match self.may.all(&action.needs()) {
+                Ok(()) => actions::run(self, &action, timeout_secs).await,
+                Err(why) => Err(why),
+            };
+            match after {
                 Ok(After::Next) => return Ok(()),
                 Ok(_) if !self.rules.on(&rules::REBOOT) => {
                     return Err(refused("exit status 194".to_owned()));

@@ -167,12 +167,12 @@ impl Machines for NspawnMachines {
         Ok(())
     }
 
-    async fn terminate(&self, instance_id: &str) -> Result<(), BackendError> {
-        let Some(machine) = self.machine(instance_id) else { return Ok(()) };
+    async fn terminate(&self, instance_id: &str) -> Result<Vec<u8>, BackendError> {
+        let Some(machine) = self.machine(instance_id) else { return Ok(Vec::new()) };
         machine.power_off(TERMINATE_PATIENCE).await;
         machine.remove().await;
         self.table().remove(instance_id);
-        Ok(())
+        Ok(machine.console())
     }
 
     async fn reboot(&self, instance_id: &str) -> Result<(), BackendError> {

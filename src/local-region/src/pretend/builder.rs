@@ -50,10 +50,12 @@ impl Builder for PretendBuilder {
             }
             console.step(&planned.step, &planned.action);
             tokio::time::sleep(self.script.step()).await;
-            let message = failing.filter(|one| one.is_of(&planned.document));
-            if let Some(failing) = message {
+            let scripted = failing.filter(|one| one.is_of(&planned.document));
+            let refused = spec.may.all(&planned.needs).err();
+            let message = refused.or_else(|| scripted.map(|failing| failing.message.clone()));
+            if let Some(message) = &message {
                 let mut stderr = console.stream("Stderr");
-                stderr.push(failing.message.as_bytes());
+                stderr.push(message.as_bytes());
                 stderr.flush();
             }
             console.exit_code(i32::from(message.is_some()));
@@ -65,14 +67,14 @@ impl Builder for PretendBuilder {
                 ok: message.is_none(),
                 secs: self.script.step().as_secs_f64(),
             }));
-            if let Some(failing) = message {
+            if let Some(message) = message {
                 console.ended(false);
                 return Err(BuildFailure {
                     component_arn: planned.component_arn,
                     phase: planned.phase,
                     step: planned.step,
                     action: planned.action,
-                    message: failing.message.clone(),
+                    message,
                 });
             }
         }
@@ -86,6 +88,7 @@ impl Builder for PretendBuilder {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backend::May;
 
     fn spec() -> BuildSpec {
         let document = |name: &str| {
@@ -102,6 +105,7 @@ mod tests {
             documents: vec![document("first"), document("second")],
             s3_root: "/".into(),
             rules: Default::default(),
+            may: May::everything(),
         }
     }
 

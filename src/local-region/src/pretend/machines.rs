@@ -107,12 +107,12 @@ impl Machines for PretendMachines {
         Ok(())
     }
 
-    async fn terminate(&self, instance_id: &str) -> Result<(), BackendError> {
+    async fn terminate(&self, instance_id: &str) -> Result<Vec<u8>, BackendError> {
         if self.off(instance_id) {
             tokio::time::sleep(self.script.end()).await;
             self.table().remove(instance_id);
         }
-        Ok(())
+        Ok(self.console(instance_id))
     }
 
     async fn reboot(&self, instance_id: &str) -> Result<(), BackendError> {

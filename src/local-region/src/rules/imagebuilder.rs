@@ -9,7 +9,7 @@ super::rules! {
         "imagebuilder": "Logs to S3 are not written; what a build's commands wrote is also `builds/build-<the UUID of its workflowExecutionId>/log` below the region's state folder. Of a workflow's own lines in CloudWatch Logs there are the few that are known word by word.",
         "imagebuilder": "An AMI id or SSM parameter as parent image is looked up when the image is built, not with the recipe.",
         "imagebuilder": "Distribution does not fail, so there is never anything that RetryImage could go on with.",
-        "imagebuilder": "Block devices, KMS keys, instance types and settings of an infrastructure configuration have no effect; its subnet and security groups are not looked up.",
+        "imagebuilder": "Block devices but for their key, instance types and settings of an infrastructure configuration have no effect; its subnet and security groups are not looked up.",
         "imagebuilder": "Not verified: the codes of versions with more than one x, of a bad maxResults, of DeleteImage during a build and of CreateImage with a recipe that does not exist; which 1024 characters of a failure's message are kept.",
     ]
     NAME = "imagebuilder.name" {
@@ -126,6 +126,12 @@ super::rules! {
         answer: "InvalidParameterValueException",
         proof: Api,
     }
+    KMS_KEY = "imagebuilder.distribution.kms-key" {
+        says: "An AMI is encrypted with the key that its distribution names, else as its recipe says.",
+        source: "Image Builder API reference, AmiDistributionConfiguration, kmsKeyId",
+        answer: "-",
+        proof: Api,
+    }
     OUTPUTS = "imagebuilder.distribution.outputs" {
         says: "A distribution says what is made in each of its regions.",
         source: "Message: pulumi issue 6343",
@@ -191,6 +197,12 @@ super::rules! {
         source: "Image Builder user guide, Action modules: WebDownload",
         answer: "-",
         proof: Machines,
+    }
+    BUILD_ROLE = "imagebuilder.build.role" {
+        says: "S3Download and S3Upload act as the role of the build instance: s3:GetObject and s3:PutObject on the object, and s3:ListBucket on the bucket only where objects are named by a prefix.",
+        source: "Image Builder user guide, Action modules supported by AWSTOE component manager, S3Download and S3Upload, IAM policy",
+        answer: "-",
+        proof: Api,
     }
     FAILURE = "imagebuilder.image.failure" {
         says: "A failed build tells component, phase, step, action and message in failureContext.",

@@ -27,6 +27,12 @@ super::rules! {
         answer: "MissingParameter",
         proof: Api,
     }
+    CONSOLE_KEPT = "ec2.instance.console-kept" {
+        says: "GetConsoleOutput tells of a terminated instance what its console said last, as long as it is known.",
+        source: "EC2 API reference, GetConsoleOutput: available for at least an hour after the most recent post; EC2 user guide, Instance console output",
+        answer: "-",
+        proof: Api,
+    }
     TERMINATE_AGAIN = "ec2.terminate.again" {
         says: "Terminating an instance that is terminated succeeds, as long as it is known.",
         source: "EC2 API model, TerminateInstances",

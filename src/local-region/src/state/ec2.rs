@@ -107,6 +107,8 @@ pub struct Instance {
     pub terminate_on_shutdown: bool,
     /// Protection and the like.
     pub attributes: Attributes,
+    /// What its console said last, once it is terminated.
+    pub last_console: Vec<u8>,
     /// When it was terminated.
     pub ended: Option<Instant>,
     /// Start and end of the machine happen one after the other.

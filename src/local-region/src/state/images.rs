@@ -26,6 +26,8 @@ pub struct Image {
     pub kms_key: Option<String>,
     /// Who else may launch it.
     pub shared_with: BTreeSet<Party>,
+    /// Accounts that may make volumes of its snapshot, or `all`.
+    pub copied_by: BTreeSet<String>,
     /// Its instances need tokens of IMDS unless their launch says otherwise.
     pub imds_v2: bool,
     /// From then on it is deprecated.
@@ -50,6 +52,7 @@ impl Image {
             snapshot_id: ids::resource("snap"),
             kms_key: None,
             shared_with: BTreeSet::new(),
+            copied_by: BTreeSet::new(),
             imds_v2: false,
             deprecated_at: None,
             available_at: None,

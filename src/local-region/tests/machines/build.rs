@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use nixl_local_region::backend::{BuildDocument, BuildNews, BuildSpec, Builder, Machines};
+use nixl_local_region::backend::{BuildDocument, BuildNews, BuildSpec, Builder, Machines, May};
 use nixl_local_region::build::NspawnBuilder;
 
 use crate::ground::Ground;
@@ -65,6 +65,7 @@ phases:
         documents: vec![component(text)],
         s3_root: objects.clone(),
         rules: Default::default(),
+        may: May::everything(),
     };
     let image = builder.build(spec, tell).await.unwrap();
     assert_eq!(image.layers.len(), 2);
@@ -111,6 +112,7 @@ async fn a_failing_step_is_told_where_and_why() {
             documents: vec![component(&text)],
             s3_root: "/nowhere".into(),
             rules: Default::default(),
+            may: May::everything(),
         };
         builder.build(spec, Arc::new(|_| {})).await.unwrap_err()
     };

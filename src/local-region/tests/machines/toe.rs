@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use nixl_local_region::backend::{BuildDocument, BuildSpec, Builder};
+use nixl_local_region::backend::{BuildDocument, BuildSpec, Builder, May};
 use nixl_local_region::build::NspawnBuilder;
 use nixl_local_region::rules::Rules;
 
@@ -22,6 +22,7 @@ pub async fn built(ground: &Ground, rules: &Rules, steps: &str) -> Result<String
             parameters: Vec::new(),
         }],
         s3_root: "/nowhere".into(),
+        may: May::everything(),
         rules: rules.clone(),
     };
     let image = builder.build(spec, Arc::new(|_| {})).await.map_err(|failure| failure.message)?;

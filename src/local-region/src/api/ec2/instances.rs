@@ -291,9 +291,15 @@ pub fn console(call: &Call<'_>, p: &Params) -> Answer {
     // `Latest` asks for what EC2 would otherwise show with delay; here it is
     // always the latest.
     let _ = p.flag("Latest")?;
-    check_ids(&call.state(), std::slice::from_ref(&id))?;
+    let ended = {
+        let state = call.state();
+        check_ids(&state, std::slice::from_ref(&id))?;
+        let instance = state.ec2.instances.get(&id);
+        let ended = instance.filter(|instance| instance.state == InstanceState::Terminated);
+        ended.map(|instance| instance.last_console.clone())
+    };
     dry_run(p)?;
-    let output = call.region.config.machines.console(&id);
+    let output = ended.unwrap_or_else(|| call.region.config.machines.console(&id));
     Ok(json!({
         "instanceId": id,
         "timestamp": crate::api::timestamp(),

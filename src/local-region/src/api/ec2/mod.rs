@@ -28,6 +28,7 @@ mod reservations;
 mod route_tables;
 mod run;
 mod security_groups;
+mod snapshot_attributes;
 mod snapshots;
 mod spot;
 mod spot_prices;
@@ -115,6 +116,8 @@ pub fn perform(call: &Call<'_>, p: &Params) -> Answer {
         "DescribeVolumes" => volumes::describe(call, p),
         "DescribeSnapshots" => snapshots::describe(call, p),
         "DeleteSnapshot" => snapshots::delete(call, p),
+        "DescribeSnapshotAttribute" => snapshot_attributes::describe(call, p),
+        "ModifySnapshotAttribute" => snapshot_attributes::modify(call, p),
         "CreateSecurityGroup" => security_groups::create(call, p),
         "DescribeSecurityGroups" => security_groups::describe(call, p),
         "DeleteSecurityGroup" => security_groups::delete(call, p),

@@ -2,6 +2,7 @@
 
 use super::{dry_run, filter::Filters, paging::page, tag_set};
 use crate::api::{Answer, ApiError, Call, params::Params, tags::Tags};
+use crate::elsewhere;
 use crate::state::ec2::ZONES;
 use serde_json::{Value, json};
 
@@ -49,27 +50,34 @@ pub fn zones(call: &Call<'_>, p: &Params) -> Answer {
     Ok(json!({"availabilityZoneInfo": shown}))
 }
 
-/// DescribeRegions: this one.
+/// DescribeRegions: those that every account has.
 pub fn regions(call: &Call<'_>, p: &Params) -> Answer {
     let filters = Filters::read(call, p, &["endpoint", "opt-in-status", "region-name"])?;
     let _ = p.flag("AllRegions")?;
-    let name = &call.region.config.region;
-    if let Some(other) = p.list("RegionName").iter().find(|other| *other != name) {
+    let names = elsewhere::names(call.region);
+    let wanted = p.list("RegionName");
+    if let Some(other) = wanted.iter().find(|other| !names.contains(*other)) {
         return Err(ApiError::new("InvalidParameterValue", format!("Invalid region: [{other}]")));
     }
     dry_run(p)?;
-    let endpoint = format!("ec2.{name}.amazonaws.com");
-    let kept = filters.keep(&Tags::new(), |field| {
-        vec![match field {
-            "endpoint" => endpoint.clone(),
-            "region-name" => name.clone(),
-            _ => "opt-in-not-required".to_owned(),
-        }]
+    let endpoint = |name: &str| format!("ec2.{name}.amazonaws.com");
+    let kept = |name: &&String| {
+        (wanted.is_empty() || wanted.contains(name))
+            && filters.keep(&Tags::new(), |field| {
+                vec![match field {
+                    "endpoint" => endpoint(name),
+                    "region-name" => (*name).clone(),
+                    _ => "opt-in-not-required".to_owned(),
+                }]
+            })
+    };
+    let shown = names.iter().filter(kept).map(|name| {
+        json!({
+            "regionName": name, "regionEndpoint": endpoint(name),
+            "optInStatus": "opt-in-not-required",
+        })
     });
-    let shown = json!({
-        "regionName": name, "regionEndpoint": endpoint, "optInStatus": "opt-in-not-required",
-    });
-    Ok(json!({"regionInfo": if kept { vec![shown] } else { Vec::new() }}))
+    Ok(json!({"regionInfo": shown.collect::<Vec<_>>()}))
 }
 
 /// DescribeVpcs.

@@ -154,6 +154,7 @@ fn new_instance(state: &mut State, plan: &Plan, options: &LaunchOptions) -> Inst
         client_token: String::new(),
         terminate_on_shutdown: options.terminate_on_shutdown,
         attributes: options.attributes,
+        last_console: Vec::new(),
         ended: None,
         gate: Default::default(),
     }

@@ -71,6 +71,7 @@ pub fn delete(call: &Call<'_>, p: &Params) -> Answer {
     done()
 }
 
-fn not_found(id: &str) -> ApiError {
+/// No snapshot of the account's own has this id.
+pub fn not_found(id: &str) -> ApiError {
     ApiError::new(NOT_FOUND, format!("The snapshot '{id}' does not exist."))
 }

@@ -2,11 +2,18 @@
 
 use super::{components::without_null, document, names, workflows};
 use crate::api::ec2::images;
-use crate::api::{tags::Tags, timestamp};
-use crate::backend::{BuildDocument, BuildFailure, BuildNews, BuildSpec, RootFs, TellBuild};
+use crate::api::{
+    Caller,
+    policy::{self, Asked},
+    tags::Tags,
+    timestamp,
+};
+use crate::backend::{BuildDocument, BuildFailure, BuildNews, BuildSpec, May, RootFs, TellBuild};
 use crate::rules::imagebuilder as rules;
 use crate::server::Inner;
-use crate::state::{State, ec2::Image, imagebuilder::ImageBuild, ssm::Parameter, workflow::Step};
+use crate::state::{
+    State, ec2::Image, ids, imagebuilder::ImageBuild, ssm::Parameter, workflow::Step,
+};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -170,8 +177,30 @@ fn failed_state(region: &Inner, arn: &str, failure: &BuildFailure) -> Value {
     })
 }
 
+/// What the role of an infrastructure configuration's instances may do.
+fn may(region: &Arc<Inner>, state: &State, infrastructure: &Value) -> May {
+    let profile = infrastructure["instanceProfileName"].as_str().unwrap_or_default();
+    let role = state.iam.profiles.get(profile).and_then(|profile| profile.role.as_ref());
+    let role = role.and_then(|name| state.iam.roles.get(name));
+    let caller = role.map(|role| Caller::Session {
+        role_name: role.name.clone(),
+        role_id: role.id.clone(),
+        session_name: ids::resource("i"),
+        of_instance: true,
+    });
+    let region = region.clone();
+    May::new(move |action, resource| {
+        if !region.rules.on(&rules::BUILD_ROLE) {
+            return Ok(());
+        }
+        let caller = caller.as_ref().ok_or("NoCredentialProviders: no valid providers in chain")?;
+        policy::authorize(&region, caller, &Asked::new(action, resource))
+            .map_err(|denial| format!("AccessDenied: {denial}"))
+    })
+}
+
 /// What is to be built; the error is the image's reason.
-fn spec(region: &Inner, arn: &str) -> Result<BuildSpec, String> {
+fn spec(region: &Arc<Inner>, arn: &str) -> Result<BuildSpec, String> {
     let mut state = region.state();
     let state = &mut *state;
     let image = state.imagebuilder.images.get_mut(arn).ok_or("The image was deleted.")?;
@@ -197,6 +226,8 @@ fn spec(region: &Inner, arn: &str) -> Result<BuildSpec, String> {
     let steps = documents.iter().filter_map(|d| document::outline(&d.document).ok());
     let steps_total = steps.map(|outline| outline.build_steps).sum();
     let parent = parent(state, recipe["parentImage"].as_str().unwrap_or_default())?;
+    let image = state.imagebuilder.images.get(arn).ok_or("The image was deleted.")?;
+    let may = may(region, state, &image.body["infrastructureConfiguration"]);
     let image = state.imagebuilder.images.get_mut(arn).ok_or("The image was deleted.")?;
     image.steps_total = steps_total;
     Ok(BuildSpec {
@@ -206,6 +237,7 @@ fn spec(region: &Inner, arn: &str) -> Result<BuildSpec, String> {
         documents,
         s3_root: region.s3_root(),
         rules: region.rules.clone(),
+        may,
     })
 }
 
@@ -238,10 +270,14 @@ fn parent(state: &State, wanted: &str) -> Result<RootFs, String> {
     Ok(image.ok_or_else(|| format!("The parent image '{ami}' does not exist."))?.root.clone())
 }
 
-/// Key that a recipe has its volume encrypted with.
-fn key(ebs: &Value) -> Option<String> {
+/// Key that the image is encrypted with: its distribution's, or its recipe's.
+fn key(region: &Inner, distribution: &Value, recipe: &Value) -> Option<String> {
+    let ebs = &recipe["blockDeviceMappings"][0]["ebs"];
     let named = ebs["kmsKeyId"].as_str().unwrap_or(images::DEFAULT_KEY);
-    (ebs["encrypted"].as_bool() == Some(true)).then(|| named.to_owned())
+    let of_recipe = (ebs["encrypted"].as_bool() == Some(true)).then_some(named);
+    let distributed = region.rules.on(&rules::KMS_KEY);
+    let named = distribution["kmsKeyId"].as_str().filter(|_| distributed).or(of_recipe);
+    named.map(str::to_owned)
 }
 
 /// Registers the AMI with the tags and name that were asked for.
@@ -268,7 +304,7 @@ fn distribute(region: &Arc<Inner>, arn: &str, root: RootFs) {
     }
     let ami = Image {
         description: ami_settings["description"].as_str().unwrap_or_default().to_owned(),
-        kms_key: key(&image.body["imageRecipe"]["blockDeviceMappings"][0]["ebs"]),
+        kms_key: key(region, ami_settings, &image.body["imageRecipe"]),
         ..Image::new(name.clone(), &region.config.account_id, root)
     };
     for target in distribution["ssmParameterConfigurations"].as_array().into_iter().flatten() {

@@ -1,6 +1,6 @@
 //! Proofs of the rules of Image Builder.
 
-use super::{Case, Found, case, same};
+use super::{Case, Found, case, iam, managed_nodes, same};
 use crate::rules::imagebuilder as rules;
 use crate::testing::Bench;
 use http::Method;
@@ -63,15 +63,26 @@ async fn distribution(bench: &Bench, distribution: Value) -> (String, Value) {
 
 /// The ARN of an image whose build does what the word says; its task has run as far as it can.
 async fn image(bench: &Bench, word: &str) -> Result<String, String> {
-    let made = component(bench, json!({"data": document(word)})).await;
+    image_of(bench, &document(word), "1.0.0", json!({})).await
+}
+
+/// The same of a document, under a version and with more in the request.
+async fn image_of(
+    bench: &Bench,
+    document: &str,
+    version: &str,
+    more: Value,
+) -> Result<String, String> {
+    let named = json!({"data": document, "semanticVersion": version});
+    let made = component(bench, named).await;
     let used = json!([{"componentArn": made.1["componentBuildVersionArn"]}]);
-    let recipe = recipe(bench, json!({"components": used})).await;
-    let infrastructure = infrastructure(bench, json!({})).await;
+    let recipe = recipe(bench, json!({"components": used, "semanticVersion": version})).await;
+    infrastructure(bench, json!({})).await;
     let request = json!({
         "imageRecipeArn": recipe.1["imageRecipeArn"],
-        "infrastructureConfigurationArn": infrastructure.1["infrastructureConfigurationArn"],
+        "infrastructureConfigurationArn": format!("{ARN}infrastructure-configuration/nixl-node"),
     });
-    let (outcome, answer) = put(bench, "/CreateImage", request, json!({})).await;
+    let (outcome, answer) = put(bench, "/CreateImage", request, more).await;
     same(outcome.as_str(), "OK")?;
     settle().await;
     Ok(answer["imageBuildVersionArn"].as_str().unwrap().to_owned())
@@ -311,6 +322,41 @@ fn requests() -> Vec<Case> {
 
 fn images() -> Vec<Case> {
     vec![
+        case(&rules::KMS_KEY, async |bench: Bench| {
+            let mut wanted = named("nixl {{ imagebuilder:buildDate }}");
+            wanted["amiDistributionConfiguration"]["kmsKeyId"] = json!("alias/nixl");
+            let (_, made) = distribution(&bench, wanted).await;
+            let distribution = made["distributionConfigurationArn"].clone();
+            let more = json!({"distributionConfigurationArn": distribution});
+            let arn = image_of(&bench, &document("true"), "1.0.0", more).await?;
+            let ami = described(&bench, &arn).await["outputResources"]["amis"][0]["image"].clone();
+            let state = bench.region.inner.state();
+            let key = state.ec2.images[ami.as_str().unwrap_or_default()].kms_key.clone();
+            same(key.as_deref(), Some("alias/nixl"))
+        }),
+        case(&rules::BUILD_ROLE, async |bench: Bench| {
+            managed_nodes::role(&bench, "builder", &[]).await;
+            let get = json!({"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/*"});
+            iam::allow(&bench, "builder", get).await;
+            let one = "{name: a, action: S3Download, inputs: [{source: 's3://b/k', destination: /tmp/k}]}";
+            let all = one.replace("b/k'", "b/k/*'");
+            let up = "{name: a, action: S3Upload, inputs: [{source: /k, destination: 's3://b/k'}]}";
+            let built = async |step: &str, version: &str| {
+                let head = "schemaVersion: 1.0\nphases:\n- name: build\n  steps:\n  - ";
+                let arn = image_of(&bench, &format!("{head}{step}\n"), version, json!({})).await?;
+                let state = described(&bench, &arn).await["state"].clone();
+                Ok::<_, String>(state["failureContext"]["componentFailure"]["errorMessage"].clone())
+            };
+            same(built(one, "1.0.0").await?, Value::Null)?;
+            let told = built(&all, "1.0.1").await?.to_string();
+            same(
+                told.contains(
+                    "not authorized to perform: s3:ListBucket on resource: arn:aws:s3:::b ",
+                ),
+                true,
+            )?;
+            same(built(up, "1.0.2").await?.to_string().contains("s3:PutObject"), true)
+        }),
         case(&rules::STATES, async |bench: Bench| {
             let arn = image(&bench, "hang").await?;
             let building = described(&bench, &arn).await;

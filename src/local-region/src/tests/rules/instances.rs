@@ -82,6 +82,17 @@ fn of_termination() -> Vec<Case> {
         case(&rules::ID_NEEDED, async |bench: Bench| {
             refused(&terminate(&bench, &[]).await, "MissingParameter")
         }),
+        case(&rules::CONSOLE_KEPT, async |bench: Bench| {
+            let id = launched(&bench, "", "running").await?;
+            let console = async || {
+                let text = ec2(&bench, &format!("Action=GetConsoleOutput&InstanceId={id}")).await;
+                element(&text, "output").to_owned()
+            };
+            same(console().await.as_str(), "bG9naW46")?;
+            accepted(&terminate(&bench, &[&id]).await)?;
+            in_state(&bench, &id, "terminated").await;
+            same(console().await.as_str(), "cG93ZXIgZG93bg==")
+        }),
         case(&rules::TERMINATE_AGAIN, async |bench: Bench| {
             let id = launched(&bench, "", "running").await?;
             accepted(&terminate(&bench, &[&id]).await)?;

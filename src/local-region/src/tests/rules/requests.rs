@@ -118,6 +118,13 @@ fn request(world: &World, operation: &str) -> String {
         }
         "ModifyInstanceMetadataOptions" => format!("InstanceId={instance}&HttpTokens=required"),
         "CreateTags" | "DeleteTags" => format!("ResourceId.1={instance}&Tag.1.Key=k"),
+        "ModifySnapshotAttribute" => format!(
+            "SnapshotId={}&CreateVolumePermission.Add.1.UserId=222233334444",
+            world.loose_snapshot
+        ),
+        "DescribeSnapshotAttribute" => {
+            format!("SnapshotId={}&Attribute=createVolumePermission", world.loose_snapshot)
+        }
         "DeleteSnapshot" => format!("SnapshotId={}", world.loose_snapshot),
         "DeregisterImage" | "DisableImageDeprecation" => format!("ImageId={}", world.own_ami),
         "CopyImage" => {
