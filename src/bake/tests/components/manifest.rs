@@ -3,6 +3,31 @@
 use crate::recipe::{component, pins};
 use crate::stage::{Ran, Stage};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::Command;
+
+const JUDGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/judges/cyclonedx_judge.py");
+
+/// What CycloneDX's own judge, in the tests' venv (`NIXL_REGION_VENV`), complains of.
+/// `None` where there is none, which is a failure if nothing may be left out.
+fn complaints(sboms: &[serde_json::Value]) -> Option<String> {
+    let Some(venv) = std::env::var_os("NIXL_REGION_VENV").map(PathBuf::from) else {
+        assert!(std::env::var_os("NIXL_TEST_ALL").is_none(), "NIXL_REGION_VENV is not set");
+        return None;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let mut judge = Command::new(venv.join("bin/python"));
+    judge.arg(JUDGE);
+    for (number, sbom) in sboms.iter().enumerate() {
+        let path = folder.path().join(number.to_string());
+        std::fs::write(&path, sbom.to_string()).unwrap();
+        judge.arg(path);
+    }
+    let output = judge.output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.success(), told.is_empty(), "{told}");
+    Some(told)
+}
 
 fn run(stage: &Stage) -> Ran {
     let component = component("manifest", "debian-12", "");
@@ -53,6 +78,25 @@ fn what_is_there_is_told_in_both_forms() {
     assert!(purls.contains(&"pkg:github/nvidia/gdrcopy@v2.6"), "{purls:?}");
     assert!(purls.contains(&"pkg:pypi/nixl@1.5.1"), "{purls:?}");
     assert!(purls.iter().any(|purl| purl.starts_with("pkg:deb/debian/bash@")), "{purls:?}");
+
+    let Some(told) = complaints(std::slice::from_ref(&sbom)) else { return };
+    assert_eq!(told, "");
+    let spoiled = |at: &str, value: &str| {
+        let mut spoiled = sbom.clone();
+        spoiled["components"].as_array_mut().unwrap().truncate(2);
+        *spoiled.pointer_mut(at).unwrap() = value.into();
+        spoiled
+    };
+    let twice = sbom["components"][1]["bom-ref"].as_str().unwrap();
+    let told = complaints(&[
+        spoiled("/components/0/bom-ref", twice),
+        spoiled("/components/0/type", "part"),
+        spoiled("/components/0/purl", "bash"),
+    ])
+    .unwrap();
+    let told: Vec<&str> = told.lines().filter(|line| line.contains(": ")).collect();
+    let why = ["is there 2 times", "not CycloneDX 1.6", "bash: "];
+    assert!(told.len() == 3 && told.iter().zip(why).all(|(it, why)| it.contains(why)), "{told:?}");
 }
 
 #[test]
