@@ -3,8 +3,9 @@
 One region, one MLflow App with the real server behind, in turn: MLflow's client to the server itself ("direct"),
 through `nixl-noded mlflow-endpoint` ("ours"), and with AWS's plugin to the same API that verifies signatures ("plugin").
 Calls a second are ours against the plugin's; added milliseconds are ours and the plugin's beyond direct, of the same
-quantile. Artifacts are one file uploaded and downloaded over HTTP, ours against direct. Throttling is off; the programs
-are the unoptimized ones that `./test` tests.
+quantile. Artifacts are one file uploaded and downloaded over HTTP, ours against direct: hashed and signed as the region
+wants it by default, and uploaded as it comes where it takes UNSIGNED-PAYLOAD ("streamed"). Throttling is off; the
+programs are the unoptimized ones that `./test` tests.
 """
 
 import hashlib
@@ -26,6 +27,8 @@ ROUNDS = 3
 METRICS, BATCHES = 200, 40
 ARTIFACT_MIB = 1024
 PATIENCE_SECS = 600
+# The region's rule that refuses them.
+UNSIGNED_RULE = "mlflow.api.unsigned-payload"
 
 
 def free_port():
@@ -52,7 +55,7 @@ class Setup:
     def __init__(self, binaries, venv, plugin_venv, folder):
         self.binaries, self.venv, self.plugin_venv, self.folder = binaries, venv, plugin_venv, pathlib.Path(folder)
         self.base = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/root"), "MLFLOW_DISABLE_TELEMETRY": "true"}
-        self.endpoint = None
+        self.endpoints = []
 
     def region(self, *args):
         """`nixl-region` with this state."""
@@ -88,12 +91,14 @@ class Setup:
         status = ("sagemaker", "describe-mlflow-app", "--arn", self.arn)
         awaited("the App", lambda: self.aws(*status)["Status"] == "Created")
         self.direct = f"http://127.0.0.1:{self.server_port()}"
-        self.start_endpoint()
+        self.token = secrets.token_hex(16)
+        # Each asks once, with its first large body, whether bodies have to be signed.
+        self.ours, self.streamed = self.start_endpoint(), self.start_endpoint()
 
     def __exit__(self, *_):
-        if self.endpoint:
-            self.endpoint.kill()
-            self.endpoint.wait()
+        for endpoint in self.endpoints:
+            endpoint.kill()
+            endpoint.wait()
         self.region("down")
 
     def server_port(self):
@@ -108,16 +113,19 @@ class Setup:
         sys.exit("bench: no mlflow server of the region")
 
     def start_endpoint(self):
-        """`nixl-noded mlflow-endpoint` with the account's keys."""
-        self.token, port = secrets.token_hex(16), free_port()
-        self.ours = f"http://127.0.0.1:{port}"
+        """URL of a `nixl-noded mlflow-endpoint` with the account's keys."""
+        port = free_port()
+        url, folder = f"http://127.0.0.1:{port}", self.folder / str(port)
+        folder.mkdir()
         settings = f'cluster = "c"\nsize = 2\nprovider = "tcp"\nmlflow_tracking_arn = "{self.arn}"\n'
         settings += f'[mlflow]\nlisten = "127.0.0.1:{port}"\nrequests_per_sec = 0\n'
-        (self.folder / "node.toml").write_text(settings)
-        (self.folder / "token").write_text(self.token)
-        args = ["--settings", self.folder / "node.toml", "--token", self.folder / "token", "--bodies", self.folder]
-        self.endpoint = subprocess.Popen([f"{self.binaries}/nixl-noded", "mlflow-endpoint", *args], env=self.env, stderr=subprocess.DEVNULL)
-        awaited("the endpoint", lambda: self.answers(f"{self.ours}/api/2.0/mlflow/experiments/search?max_results=1"))
+        (folder / "node.toml").write_text(settings)
+        (folder / "token").write_text(self.token)
+        args = ["--settings", folder / "node.toml", "--token", folder / "token", "--bodies", folder]
+        command = [f"{self.binaries}/nixl-noded", "mlflow-endpoint", *args]
+        self.endpoints.append(subprocess.Popen(command, env=self.env, stderr=subprocess.DEVNULL))
+        awaited("the endpoint", lambda: self.answers(f"{url}/api/2.0/mlflow/experiments/search?max_results=1"))
+        return url
 
     def answers(self, url):
         """Whether it does."""
@@ -149,8 +157,10 @@ class Setup:
             sys.exit(f"bench: {way}: {done.stderr[-2000:]}")
         return json.loads(done.stdout.splitlines()[-1])
 
-    def artifact(self, base, name):
+    def artifact(self, way, number):
         """MiB a second up and down."""
+        base, name = {"direct": self.direct, "ours": self.ours, "streamed": self.streamed}[way], f"{way}-{number}"
+        self.region("set", "rule", UNSIGNED_RULE, "off" if way == "streamed" else "on")
         block = os.urandom(1 << 20)
         url = f"{base}/api/2.0/mlflow-artifacts/artifacts/bench/{name}"
         begun = time.monotonic()
@@ -171,22 +181,22 @@ class Setup:
 def measures(setup):
     """Name, ours, peer, unit, and what the ratio should be."""
     took = {way: {"log_metric": [], "log_batch": []} for way in ("direct", "ours", "plugin")}
-    rates = {"direct": [], "ours": []}
+    rates = {"direct": [], "ours": [], "streamed": []}
     for number in range(ROUNDS):
         for way, calls in took.items():
             for call, millis in setup.client(way).items():
                 calls[call].extend(millis)
         for way in rates:
-            rates[way].append(setup.artifact(setup.direct if way == "direct" else setup.ours, f"{way}-{number}"))
+            rates[way].append(setup.artifact(way, number))
     for call in ("log_metric", "log_batch"):
         ours, plugin, direct = (took[way][call] for way in ("ours", "plugin", "direct"))
         yield f"{call}.rate", 1000 / statistics.mean(ours), 1000 / statistics.mean(plugin), "calls/s"
         for quantile in (50, 99):
             of = [statistics.quantiles(one, n=100)[quantile - 1] for one in (ours, plugin, direct)]
             yield f"{call}.added_p{quantile}", of[0] - of[2], of[1] - of[2], "ms"
-    for at, direction in enumerate(("upload", "download")):
-        ours, direct = (statistics.median(one[at] for one in rates[way]) for way in ("ours", "direct"))
-        yield f"artifact.{direction}", ours, direct, "MiB/s"
+    for name, way, at in (("upload", "ours", 0), ("upload_streamed", "streamed", 0), ("download", "ours", 1)):
+        ours, direct = (statistics.median(one[at] for one in rates[it]) for it in (way, "direct"))
+        yield f"artifact.{name}", ours, direct, "MiB/s"
 
 
 def main():

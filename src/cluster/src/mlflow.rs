@@ -6,8 +6,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 /// Its port.
 pub const PORT: u16 = 9101;
-/// The token that every request carries as `Authorization: Bearer`, one line; random
-/// at each boot, mode 0640, of the group [`GROUP`].
+/// The token that a request carries as `Authorization: Bearer`, unless it is of a user who
+/// may use sudo; one line, random at each boot, mode 0640, of the group [`GROUP`].
 pub const TOKEN_FILE: &str = "/run/nixl/mlflow-token";
 /// `MLFLOW_TRACKING_TOKEN=…`, for `EnvironmentFile=` of units; mode and group as above.
 pub const TOKEN_ENVIRONMENT_FILE: &str = "/run/nixl/mlflow.env";
@@ -36,8 +36,7 @@ pub struct MlflowSettings {
     /// What clients may ask, `METHOD /path`, `*` for one part of a path, `**` for
     /// the rest; `default` stands for the usual list, which deletes nothing.
     pub allow: Vec<String>,
-    /// Bytes of disk for bodies above 1 MiB, all together: they are hashed before
-    /// they are sent.
+    /// Bytes of disk for bodies above 1 MiB, all together, on their way.
     pub body_disk_bytes: u64,
 }
 

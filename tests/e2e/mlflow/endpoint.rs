@@ -115,6 +115,16 @@ impl Endpoint {
         Ok(())
     }
 
+    /// A large artifact on its way goes on to a server that takes it unsigned only.
+    pub fn streams(&self, taken: bool) -> Result<()> {
+        self.artifact()?;
+        let told = self.curl("/-/status", &[])?;
+        let status: Value = serde_json::from_str(told["body"].as_str().context("no body")?)?;
+        ensure!((status["streamed"] == 0) != taken, "{status:#}");
+        ensure!(status["reason"].is_null(), "{status:#}");
+        Ok(())
+    }
+
     /// Who has no token, comes by another name or wants to delete is refused.
     pub fn refuses(&self) -> Result<()> {
         let search = "/api/2.0/mlflow/experiments/search?max_results=1";

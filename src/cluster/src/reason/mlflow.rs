@@ -9,7 +9,7 @@ reasons! {
     MLFLOW_ACCESS_DENIED "mlflow.access_denied" Warning FixSetting
         "MLflow refuses something that was asked of it with the node's role."
         "Allow the action in the evidence in the node's role: sagemaker-mlflow:ACTION on a tracking server's ARN, sagemaker:CallMlflowAppApi on an App's."
-        => "By itself, five minutes after the last refusal."
+        => "When the call that was refused is permitted, at the latest five minutes after the last refusal."
     MLFLOW_SERVER_UNREACHABLE "mlflow.server_unreachable" Warning Watch
         "No connection to MLflow's endpoint can be made."
         "Look at the evidence, at name resolution, routes and the security group: the endpoint is on the internet unless a VPC endpoint serves it."

@@ -4,7 +4,9 @@ use super::answer::{self, AnswerBody};
 use super::body::Payload;
 use super::credentials::innermost;
 use super::refusal::Refusal;
+use super::unsigned::{FORGED, UNSIGNED};
 use super::{Endpoint, retry, sign};
+use crate::TrackingResource;
 use aws_credential_types::Credentials;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, COOKIE, DATE, EXPECT, HOST, ORIGIN, REFERER};
@@ -24,10 +26,10 @@ const MOST_ATTEMPTS: u32 = 5;
 /// A refusal's text; AWS's are far below.
 const REFUSAL_BYTES: usize = 64 << 10;
 /// AWS's words where the date is too far off (SigV4, "Troubleshooting").
-const SKEWED: [&str; 4] =
+pub(super) const SKEWED: [&str; 4] =
     ["Signature expired", "Signature not yet current", "RequestTimeTooSkewed", "is not current"];
 /// And where the credentials are no good any more.
-const SPENT: [&str; 3] =
+pub(super) const SPENT: [&str; 3] =
     ["ExpiredToken", "token included in the request is expired", "TokenRefreshRequired"];
 const DENIED: [&str; 3] = ["not authorized", "AccessDenied", "no identity-based policy"];
 
@@ -37,7 +39,7 @@ const OURS: [HeaderName; 7] =
 const ROUTING: [&str; 2] = ["x-mlflow-sm-tracking-server-arn", "x-sm-mlflow-app-arn"];
 
 /// How an attempt ended without an answer.
-enum Lost {
+pub(super) enum Lost {
     /// Nothing was sent.
     Connect(Error),
     /// It was sent, at least in part.
@@ -62,27 +64,43 @@ impl Endpoint {
     ) -> Result<Response<AnswerBody>, Refusal> {
         let path = head.uri.path();
         let twice = retry::may_repeat(&head.method, path);
-        let total = if payload.is_large() { self.limits.total_large } else { self.limits.total };
-        let (until, mut mended, mut attempt) = (Instant::now() + total, Mended::default(), 1);
+        let (mut mended, mut attempt) = (Mended::default(), 1);
+        let mut unsigned = self.may_stream(payload).await;
         loop {
             let credentials =
                 self.identity.get().await.map_err(|why| Refusal::no_credentials(&why))?;
+            let hash = match unsigned {
+                true => UNSIGNED.to_owned(),
+                false => payload.hash().await?,
+            };
             self.state.sent(attempt > 1);
-            let wait = match self.attempt(head, payload, credentials.clone(), until).await? {
+            let answered = self.attempt(head, payload, &hash, credentials.clone()).await?;
+            if unsigned && answered.is_ok() {
+                // Who still sends does not read an answer.
+                payload.hash().await?;
+            }
+            let until = self.until(payload)?;
+            let wait = match answered {
                 Ok(answer) if answer.status().is_success() => {
-                    self.state.good();
+                    self.state.good(&called(head));
+                    if unsigned {
+                        self.state.streamed();
+                    }
                     return Ok(answer::passed(answer, self.limits.stall));
                 }
                 Ok(answer) if refuses(answer.status()) => {
                     let answer = Refused::read(answer, self.limits.attempt).await?;
-                    if !self.mend(&answer, &mut mended, &credentials).await {
+                    if unsigned && answer.says(&FORGED) {
+                        self.signed_only().await;
+                        unsigned = false;
+                    } else if !self.mend(&answer, &mut mended, &credentials).await {
                         self.note_refused(&answer, head);
                         return Ok(answer.passed(self.limits.stall));
                     }
                     Duration::ZERO
                 }
                 Ok(answer) => {
-                    self.note(&answer);
+                    self.note(&answer, head);
                     let wait = (retry::may_help(answer.status(), twice))
                         .then(|| retry::wait(self.limits.backoff, attempt, Some(answer.headers())))
                         .flatten()
@@ -106,47 +124,71 @@ impl Endpoint {
         }
     }
 
-    async fn attempt(
+    /// Whether a body can be sent while it comes.
+    async fn may_stream(&self, payload: &Payload) -> bool {
+        let large = matches!(payload, Payload::Large(_));
+        // Its end is not told to AWS in any other way.
+        large && payload.length().is_some() && self.takes_unsigned().await
+    }
+
+    /// The end of all attempts, which begins once the client has done its part.
+    fn until(&self, payload: &Payload) -> Result<Instant, Refusal> {
+        let total = match payload {
+            Payload::Small(_) => self.limits.total,
+            Payload::Large(_) => self.limits.total_large,
+        };
+        Ok(payload.whole_since()?.unwrap_or_else(Instant::now) + total)
+    }
+
+    pub(super) async fn attempt(
         &self,
         head: &Parts,
         payload: &Payload,
+        hash: &str,
         credentials: Credentials,
-        until: Instant,
     ) -> Result<Result<Response<Incoming>, Lost>, Refusal> {
         let sent = Arc::new(AtomicU64::new(0));
-        let request = self.request(head, payload, credentials, sent.clone())?;
+        let request = self.request(head, payload, hash, credentials, sent.clone())?;
         let answer = self.upstream.send(request);
         let began = Instant::now();
-        let silent = async {
-            if !payload.is_large() {
-                let left = until.saturating_duration_since(Instant::now());
-                return tokio::time::sleep(self.limits.attempt.min(left)).await;
-            }
-            // As long as anything of it is taken, the server is there; what it does
-            // with all of it takes its time.
-            let mut seen = None;
-            loop {
-                match sent.load(Ordering::Relaxed) {
-                    all if all == payload.bytes => return tokio::time::sleep_until(until).await,
-                    some if seen == Some(some) => return,
-                    some => seen = Some(some),
-                }
-                tokio::time::sleep(self.limits.attempt).await;
-            }
-        };
         Ok(tokio::select! {
             answer = answer => answer.map_err(|error| match error.is_connect() {
                 true => Lost::Connect(error),
                 false => Lost::Sent(error),
             }),
-            () = silent => Err(Lost::Silent(began.elapsed())),
+            () = self.silence(payload, &sent) => Err(Lost::Silent(began.elapsed())),
         })
+    }
+
+    /// Returns when the server has had its time.
+    async fn silence(&self, payload: &Payload, sent: &AtomicU64) {
+        let Payload::Large(spool) = payload else {
+            let left = self
+                .until(payload)
+                .map_or(Duration::ZERO, |until| until.saturating_duration_since(Instant::now()));
+            return tokio::time::sleep(self.limits.attempt.min(left)).await;
+        };
+        // As long as anything of it is taken, the server is there; what it does with
+        // all of it takes its time. What has not come yet is the client's to send.
+        let mut seen = None;
+        loop {
+            let (taken, here) = (sent.load(Ordering::Relaxed), spool.here());
+            match self.until(payload) {
+                Ok(until) if taken == here && spool.end().is_some() => {
+                    return tokio::time::sleep_until(until).await;
+                }
+                _ if taken < here && seen == Some(taken) => return,
+                _ => seen = (taken < here).then_some(taken),
+            }
+            tokio::time::sleep(self.limits.attempt).await;
+        }
     }
 
     fn request(
         &self,
         head: &Parts,
         payload: &Payload,
+        hash: &str,
         credentials: Credentials,
         sent: Arc<AtomicU64>,
     ) -> Result<Request<super::body::Sent>, Refusal> {
@@ -162,7 +204,7 @@ impl Endpoint {
             method: head.method.as_str(),
             uri: &uri.to_string(),
             host: self.upstream.host(),
-            hash: &payload.hash,
+            hash,
             credentials,
             time: if offset < 0 { now - time } else { now + time },
         };
@@ -177,8 +219,10 @@ impl Endpoint {
         }
         let host = self.upstream.host().parse().map_err(|_| bad("the host".to_owned()))?;
         headers.insert(HOST, host);
-        if payload.bytes > 0 || head.method == Method::POST || head.method == Method::PUT {
-            headers.insert(CONTENT_LENGTH, HeaderValue::from(payload.bytes));
+        if let Some(length) = payload.length()
+            && (length > 0 || head.method == Method::POST || head.method == Method::PUT)
+        {
+            headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
         }
         let mut request = Request::new(payload.body(sent));
         *request.method_mut() = head.method.clone();
@@ -204,17 +248,18 @@ impl Endpoint {
     }
 
     fn note_refused(&self, refused: &Refused, head: &Parts) {
-        let what = format!("{} {}: {}", head.method, head.uri.path(), refused.text());
+        let what = format!("{}: {}", called(head), refused.text());
         if refused.says(&SKEWED) {
             self.state.fault(&reason::MLFLOW_CLOCK_SKEW, &what);
         } else if refused.says(&SPENT) {
             self.state.fault(&reason::MLFLOW_CREDENTIALS, &what);
         } else if refused.head.status == StatusCode::FORBIDDEN && refused.says(&DENIED) {
-            self.state.fault(&reason::MLFLOW_ACCESS_DENIED, &what);
+            let one_for_all = matches!(self.resource, TrackingResource::App { .. });
+            self.state.denied((!one_for_all).then(|| called(head)), &what);
         }
     }
 
-    fn note(&self, answer: &Response<Incoming>) {
+    fn note(&self, answer: &Response<Incoming>, head: &Parts) {
         let status = answer.status();
         let what = format!("the server answers {status}");
         if status == StatusCode::TOO_MANY_REQUESTS {
@@ -223,7 +268,7 @@ impl Endpoint {
             self.state.fault(&reason::MLFLOW_SERVER_ERROR, &what);
         } else {
             // What is wrong with a request is no fault of the server.
-            self.state.good();
+            self.state.good(&called(head));
         }
     }
 
@@ -241,6 +286,10 @@ impl Endpoint {
             Lost::Silent(waited) => Refusal::silent(*waited),
         }
     }
+}
+
+fn called(head: &Parts) -> String {
+    format!("{} {}", head.method, head.uri.path())
 }
 
 /// Statuses whose text says whether we can mend it.
@@ -267,13 +316,13 @@ fn forwarded(given: &HeaderMap) -> HeaderMap {
 }
 
 /// A refusal of the server's, read as far as it is short.
-struct Refused {
+pub(super) struct Refused {
     head: http::response::Parts,
     body: Bytes,
 }
 
 impl Refused {
-    async fn read(answer: Response<Incoming>, limit: Duration) -> Result<Self, Refusal> {
+    pub async fn read(answer: Response<Incoming>, limit: Duration) -> Result<Self, Refusal> {
         let (head, body) = answer.into_parts();
         let read = tokio::time::timeout(limit, Limited::new(body, REFUSAL_BYTES).collect()).await;
         match read {
@@ -286,7 +335,7 @@ impl Refused {
     }
 
     /// Whether it has one of these words in it.
-    fn says(&self, words: &[&str]) -> bool {
+    pub fn says(&self, words: &[&str]) -> bool {
         let text = self.text();
         words.iter().any(|word| text.contains(word))
     }

@@ -6,17 +6,28 @@ use super::refusal::Refusal;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 
+/// Who asks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Peer {
+    /// The user at the other end; of nobody known, `None`.
+    pub uid: Option<u32>,
+    /// Needs no token. One that is given has to be right all the same.
+    pub trusted: bool,
+}
+
 /// # Errors
 /// With the answer to whoever may not.
-pub(super) fn check(head: &Parts, token: &str, allow: &Allow) -> Result<(), Refusal> {
+pub(super) fn check(head: &Parts, peer: Peer, token: &str, allow: &Allow) -> Result<(), Refusal> {
     let mut given = head.headers.get_all(AUTHORIZATION).iter();
     let bearer = match (given.next(), given.next()) {
         (Some(one), None) => one.as_bytes().split_at_checked("bearer ".len()),
         _ => None,
     };
-    let good = bearer.is_some_and(|(scheme, value)| {
-        scheme.eq_ignore_ascii_case(b"bearer ") && same(value, token.as_bytes())
-    });
+    let needless = peer.trusted && !head.headers.contains_key(AUTHORIZATION);
+    let good = needless
+        || bearer.is_some_and(|(scheme, value)| {
+            scheme.eq_ignore_ascii_case(b"bearer ") && same(value, token.as_bytes())
+        });
     if !good {
         return Err(Refusal::no_token());
     }
@@ -41,19 +52,23 @@ mod tests {
 
     #[test]
     fn one_right_token_is_needed() {
-        let status = |tokens: &[&str]| {
+        let status_of = |trusted, tokens: &[&str]| {
+            let peer = Peer { uid: Some(1000), trusted };
             let mut request = Request::get("/version");
             for token in tokens {
                 request = request.header(AUTHORIZATION, *token);
             }
             let (head, ()) = request.body(()).unwrap().into_parts();
-            check(&head, "s3cret", &Allow::default()).err().map(|refusal| refusal.status)
+            check(&head, peer, "s3cret", &Allow::default()).err().map(|refusal| refusal.status)
         };
+        let status = |tokens: &[&str]| status_of(false, tokens);
         assert_eq!(status(&["Bearer s3cret"]), None);
         assert_eq!(status(&["bearer s3cret"]), None);
         for bad in [&[][..], &["Bearer s3creT"], &["Basic s3cret"], &["Bearer "], &["s3cret"]] {
             assert_eq!(status(bad), Some(StatusCode::UNAUTHORIZED), "{bad:?}");
         }
         assert_eq!(status(&["Bearer s3cret", "Bearer x"]), Some(StatusCode::UNAUTHORIZED));
+        assert_eq!(status_of(true, &[]), None);
+        assert_eq!(status_of(true, &["Bearer x"]), Some(StatusCode::UNAUTHORIZED));
     }
 }

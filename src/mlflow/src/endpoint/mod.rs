@@ -14,11 +14,14 @@ mod refusal;
 mod retry;
 mod room;
 mod sign;
+mod spool;
 mod state;
+mod unsigned;
 mod upstream;
 
 pub use allow::{Allow, RuleError};
 pub use answer::AnswerBody;
+pub use guard::Peer;
 pub use state::EndpointStatus;
 pub use upstream::{Upstream, UpstreamError};
 
@@ -36,11 +39,12 @@ use state::State;
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::sync::Semaphore;
+use unsigned::Unsigned;
 
 /// Where the state is told, without a token: there is no secret in it.
 pub const STATUS_PATH: &str = "/-/status";
-/// Requests whose bodies are held or sent at once; more wait unread. With
-/// [`body::IN_MEMORY`] this bounds the memory.
+/// Requests whose bodies are held or sent at once; more wait unread. As large ones are
+/// on disk this bounds the memory.
 const AT_ONCE: usize = 64;
 /// The cheapest question that needs a right and an answering server.
 const PROBE: (&str, &str) = ("/api/2.0/mlflow/experiments/search", r#"{"max_results":1}"#);
@@ -84,7 +88,7 @@ pub struct Parts {
     pub upstream: Upstream,
     /// The node's role.
     pub credentials: SharedCredentialsProvider,
-    /// What every request must carry as `Authorization: Bearer`.
+    /// What requests of [`Peer`]s that are not trusted must carry as `Authorization: Bearer`.
     pub token: String,
     /// What may be asked.
     pub allow: Allow,
@@ -111,6 +115,7 @@ pub struct Endpoint {
     room: Room,
     limits: Limits,
     state: State,
+    unsigned: Unsigned,
 }
 
 impl Endpoint {
@@ -128,11 +133,12 @@ impl Endpoint {
             room: Room::new(parts.body_folder, parts.body_disk_bytes),
             limits: parts.limits,
             state: State::default(),
+            unsigned: Unsigned::default(),
         }
     }
 
-    /// Answers a request of the user `uid`; of nobody known, `None`.
-    pub async fn answer<B>(&self, request: Request<B>, uid: Option<u32>) -> Response<AnswerBody>
+    /// Answers a request.
+    pub async fn answer<B>(&self, request: Request<B>, peer: Peer) -> Response<AnswerBody>
     where
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -140,7 +146,7 @@ impl Endpoint {
         if request.uri().path() == STATUS_PATH && request.method() == Method::GET {
             return answer::json(StatusCode::OK, &self.status());
         }
-        self.pass(request, uid).await.unwrap_or_else(|refusal| {
+        self.pass(request, peer).await.unwrap_or_else(|refusal| {
             if let Some(reason) = refusal.reason {
                 self.state.fault(reason, &refusal.message);
             }
@@ -151,15 +157,15 @@ impl Endpoint {
     async fn pass<B>(
         &self,
         request: Request<B>,
-        uid: Option<u32>,
+        peer: Peer,
     ) -> Result<Response<AnswerBody>, Refusal>
     where
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let (head, body) = request.into_parts();
-        guard::check(&head, &self.token, &self.allow)?;
-        self.pace.wait(uid).await?;
+        guard::check(&head, peer, &self.token, &self.allow)?;
+        self.pace.wait(peer.uid).await?;
         let _place = self.at_once.acquire().await.map_err(|_| Refusal::stopping())?;
         let payload = Payload::read(body, &self.room, self.limits.stall).await?;
         self.send(&head, &payload).await
@@ -183,10 +189,7 @@ impl Endpoint {
 
     /// One look; how it went is in [`status`](Self::status).
     pub async fn probe(&self) {
-        let (path, body) = PROBE;
-        let request = Request::post(path).header(http::header::CONTENT_TYPE, "application/json");
-        let Ok((head, ())) = request.body(()).map(Request::into_parts) else { return };
-        let payload = Payload::of(Bytes::from_static(body.as_bytes()));
+        let Some((head, payload)) = probe() else { return };
         match self.send(&head, &payload).await {
             Ok(answer) => drop(answer.into_body().collect().await),
             Err(refusal) => {
@@ -196,4 +199,11 @@ impl Endpoint {
             }
         }
     }
+}
+
+fn probe() -> Option<(http::request::Parts, Payload)> {
+    let (path, body) = PROBE;
+    let request = Request::post(path).header(http::header::CONTENT_TYPE, "application/json");
+    let (head, ()) = request.body(()).ok()?.into_parts();
+    Some((head, Payload::of(Bytes::from_static(body.as_bytes()))))
 }

@@ -22,7 +22,7 @@ impl Refusal {
     }
 
     pub fn no_token() -> Self {
-        let message = "the token is missing or wrong: set MLFLOW_TRACKING_TOKEN to what is in /run/nixl/mlflow-token, which the group nixl-mlflow may read".to_owned();
+        let message = "the token is missing or wrong: set MLFLOW_TRACKING_TOKEN to what is in /run/nixl/mlflow-token, which root and the group nixl-mlflow may read".to_owned();
         Self::new(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", message)
     }
 

@@ -16,7 +16,7 @@ pub(super) struct Subject<'a> {
     /// Whole, as it is sent.
     pub uri: &'a str,
     pub host: &'a str,
-    /// SHA-256 of the body, in hex.
+    /// SHA-256 of the body, in hex, or what says that there is none.
     pub hash: &'a str,
     pub credentials: Credentials,
     pub time: SystemTime,

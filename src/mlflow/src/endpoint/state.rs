@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// A refused action is told for so long: what was allowed since says nothing about it.
+/// A refused action is told for so long, unless it is allowed meanwhile: what else was
+/// allowed says nothing about it.
 const DENIED_STANDS: Duration = Duration::from_secs(300);
 /// More than this off the server's clock is worth a word.
 const SKEW_SECS: i64 = 60;
@@ -23,6 +24,8 @@ pub struct EndpointStatus {
     pub requests: u64,
     /// Attempts after the first of a request.
     pub retries: u64,
+    /// Large bodies that were sent on while they came.
+    pub streamed: u64,
     /// Seconds since the server's last good answer.
     pub last_ok_secs: Option<u64>,
     /// Seconds that the server's clock is ahead of the node's, where signatures have to follow it.
@@ -34,6 +37,8 @@ struct Fault {
     reason: &'static Reason,
     evidence: String,
     at: Instant,
+    /// The call that was refused, where each has a permission of its own.
+    call: Option<String>,
 }
 
 /// The state.
@@ -45,6 +50,7 @@ pub(super) struct State {
     last_ok: AtomicU64,
     requests: AtomicU64,
     retries: AtomicU64,
+    streamed: AtomicU64,
     offset_secs: AtomicI64,
 }
 
@@ -56,6 +62,7 @@ impl Default for State {
             last_ok: AtomicU64::new(0),
             requests: AtomicU64::new(0),
             retries: AtomicU64::new(0),
+            streamed: AtomicU64::new(0),
             offset_secs: AtomicI64::new(0),
         }
     }
@@ -67,24 +74,37 @@ impl State {
         self.retries.fetch_add(u64::from(again), Ordering::Relaxed);
     }
 
-    /// The server has answered as it should.
-    pub fn good(&self) {
+    pub fn streamed(&self) {
+        self.streamed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The server has answered this call as it should.
+    pub fn good(&self, call: &str) {
         let millis = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX - 1);
         self.last_ok.store(millis + 1, Ordering::Relaxed);
         let mut fault = self.lock();
-        if fault.as_ref().is_some_and(|fault| !fault.stands()) {
+        if fault.as_ref().is_some_and(|fault| !fault.stands(call)) {
             *fault = None;
         }
     }
 
     /// It has not, or nobody could be asked.
     pub fn fault(&self, reason: &'static Reason, evidence: &str) {
+        self.set(reason, evidence, None);
+    }
+
+    /// This call is not permitted; one permission may be for all (`None`).
+    pub fn denied(&self, call: Option<String>, evidence: &str) {
+        self.set(&reason::MLFLOW_ACCESS_DENIED, evidence, call);
+    }
+
+    fn set(&self, reason: &'static Reason, evidence: &str, call: Option<String>) {
         let evidence: String = evidence.chars().take(EVIDENCE_CHARS).collect();
         let mut fault = self.lock();
         if fault.as_ref().is_none_or(|it| it.reason != reason) {
             tracing::warn!(reason = reason.code, "MLflow: {evidence}");
         }
-        *fault = Some(Fault { reason, evidence, at: Instant::now() });
+        *fault = Some(Fault { reason, evidence, at: Instant::now(), call });
     }
 
     /// The server's clock is so far ahead of this computer's.
@@ -125,6 +145,7 @@ impl State {
             evidence,
             requests: self.requests.load(Ordering::Relaxed),
             retries: self.retries.load(Ordering::Relaxed),
+            streamed: self.streamed.load(Ordering::Relaxed),
             last_ok_secs: self.last_ok().map(|age| age.as_secs()),
             clock_offset_secs: offset,
         }
@@ -136,10 +157,10 @@ impl State {
 }
 
 impl Fault {
-    /// Whether it is told although something else has worked.
-    fn stands(&self) -> bool {
-        let lasts = *self.reason == reason::MLFLOW_ACCESS_DENIED;
-        lasts && self.at.elapsed() < DENIED_STANDS
+    /// Whether it is told although this call has worked.
+    fn stands(&self, call: &str) -> bool {
+        let another = self.call.as_ref().is_some_and(|refused| refused != call);
+        another && self.at.elapsed() < DENIED_STANDS
     }
 }
 
@@ -148,18 +169,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fault_leaves_with_the_next_good_answer_but_for_a_refused_action() {
+    fn a_fault_leaves_with_the_next_good_answer_and_a_refusal_with_that_of_its_call() {
         let state = State::default();
         assert_eq!(state.status(), EndpointStatus::default());
         state.fault(&reason::MLFLOW_SERVER_ERROR, &"x".repeat(1000));
         let told = state.status();
         assert_eq!(told.reason.as_deref(), Some("mlflow.server_error"));
         assert_eq!(told.evidence.unwrap().len(), EVIDENCE_CHARS);
-        state.good();
+        state.good("GET /a");
         assert_eq!((state.status().reason, state.status().last_ok_secs), (None, Some(0)));
-        state.fault(&reason::MLFLOW_ACCESS_DENIED, "no");
-        state.good();
-        assert_eq!(state.status().reason.as_deref(), Some("mlflow.access_denied"));
+        let denied = Some("mlflow.access_denied");
+        state.denied(Some("GET /b".to_owned()), "no");
+        state.good("GET /a");
+        assert_eq!(state.status().reason.as_deref(), denied);
+        state.good("GET /b");
+        assert_eq!(state.status().reason, None);
+        state.denied(None, "no");
+        assert_eq!(state.status().reason.as_deref(), denied);
+        state.good("GET /a");
+        assert_eq!(state.status().reason, None);
     }
 
     #[test]

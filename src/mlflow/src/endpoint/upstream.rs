@@ -8,6 +8,7 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Client, Error};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -69,6 +70,14 @@ impl Upstream {
         Ok(Self { client: client()?, scheme, authority, prefix })
     }
 
+    /// Whether nobody between can change what is sent: by TLS, or as it stays on this computer.
+    pub(super) fn is_private(&self) -> bool {
+        let host = self.authority.host().trim_matches(['[', ']']);
+        self.scheme == Scheme::HTTPS
+            || host == "localhost"
+            || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+    }
+
     /// What `Host` says.
     pub(super) fn host(&self) -> &str {
         self.authority.as_str()
@@ -122,6 +131,20 @@ mod tests {
         };
         assert_eq!(at("http://h:1", "/a", None), "http://h:1/a");
         assert_eq!(at("https://h/p/", "/a%20b", Some("x=1+2")), "https://h/p/a%20b?x=1%202");
+    }
+
+    #[test]
+    fn what_leaves_this_computer_is_private_by_tls_only() {
+        for (url, private) in [
+            ("https://h", true),
+            ("http://127.0.0.1:1", true),
+            ("http://[::1]:1", true),
+            ("http://localhost", true),
+            ("http://10.0.0.1", false),
+            ("http://localhost.example", false),
+        ] {
+            assert_eq!(Upstream::new(url).unwrap().is_private(), private, "{url}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Large bodies both ways, clients that do not send them, and a full disk.
 
 use super::upstream::{Act, Scripted, ok, say};
-use super::{endpoint, parts, read, reason, request};
+use super::{PEER, endpoint, parts, read, reason, request};
 use bytes::Bytes;
 use futures_util::stream;
 use http_body::Frame;
@@ -11,8 +11,8 @@ use sha2::{Digest as _, Sha256};
 use std::convert::Infallible;
 use std::time::Duration;
 
-const ARTIFACT: &str = "/api/2.0/mlflow-artifacts/artifacts/0/r/artifacts/model.bin";
-const PART: usize = 64 << 10;
+pub const ARTIFACT: &str = "/api/2.0/mlflow-artifacts/artifacts/0/r/artifacts/model.bin";
+pub const PART: usize = 64 << 10;
 
 type Frames = Vec<Result<Frame<Bytes>, Infallible>>;
 
@@ -35,7 +35,7 @@ async fn a_large_body_arrives_whole_also_the_second_time() {
     let endpoint = endpoint(server.address);
     let body = StreamBody::new(stream::iter(frames(100)));
     let put = request("PUT", ARTIFACT).body(body).unwrap();
-    assert_eq!(read(endpoint.answer(put, None).await).await.0, 200);
+    assert_eq!(read(endpoint.answer(put, PEER).await).await.0, 200);
     let asked = server.asked();
     assert_eq!(asked.len(), 2);
     for asked in asked {
@@ -57,7 +57,7 @@ async fn a_large_body_that_is_being_stored_is_waited_for_and_not_sent_again() {
         parts.limits.total_large = total_large;
         let body = StreamBody::new(stream::iter(frames(100)));
         let put = request("PUT", ARTIFACT).body(body).unwrap();
-        let (status, body) = read(Endpoint::new(parts).answer(put, None).await).await;
+        let (status, body) = read(Endpoint::new(parts).answer(put, PEER).await).await;
         assert!(status == expected && body.contains(says), "{status} {body}");
         assert_eq!(server.asked().len(), 1);
     }
@@ -71,7 +71,7 @@ async fn more_than_there_is_room_for_is_refused_and_the_room_given_back() {
     let endpoint = Endpoint::new(parts);
     let put = async |count| {
         let body = StreamBody::new(stream::iter(frames(count)));
-        read(endpoint.answer(request("PUT", ARTIFACT).body(body).unwrap(), None).await).await
+        read(endpoint.answer(request("PUT", ARTIFACT).body(body).unwrap(), PEER).await).await
     };
     let (status, body) = put(100).await;
     assert!(status == 507 && body.contains("body_disk_bytes"), "{body}");
@@ -89,7 +89,7 @@ async fn a_disk_that_takes_nothing_is_told() {
     let endpoint = Endpoint::new(parts);
     let body = StreamBody::new(stream::iter(frames(100)));
     let (status, body) =
-        read(endpoint.answer(request("PUT", ARTIFACT).body(body).unwrap(), None).await).await;
+        read(endpoint.answer(request("PUT", ARTIFACT).body(body).unwrap(), PEER).await).await;
     assert!(status == 507 && body.contains("cannot be kept on disk"), "{body}");
     assert_eq!(reason(&endpoint).as_deref(), Some("mlflow.no_room"));
 }
@@ -100,7 +100,7 @@ async fn a_client_that_stops_sending_does_not_keep_its_place() {
     let endpoint = endpoint(server.address);
     let begun = StreamBody::new(stream::pending::<Result<Frame<Bytes>, Infallible>>());
     let (status, body) =
-        read(endpoint.answer(request("PUT", ARTIFACT).body(begun).unwrap(), None).await).await;
+        read(endpoint.answer(request("PUT", ARTIFACT).body(begun).unwrap(), PEER).await).await;
     assert!(status == 408 && body.contains("nothing of the body"), "{body}");
     assert!(server.asked().is_empty());
 }
@@ -113,7 +113,7 @@ async fn memory_stays_flat() {
     let endpoint = endpoint(server.address);
     let before = resident_bytes();
     let answer = endpoint
-        .answer(request("GET", ARTIFACT).body(http_body_util::Empty::new()).unwrap(), None)
+        .answer(request("GET", ARTIFACT).body(http_body_util::Empty::new()).unwrap(), PEER)
         .await;
     let (mut body, mut seen, mut most) = (answer.into_body(), 0, 0);
     while let Some(frame) = body.frame().await {

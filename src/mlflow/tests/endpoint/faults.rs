@@ -2,7 +2,7 @@
 //! takes the credentials no more.
 
 use super::upstream::{Act, Scripted, ok, say};
-use super::{Role, ask, endpoint, parts, reason, request};
+use super::{PEER, Role, ask, endpoint, parts, reason, request};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
@@ -50,7 +50,7 @@ async fn a_wait_that_is_too_long_is_the_clients() {
     let server = Scripted::start(vec![Act::Say(429, asked, String::new())]).await;
     let endpoint = endpoint(server.address);
     let asked = request("GET", "/version").body(Full::new(Bytes::new())).unwrap();
-    assert_eq!(endpoint.answer(asked, None).await.headers()["retry-after"], "60");
+    assert_eq!(endpoint.answer(asked, PEER).await.headers()["retry-after"], "60");
     assert_eq!(server.asked().len(), 1);
 }
 
@@ -79,7 +79,7 @@ async fn half_an_answer_ends_for_the_client_too() {
     let server = Scripted::start(vec![Act::Half]).await;
     let endpoint = endpoint(server.address);
     let asked = request("GET", "/version").body(Full::new(Bytes::new())).unwrap();
-    let answer = endpoint.answer(asked, None).await;
+    let answer = endpoint.answer(asked, PEER).await;
     assert_eq!(answer.status(), 200);
     assert!(answer.into_body().collect().await.is_err());
 }
@@ -134,4 +134,6 @@ async fn a_refusal_by_iam_is_passed_on_and_told_with_its_action() {
     let status = endpoint.status();
     assert_eq!(status.reason.as_deref(), Some("mlflow.access_denied"));
     assert!(status.evidence.unwrap().contains("sagemaker-mlflow:CreateRun"));
+    assert_eq!(ask(&endpoint, "POST", CREATE, "{}").await.0, 200);
+    assert_eq!(reason(&endpoint), None, "it is permitted now");
 }

@@ -4,7 +4,9 @@
 
 mod bodies;
 mod faults;
+mod full_disk;
 mod passing;
+mod streaming;
 mod upstream;
 
 use aws_credential_types::Credentials;
@@ -14,7 +16,7 @@ use aws_credential_types::provider::{
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt as _, Full};
-use nixl_mlflow::endpoint::{Allow, AnswerBody, Endpoint, Limits, Parts, Upstream};
+use nixl_mlflow::endpoint::{Allow, AnswerBody, Endpoint, Limits, Parts, Peer, Upstream};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -22,6 +24,7 @@ use std::time::Duration;
 
 const ARN: &str = "arn:aws:sagemaker:us-east-1:111122223333:mlflow-tracking-server/a";
 const TOKEN: &str = "the-token";
+const PEER: Peer = Peer { uid: Some(1000), trusted: false };
 
 /// Credentials with a number that grows each time; none at all from `none` on.
 #[derive(Debug, Default)]
@@ -79,7 +82,7 @@ fn request(method: &str, path: &str) -> http::request::Builder {
 
 async fn ask(endpoint: &Endpoint, method: &str, path: &str, body: &str) -> (u16, String) {
     let body = Full::new(Bytes::copy_from_slice(body.as_bytes()));
-    read(endpoint.answer(request(method, path).body(body).unwrap(), Some(1000)).await).await
+    read(endpoint.answer(request(method, path).body(body).unwrap(), PEER).await).await
 }
 
 async fn read(answer: Response<AnswerBody>) -> (u16, String) {

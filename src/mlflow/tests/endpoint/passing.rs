@@ -1,7 +1,7 @@
 //! What gets to the server, and what comes back.
 
 use super::upstream::{Act, Scripted, ok, say};
-use super::{ARN, ask, endpoint, parts, read, reason, request};
+use super::{ARN, PEER, ask, endpoint, parts, read, reason, request};
 use bytes::Bytes;
 use http_body_util::Full;
 use nixl_mlflow::endpoint::{Endpoint, STATUS_PATH};
@@ -25,7 +25,7 @@ async fn a_request_arrives_signed_and_without_what_is_ours() {
         .header("user-agent", "mlflow-python-client/3")
         .body(Full::new(Bytes::new()))
         .unwrap();
-    let answer = endpoint.answer(asked, None).await;
+    let answer = endpoint.answer(asked, PEER).await;
     assert_eq!(answer.headers()["x-kept"], "1");
     assert!(
         !answer.headers().contains_key("set-cookie") && !answer.headers().contains_key("x-hop")
@@ -66,7 +66,7 @@ async fn what_may_not_be_asked_does_not_get_there() {
     let (status, body) = ask(&endpoint, "POST", "/api/2.0/mlflow/runs/delete", "{}").await;
     assert!(status == 403 && body.contains("PERMISSION_DENIED"), "{body}");
     let naked = http::Request::get("/version").body(Full::new(Bytes::new())).unwrap();
-    let answer = endpoint.answer(naked, None).await;
+    let answer = endpoint.answer(naked, PEER).await;
     assert_eq!(answer.headers()["www-authenticate"], "Bearer");
     let (status, body) = read(answer).await;
     assert!(status == 401 && body.contains("MLFLOW_TRACKING_TOKEN"), "{body}");
@@ -79,7 +79,7 @@ async fn the_state_is_told_without_a_token_and_a_probe_makes_it() {
     let endpoint = endpoint(server.address);
     let status = async || {
         let asked = http::Request::get(STATUS_PATH).body(Full::new(Bytes::new())).unwrap();
-        read(endpoint.answer(asked, None).await).await.1
+        read(endpoint.answer(asked, PEER).await).await.1
     };
     assert!(status().await.contains("\"last_ok_secs\":null"));
     endpoint.probe().await;

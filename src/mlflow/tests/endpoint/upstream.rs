@@ -1,6 +1,7 @@
 //! A server that does as it is told, request by request, and keeps what it was asked.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
@@ -44,6 +45,7 @@ impl Asked {
 pub struct Scripted {
     pub address: SocketAddr,
     asked: Arc<Mutex<Vec<Asked>>>,
+    got_bytes: Arc<AtomicUsize>,
 }
 
 pub fn ok() -> Act {
@@ -57,8 +59,8 @@ pub fn say(status: u16, body: &str) -> Act {
 impl Scripted {
     pub async fn start(acts: Vec<Act>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let (address, asked) = (listener.local_addr().unwrap(), Arc::default());
-        let it = Self { address, asked };
+        let address = listener.local_addr().unwrap();
+        let it = Self { address, asked: Arc::default(), got_bytes: Arc::default() };
         let (serving, acts) = (it.clone(), Arc::new(Mutex::new(acts)));
         tokio::spawn(async move {
             for connection in 0.. {
@@ -72,11 +74,16 @@ impl Scripted {
     pub fn asked(&self) -> Vec<Asked> {
         self.asked.lock().unwrap().clone()
     }
+
+    /// Bytes of bodies that are here, also of one that still comes.
+    pub fn got_bytes(&self) -> usize {
+        self.got_bytes.load(Ordering::Relaxed)
+    }
 }
 
 async fn serve(stream: TcpStream, connection: usize, of: Scripted, acts: Arc<Mutex<Vec<Act>>>) {
     let mut stream = BufReader::new(stream);
-    while let Some(asked) = read(&mut stream, connection).await {
+    while let Some(asked) = read(&mut stream, connection, &of.got_bytes).await {
         of.asked.lock().unwrap().push(asked);
         let act = {
             let mut acts = acts.lock().unwrap();
@@ -120,7 +127,11 @@ async fn serve(stream: TcpStream, connection: usize, of: Scripted, acts: Arc<Mut
     }
 }
 
-async fn read(stream: &mut BufReader<TcpStream>, connection: usize) -> Option<Asked> {
+async fn read(
+    stream: &mut BufReader<TcpStream>,
+    connection: usize,
+    got_bytes: &AtomicUsize,
+) -> Option<Asked> {
     let mut line = String::new();
     stream.read_line(&mut line).await.ok().filter(|read| *read > 0)?;
     let mut headers = Vec::new();
@@ -133,6 +144,11 @@ async fn read(stream: &mut BufReader<TcpStream>, connection: usize) -> Option<As
     let length = headers.iter().find(|(name, _)| name == "content-length");
     let length = length.map_or(0, |(_, length)| length.parse().unwrap());
     let mut body = vec![0; length];
-    stream.read_exact(&mut body).await.ok()?;
+    let mut at = 0;
+    while at < length {
+        let got = stream.read(&mut body[at..]).await.ok().filter(|got| *got > 0)?;
+        got_bytes.fetch_add(got, Ordering::Relaxed);
+        at += got;
+    }
     Some(Asked { line: line.trim_end().to_owned(), headers, body, connection })
 }

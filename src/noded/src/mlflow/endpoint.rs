@@ -1,6 +1,7 @@
 //! `nixl-noded mlflow-endpoint`: a process of its own, so that a gigabyte of
 //! artifacts does not delay the heartbeats of the daemon's two threads.
 
+use crate::administrators::Administrators;
 use crate::beat::Beats;
 use crate::http::{self, Listening};
 use crate::{notify, port, settings};
@@ -114,9 +115,10 @@ fn url_of_environment() -> Option<String> {
 async fn serve(endpoint: Arc<Endpoint>, listener: std::net::TcpListener) -> anyhow::Result<()> {
     let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let beat = Beats::default().task("http");
+    let administrators = Administrators::below(Path::new("/"));
     let listening = Listening::with_places(listener, beat, MOST_CONNECTIONS, IDLE)?;
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let served = axum::serve(listening, http::passing(endpoint.clone()))
+    let served = axum::serve(listening, http::passing(endpoint.clone(), administrators))
         .with_graceful_shutdown(async { drop(stopped.await) });
     let served = tokio::spawn(async move { served.await });
     notify::tell(&[NotifyState::Ready]);
