@@ -46,7 +46,11 @@ impl Watch {
             let status = self.ask().await;
             let reading = match &status {
                 Some(status) if status.reason.is_some() => {
-                    let stopped = server.stopped(self.sagemaker.as_ref(), &self.resource).await;
+                    let describe = async |name: &str| {
+                        let found = self.sagemaker.describe_tracking_server(name).await?;
+                        Ok(found.map(|server| (server.status, server.is_active)))
+                    };
+                    let stopped = server.stopped(&self.resource, Instant::now(), describe).await;
                     stopped.unwrap_or_else(|| reading(status))
                 }
                 Some(status) => reading(status),
@@ -98,19 +102,21 @@ struct Server {
 }
 
 impl Server {
-    /// A reading, if the server does not answer because it does not run.
+    /// A reading, if the server does not answer because it does not run; `describe`
+    /// asks SageMaker for its status, and whether it is active.
     async fn stopped(
         &mut self,
-        sagemaker: &dyn SageMaker,
         resource: &TrackingResource,
+        now: Instant,
+        describe: impl AsyncFnOnce(&str) -> nixl_aws::Result<Option<(String, bool)>>,
     ) -> Option<Reading> {
         // An App is always there.
         let TrackingResource::Server { name, .. } = resource else { return None };
-        if self.asked.is_none_or(|asked| asked.elapsed() >= DESCRIBE_EVERY) {
-            self.asked = Some(Instant::now());
-            self.stopped = match sagemaker.describe_tracking_server(name).await {
-                Ok(Some(server)) if server.is_active => None,
-                Ok(Some(server)) => Some(format!("SageMaker says {name} is {}", server.status)),
+        if self.asked.is_none_or(|asked| now.duration_since(asked) >= DESCRIBE_EVERY) {
+            self.asked = Some(now);
+            self.stopped = match describe(name).await {
+                Ok(Some((_, true))) => None,
+                Ok(Some((status, false))) => Some(format!("SageMaker says {name} is {status}")),
                 Ok(None) => Some(format!("SageMaker knows no tracking server {name}")),
                 // Who may not look says nothing about the server.
                 Err(_) => None,
@@ -136,5 +142,71 @@ mod tests {
             assert_eq!(reading.code(), Some(code));
             assert_eq!(reading.reason.unwrap().1, "seen");
         }
+    }
+
+    /// What is told of a server of which SageMaker says this, one second a step, and
+    /// how often it was asked.
+    async fn told(resource: &str, said: &[Said], steps: usize) -> (Vec<Option<String>>, usize) {
+        let resource = resource.parse().unwrap();
+        let (begun, mut server, mut asked) = (Instant::now(), Server::default(), 0);
+        let mut told = Vec::new();
+        for step in 0..steps {
+            let now = begun + Duration::from_secs(step as u64);
+            let describe = async |name: &str| {
+                assert_eq!(name, "a");
+                asked += 1;
+                match said[(asked - 1).min(said.len() - 1)] {
+                    Said::Is(status, is_active) => Ok(Some((status.to_owned(), is_active))),
+                    Said::Unknown => Ok(None),
+                    Said::Refused => Err(refused()),
+                }
+            };
+            let reading = server.stopped(&resource, now, describe).await;
+            told.push(reading.and_then(|it| it.reason).map(|(reason, seen)| {
+                assert_eq!(reason.code, "mlflow.stopped");
+                seen
+            }));
+        }
+        (told, asked)
+    }
+
+    #[derive(Clone, Copy)]
+    enum Said {
+        Is(&'static str, bool),
+        Unknown,
+        Refused,
+    }
+
+    fn refused() -> nixl_aws::AwsError {
+        nixl_aws::AwsError {
+            service: "sagemaker",
+            operation: "DescribeMlflowTrackingServer",
+            kind: nixl_aws::ErrorKind::NoCredentials,
+            message: "x".to_owned(),
+        }
+    }
+
+    const SERVER: &str = "arn:aws:sagemaker:us-east-1:111122223333:mlflow-tracking-server/a";
+
+    #[tokio::test]
+    async fn a_server_that_does_not_run_is_told_by_what_sagemaker_says() {
+        let told = async |said| told(SERVER, &[said], 1).await.0.remove(0);
+        let stopped = told(Said::Is("Stopped", false)).await;
+        assert_eq!(stopped.as_deref(), Some("SageMaker says a is Stopped"));
+        assert_eq!(told(Said::Is("Created", true)).await, None);
+        assert!(told(Said::Unknown).await.unwrap().contains("knows no tracking server a"));
+        assert_eq!(told(Said::Refused).await, None);
+        let app = "arn:aws:sagemaker:us-east-1:111122223333:mlflow-app/a";
+        assert_eq!(super::tests::told(app, &[Said::Unknown], 1).await, (vec![None], 0));
+    }
+
+    #[tokio::test]
+    async fn sagemaker_is_asked_once_a_minute() {
+        let said = [Said::Is("Stopped", false), Said::Is("Starting", false), Said::Is("x", true)];
+        let (told, asked) = told(SERVER, &said, 121).await;
+        assert_eq!(asked, 3);
+        assert!(told[59].as_ref().unwrap().ends_with("Stopped"));
+        assert!(told[60].as_ref().unwrap().ends_with("Starting"));
+        assert_eq!(told[120], None);
     }
 }
