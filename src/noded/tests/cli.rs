@@ -55,7 +55,7 @@ fn an_mlflow_test_without_a_server_fails_in_its_first_step() {
         command.env_remove("MLFLOW_TRACKING_URI").env_remove("MLFLOW_TRACKING_ARN");
         command
     };
-    assert!(stderr(&mut test(&[]), 2).contains("--tracking-uri"));
+    assert!(stderr(&mut test(&[]), 1).contains("--tracking-uri"));
     assert!(stderr(&mut test(&["--tracking-uri", "https://x"]), 2).contains("http://"));
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let uri = format!("http://{free}");

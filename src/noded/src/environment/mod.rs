@@ -21,7 +21,7 @@ pub const ARN_VARIABLE: &str = "MLFLOW_TRACKING_ARN";
 const ENVIRONMENT: &str = "etc/environment";
 const PROFILE: &str = "etc/profile.d/nixl.sh";
 /// For `EnvironmentFile=` of units.
-const UNITS: &str = "run/nixl/environment";
+pub(crate) const UNITS: &str = "run/nixl/environment";
 
 /// What everybody may know.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,30 +1,34 @@
 //! `nixl-noded mlflow-test`: asks an MLflow server everything that a training or
 //! benchmark asks, in eight steps, and says where it ends.
 
+mod place;
 mod show;
 
 use crate::mlflow::permission::permission;
 use anyhow::Context as _;
 use clap::builder::NonEmptyStringValueParser;
 use jiff::Timestamp;
+use nixl_cluster::mlflow::TOKEN_VARIABLE;
 use nixl_mlflow::TrackingResource;
 use nixl_tracking::selftest::{EXPERIMENT, Owner, SelfTest, Verdict};
-use nixl_tracking::{Client, Endpoint, Token};
+use nixl_tracking::{Client, Endpoint, EndpointError};
+use place::{Given, Place};
 use std::io::{ErrorKind, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Variable that MLflow's clients read the token from; an argument would be seen.
-const TOKEN_VARIABLE: &str = "MLFLOW_TRACKING_TOKEN";
-
 /// Options of `mlflow-test`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "The token, if one is wanted, is read from MLFLOW_TRACKING_TOKEN.")]
+#[command(
+    after_help = "The token, if one is wanted, is read from MLFLOW_TRACKING_TOKEN. On a node of nixl that has \
+    MLflow nothing has to be said or set: address and token are read from /run/nixl."
+)]
 pub struct Args {
-    /// Where MLflow answers, e.g. http://127.0.0.1:5000.
-    #[arg(long, value_name = "URL", env = "MLFLOW_TRACKING_URI")]
-    tracking_uri: Endpoint,
+    /// Where MLflow answers, e.g. http://127.0.0.1:5000; by default this node's endpoint.
+    #[arg(long, value_name = "URL", env = "MLFLOW_TRACKING_URI",
+          value_parser = endpoint_or_nothing)]
+    tracking_uri: Option<String>,
     /// File with the token in its only line, in the place of MLFLOW_TRACKING_TOKEN.
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
@@ -57,6 +61,7 @@ enum Output {
 /// # Errors
 /// If it cannot begin or be printed.
 pub fn run(args: &Args) -> anyhow::Result<bool> {
+    let place = place(args)?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")?;
     let report = runtime.block_on(async {
@@ -68,7 +73,7 @@ pub fn run(args: &Args) -> anyhow::Result<bool> {
                 _ = term.recv() => {}
             }
         };
-        anyhow::Ok(test(args).run(interrupted).await)
+        anyhow::Ok(test(args, place).run(interrupted).await)
     })?;
     let told = match args.output {
         Output::Json => format!("{}\n", serde_json::to_string_pretty(&report)?),
@@ -82,16 +87,27 @@ pub fn run(args: &Args) -> anyhow::Result<bool> {
     Ok(report.verdict == Verdict::Pass)
 }
 
-fn test(args: &Args) -> SelfTest {
-    let token = match &args.token_file {
-        Some(path) => Token::File(path.clone()),
-        None => match std::env::var(TOKEN_VARIABLE) {
-            Ok(token) if !token.is_empty() => Token::Value(token),
-            _ => Token::None,
-        },
+/// A variable that is set to nothing is as good as none.
+fn endpoint_or_nothing(url: &str) -> Result<String, EndpointError> {
+    match url {
+        "" => Ok(String::new()),
+        url => url.parse::<Endpoint>().map(|_| url.to_owned()),
+    }
+}
+
+fn place(args: &Args) -> anyhow::Result<Place> {
+    let given = Given {
+        uri: args.tracking_uri.clone(),
+        arn: args.tracking_arn.clone(),
+        token: std::env::var(TOKEN_VARIABLE).ok(),
+        token_file: args.token_file.clone(),
     };
-    let endpoint = args.tracking_uri.clone();
-    let resource = args.tracking_arn.as_ref().and_then(|arn| arn.parse::<TrackingResource>().ok());
+    Place::find(given, Path::new("/"))
+}
+
+fn test(args: &Args, place: Place) -> SelfTest {
+    let Place { endpoint, token, arn } = place;
+    let resource = arn.and_then(|arn| arn.parse::<TrackingResource>().ok());
     SelfTest {
         client: Client::new(endpoint, token, Duration::from_secs(args.timeout)),
         experiment: args.experiment.clone(),
