@@ -18,7 +18,7 @@ use crate::parts::Parts;
 use crate::peers::Peers;
 use crate::port::{self, PortError};
 use crate::registry::{Ec2Registry, Own};
-use crate::runs::{Facts, Runs};
+use crate::runs::{Facts, Image, Runs};
 use crate::system::{self, Folders, Pace, System};
 use crate::worker::ProcessSpawner;
 use crate::{boot, events, gpu, http, mlflow, notify, publisher, versions, wiring};
@@ -191,7 +191,7 @@ impl Node {
         }
 
         let versions = versions::source(self.efa.clone(), self.gpu.clone());
-        self.log_links(&parts, &settings, &instance, &versions);
+        self.log_links(&parts, &settings, &instance, &versions, Image::below(&args.root));
 
         let registry = Arc::new(Ec2Registry::new(
             services.ec2,
@@ -320,6 +320,7 @@ impl Node {
         settings: &NodeSettings,
         instance: &boot::Instance,
         versions: &versions::Source,
+        image: Option<Image>,
     ) {
         let Some(link_runs) = settings.link_runs() else { return };
         let runs = Runs {
@@ -329,6 +330,7 @@ impl Node {
                 cluster: settings.cluster.clone(),
                 zone: instance.zone.clone(),
                 image_id: None,
+                image,
                 versions: versions.clone(),
             },
             imds: wiring::imds(),

@@ -4,11 +4,13 @@
 //! A report becomes a record of the spool, on disk before anything is sent; the
 //! spool is delivered for as long as that takes.
 
+mod image;
 mod judge;
 mod record;
 #[cfg(test)]
 mod tests;
 
+pub use image::Image;
 pub use record::Facts;
 
 use crate::beat::INTERVAL;

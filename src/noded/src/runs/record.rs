@@ -1,5 +1,6 @@
 //! A report of a link as a run.
 
+use super::Image;
 use crate::link::Measured;
 use crate::versions;
 use jiff::Timestamp;
@@ -18,6 +19,8 @@ pub struct Facts {
     pub zone: String,
     /// `ami-…`, once known.
     pub image_id: Option<String>,
+    /// What the image says of itself.
+    pub image: Option<Image>,
     /// Versions of its software.
     pub versions: versions::Source,
 }
@@ -70,7 +73,7 @@ fn place(rail: Option<u16>, mode: Mode) -> String {
 fn params(record: &mut Record, measured: &Measured, facts: &Facts) {
     let Measured { node, rails, peer, report, .. } = measured;
     let Versions { release, kernel, libfabric, efa_driver, nvidia_driver } = (facts.versions)();
-    let first = rails.first();
+    let (first, image) = (rails.first(), facts.image.as_ref());
     let not_measured = Some(report.not_measured.join("; ")).filter(|told| !told.is_empty());
     for (key, value) in [
         ("node", Some(node.instance_id.clone())),
@@ -78,6 +81,8 @@ fn params(record: &mut Record, measured: &Measured, facts: &Facts) {
         ("instance_type", Some(node.instance_type.clone())),
         ("zone", Some(facts.zone.clone())),
         ("image_id", facts.image_id.clone()),
+        ("image_name", image.map(|image| image.name.clone())),
+        ("image_digest", image.map(|image| image.digest.clone())),
         ("provider_name", first.map(|rail| rail.provider_name.clone())),
         ("one_sided", first.map(|rail| rail.one_sided.to_string())),
         ("versions.nixl", release),
@@ -105,6 +110,7 @@ pub(super) mod tests {
             cluster: "nixl".parse().unwrap(),
             zone: "us-east-1a".to_owned(),
             image_id: Some("ami-1".to_owned()),
+            image: Some(Image { name: "gpu-x86_64".to_owned(), digest: "ab12".to_owned() }),
             versions: Arc::new(|| Versions {
                 libfabric: Some("2.4".to_owned()),
                 ..Versions::default()
@@ -165,6 +171,8 @@ pub(super) mod tests {
             ("peer", "i-2"),
             ("instance_type", "p5.48xlarge"),
             ("image_id", "ami-1"),
+            ("image_name", "gpu-x86_64"),
+            ("image_digest", "ab12"),
             ("versions.libfabric", "2.4"),
             ("not_measured", "two-sided above 4 MiB"),
         ] {
