@@ -48,6 +48,9 @@ fn main() -> ExitCode {
             .step("a presigned URL opens the MLflow UI once", || mlflow::presigned(&region, &pair));
         story.check("a presigned URL dies when its time is up", || mlflow::expires(&region));
         story.check("an MLflow test passes on a node", || tracking::tested(&region));
+        story.check("it needs no login, and sudo's users no token", || {
+            tracking::without_a_login(&region)
+        });
         story.check("each node logged its link as a run", || tracking::link_runs(&region));
         story.check("a node hands out each URL once", || mlflow::from_the_node(&region));
         story.check("no URL, token or key is in logs or health", || mlflow::secrets(&region));

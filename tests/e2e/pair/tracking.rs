@@ -21,6 +21,23 @@ pub fn tested(region: &Region) -> Result<()> {
     Ok(())
 }
 
+/// Run Command as root has no login's variables, and the user that Session Manager's
+/// agent makes with the first session (`useradd -m`) is in no group of ours.
+pub fn without_a_login(region: &Region) -> Result<()> {
+    let test = "nixl-noded mlflow-test --output json";
+    region.exec_ok(NODE, &["env", "-i", "/bin/sh", "-c", test])?;
+    for user in ["ssm-user", "guest"] {
+        region.exec_ok(NODE, &["useradd", "-m", user])?;
+        let shell = format!("sh -lc '{test}'");
+        let done = region.exec(NODE, &["runuser", "-u", user, "--", "sh", "-c", &shell])?;
+        let may = user == "ssm-user";
+        ensure!((done.code == 0) == may, "{user}: {done}");
+        ensure!(may || done.stdout.contains("401"), "{done}");
+        region.exec_ok(NODE, &["userdel", "-r", user])?;
+    }
+    Ok(())
+}
+
 /// What was measured of the link is a run of each of its nodes.
 pub fn link_runs(region: &Region) -> Result<()> {
     wait_for("a run of each node", Duration::from_secs(60), || {
@@ -44,6 +61,13 @@ pub fn link_runs(region: &Region) -> Result<()> {
         ensure!(pairs.len() == 1, "{pairs:?} in {runs:#?}");
         let finished = runs.iter().filter(|run| run["info"]["status"] == "FINISHED");
         ensure!(finished.count() >= 2, "{runs:#?}");
+        let image = region.exec_ok(NODE, &["cat", "/usr/share/nixl/manifest.json"])?;
+        let image: Value = serde_json::from_str(&image)?;
+        for run in runs {
+            let params = run["data"]["params"].as_array().context("no params")?;
+            let said = json!({"key": "image_digest", "value": image["digest"]});
+            ensure!(params.contains(&said), "no {said} in {params:?}");
+        }
         let keys = tags("nixl.key");
         ensure!(keys.len() == runs.len(), "a run was made twice: {runs:#?}");
         Ok(())

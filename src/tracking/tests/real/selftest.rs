@@ -1,7 +1,7 @@
 //! The eight steps.
 
 use crate::front::{Fault, Front};
-use crate::server::{Server, venv};
+use crate::server::Server;
 use nixl_tracking::selftest::{Owner, Report, SelfTest, Verdict};
 use nixl_tracking::{Call, Client, Token};
 use serde_json::{Value, json};
@@ -43,15 +43,11 @@ fn ends(runs: &[Value]) -> Vec<&str> {
     runs.iter().map(|run| run["status"].as_str().unwrap()).collect()
 }
 
-/// One server for all, since it starts for longer than all take.
-#[tokio::test(flavor = "multi_thread")]
-async fn the_test_says_what_a_real_server_does() {
-    let Some(venv) = venv() else { return };
-    let server = tokio::task::block_in_place(|| Server::start(venv));
-    all_steps_pass_and_leave_the_run_of_the_article(&server).await;
-    a_refusal_names_its_step_and_its_action_and_ends_the_run(&server).await;
-    an_interrupted_test_fails_its_run(&server).await;
-    a_killed_test_leaves_a_run_that_the_next_one_ends(&server).await;
+pub async fn all(server: &Server) {
+    all_steps_pass_and_leave_the_run_of_the_article(server).await;
+    a_refusal_names_its_step_and_its_action_and_ends_the_run(server).await;
+    an_interrupted_test_fails_its_run(server).await;
+    a_killed_test_leaves_a_run_that_the_next_one_ends(server).await;
 }
 
 async fn all_steps_pass_and_leave_the_run_of_the_article(server: &Server) {

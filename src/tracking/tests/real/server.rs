@@ -1,12 +1,14 @@
 //! A real MLflow server; needs `NIXL_REGION_VENV` (a venv with mlflow), and says
 //! so when skipped; under `./test` (`NIXL_TEST_ALL`) that is a failure.
 
+use crate::python::Python;
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -28,6 +30,7 @@ pub struct Server {
     folder: TempDir,
     pub port: u16,
     child: Child,
+    python: Mutex<Python>,
 }
 
 impl Server {
@@ -36,7 +39,9 @@ impl Server {
         let port =
             TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
         let child = spawn(&venv, &folder, port);
-        let mut server = Self { venv, folder, port, child };
+        // Both import at the same time.
+        let python = Mutex::new(Python::start(&venv, port));
+        let mut server = Self { venv, folder, port, child, python };
         server.wait();
         server
     }
@@ -67,21 +72,9 @@ impl Server {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 
-    /// What MLflow's own Python client prints; `client` is there.
+    /// What MLflow's own Python client prints; `client` and `json` are there.
     pub fn python(&self, script: &str) -> String {
-        let head = format!(
-            "import json, logging\nfrom mlflow import MlflowClient\n\
-             client = MlflowClient('http://127.0.0.1:{}')\n",
-            self.port
-        );
-        let output = Command::new(self.venv.join("bin/python"))
-            .args(["-W", "ignore", "-c", &format!("{head}{script}")])
-            .env("MLFLOW_DISABLE_TELEMETRY", "true")
-            .output()
-            .unwrap();
-        let errors = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{errors}");
-        String::from_utf8(output.stdout).unwrap()
+        self.python.lock().unwrap().run(script)
     }
 }
 

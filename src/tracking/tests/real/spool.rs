@@ -2,29 +2,29 @@
 //! is on the server then is what was put in, by MLflow's own Python client.
 
 use crate::front::{Fault, Front};
-use crate::server::{Server, venv};
+use crate::server::Server;
 use nixl_tracking::spool::{Folder, Handle, Spool};
 use nixl_tracking::{Client, Delivery, KEY_TAG, Pace, Record, Token};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
+use tokio::task::block_in_place;
 use tokio_util::sync::CancellationToken;
 
 /// Folder and port, if this process is one that delivers and may be killed.
 const CHILD: &str = "NIXL_TRACKING_DELIVERS";
 const LIMIT_BYTES: u64 = 16 << 20;
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
-const EXPERIMENT: &str = "nixl-efa-link";
 /// Two batches of metrics each, so that a kill may come between them.
 const RUNS: i64 = 8;
 const POINTS: i64 = 1200;
 
-fn record(number: i64) -> Record {
+fn record(experiment: &str, number: i64) -> Record {
     let begin = 1_700_000_000_000 + number * 1000;
     let mut record = Record::new(
         format!("key-{number}"),
-        EXPERIMENT,
+        experiment,
         format!("run {number}"),
         (begin, begin + 500),
     );
@@ -48,9 +48,9 @@ fn expected(record: &Record) -> Value {
 }
 
 /// Every run in the order of creation, as MLflow's client reads it.
-fn on_server(server: &Server) -> Vec<Value> {
+fn on_server(server: &Server, experiment: &str) -> Vec<Value> {
     let script = format!(
-        "experiment = client.get_experiment_by_name('{EXPERIMENT}')\n\
+        "experiment = client.get_experiment_by_name('{experiment}')\n\
          runs = client.search_runs([experiment.experiment_id], order_by=['attributes.start_time ASC'])\n\
          def told(run):\n    \
              history = client.get_metric_history(run.info.run_id, 'gbps')\n    \
@@ -97,10 +97,9 @@ async fn child() {
     deliver_all(&handle(Path::new(folder)), port.parse().unwrap(), Duration::from_secs(5)).await;
 }
 
-#[test]
-fn client_and_server_are_killed_and_nothing_is_lost_or_twice() {
-    let Some(venv) = venv() else { return };
-    let mut server = Server::start(venv);
+/// Nothing is lost or twice.
+pub fn client_and_server_are_killed(server: &mut Server) {
+    let record = |number| record("kills", number);
     let folder = tempfile::tempdir().unwrap();
     {
         let mut spool = Spool::open(Folder::new(folder.path()), LIMIT_BYTES, 1).unwrap();
@@ -144,7 +143,7 @@ fn client_and_server_are_killed_and_nothing_is_lost_or_twice() {
     eprintln!("{lives} lives of the client");
     assert!(lives > 3, "nothing was killed in the middle");
     let all: Vec<Value> = (0..RUNS).map(|number| expected(&record(number))).collect();
-    assert_eq!(on_server(&server), all);
+    assert_eq!(on_server(server, "kills"), all);
 
     // The same with the server, while the client lives.
     let mut spool = Spool::open(Folder::new(folder.path()), LIMIT_BYTES, 1).unwrap();
@@ -160,13 +159,11 @@ fn client_and_server_are_killed_and_nothing_is_lost_or_twice() {
     }
     assert!(child.wait().unwrap().success());
     let all: Vec<Value> = (0..2 * RUNS).map(|number| expected(&record(number))).collect();
-    assert_eq!(on_server(&server), all);
+    assert_eq!(on_server(server, "kills"), all);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_answer_that_is_lost_at_any_call_makes_nothing_twice() {
-    let Some(venv) = venv() else { return };
-    let server = tokio::task::spawn_blocking(|| Server::start(venv)).await.unwrap();
+pub async fn an_answer_that_is_lost_at_any_call_makes_nothing_twice(server: &Server) {
+    let record = |number| record("lost", number);
     let front = Front::before(server.port);
     let folder = tempfile::tempdir().unwrap();
     let handle = handle(folder.path());
@@ -186,12 +183,12 @@ async fn an_answer_that_is_lost_at_any_call_makes_nothing_twice() {
         }
     }
     let all: Vec<Value> = (0..number).map(|number| expected(&record(number))).collect();
-    let read = tokio::task::spawn_blocking(move || on_server(&server)).await.unwrap();
-    assert_eq!(read, all);
+    assert_eq!(block_in_place(|| on_server(server, "lost")), all);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_away_costs_the_oldest_and_no_more_than_the_limit() {
+    let record = |number| record("away", number);
     let folder = tempfile::tempdir().unwrap();
     let one = {
         let probe = tempfile::tempdir().unwrap();
@@ -225,10 +222,8 @@ async fn a_server_that_is_away_costs_the_oldest_and_no_more_than_the_limit() {
     assert!(summary.waiting >= 3, "{summary:?}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_the_server_never_takes_is_not_in_the_way() {
-    let Some(venv) = venv() else { return };
-    let server = tokio::task::spawn_blocking(|| Server::start(venv)).await.unwrap();
+pub async fn what_the_server_never_takes_is_not_in_the_way(server: &Server) {
+    let record = |number| record("never", number);
     let folder = tempfile::tempdir().unwrap();
     let handle = handle(folder.path());
     let mut bad = record(0);
@@ -244,12 +239,10 @@ async fn what_the_server_never_takes_is_not_in_the_way() {
     assert!(why.starts_with("runs/log-batch: 400 INVALID_PARAMETER_VALUE"), "{why}");
 
     // A deleted experiment can be restored, so its runs wait.
-    let delete = format!(
-        "e = client.get_experiment_by_name('{EXPERIMENT}').experiment_id\nclient.delete_experiment(e)"
-    );
+    let delete =
+        "e = client.get_experiment_by_name('never').experiment_id\nclient.delete_experiment(e)";
     let restore = delete.replace("delete_experiment", "restore_experiment");
-    let server =
-        tokio::task::spawn_blocking(move || (server.python(&delete), server).1).await.unwrap();
+    block_in_place(|| server.python(delete));
     handle.append(record(2)).await.unwrap();
     let delivery = delivery(&handle, server.port, Duration::ZERO);
     let stop = CancellationToken::new();
@@ -261,13 +254,11 @@ async fn what_the_server_never_takes_is_not_in_the_way() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let told = delivery.status().failing.unwrap().error.to_string();
-    assert_eq!(told, "the experiment nixl-efa-link is deleted; restore it, or delete it for good");
-    let server =
-        tokio::task::spawn_blocking(move || (server.python(&restore), server).1).await.unwrap();
+    assert_eq!(told, "the experiment never is deleted; restore it, or delete it for good");
+    block_in_place(|| server.python(&restore));
     while handle.summary().waiting > 0 {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     stop.cancel();
     running.await.unwrap();
-    drop(server);
 }
