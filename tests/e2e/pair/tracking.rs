@@ -28,8 +28,7 @@ pub fn without_a_login(region: &Region) -> Result<()> {
     region.exec_ok(NODE, &["env", "-i", "/bin/sh", "-c", test])?;
     for user in ["ssm-user", "guest"] {
         region.exec_ok(NODE, &["useradd", "-m", user])?;
-        let shell = format!("sh -lc '{test}'");
-        let done = region.exec(NODE, &["runuser", "-u", user, "--", "sh", "-c", &shell])?;
+        let done = region.exec(NODE, &["runuser", "-u", user, "--", "sh", "-lc", test])?;
         let may = user == "ssm-user";
         ensure!((done.code == 0) == may, "{user}: {done}");
         ensure!(may || done.stdout.contains("401"), "{done}");
