@@ -38,11 +38,32 @@ async fn pass(
     request: Request,
 ) -> Response {
     let uid = ends.uid().await;
-    // Who may use sudo can read the token anyway, and Session Manager's user is in no
-    // group at its first login: the agent makes it then. Root is not trusted by this:
-    // the agent forwards ports as root, for people who may have no shell here.
-    let trusted = uid.is_some_and(|uid| {
-        uid != 0 && !request.headers().contains_key(AUTHORIZATION) && administrators.include(uid)
-    });
+    let silent = !request.headers().contains_key(AUTHORIZATION);
+    let trusted = silent && uid.is_some_and(|uid| trusts(&administrators, uid));
     endpoint.answer(request, Peer { uid, trusted }).await.map(Body::new)
+}
+
+/// Who may use sudo can read the token anyway, and Session Manager's user is in no
+/// group at its first login: the agent makes it then. Root is not trusted by this: the
+/// agent forwards ports as root, for people who may have no shell here.
+fn trusts(administrators: &Administrators, uid: u32) -> bool {
+    uid != 0 && administrators.include(uid)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn users_of_sudo_are_trusted_and_forwarded_ports_are_not() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir(root.path().join("etc")).unwrap();
+        let users = "root:x:0:0::/root:/bin/sh\nssm-user:x:54321:54321::/:/bin/sh\n";
+        std::fs::write(root.path().join("etc/passwd"), users).unwrap();
+        let administrators = Administrators::below(root.path());
+        assert_eq!(
+            [0, 54_321, 54_322].map(|uid| trusts(&administrators, uid)),
+            [false, true, false]
+        );
+    }
 }
