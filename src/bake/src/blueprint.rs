@@ -14,7 +14,7 @@ use nixl_aws::imagebuilder::{
     CreateComponent, CreateDistribution, CreateImage, CreateInfrastructure, CreateRecipe,
     DocumentSource,
 };
-use nixl_cluster::tag;
+use nixl_cluster::{image_name, tag};
 use std::sync::Arc;
 
 /// Role and instance profile of the build instance; IAM is global, so one does
@@ -105,7 +105,7 @@ impl Blueprint {
         let recipe = &content.recipe;
         let digest = image.digest;
         let hex = digest.hex();
-        let image_name = format!("{}-{}", recipe.name, digest.short());
+        let image_name = image_name::stem(recipe.name.as_str(), &hex);
         let infrastructure_sum =
             Sum::of_fields([recipe.instance_type.as_bytes(), BUILDER_PROFILE.as_bytes()]);
         let mut ami_tags = tags(&digest);

@@ -2,6 +2,7 @@
 
 use crate::lock::Lock;
 use crate::output::Format;
+use crate::recipe::Account;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -127,6 +128,14 @@ pub struct Input {
     /// The node daemon to put into the image, built for it.
     #[arg(long, value_name = "FILE", env = "NIXL_NODED")]
     pub noded: PathBuf,
+    /// Accounts whose image of the same content will do, if they share it with this one;
+    /// more than the recipe's `shared_by`.
+    #[arg(long, value_name = "ACCOUNT", value_delimiter = ',', value_parser = account)]
+    pub shared_by: Vec<Account>,
+}
+
+fn account(text: &str) -> Result<Account, String> {
+    text.to_owned().try_into()
 }
 
 /// Recipe and lock.

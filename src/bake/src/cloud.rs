@@ -21,6 +21,9 @@ pub trait Images: Send + Sync {
     async fn by_name(&self, name: &str, owner: &str) -> Result<Option<Image>>;
     /// The account's own AMIs of a recipe, newest first.
     async fn by_recipe(&self, name: &str) -> Result<Vec<Image>>;
+    /// Available AMIs of other accounts whose names begin so and that this one may launch,
+    /// newest first.
+    async fn shared(&self, owners: &[&str], stem: &str) -> Result<Vec<Image>>;
     /// The account's own AMIs that carry a digest, this one or any.
     async fn by_digest(&self, digest: Option<&str>) -> Result<Vec<Image>>;
 }
@@ -142,7 +145,11 @@ struct Ec2Images(nixl_aws::ec2::Client);
 
 impl Ec2Images {
     async fn own(&self, filter: Filter) -> Result<Vec<Image>> {
-        let mut images = self.0.describe_images(&["self"], &[filter]).await?;
+        self.of(&["self"], &[filter]).await
+    }
+
+    async fn of(&self, owners: &[&str], filters: &[Filter]) -> Result<Vec<Image>> {
+        let mut images = self.0.describe_images(owners, filters).await?;
         images.sort_by(|a, b| b.creation_date.cmp(&a.creation_date));
         Ok(images)
     }
@@ -167,6 +174,11 @@ impl Images for Ec2Images {
     async fn by_name(&self, name: &str, owner: &str) -> Result<Option<Image>> {
         let found = self.0.describe_images(&[owner], &[Filter::new("name", [name])]).await?;
         Ok(found.into_iter().next())
+    }
+
+    async fn shared(&self, owners: &[&str], stem: &str) -> Result<Vec<Image>> {
+        let named = Filter::new("name", [format!("{stem}-*").as_str()]);
+        self.of(owners, &[named, Filter::new("state", ["available"])]).await
     }
 
     async fn by_recipe(&self, name: &str) -> Result<Vec<Image>> {

@@ -90,14 +90,15 @@ async fn run(cli: &Cli, console: &Console) -> Result<(String, ExitCode), BakeErr
                     flow::bake(&cloud, &blueprint, console, options).await?
                 }
             };
-            let published = if *no_publish {
+            // What becomes of an image is its owner's to say.
+            let published = if *no_publish || baked.shared_by.is_some() {
                 None
             } else {
                 Some(publish(&*regions, &wishes, &baked, console, options).await?)
             };
             console.finish();
             if baked.reused {
-                eprintln!("image {} already has this content, nothing to bake", baked.ami_id);
+                eprintln!("{}", output::nothing(&baked.ami_id, baked.shared_by.as_deref()));
             }
             output::baked(&baked, published.as_ref(), common.output)
         }
@@ -114,7 +115,7 @@ async fn run(cli: &Cli, console: &Console) -> Result<(String, ExitCode), BakeErr
                     plan::plan(&cloud, &blueprint, Pace::default()).await?
                 }
             };
-            if !no_publish {
+            if !no_publish && plan.shared_by.is_none() {
                 plan.look_at_publishing(&*regions, &wishes, Pace::default()).await;
             }
             output::plan(&plan, common.output)

@@ -60,6 +60,9 @@ pub fn baked(baked: &Baked, published: Option<&Published>, format: Format) -> St
     table.add_row(["Digest", &baked.digest]);
     table.add_row(["Base", &baked.base_ami]);
     table.add_row(["Baked", if baked.reused { "earlier" } else { "now" }]);
+    if let Some(account) = &baked.shared_by {
+        table.add_row(["Shared by", account]);
+    }
     if let Some(published) = published {
         table.add_row(["Parameter", &published.parameter]);
         for copy in &published.copies {
@@ -67,6 +70,17 @@ pub fn baked(baked: &Baked, published: Option<&Published>, format: Format) -> St
         }
     }
     text(&table)
+}
+
+/// Why there is nothing to bake.
+#[must_use]
+pub fn nothing(ami: &str, shared_by: Option<&str>) -> String {
+    match shared_by {
+        None => format!("image {ami} already has this content, nothing to bake"),
+        Some(account) => format!(
+            "image {ami} has this content, nothing to bake: shared by {account}, whose it is to publish"
+        ),
+    }
 }
 
 /// What is wrong with a recipe, or that nothing is.
@@ -97,8 +111,11 @@ pub fn plan(plan: &Plan, format: Format) -> String {
     let head = format!("digest {}\nbase   {} in {}", plan.digest, plan.base_ami, plan.region);
     let publishing = plan.publishing.as_deref().map(publishing).unwrap_or_default();
     if let Some(ami) = &plan.ami_id {
-        let nothing = format!("image {ami} already has this content, nothing to bake");
-        return format!("{head}\n{nothing}{publishing}");
+        let nothing = nothing(ami, plan.shared_by.as_deref());
+        return format!(
+            "{head}
+{nothing}{publishing}"
+        );
     }
     let head = match &plan.since {
         None => format!("{head}\nno image of this recipe yet"),

@@ -28,6 +28,9 @@ pub struct Plan {
     /// The same as it was seen.
     #[serde(skip)]
     pub image: Option<Image>,
+    /// Account that shares it with this one, if it is not this one's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shared_by: Option<String>,
     /// The newest image of this recipe, if there is one, and what differs in it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<Since>,
@@ -98,6 +101,7 @@ impl Plan {
             region: baked.region,
             ami_id: Some(baked.ami_id),
             image: baked.image,
+            shared_by: baked.shared_by,
             since: None,
             lines: Vec::new(),
             publishing: None,
@@ -126,6 +130,7 @@ pub async fn plan(cloud: &Cloud, blueprint: &Blueprint, pace: Pace) -> Result<Pl
         region: blueprint.region.clone(),
         ami_id: None,
         image: None,
+        shared_by: None,
         since: None,
         lines: Vec::new(),
         publishing: None,

@@ -8,6 +8,7 @@
 pub mod check;
 mod claim;
 pub mod health;
+pub mod image_name;
 pub mod instance_type;
 pub mod link;
 mod link_runs;

@@ -4,6 +4,7 @@ use crate::backend::Artifacts;
 use crate::server::Inner;
 use crate::state::capacity::Market;
 use crate::state::ec2::ZONES;
+use crate::state::images::Party;
 use crate::state::quotas::{QUOTAS, Quota};
 use crate::state::spot_prices::Change;
 use crate::throttle::Scale;
@@ -74,6 +75,13 @@ pub enum Setting {
         /// A factor such as `0.1`, or `on` (1) or `off`.
         scale: Scale,
     },
+    /// Gives an image to another account, which shares it with this one.
+    ImageOwner {
+        /// Its id, `ami-…`.
+        image: String,
+        /// 12 digits.
+        account: String,
+    },
     /// Who hands out the artifacts of MLflow servers that start from now on: the `store`, as on
     /// SageMaker, where clients go to S3 themselves, or the `server`, as plain MLflow does.
     MlflowArtifacts {
@@ -113,6 +121,12 @@ pub enum SettingError {
     /// No such rule.
     #[error("no rule {0}{1}")]
     Rule(String, String),
+    /// No such image.
+    #[error("no image {0}")]
+    Image(String),
+    /// No account id.
+    #[error("{0} is no account: write 12 digits")]
+    Account(String),
     /// A clock goes forward.
     #[error("the clock moves forward only")]
     Backward,
@@ -161,6 +175,16 @@ impl Setting {
                     let ids = rules::all().map(|rule| rule.id);
                     return Err(SettingError::Rule(id.clone(), typo::hint(id, ids)));
                 }
+            }
+            Self::ImageOwner { image, account } => {
+                if account.len() != 12 || !account.bytes().all(|b| b.is_ascii_digit()) {
+                    return Err(SettingError::Account(account.clone()));
+                }
+                let mut state = region.state();
+                let given = state.ec2.images.get_mut(image);
+                let given = given.ok_or_else(|| SettingError::Image(image.clone()))?;
+                given.owner.clone_from(account);
+                given.shared_with.insert(Party::Account(region.config.account_id.clone()));
             }
             Self::Throttle { scale } => region.throttle.scale(*scale),
             Self::MlflowArtifacts { by } => region.state().sagemaker.artifacts = *by,

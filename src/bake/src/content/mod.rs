@@ -16,7 +16,7 @@ use std::sync::Arc;
 /// Changes when the same files must count as other content.
 const DIGEST_FORMAT: &str = "nixl-bake digest 4";
 /// What a recipe says that is not in the image.
-const NOT_CONTENT: &str = "publish";
+const NOT_CONTENT: [&str; 2] = ["publish", "shared_by"];
 /// Image Builder's default limit of components in a recipe.
 const MAX_COMPONENTS: usize = 20;
 
@@ -225,7 +225,9 @@ fn read_text(path: &Path) -> Result<String> {
 /// whatever becomes of TOML's writers.
 fn recipe_sum(source: Source<'_>) -> Result<Sum> {
     let mut table: BTreeMap<String, serde_json::Value> = source.parse()?;
-    table.remove(NOT_CONTENT);
+    for key in NOT_CONTENT {
+        table.remove(key);
+    }
     // Maps are sorted: serde_json's order of insertion is off in this workspace.
     Ok(Sum::of(&serde_json::to_vec(&table).expect("what was read can be written")))
 }

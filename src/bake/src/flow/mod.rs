@@ -23,6 +23,7 @@ use crate::error::Result;
 use crate::hash::Sum;
 use crate::progress::Progress;
 use nixl_aws::ec2::Image;
+use nixl_cluster::image_name;
 use std::time::Duration;
 
 /// An image.
@@ -38,6 +39,9 @@ pub struct Baked {
     pub region: String,
     /// What it was made from.
     pub base_ami: String,
+    /// Account that shares it with this one, if it is not this one's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shared_by: Option<String>,
     /// The build that made it, if this run knows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub build_arn: Option<String>,
@@ -103,6 +107,26 @@ pub async fn find(images: &dyn Images, digest: &Sum, pace: Pace) -> Result<Optio
     Ok(found.into_iter().find(|image| image.state == "available"))
 }
 
+/// The newest image with this content that one of `owners` shares with this account, by
+/// its name.
+///
+/// # Errors
+/// If AWS refuses to tell.
+pub async fn find_shared(
+    images: &dyn Images,
+    owners: &[&str],
+    recipe: &str,
+    digest: &Sum,
+    pace: Pace,
+) -> Result<Option<Image>> {
+    if owners.is_empty() {
+        return Ok(None);
+    }
+    let stem = image_name::stem(recipe, &digest.hex());
+    let found = patience::retry(pace, || async { images.shared(owners, &stem).await }).await?;
+    Ok(found.into_iter().next())
+}
+
 /// The image of a build that ended after the first look, or whose tags are late.
 pub(crate) async fn finished(
     cloud: &Cloud,
@@ -125,6 +149,7 @@ fn baked(blueprint: &Blueprint, ami_id: String, build_arn: Option<String>) -> Ba
         reused: false,
         region: blueprint.region.clone(),
         base_ami: blueprint.base_ami.clone(),
+        shared_by: None,
         build_arn,
         image: None,
     }

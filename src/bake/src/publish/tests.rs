@@ -46,6 +46,7 @@ impl Bench {
 
     async fn publish(&self, id: &str) -> Result<Published> {
         let baked = Baked {
+            shared_by: None,
             ami_id: id.into(),
             digest: String::new(),
             reused: true,

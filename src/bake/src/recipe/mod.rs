@@ -15,7 +15,7 @@ pub(crate) use downloads::{expand, facts, fault};
 pub(crate) use files::variable;
 pub use files::{FileSource, FileSpec, UploadSpec};
 pub use position::Source;
-pub use publish::{Days, KmsKey, Publish};
+pub use publish::{Account, Days, KmsKey, Publish};
 pub use values::{InputName, Name, SemanticVersion, Text, VolumeSize};
 
 use crate::error::Result;
@@ -48,6 +48,8 @@ struct Written {
     inputs: Inputs,
     #[serde(default)]
     publish: Publish,
+    #[serde(default)]
+    shared_by: Vec<Account>,
 }
 
 /// Values for components' inputs, by component folder and input.
@@ -87,6 +89,9 @@ pub struct Recipe {
     pub inputs: Inputs,
     /// What becomes of the image once it is there.
     pub publish: Publish,
+    /// Accounts whose image of the same content is as good as our own. Nobody else's is:
+    /// anyone may give an image any name and share it.
+    pub shared_by: Vec<Account>,
 }
 
 impl Recipe {
@@ -141,6 +146,7 @@ impl Recipe {
             sets: written.sets,
             inputs: written.inputs,
             publish: written.publish,
+            shared_by: written.shared_by,
         })
     }
 }

@@ -174,6 +174,13 @@ impl Images for Fake {
         let fits = |image: &&Image| image.name == name && image.owner_id == owner;
         Ok(world.images.iter().find(fits).cloned())
     }
+    async fn shared(&self, owners: &[&str], stem: &str) -> Result<Vec<Image>> {
+        let world = self.called("shared")?;
+        let fits = |image: &&Image| {
+            owners.contains(&image.owner_id.as_str()) && image.name.starts_with(&format!("{stem}-"))
+        };
+        Ok(world.images.iter().filter(fits).rev().cloned().collect())
+    }
     async fn by_recipe(&self, name: &str) -> Result<Vec<Image>> {
         let world = self.called("by_recipe")?;
         let fits = |image: &&Image| Tag::find(&image.tags, tag::RECIPE) == Some(name);

@@ -7,7 +7,7 @@ use crate::input::{is_ami, nearest};
 use crate::plan::{Facts, NODE_POLICY, Spec, TypeFacts, WantedImage};
 use nixl_aws::Result;
 use nixl_aws::ec2::{Filter, Image, Reservation};
-use nixl_cluster::{instance_type, tag};
+use nixl_cluster::{image_name, instance_type, tag};
 
 /// EC2's code for a type that it does not have.
 const UNKNOWN_TYPE: &[&str] = &["InvalidInstanceType"];
@@ -156,7 +156,17 @@ impl Engine<'_> {
             }
             WantedImage::Newest => {
                 let baked = [Filter::new("tag-key", [tag::DIGEST])];
-                Ok((None, ec2.describe_images(&["self"], &baked).await?))
+                let named = [Filter::new("name", [image_name::PATTERN])];
+                let owners: Vec<&str> = spec.shared_by.iter().map(String::as_str).collect();
+                let shared = async {
+                    match owners.as_slice() {
+                        [] => Ok(Vec::new()),
+                        owners => ec2.describe_images(owners, &named).await,
+                    }
+                };
+                let own = ec2.describe_images(&["self"], &baked);
+                let (own, shared) = tokio::try_join!(own, shared)?;
+                Ok((None, [own, shared].concat()))
             }
         }
     }

@@ -332,6 +332,34 @@ async fn an_image_is_found_by_the_parameter_that_holds_its_id() {
 }
 
 #[tokio::test]
+async fn the_newest_image_may_be_one_that_a_named_account_shares() {
+    let fake = Fake::new();
+    let shared = |id: &str, owner: &str| nixl_aws::ec2::Image {
+        name: "nixl-0123456789ab-2026-11-29T10-20-30.123Z".to_owned(),
+        owner_id: owner.to_owned(),
+        tags: Vec::new(),
+        ..crate::plan::tests::baked(id, "2026-11-29")
+    };
+    fake.state().images.push(shared("ami-stranger", "999999999999"));
+    fake.state().images.push(shared("ami-shared", "111122223333"));
+    let image = async |shared_by: &[&str]| {
+        let shared_by = shared_by.iter().map(|one| (*one).to_owned()).collect();
+        let (services, spec) = (fake.services(), Spec { shared_by, ..spec() });
+        let facts = fake.engine(&services).facts(&spec).await.unwrap();
+        let plan = crate::plan::plan(&spec, &facts);
+        let told = plan.checks.into_iter().find(|check| check.name == "image").unwrap().found;
+        (plan.image.map(|image| image.id), told)
+    };
+    assert_eq!(image(&[]).await.0.unwrap(), "ami-1", "without named owners none is trusted");
+    let (id, told) = image(&["111122223333"]).await;
+    assert_eq!(id.unwrap(), "ami-shared");
+    assert!(told.ends_with("shared by 111122223333"), "{told}");
+    fake.state().images.retain(|image| image.id == "ami-stranger");
+    let (id, told) = image(&["111122223333"]).await;
+    assert_eq!((id, told.as_str()), (None, "no image, and none that 111122223333 shares"));
+}
+
+#[tokio::test]
 async fn half_a_cluster_is_refused_and_down_clears_it() {
     let fake = Fake::new();
     up(&fake).await.unwrap();

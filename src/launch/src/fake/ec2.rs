@@ -214,14 +214,19 @@ impl Ec2 for Fake {
         })
     }
 
-    async fn describe_images(&self, _: &[&str], filters: &[Filter]) -> Result<Vec<Image>> {
+    async fn describe_images(&self, owners: &[&str], filters: &[Filter]) -> Result<Vec<Image>> {
         self.call("DescribeImages", |state| {
             let found = state.images.iter().filter(|it| {
-                filters.iter().all(|filter| match filter.name.as_str() {
-                    "image-id" => filter.values.contains(&it.id),
-                    "tag-key" => it.tags.iter().any(|tag| filter.values.contains(&tag.key)),
-                    other => panic!("filter {other}"),
-                })
+                let owner = |owner: &&str| {
+                    *owner == "self" && it.owner_id.is_empty() || *owner == it.owner_id
+                };
+                (owners.is_empty() || owners.iter().any(owner))
+                    && filters.iter().all(|filter| match filter.name.as_str() {
+                        "name" => !it.name.is_empty(),
+                        "image-id" => filter.values.contains(&it.id),
+                        "tag-key" => it.tags.iter().any(|tag| filter.values.contains(&tag.key)),
+                        other => panic!("filter {other}"),
+                    })
             });
             Ok(found.cloned().collect())
         })

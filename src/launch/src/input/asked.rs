@@ -1,8 +1,8 @@
 //! The flags of a launch; the keys of `nixl.toml` are the same.
 
 use super::names::{
-    BadName, ImageName, Lifetime, Minutes, MlflowArn, MlflowVersion, RegionName, ReservationId,
-    ServerName, SubnetId, TypeName, ZoneName,
+    AccountId, BadName, ImageName, Lifetime, Minutes, MlflowArn, MlflowVersion, RegionName,
+    ReservationId, ServerName, SubnetId, TypeName, ZoneName,
 };
 use super::near::hint;
 use crate::cli::{Nodes, RolesError};
@@ -30,6 +30,10 @@ pub struct Asked {
     #[arg(long, alias = "ami", value_name = "IMAGE")]
     #[serde(alias = "ami")]
     pub image: Option<ImageName>,
+    /// Accounts whose baked images count for the newest one, too, if they share them
+    #[arg(long, value_delimiter = ',', value_name = "ACCOUNT")]
+    #[serde(deserialize_with = "one_or_more")]
+    pub shared_by: Vec<AccountId>,
     /// EC2 instance types, best first [default: g6.12xlarge]
     #[arg(long, value_delimiter = ',', value_name = "TYPE")]
     #[serde(deserialize_with = "one_or_more")]
@@ -213,6 +217,7 @@ impl Asked {
             cluster: self.cluster.or(file.cluster),
             region: self.region.or(file.region),
             image: self.image.or(file.image),
+            shared_by: either(self.shared_by, file.shared_by),
             instance_type: either(self.instance_type, file.instance_type),
             // One asked for by flag replaces the other of the file.
             reservation: self
@@ -267,6 +272,7 @@ impl Asked {
         let mut spec = Spec::new(cluster.clone(), region);
         let layout = self.layout.layout();
         (spec.size, spec.prefill) = (layout.size, layout.prefill);
+        spec.shared_by = once(self.shared_by.into_iter().map(|it| it.0).collect());
         spec.image = self.image.map(|it| it.0).unwrap_or_default();
         let types: Vec<String> = self.instance_type.into_iter().map(|it| it.0).collect();
         spec.instance_types = either(once(types), spec.instance_types);

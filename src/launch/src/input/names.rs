@@ -165,6 +165,10 @@ impl TryFrom<String> for ImageName {
 }
 
 name!(
+    /// An account.
+    AccountId, "account id", "^[0-9]{12}$", "write 12 digits", none
+);
+name!(
     /// A subnet.
     SubnetId, "subnet id", "^subnet-([0-9a-f]{8}|[0-9a-f]{17})$",
     "write subnet- and 8 or 17 hex digits", none

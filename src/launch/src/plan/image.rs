@@ -2,9 +2,10 @@
 
 use super::{Facts, Spec};
 use crate::check::Check;
+use crate::failure::joined;
 use nixl_aws::Tag;
 use nixl_aws::ec2::Image;
-use nixl_cluster::tag;
+use nixl_cluster::{image_name, tag};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -38,7 +39,7 @@ const IMAGE: &str = "image";
 /// The image that is wanted.
 pub(super) fn image(spec: &Spec, facts: &Facts) -> Result<Image, Check> {
     match &spec.image {
-        WantedImage::Newest => newest(facts),
+        WantedImage::Newest => newest(spec, facts),
         WantedImage::Ami(id) => of_id(facts, id, id),
         wanted @ WantedImage::Parameter(name) => {
             // What else it holds may be a secret, and is not told.
@@ -69,15 +70,25 @@ fn of_id(facts: &Facts, id: &str, told: &str) -> Result<Image, Check> {
     Ok(image.clone())
 }
 
-fn newest(facts: &Facts) -> Result<Image, Check> {
+fn newest(spec: &Spec, facts: &Facts) -> Result<Image, Check> {
+    // EC2 shows no tags of others' images. Anybody may give one such a name and share it,
+    // so it counts only if its owner was named.
+    let is_baked = |image: &Image| {
+        Tag::find(&image.tags, tag::DIGEST).is_some()
+            || spec.shared_by.contains(&image.owner_id) && image_name::is_baked(&image.name)
+    };
+    let found = match spec.shared_by.as_slice() {
+        [] => "no image".to_owned(),
+        owners => format!("no image, and none that {} shares", joined(owners)),
+    };
     facts
         .images
         .iter()
-        .filter(|i| i.state == "available" && Tag::find(&i.tags, tag::DIGEST).is_some())
+        .filter(|image| image.state == "available" && is_baked(image))
         // RFC 3339 in UTC sorts as text; the id settles a tie.
         .max_by_key(|image| (&image.creation_date, &image.id))
         .cloned()
-        .ok_or_else(|| Check::fail(IMAGE, "no image", "run `nixl-bake build`"))
+        .ok_or_else(|| Check::fail(IMAGE, found, "run `nixl-bake build`"))
 }
 
 /// Which image it is, and the volume that its nodes boot from.
@@ -88,6 +99,9 @@ pub(super) fn checks(spec: &Spec, image: &Image) -> [Check; 2] {
     found.truncate(found.trim_end().len());
     if let wanted @ WantedImage::Parameter(_) = &spec.image {
         found.push_str(&format!(", by {wanted}"));
+    }
+    if spec.shared_by.contains(&image.owner_id) {
+        found.push_str(&format!(", shared by {}", image.owner_id));
     }
     let volume = match &image.root_volume {
         None => Check::warn(

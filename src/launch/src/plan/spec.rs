@@ -32,6 +32,8 @@ pub struct Spec {
     pub region: String,
     /// Image.
     pub image: WantedImage,
+    /// Accounts whose baked images count as well where the newest is wanted.
+    pub shared_by: Vec<String>,
     /// Instance types, best first; at least one.
     pub instance_types: Vec<String>,
     /// Markets, best first; at least one.
@@ -68,6 +70,7 @@ impl Spec {
             cluster,
             region: region.to_owned(),
             image: WantedImage::default(),
+            shared_by: Vec::new(),
             instance_types: vec![instance_type::DEFAULT.to_owned()],
             markets: vec![Market::OnDemand],
             reservation_id: None,

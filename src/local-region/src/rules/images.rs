@@ -4,6 +4,7 @@ super::rules! {
     gaps: [
         "ec2": "Of an image's attributes imdsSupport, launchPermission and description can be changed; bootMode, productCodes and what is empty are shown besides, others are unknown.",
         "ec2": "There is no KMS: keys are not looked for, and an image that is encrypted is readable by whoever may launch it. Accounts and organizations that an image is shared with need not exist.",
+        "ec2": "An image of another account is there once `nixl-region set image-owner` gives one away. The caller is in no organization, so what is shared with one is not seen; launching by id asks for no permission.",
         "ec2": "Other regions of the account have images, their tags and parameters, and nothing else: no machines, builds, snapshots of their own; roles may do nothing there. Whether a copy inherits imdsSupport is not documented; here it does not.",
         "ec2": "AWS does not document the codes and messages for a bad DeprecateAt, a bad imdsSupport and an encrypted image made public.",
     ]
@@ -100,6 +101,18 @@ super::rules! {
     DEPRECATED_HIDDEN = "ec2.image.deprecated-hidden" {
         says: "DescribeImages shows a deprecated image of another account only with IncludeDeprecated or by its id; its owner always sees it.",
         source: "EC2 user guide, Deprecate an Amazon EC2 AMI",
+        answer: "-",
+        proof: Api,
+    }
+    SHARED = "ec2.image.shared" {
+        says: "An account sees images of others that are public or shared with it, and no others.",
+        source: "EC2 API reference, DescribeImages",
+        answer: "-",
+        proof: Api,
+    }
+    EXECUTABLE_BY = "ec2.image.executable-by" {
+        says: "ExecutableBy keeps images with an explicit permission: shared with the caller (self) or another account, or public (all).",
+        source: "EC2 API reference, DescribeImages, ExecutableBy",
         answer: "-",
         proof: Api,
     }

@@ -66,6 +66,12 @@ impl Image {
         if self.available_at.is_some_and(|at| at > now) { "pending" } else { "available" }
     }
 
+    /// Whether an account may launch it because its owner says so.
+    #[must_use]
+    pub fn is_shared_with(&self, account: &str) -> bool {
+        self.shared_with.contains(&Party::Account(account.to_owned()))
+    }
+
     /// Whether it is deprecated at this time.
     #[must_use]
     pub fn deprecated(&self, now: Timestamp) -> bool {

@@ -34,7 +34,8 @@ pub fn describe(call: &Call<'_>, p: &Params) -> Answer {
     let owners = p.list("Owner");
     let account = call.region.config.account_id.clone();
     let deprecated = p.flag("IncludeDeprecated")?;
-    let _ = (p.flag("IncludeDisabled")?, p.list("ExecutableBy"));
+    let _ = p.flag("IncludeDisabled")?;
+    let users = p.list("ExecutableBy");
     dry_run(p)?;
     let in_force = &call.region.rules;
     let now = call.region.clock.now();
@@ -60,12 +61,27 @@ pub fn describe(call: &Call<'_>, p: &Params) -> Answer {
         }
         Tags::new()
     };
+    // Its owner's permission is implicit, so it is not among those that are asked for.
+    let permitted = |image: &Image, user: &str| match user {
+        "all" => image.public,
+        "self" => image.is_shared_with(&account),
+        other => image.is_shared_with(other),
+    };
+    let executable = |image: &Image| {
+        users.is_empty()
+            || !in_force.on(&rules::EXECUTABLE_BY)
+            || users.iter().any(|user| permitted(image, user))
+    };
+    let seen = |image: &Image| {
+        let shared = in_force.on(&rules::SHARED) && image.is_shared_with(&account);
+        image.public || image.owner == account || shared
+    };
     let shown = state
         .ec2
         .images
         .values()
         .filter(|image| if ids.is_empty() { current(image) } else { ids.contains(&image.id) })
-        .filter(|image| owned(image) && (image.public || image.owner == account))
+        .filter(|image| owned(image) && seen(image) && executable(image))
         .filter(|image| filters.keep(&tags(image), |name| vec![field(image, name, now)]))
         .map(|image| {
             json!({

@@ -165,6 +165,8 @@ fn deprecation() -> Vec<Case> {
             }
             Ok(())
         }),
+        case(&rules::SHARED, shared_are_seen),
+        case(&rules::EXECUTABLE_BY, executable_by),
         case(&rules::TAGS_PRIVATE, tags_are_private),
     ]
 }
@@ -178,6 +180,52 @@ async fn tags_are_private(bench: Bench) -> Found {
     let found = described(&bench, "&Filter.1.Name=tag:k&Filter.1.Value.1=v").await;
     same((found.contains(&mine), found.contains(&debian)), (true, false))?;
     same(described(&bench, "").await.matches("<key>k</key>").count(), 1)
+}
+
+/// One of ours, and two that were another account's all along: shared with us, and not.
+async fn of_others(bench: &Bench) -> (String, String, String) {
+    let named = |name: &str| {
+        let config = &bench.region.inner.config;
+        let image = Image::new(name.to_owned(), "222233334444", config.base_image.clone());
+        let id = image.id.clone();
+        bench.region.inner.state().ec2.images.insert(id.clone(), image);
+        id
+    };
+    let (shared, private) = (named("shared"), named("private"));
+    let setting = crate::settings::Setting::ImageOwner {
+        image: shared.clone(),
+        account: "222233334444".to_owned(),
+    };
+    setting.apply(&bench.region.inner).unwrap();
+    (own(bench, None), shared, private)
+}
+
+async fn shared_are_seen(bench: Bench) -> Found {
+    let (mine, shared, private) = of_others(&bench).await;
+    for more in ["", "&Owner.1=222233334444", &format!("&ImageId.1={shared}")] {
+        same(described(&bench, more).await.contains(&shared), true)?;
+    }
+    same(described(&bench, "&Owner.1=self").await.contains(&mine), true)?;
+    same(described(&bench, "&Owner.1=self").await.contains(&shared), false)?;
+    let by_id = format!("&ImageId.1={private}");
+    same(described(&bench, &by_id).await.contains(&private), false)
+}
+
+async fn executable_by(bench: Bench) -> Found {
+    let (mine, shared, private) = of_others(&bench).await;
+    accepted(&modify(&bench, &mine, "&LaunchPermission.Add.1.UserId=333344445555").await)?;
+    let debian = debian(&bench);
+    let account = bench.region.inner.config.account_id.clone();
+    for (user, expected) in [
+        ("self", [false, true, false, false]),
+        (account.as_str(), [false, true, false, false]),
+        ("333344445555", [true, false, false, false]),
+        ("all", [false, false, false, true]),
+    ] {
+        let found = described(&bench, &format!("&ExecutableBy.1={user}")).await;
+        same([&mine, &shared, &private, &debian].map(|id| found.contains(id)), expected)?;
+    }
+    Ok(())
 }
 
 pub fn cases() -> Vec<Case> {
