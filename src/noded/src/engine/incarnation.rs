@@ -1,11 +1,12 @@
 //! One life of a worker: open, publish, pair, measure, until either ends.
 
 mod asking;
+mod opening;
 
 use super::inquiry::Inquiry;
 use super::report::Reporter;
 use super::send_error::SendError;
-use super::{End, Engine, Machine, Timings};
+use super::{End, Engine, Machine};
 use crate::beat::INTERVAL;
 use crate::board::{Reading, name};
 use crate::events::{self, Peer, Stage};
@@ -18,8 +19,8 @@ use nixl_cluster::{EndpointRecord, Provider, ProviderChoice, instance_type, reas
 use nixl_efa::Place;
 use nixl_fabric::protocol::{Command, Event};
 use nixl_pairing::{Input, LocalNode, Output, PeerState};
+use opening::Opened;
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 use tokio::time::sleep_until;
@@ -33,18 +34,6 @@ const MIN_TICK: Duration = Duration::from_millis(1);
 const LINK_BUDGET: u64 = 1_000_000;
 /// A machine with nothing to do is looked at all the same.
 const MAX_TICK: Duration = Duration::from_secs(60);
-
-struct Opened {
-    provider: Provider,
-    provider_name: String,
-    /// Where rail 0 is reached.
-    address: Vec<u8>,
-    /// Addresses of rails 1 and up.
-    further: Vec<Vec<u8>>,
-    rails: Vec<Rail>,
-    /// Version and path.
-    library: String,
-}
 
 struct Life<'a> {
     engine: &'a Engine,
@@ -179,83 +168,6 @@ impl Engine {
             probe_interval: self.timings.probe_interval,
         }
     }
-
-    /// How long opening may take; a worker says nothing meanwhile.
-    fn open_within(&self) -> Duration {
-        let Timings { open, open_each_efa, .. } = self.timings;
-        let efa = self.settings.provider.providers().contains(&Provider::Efa);
-        let devices = if efa { self.devices.efa_addresses().len() } else { 0 };
-        open + open_each_efa * u32::try_from(devices).unwrap_or(u32::MAX)
-    }
-
-    async fn open(
-        &self,
-        worker: &mut Worker,
-        rank: u32,
-        report: &mut Reporter,
-    ) -> Result<Opened, End> {
-        // Only tcp needs it.
-        let sources = self.instance.local_ipv4.map(IpAddr::V4).into_iter().collect();
-        let Ok(rank) = u16::try_from(rank) else {
-            return Err(End::Died(Death::other(format!("rank {rank} is too high"))));
-        };
-        let command = Command::Open {
-            rank,
-            provider: self.settings.provider,
-            sources,
-            library: self.settings.libfabric.clone(),
-        };
-        // A worker that is gone already says so through its events.
-        let _ = worker.commands.send(command);
-        let within = self.open_within();
-        let answer = tokio::time::timeout(within, async {
-            loop {
-                match worker.events.recv().await {
-                    Some(FromWorker::Event(Event::Opened {
-                        provider,
-                        rails,
-                        library,
-                        library_version,
-                    })) => {
-                        self.efa.opened(provider, &library_version);
-                        return opened(provider, rails, &library, &library_version);
-                    }
-                    Some(FromWorker::Event(Event::OpenFailed { code, message })) => {
-                        report.not_opened(&code, &message);
-                        return Err(End::NotOpened);
-                    }
-                    Some(FromWorker::Event(Event::Confined { missing })) => {
-                        report.confined(&missing);
-                    }
-                    Some(FromWorker::Event(_)) => {}
-                    Some(FromWorker::Died(how)) => return Err(End::Died(how)),
-                    None => return Err(End::Died(Death::other("it ended"))),
-                }
-            }
-        });
-        answer.await.unwrap_or_else(|_| {
-            let secs = within.as_secs();
-            Err(End::Died(Death::hung(format!("it opened no endpoint within {secs} s"))))
-        })
-    }
-}
-
-fn opened(
-    provider: Provider,
-    rails: Vec<(Rail, Vec<u8>)>,
-    library: &str,
-    library_version: &str,
-) -> Result<Opened, End> {
-    for (rail, _) in &rails {
-        events::rail_open(rail, library, library_version);
-    }
-    let library = format!("{library_version} ({library})");
-    let (rails, mut addresses): (Vec<Rail>, Vec<Vec<u8>>) = rails.into_iter().unzip();
-    let Some(Rail { provider_name, .. }) = rails.first().cloned() else {
-        return Err(End::Died(Death::other("it opened nothing")));
-    };
-    let address = addresses.remove(0);
-    Ok(Opened { provider, provider_name, address, further: addresses, rails, library })
 }
 
 impl Life<'_> {

@@ -7,6 +7,7 @@
 //!         traffic               store (history, histograms, own baseline)
 //! ```
 
+mod asked;
 mod baseline;
 #[cfg(test)]
 pub(crate) mod fake;
@@ -25,6 +26,7 @@ mod tests;
 mod traffic;
 mod words;
 
+pub use asked::RunRefused;
 pub use figures::{Counts, LinkFigures, PeerFigures};
-pub use monitor::{Local, Measured, Monitor, RunRefused};
+pub use monitor::{Local, Measured, Monitor};
 pub use store::Written;

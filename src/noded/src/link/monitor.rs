@@ -1,6 +1,7 @@
 //! The links of this node, shared by the engine, which measures, and HTTP,
 //! which tells and asks.
 
+use super::asked::{Asked, RunRefused};
 use super::figures::LinkFigures;
 use super::known::{Known, Moment, rfc3339};
 use super::schedule::{Answer, Finished, Job, Pace, Schedule};
@@ -9,7 +10,7 @@ use super::traffic::Meter;
 use super::{baseline, plan, words};
 use crate::board::{Board, Reading, name};
 use jiff::Timestamp;
-use nixl_cluster::link::{Baseline, LinkDocument, LinkNode, Measuring, Rail, Report, Runs};
+use nixl_cluster::link::{Baseline, LinkDocument, LinkNode, Measuring, Rail, Report};
 use nixl_cluster::{ClusterName, Provider, pair_id};
 use nixl_efa::Tree;
 use nixl_fabric::protocol::{Command, Outcome};
@@ -22,26 +23,6 @@ use tokio::sync::{Notify, mpsc};
 
 /// Reports that wait for whoever logs them.
 const MOST_MEASURED: usize = 64;
-
-/// Why no report is measured now.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum RunRefused {
-    /// There is no pair.
-    #[error("this node is not paired")]
-    NotPaired,
-    /// There is no pair with this one.
-    #[error("this node is not paired with {peer}")]
-    NotPairedWith {
-        /// Instance id or rank as asked for.
-        peer: String,
-    },
-    /// One at a time.
-    #[error("a report of the link to {peer} is being measured")]
-    UnderWay {
-        /// Instance id of the peer.
-        peer: String,
-    },
-}
 
 /// What the links are measured by.
 #[derive(Debug, Clone)]
@@ -100,9 +81,7 @@ struct State {
     /// While an endpoint is open.
     open: Option<Open>,
     known: BTreeMap<String, Known>,
-    run: Option<Run>,
-    runs_done: u64,
-    cut_off: Vec<String>,
+    asked: Asked,
     /// Whoever wants each report once.
     measured: Option<mpsc::Sender<Measured>>,
 }
@@ -112,15 +91,6 @@ struct Open {
     meter: Meter,
     rails: Vec<Rail>,
     probe_interval: Duration,
-}
-
-/// A run asked for that goes on.
-struct Run {
-    number: u64,
-    /// Peers whose report is still to come, by rank.
-    waiting: BTreeMap<u32, String>,
-    /// Peers whose report does not come.
-    cut_off: Vec<String>,
 }
 
 impl Default for Monitor {
@@ -143,9 +113,7 @@ impl Monitor {
             of_type: None,
             open: None,
             known: BTreeMap::new(),
-            run: None,
-            runs_done: 0,
-            cut_off: Vec::new(),
+            asked: Asked::default(),
             measured: None,
         };
         Self(Arc::new(Shared { state: Mutex::new(state), asked: Notify::new() }))
@@ -192,9 +160,7 @@ impl Monitor {
         let mut state = self.lock();
         state.open = None;
         state.known.values_mut().for_each(|known| known.paired = false);
-        let waiting = state.run.as_ref().map(|run| run.waiting.keys().copied().collect());
-        let waiting: Vec<u32> = waiting.unwrap_or_default();
-        waiting.into_iter().for_each(|rank| state.ran(rank, false));
+        state.asked.cut_off();
     }
 
     /// A pair is new; of its rails only the first is known.
@@ -358,18 +324,8 @@ impl State {
             known.paired = false;
         }
         let cancel = self.open.as_mut().and_then(|open| open.schedule.unpaired(rank));
-        self.ran(rank, false);
+        self.asked.ended(rank, false);
         cancel.into_iter().collect()
-    }
-
-    /// The run has nothing more to wait for at this rank: it was `measured`,
-    /// or cannot be.
-    fn ran(&mut self, rank: u32, measured: bool) {
-        let Some(run) = &mut self.run else { return };
-        run.cut_off.extend(run.waiting.remove(&rank).filter(|_| !measured));
-        if let Some(run) = self.run.take_if(|run| run.waiting.is_empty()) {
-            (self.runs_done, self.cut_off) = (run.number, run.cut_off);
-        }
     }
 
     fn take(&mut self, answer: Answer, now: Instant) {
@@ -410,7 +366,7 @@ impl State {
                     }
                 }
                 known.reported(report, seen);
-                self.ran(rank, true);
+                self.asked.ended(rank, true);
             }
         }
     }
@@ -431,16 +387,13 @@ impl State {
             });
         };
         let measuring = open.schedule.measuring().map(|(rank, _)| rank);
-        let waiting = self.run.as_ref().and_then(|run| run.waiting.keys().next().copied());
-        if let Some(rank) = measuring.or(waiting) {
+        if let Some(rank) = measuring.or(self.asked.waits_for()) {
             return Err(RunRefused::UnderWay { peer: self.id_of(rank) });
         }
         for rank in peers.keys() {
             open.schedule.run(*rank, now);
         }
-        let number = self.runs_done + 1;
-        self.run = Some(Run { number, waiting: peers, cut_off: Vec::new() });
-        Ok(number)
+        Ok(self.asked.begin(peers))
     }
 
     fn id_of(&self, rank: u32) -> String {
@@ -460,12 +413,7 @@ impl State {
         LinkDocument {
             node: self.node.clone(),
             rails: self.open.as_ref().map(|open| open.rails.clone()).unwrap_or_default(),
-            runs: Runs {
-                under_way: self.run.as_ref().map(|run| run.number),
-                done: self.runs_done,
-                cut_off: self.cut_off.clone(),
-                measuring,
-            },
+            runs: self.asked.told(measuring),
             budget: schedule.map(Schedule::budget).unwrap_or_default(),
             traffic: self.open.as_ref().map(|open| open.meter.told()).unwrap_or_default(),
             peers,
