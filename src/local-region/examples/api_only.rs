@@ -5,7 +5,8 @@
 
 use nixl_local_region::backend::{
     Artifacts, BackendError, BuildFailure, BuildNews, BuildSpec, Builder, Directory, MachineSpec,
-    Machines, Platform, RootFs, Script, ScriptEnd, StepDone, TellBuild, TrackingServers,
+    Machines, Platform, RootFs, Script, ScriptEnd, StepDone, TellBuild, TestInstance,
+    TrackingServers,
 };
 use nixl_local_region::firewall::Firewall;
 use nixl_local_region::settings::Setting;
@@ -90,6 +91,10 @@ impl Builder for Pretend {
         let mut layers = vec![PathBuf::from(&spec.build_id)];
         layers.extend(spec.parent.layers);
         Ok(RootFs { layers })
+    }
+    async fn test(&self, _: BuildSpec, _: TestInstance, _: TellBuild) -> Result<(), BuildFailure> {
+        tokio::time::sleep(WORK).await;
+        Ok(())
     }
     async fn discard(&self, _: &RootFs, _: &[RootFs]) {}
 }

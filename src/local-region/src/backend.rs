@@ -234,9 +234,9 @@ pub struct BuildDocument {
 pub struct BuildSpec {
     /// Id used for folders and logs, e.g. `build-<uuid>`.
     pub build_id: String,
-    /// Parent image.
+    /// Image to start from: the parent, or what is tested.
     pub parent: RootFs,
-    /// Documents in order; phases build, then validate, of each run in turn.
+    /// Documents in order; a phase of each runs before the next phase of any.
     pub documents: Vec<BuildDocument>,
     /// Folder of S3 objects (`<root>/<bucket>/<key>`) for S3Download.
     pub s3_root: PathBuf,
@@ -280,6 +280,15 @@ impl std::fmt::Debug for May {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("May")
     }
+}
+
+/// An instance that runs, for a test.
+#[derive(Clone)]
+pub struct TestInstance {
+    /// `i-…`
+    pub id: String,
+    /// Where it is one.
+    pub machines: Arc<dyn Machines>,
 }
 
 /// Where a build failed, as `failureContext.componentFailure` tells it.
@@ -330,6 +339,13 @@ pub struct StepDone {
 pub trait Builder: Send + Sync {
     /// Runs the documents in a copy of the parent; the new image's layers.
     async fn build(&self, spec: BuildSpec, tell: TellBuild) -> Result<RootFs, BuildFailure>;
+    /// Runs the documents' phases `test` on an instance of the image.
+    async fn test(
+        &self,
+        spec: BuildSpec,
+        on: TestInstance,
+        tell: TellBuild,
+    ) -> Result<(), BuildFailure>;
     /// Drops the layers of an image that was deregistered, except `keep`.
     async fn discard(&self, root: &RootFs, keep: &[RootFs]);
 }

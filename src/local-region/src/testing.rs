@@ -3,9 +3,10 @@
 
 use crate::backend::{
     Artifacts, BackendError, BuildFailure, BuildNews, BuildSpec, Builder, MachineSpec, Machines,
-    Platform, RootFs, Script, ScriptEnd, SessionCredentials, StepDone, TellBuild, TrackingServers,
+    Platform, RootFs, Script, ScriptEnd, SessionCredentials, StepDone, TellBuild, TestInstance,
+    TrackingServers,
 };
-use crate::build::Planned;
+use crate::build::{Planned, Stage};
 use crate::firewall::Firewall;
 use crate::layout::Layout;
 use crate::net::{self, Network};
@@ -156,7 +157,7 @@ impl Builder for Recorder {
                 message: "x".repeat(2000),
             });
         }
-        for planned in crate::build::plan(&spec.documents).unwrap_or_default() {
+        for planned in crate::build::plan(Stage::Build, &spec.documents).unwrap_or_default() {
             if let Err(message) = spec.may.all(&planned.needs) {
                 let Planned { component_arn, phase, step, action, .. } = planned;
                 return Err(BuildFailure { component_arn, phase, step, action, message });
@@ -165,6 +166,25 @@ impl Builder for Recorder {
         let mut layers = vec![PathBuf::from("/new")];
         layers.extend(spec.parent.layers);
         Ok(RootFs { layers })
+    }
+    /// Fails where a document says `broken`.
+    async fn test(
+        &self,
+        spec: BuildSpec,
+        on: TestInstance,
+        _: TellBuild,
+    ) -> Result<(), BuildFailure> {
+        self.note(format!("test {} {}", on.id, spec.documents.len()));
+        match spec.documents.iter().find(|document| document.document.contains("broken")) {
+            None => Ok(()),
+            Some(document) => Err(BuildFailure {
+                component_arn: document.component_arn.clone(),
+                phase: "test".into(),
+                step: "a".into(),
+                action: "ExecuteBash".into(),
+                message: "no GPU".into(),
+            }),
+        }
     }
     async fn discard(&self, root: &RootFs, keep: &[RootFs]) {
         self.note(format!("discard {:?} keep {}", root.layers, keep.len()));

@@ -7,9 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::inputs::{Action, Download, Upload, object, octal};
-use super::place::Place;
+use super::place::{Output, Place};
 use super::runner::Runner;
-use super::sandbox::Output;
 use super::web;
 
 /// What is to follow an action.

@@ -5,6 +5,7 @@
 mod actions;
 mod document;
 mod inputs;
+mod instance;
 mod log;
 mod place;
 mod reference;
@@ -16,13 +17,31 @@ mod web;
 
 use std::sync::Arc;
 
-use crate::backend::{BuildDocument, BuildFailure, BuildSpec, Builder, RootFs, TellBuild};
+use crate::backend::{
+    BuildDocument, BuildFailure, BuildSpec, Builder, RootFs, TellBuild, TestInstance,
+};
 use crate::layout::Layout;
 use document::{Document, Phase};
 use runner::Runner;
 
-/// Phases of a build, in order; `test` belongs to a test instance.
-const PHASES: [&str; 2] = ["build", "validate"];
+/// A stage of an image, each on an instance of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// On the build instance.
+    Build,
+    /// On the test instance.
+    Test,
+}
+
+impl Stage {
+    /// Its phases, in order.
+    fn phases(self) -> &'static [&'static str] {
+        match self {
+            Self::Build => &["build", "validate"],
+            Self::Test => &["test"],
+        }
+    }
+}
 
 /// Builds images with systemd-nspawn.
 pub struct NspawnBuilder {
@@ -44,7 +63,7 @@ impl NspawnBuilder {
         sandbox.want_clean_up().map_err(|error| setup(error.to_string()))?;
         let console = toe::Console::new(tell);
         let runner = Runner::new(&sandbox, spec, console);
-        let result = self.phases(&sandbox, &runner, &documents).await;
+        let result = build(&sandbox, &runner, &documents).await;
         sandbox.close().await;
         if let Err(error) = result {
             sandbox.drop_upper().await;
@@ -55,35 +74,56 @@ impl NspawnBuilder {
         layers.extend(spec.parent.layers.iter().cloned());
         Ok(RootFs { layers })
     }
+}
 
-    async fn phases(
-        &self,
-        sandbox: &sandbox::Sandbox,
-        runner: &Runner<'_>,
-        documents: &[Read<'_>],
-    ) -> Result<(), BuildFailure> {
-        let run = async {
-            for ((source, document), Phase { name, steps }) in in_order(documents) {
-                runner.phase(source, document, name, steps).await?;
-            }
-            Ok(())
-        };
-        let result = run.await;
-        runner.console.ended(result.is_ok());
-        result?;
-        let cleaned = sandbox.bash(sanitize::SCRIPT, sanitize::TIMEOUT_SECS, None).await;
-        match cleaned {
-            Ok(output) if output.ok() => Ok(()),
-            Ok(output) => Err(failure("", "", "", "SanitizeInstance", output.tail())),
-            Err(error) => Err(failure("", "", "", "SanitizeInstance", error.to_string())),
-        }
+/// All phases of the build stage, and what is done before an AMI is made.
+async fn build(
+    sandbox: &sandbox::Sandbox,
+    runner: &Runner<'_>,
+    documents: &[Read<'_>],
+) -> Result<(), BuildFailure> {
+    phases(Stage::Build, runner, documents).await?;
+    match sandbox.bash(sanitize::SCRIPT, sanitize::TIMEOUT_SECS, None).await {
+        Ok(output) if output.ok() => Ok(()),
+        Ok(output) => Err(failure("", "", "", "SanitizeInstance", output.tail())),
+        Err(error) => Err(failure("", "", "", "SanitizeInstance", error.to_string())),
     }
+}
+
+async fn phases(
+    stage: Stage,
+    runner: &Runner<'_>,
+    documents: &[Read<'_>],
+) -> Result<(), BuildFailure> {
+    let run = async {
+        for ((source, document), Phase { name, steps }) in in_order(stage, documents) {
+            runner.phase(source, document, name, steps).await?;
+        }
+        Ok(())
+    };
+    let result = run.await;
+    runner.console.ended(result.is_ok());
+    result
 }
 
 #[async_trait::async_trait]
 impl Builder for NspawnBuilder {
     async fn build(&self, spec: BuildSpec, tell: TellBuild) -> Result<RootFs, BuildFailure> {
         self.run(&spec, tell).await
+    }
+
+    async fn test(
+        &self,
+        spec: BuildSpec,
+        on: TestInstance,
+        tell: TellBuild,
+    ) -> Result<(), BuildFailure> {
+        let documents = read(&spec.documents)?;
+        let folder = self.layout.build_dir(&spec.build_id);
+        let instance = instance::Instance::new(on, &folder)
+            .map_err(|error| failure("", "", "", "PrepareInstance", error.to_string()))?;
+        let runner = Runner::new(&instance, &spec, toe::Console::new(tell));
+        phases(Stage::Test, &runner, &documents).await
     }
 
     async fn discard(&self, root: &RootFs, keep: &[RootFs]) {
@@ -108,22 +148,25 @@ fn read(sources: &[BuildDocument]) -> Result<Vec<Read<'_>>, BuildFailure> {
 }
 
 /// Phases as they run: each of all documents before the next.
-fn in_order<'a>(documents: &'a [Read<'a>]) -> impl Iterator<Item = (&'a Read<'a>, &'a Phase)> {
-    PHASES.iter().flat_map(move |name| {
+fn in_order<'a>(
+    stage: Stage,
+    documents: &'a [Read<'a>],
+) -> impl Iterator<Item = (&'a Read<'a>, &'a Phase)> {
+    stage.phases().iter().flat_map(move |name| {
         documents.iter().flat_map(move |read| {
             read.1.phases.iter().filter(move |phase| phase.name == *name).map(move |p| (read, p))
         })
     })
 }
 
-/// A step that a build would run.
+/// A step that a stage would run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Planned {
     /// ARN of its component.
     pub component_arn: String,
     /// Name of its document.
     pub document: String,
-    /// `build` or `validate`.
+    /// `build`, `validate` or `test`.
     pub phase: String,
     /// Its name.
     pub step: String,
@@ -133,13 +176,13 @@ pub struct Planned {
     pub needs: Vec<(&'static str, String)>,
 }
 
-/// The steps that a build of these documents would run, in order.
+/// The steps that a stage of these documents would run, in order.
 ///
 /// # Errors
 /// If a document cannot be run, as the build would fail.
-pub fn plan(sources: &[BuildDocument]) -> Result<Vec<Planned>, BuildFailure> {
+pub fn plan(stage: Stage, sources: &[BuildDocument]) -> Result<Vec<Planned>, BuildFailure> {
     let documents = read(sources)?;
-    let steps = in_order(&documents).flat_map(|((source, document), phase)| {
+    let steps = in_order(stage, &documents).flat_map(|((source, document), phase)| {
         phase.steps.iter().map(|step| Planned {
             needs: document.action(step).map_or_else(|_| Vec::new(), |action| action.needs()),
             component_arn: source.component_arn.clone(),

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::log::{BuildLog, Tail};
-use super::place::Place;
+use super::place::{Output, Place};
 use super::toe::{Console, Stream};
 use crate::backend::RootFs;
 use crate::layout::Layout;
@@ -21,38 +21,6 @@ use crate::machine::nspawn::Overlay;
 const KILL_PATIENCE: Duration = Duration::from_secs(10);
 /// Where Image Builder works on the instance.
 pub(super) const WORK_DIR: &str = "/tmp";
-
-/// Exit code by which a step asks for a reboot (user guide, ExecuteBash).
-const REBOOT_CODE: i32 = 194;
-
-/// How a command in the sandbox ended.
-pub(crate) struct Output {
-    code: Option<i32>,
-    tail: String,
-    timed_out: Option<u64>,
-}
-
-impl Output {
-    pub(crate) fn ok(&self) -> bool {
-        self.code == Some(0) && self.timed_out.is_none()
-    }
-
-    /// Whether it wants the instance rebooted, and itself run again.
-    pub(super) fn wants_reboot(&self) -> bool {
-        self.code == Some(REBOOT_CODE) && self.timed_out.is_none()
-    }
-
-    /// What a failure shows.
-    pub(crate) fn tail(&self) -> String {
-        match (self.timed_out, self.code) {
-            (Some(secs), _) => format!("{}\ntimed out after {secs} s", self.tail),
-            (None, Some(code)) => format!("{}\nexit status {code}", self.tail),
-            (None, None) => format!("{}\nkilled by a signal", self.tail),
-        }
-        .trim()
-        .to_owned()
-    }
-}
 
 /// The instance being built.
 pub(crate) struct Sandbox {
@@ -150,11 +118,8 @@ impl Sandbox {
             Ok(status) => Output { code: status?.code(), tail, timed_out: None },
             Err(_) => Output { code: None, tail, timed_out: timeout_secs },
         };
-        match (console, output.code, output.timed_out) {
-            (Some(console), _, Some(secs)) => console.timed_out(secs),
-            // As Go tells it of a process that a signal ended.
-            (Some(console), code, None) => console.exit_code(code.unwrap_or(-1)),
-            (None, ..) => {}
+        if let Some(console) = console {
+            output.tell(console);
         }
         Ok(output)
     }

@@ -4,8 +4,9 @@
 use super::script::{Failing, Script};
 use crate::backend::{
     BuildDocument, BuildFailure, BuildNews, BuildSpec, Builder, RootFs, StepDone, TellBuild,
+    TestInstance,
 };
-use crate::build::{self, toe::Console};
+use crate::build::{self, Stage, toe::Console};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Builds nothing, and says step by step that it did.
@@ -23,10 +24,13 @@ impl PretendBuilder {
         Arc::new(Self { script, failed })
     }
 
-    /// The failure that the script has for a build of these documents.
-    fn failing(&self, documents: &[BuildDocument]) -> Option<&Failing> {
+    /// The failure that the script has for a stage of these documents.
+    fn failing(&self, stage: Stage, documents: &[BuildDocument]) -> Option<&Failing> {
         let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
-        let has = |one: &Failing| documents.iter().any(|document| one.is_of(&document.name));
+        let has = |one: &Failing| {
+            one.test == (stage == Stage::Test)
+                && documents.iter().any(|document| one.is_of(&document.name))
+        };
         let left = |(one, done): &(&Failing, &mut u32)| {
             has(one) && one.builds.is_none_or(|most| **done < most)
         };
@@ -34,15 +38,17 @@ impl PretendBuilder {
         *done += 1;
         Some(failing)
     }
-}
 
-#[async_trait::async_trait]
-impl Builder for PretendBuilder {
-    async fn build(&self, spec: BuildSpec, tell: TellBuild) -> Result<RootFs, BuildFailure> {
-        let failing = self.failing(&spec.documents);
+    async fn stage(
+        &self,
+        stage: Stage,
+        spec: &BuildSpec,
+        tell: TellBuild,
+    ) -> Result<(), BuildFailure> {
+        let failing = self.failing(stage, &spec.documents);
         let console = Console::new(tell);
         let mut last = None;
-        for planned in build::plan(&spec.documents)? {
+        for planned in build::plan(stage, &spec.documents)? {
             let now = Some((planned.component_arn.clone(), planned.phase.clone()));
             if last != now {
                 console.phase(&planned.component_arn, &planned.phase);
@@ -79,7 +85,24 @@ impl Builder for PretendBuilder {
             }
         }
         console.ended(true);
+        Ok(())
+    }
+}
+
+#[async_trait::async_trait]
+impl Builder for PretendBuilder {
+    async fn build(&self, spec: BuildSpec, tell: TellBuild) -> Result<RootFs, BuildFailure> {
+        self.stage(Stage::Build, &spec, tell).await?;
         Ok(spec.parent)
+    }
+
+    async fn test(
+        &self,
+        spec: BuildSpec,
+        _: TestInstance,
+        tell: TellBuild,
+    ) -> Result<(), BuildFailure> {
+        self.stage(Stage::Test, &spec, tell).await
     }
 
     async fn discard(&self, _: &RootFs, _: &[RootFs]) {}

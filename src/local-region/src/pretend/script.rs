@@ -93,6 +93,8 @@ pub struct Failing {
     pub message: String,
     /// How many builds; all without.
     pub builds: Option<u32>,
+    /// In its phase `test`, on the test instance.
+    pub test: bool,
 }
 
 impl Script {

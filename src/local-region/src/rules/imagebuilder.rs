@@ -2,14 +2,15 @@
 
 super::rules! {
     gaps: [
-        "imagebuilder": "There is no build instance and no test instance: documents run in a copy of the parent's root filesystem, phase test is not run, and no image is ever TESTING or INTEGRATING.",
+        "imagebuilder": "There is no build instance: documents run in a copy of the parent's root filesystem; a test instance is a machine of the region. No image is ever INTEGRATING.",
+        "imagebuilder": "An infrastructure configuration without instance types tests on m5.large; the version of the test workflow is not verified. On the test instance outputs of a step are told when it has ended.",
         "imagebuilder": "With --machines pretend documents are read and not run: their steps pass in moments, unless the script has a component fail, and the AMI has its distribution's name and tags and nothing in it.",
         "imagebuilder": "A reboot of a build ends what runs and empties /run; the kernel stays the one of this computer. WebDownload is curl of this computer; what it tries again is what curl does.",
         "imagebuilder": "Only Linux, one region and one account; no pipelines, container recipes, workflows of one's own, lifecycle policies or scans. A recipe or configuration is therefore never in use by a pipeline.",
         "imagebuilder": "Logs to S3 are not written; what a build's commands wrote is also `builds/build-<the UUID of its workflowExecutionId>/log` below the region's state folder. Of a workflow's own lines in CloudWatch Logs there are the few that are known word by word.",
         "imagebuilder": "An AMI id or SSM parameter as parent image is looked up when the image is built, not with the recipe.",
-        "imagebuilder": "Distribution does not fail, so there is never anything that RetryImage could go on with.",
-        "imagebuilder": "Block devices but for their key, instance types and settings of an infrastructure configuration have no effect; its subnet and security groups are not looked up.",
+        "imagebuilder": "Distribution does not fail, so RetryImage goes on with tests only.",
+        "imagebuilder": "For a build, block devices but for their key, instance types and settings of an infrastructure configuration have no effect, and its subnet and security groups are not looked up; a test instance is launched with them.",
         "imagebuilder": "Not verified: the codes of versions with more than one x, of a bad maxResults, of DeleteImage during a build and of CreateImage with a recipe that does not exist; which 1024 characters of a failure's message are kept.",
     ]
     NAME = "imagebuilder.name" {
@@ -201,6 +202,12 @@ super::rules! {
     BUILD_ROLE = "imagebuilder.build.role" {
         says: "S3Download and S3Upload act as the role of the build instance: s3:GetObject and s3:PutObject on the object, and s3:ListBucket on the bucket only where objects are named by a prefix.",
         source: "Image Builder user guide, Action modules supported by AWSTOE component manager, S3Download and S3Upload, IAM policy",
+        answer: "-",
+        proof: Api,
+    }
+    TEST = "imagebuilder.image.test" {
+        says: "Unless tests are off, an image is TESTING once it is built: an instance of the infrastructure's type starts from the AMI, the phases test of all components run on it, and it is ended before the image is distributed. If the test fails, the image is FAILED with imageStatus TESTING and its AMI stays, without its distribution's tags.",
+        source: "Image Builder user guide, Manage build and test workflows; API model, ImageTestsConfiguration and RetryImage",
         answer: "-",
         proof: Api,
     }

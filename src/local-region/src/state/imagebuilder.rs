@@ -33,8 +33,23 @@ pub struct ImageBuild {
     pub started: String,
     /// When it ended.
     pub ended: Option<String>,
+    /// Its tests, the last of which counts.
+    pub tests: Vec<TestRun>,
     /// Tells the build to stop.
     pub cancel: Arc<tokio::sync::Notify>,
+}
+
+/// A run of the test workflow.
+#[derive(Debug, Clone)]
+pub struct TestRun {
+    /// `wf-…`
+    pub id: String,
+    /// Its steps.
+    pub workflow: Workflow,
+    /// When it began.
+    pub started: String,
+    /// When it ended, and as what.
+    pub ended: Option<(String, &'static str)>,
 }
 
 impl ImageBuild {

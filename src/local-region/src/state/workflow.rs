@@ -1,8 +1,8 @@
-//! The workflow that every image build runs: the steps that Image Builder
-//! shows of it.
+//! The workflows that every image runs, one that builds and one that tests: the
+//! steps that Image Builder shows of them.
 //!
 //! Source: AWS CLI, example of list-workflow-step-executions; EC2 Image Builder
-//! samples, "debugging".
+//! samples, "debugging"; user guide, "Create a YAML workflow document" (test steps).
 
 use crate::api::timestamp;
 
@@ -23,11 +23,17 @@ pub enum Step {
     CreateImage,
     /// The build instance ends.
     Terminate,
+    /// A test instance starts from the AMI.
+    LaunchTest,
+    /// The phases `test` of all documents run.
+    TestComponents,
+    /// The test instance ends.
+    TerminateTest,
 }
 
 impl Step {
-    /// In the order they run.
-    pub const ALL: [Self; 7] = [
+    /// Those of a build, in the order they run.
+    pub const BUILD: [Self; 7] = [
         Self::Launch,
         Self::Components,
         Self::Inventory,
@@ -36,6 +42,8 @@ impl Step {
         Self::CreateImage,
         Self::Terminate,
     ];
+    /// Those of a test, in the order they run.
+    pub const TEST: [Self; 3] = [Self::LaunchTest, Self::TestComponents, Self::TerminateTest];
 
     /// Name and action.
     #[must_use]
@@ -48,6 +56,9 @@ impl Step {
             Self::SysPrep => ("RunSysPrepScript", "RunSysPrep"),
             Self::CreateImage => ("CreateOutputAMI", "CreateImage"),
             Self::Terminate => ("TerminateBuildInstance", "TerminateInstance"),
+            Self::LaunchTest => ("LaunchTestInstance", "LaunchInstance"),
+            Self::TestComponents => ("ApplyTestComponents", "ExecuteComponents"),
+            Self::TerminateTest => ("TerminateTestInstance", "TerminateInstance"),
         }
     }
 }
@@ -69,14 +80,15 @@ pub struct Execution {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Workflow(Vec<Execution>);
 
-impl Default for Workflow {
-    fn default() -> Self {
-        let pending = |step| Execution { step, status: "PENDING", started: None, ended: None };
-        Self(Step::ALL.into_iter().map(pending).collect())
-    }
-}
-
 impl Workflow {
+    /// One of these steps, none of which has begun.
+    #[must_use]
+    pub fn of(steps: &[Step]) -> Self {
+        let pending =
+            |step: &Step| Execution { step: *step, status: "PENDING", started: None, ended: None };
+        Self(steps.iter().map(pending).collect())
+    }
+
     /// All steps.
     #[must_use]
     pub fn executions(&self) -> &[Execution] {
@@ -102,6 +114,13 @@ impl Workflow {
     /// The step is over as soon as it began.
     pub fn pass(&mut self, step: Step, status: &'static str) {
         self.set(step, status, true, true);
+    }
+
+    /// Whatever runs is over.
+    pub fn cancel(&mut self) {
+        for one in self.0.iter_mut().filter(|one| one.status == "RUNNING") {
+            (one.status, one.ended) = ("CANCELLED", Some(timestamp()));
+        }
     }
 
     fn set(&mut self, step: Step, status: &'static str, begins: bool, ends: bool) {

@@ -34,6 +34,7 @@ async fn build(bench: &Bench, word: &str) -> String {
         json!({
             "imageRecipeArn": recipe["imageRecipeArn"],
             "infrastructureConfigurationArn": infrastructure["infrastructureConfigurationArn"],
+            "imageTestsConfiguration": {"imageTestsEnabled": false},
         }),
     )
     .await;

@@ -43,13 +43,47 @@ pub(crate) use catalogue::InstanceType;
 #[cfg(test)]
 pub(crate) use parameters::operations;
 
-use super::{Answer, ApiError, Call, params::Params};
+use super::{Answer, ApiError, Call, Caller, params::Params};
 use crate::rules::{Rule, Rules, requests};
+use crate::server::Inner;
 use crate::state::ec2::InstanceState;
 use crate::windows::Window;
 use http::StatusCode;
 use jiff::Timestamp;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// What Image Builder, as a service, has EC2 start: the instance's id, or why there is none.
+pub(crate) fn launch_instance(
+    region: &Arc<Inner>,
+    parameters: &[(String, String)],
+) -> Result<String, String> {
+    let answer = as_service(region, "RunInstances", parameters, run::run)?;
+    let id = answer["instancesSet"][0]["instanceId"].as_str();
+    id.map(str::to_owned).ok_or_else(|| "no instance was started".to_owned())
+}
+
+/// What it has EC2 end.
+pub(crate) fn terminate_instance(region: &Arc<Inner>, id: &str) -> Result<(), String> {
+    let parameters = [("InstanceId.1".to_owned(), id.to_owned())];
+    as_service(region, "TerminateInstances", &parameters, terminate::terminate).map(drop)
+}
+
+/// A service's role may do all that the service does.
+fn as_service(
+    region: &Arc<Inner>,
+    operation: &str,
+    parameters: &[(String, String)],
+    act: fn(&Call<'_>, &Params) -> Answer,
+) -> Result<Value, String> {
+    let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+    let pairs =
+        parameters.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value)));
+    let p = Params::parse(&pairs.collect::<Vec<_>>().join("&"));
+    let call = Call { region, caller: &Caller::Administrator, service: "ec2", operation };
+    act(&call, &p).map_err(|error| format!("{}: {}", error.code, error.message))
+}
 
 /// Operations that check the caller per resource; all others know only `*`.
 const CHECKED_INSIDE: &[&str] = &[

@@ -1,36 +1,20 @@
-//! A build from CREATING to AVAILABLE, and the AMI that comes of it.
+//! An image from CREATING to AVAILABLE: build, test, distribution.
 
-use super::{components::without_null, document, names, workflows};
-use crate::api::ec2::images;
+use super::{distribute, document, names, test, workflows};
 use crate::api::{
     Caller,
     policy::{self, Asked},
-    tags::Tags,
     timestamp,
 };
 use crate::backend::{BuildDocument, BuildFailure, BuildNews, BuildSpec, May, RootFs, TellBuild};
 use crate::rules::imagebuilder as rules;
 use crate::server::Inner;
-use crate::state::{
-    State, ec2::Image, ids, imagebuilder::ImageBuild, ssm::Parameter, workflow::Step,
-};
+use crate::state::{State, ids, imagebuilder::ImageBuild, ssm::Parameter, workflow::Step};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-/// Who writes the parameters of a distribution.
-const SERVICE: &str = "imagebuilder.amazonaws.com";
 /// Cut of `errorMessage` in the failure's context.
 const MAX_ERROR_CHARS: usize = 1024;
-
-/// Whether an AMI name tells the build's date, which makes it unique.
-#[must_use]
-pub fn has_build_date(name: &str) -> bool {
-    with_build_date(name, "") != name
-}
-
-fn with_build_date(name: &str, date: &str) -> String {
-    name.replace("{{ imagebuilder:buildDate }}", date).replace("{{imagebuilder:buildDate}}", date)
-}
 
 /// Starts the build of an image that is PENDING.
 pub fn start(region: &Arc<Inner>, arn: String) {
@@ -39,11 +23,23 @@ pub fn start(region: &Arc<Inner>, arn: String) {
     runtime.spawn(async move { run(&region, &arn).await });
 }
 
-fn change<T>(region: &Inner, arn: &str, act: impl FnOnce(&mut ImageBuild) -> T) -> Option<T> {
+/// Tests an image again that was built.
+pub fn test_again(region: &Arc<Inner>, arn: String) {
+    let region = region.clone();
+    let runtime = region.runtime.clone();
+    runtime.spawn(async move { test_and_distribute(&region, &arn).await });
+}
+
+/// Changes an image, if it is still there.
+pub(super) fn change<T>(
+    region: &Inner,
+    arn: &str,
+    act: impl FnOnce(&mut ImageBuild) -> T,
+) -> Option<T> {
     region.state().imagebuilder.images.get_mut(arn).map(act)
 }
 
-fn set_status(region: &Inner, arn: &str, status: &str) {
+pub(super) fn set_status(region: &Inner, arn: &str, status: &str) {
     change(region, arn, |image| image.body["state"] = json!({"status": status}));
 }
 
@@ -58,21 +54,12 @@ async fn run(region: &Arc<Inner>, arn: &str) {
         set_status(region, arn, "BUILDING");
     }
     begin(region, arn);
-    let tell: TellBuild = {
-        let (region, arn) = (region.clone(), arn.to_owned());
-        Arc::new(move |news| match news {
-            BuildNews::Line(line) => log(&region, &arn, line),
-            BuildNews::Step(step) => {
-                change(&region, &arn, |image| image.steps.push(step));
-            }
-        })
-    };
     let built = tokio::select! {
-        built = region.config.builder.build(spec, tell) => built,
+        built = region.config.builder.build(spec, tell(region, arn)) => built,
         // Dropping the build's future is what stops it.
         () = cancel.notified() => {
             change(region, arn, |image| image.workflow.end(Step::Components, "CANCELLED"));
-            return fail(region, arn, json!({"status": "CANCELLED", "reason": "Image creation was cancelled."}));
+            return fail(region, arn, cancelled());
         }
     };
     match built {
@@ -87,8 +74,8 @@ async fn run(region: &Arc<Inner>, arn: &str) {
                 flow.pass(Step::CreateImage, "COMPLETED");
                 flow.pass(Step::Terminate, "COMPLETED");
             });
-            set_status(region, arn, "DISTRIBUTING");
-            distribute(region, arn, root);
+            distribute::register(region, arn, root);
+            test_and_distribute(region, arn).await;
         }
         Err(failure) => {
             let step = failed_step(&failure);
@@ -98,27 +85,68 @@ async fn run(region: &Arc<Inner>, arn: &str) {
                 }
                 image.workflow.pass(step, "FAILED");
             });
-            let state = failed_state(region, arn, &failure);
+            let id = change(region, arn, |image| image.workflow_execution_id.clone());
+            let (step, reason) = (step.shown().0, failure.to_string());
+            let place =
+                Place { status: "BUILDING", kind: "BUILD", id: id.unwrap_or_default(), step };
+            let state = failed_state(region, &place, &reason, Some(&failure));
             fail(region, arn, state);
         }
     }
 }
 
+/// What follows a build that went well.
+async fn test_and_distribute(region: &Arc<Inner>, arn: &str) {
+    match test::stage(region, arn).await {
+        Ok(()) => {
+            set_status(region, arn, "DISTRIBUTING");
+            distribute::finish(region, arn);
+        }
+        Err(state) => fail(region, arn, state),
+    }
+}
+
+/// State of an image whose creation was cancelled.
+pub(super) fn cancelled() -> Value {
+    json!({"status": "CANCELLED", "reason": "Image creation was cancelled."})
+}
+
+/// Where what the executor says goes.
+pub(super) fn tell(region: &Arc<Inner>, arn: &str) -> TellBuild {
+    let (region, arn) = (region.clone(), arn.to_owned());
+    Arc::new(move |news| match news {
+        BuildNews::Line(line) => log(&region, &arn, line),
+        BuildNews::Step(step) => {
+            change(&region, &arn, |image| image.steps.push(step));
+        }
+    })
+}
+
 /// The workflow until the documents run.
 fn begin(region: &Inner, arn: &str) {
-    let workflow = workflows::workflow_arn(&region.config.region);
-    log(region, arn, format!("Image transitioned to BUILDING state for Image ARN: {arn}"));
-    log(region, arn, format!("Started BUILD workflow {workflow}"));
-    let steps = Step::ALL.len();
-    log(region, arn, format!("Total {steps} steps to run for workflow {workflow}"));
+    log_workflow(region, arn, ("BUILDING", "BUILD"), Step::BUILD.len());
     for step in [Step::Launch, Step::Components] {
-        let (name, action) = step.shown();
-        log(region, arn, format!("Started step {name} with action {action}"));
+        log_step(region, arn, step);
     }
     change(region, arn, |image| {
         image.workflow.pass(Step::Launch, "COMPLETED");
         image.workflow.begin(Step::Components);
     });
+}
+
+/// The beginning of a workflow in the image's log.
+pub(super) fn log_workflow(region: &Inner, arn: &str, stage: (&str, &str), steps: usize) {
+    let (status, kind) = stage;
+    let workflow = workflows::workflow_arn(&region.config.region, kind);
+    log(region, arn, format!("Image transitioned to {status} state for Image ARN: {arn}"));
+    log(region, arn, format!("Started {kind} workflow {workflow}"));
+    log(region, arn, format!("Total {steps} steps to run for workflow {workflow}"));
+}
+
+/// The beginning of a step in the image's log.
+pub(super) fn log_step(region: &Inner, arn: &str, step: Step) {
+    let (name, action) = step.shown();
+    log(region, arn, format!("Started step {name} with action {action}"));
 }
 
 /// Writes a line of the image's log.
@@ -148,37 +176,52 @@ fn fail(region: &Inner, arn: &str, state: Value) {
     });
 }
 
-fn failed_state(region: &Inner, arn: &str, failure: &BuildFailure) -> Value {
-    let workflow = change(region, arn, |image| image.workflow_execution_id.clone());
-    let cut = |text: String, most: usize| text.chars().take(most).collect::<String>();
-    let (step, _) = failed_step(failure).shown();
-    let reason = cut(format!("Workflow step '{step}' failed: {failure}"), MAX_ERROR_CHARS);
+/// Where a workflow failed.
+pub(super) struct Place {
+    /// Status of the image then.
+    pub status: &'static str,
+    /// Type of the workflow.
+    pub kind: &'static str,
+    /// `wf-…`
+    pub id: String,
+    /// Name of the workflow's step.
+    pub step: &'static str,
+}
+
+/// State of an image that failed, by a component or by itself.
+pub(super) fn failed_state(
+    region: &Inner,
+    place: &Place,
+    reason: &str,
+    failure: Option<&BuildFailure>,
+) -> Value {
+    let cut = |text: &str, most: usize| text.chars().take(most).collect::<String>();
+    let step = place.step;
+    let reason = cut(&format!("Workflow step '{step}' failed: {reason}"), MAX_ERROR_CHARS);
     if !region.rules.on(&rules::FAILURE) {
         return json!({"status": "FAILED", "reason": reason});
     }
-    let most = if region.rules.on(&rules::FAILURE_CUT) { MAX_ERROR_CHARS } else { usize::MAX };
-    let message = cut(failure.message.clone(), most);
-    json!({
-        "status": "FAILED",
-        "reason": reason,
-        "failureContext": {
-            "imageStatus": "BUILDING",
-            "workflowExecutionId": workflow,
-            "workflowArn": workflows::workflow_arn(&region.config.region),
-            "failedStep": step,
-            "componentFailure": {
-                "componentArn": failure.component_arn,
-                "phaseName": failure.phase,
-                "stepName": failure.step,
-                "action": failure.action,
-                "errorMessage": message,
-            },
-        },
-    })
+    let mut context = json!({
+        "imageStatus": place.status,
+        "workflowExecutionId": place.id,
+        "workflowArn": workflows::workflow_arn(&region.config.region, place.kind),
+        "failedStep": step,
+    });
+    if let Some(failure) = failure {
+        let most = if region.rules.on(&rules::FAILURE_CUT) { MAX_ERROR_CHARS } else { usize::MAX };
+        context["componentFailure"] = json!({
+            "componentArn": failure.component_arn,
+            "phaseName": failure.phase,
+            "stepName": failure.step,
+            "action": failure.action,
+            "errorMessage": cut(&failure.message, most),
+        });
+    }
+    json!({"status": "FAILED", "reason": reason, "failureContext": context})
 }
 
 /// What the role of an infrastructure configuration's instances may do.
-fn may(region: &Arc<Inner>, state: &State, infrastructure: &Value) -> May {
+pub(super) fn may(region: &Arc<Inner>, state: &State, infrastructure: &Value) -> May {
     let profile = infrastructure["instanceProfileName"].as_str().unwrap_or_default();
     let role = state.iam.profiles.get(profile).and_then(|profile| profile.role.as_ref());
     let role = role.and_then(|name| state.iam.roles.get(name));
@@ -205,6 +248,27 @@ fn spec(region: &Arc<Inner>, arn: &str) -> Result<BuildSpec, String> {
     let state = &mut *state;
     let image = state.imagebuilder.images.get_mut(arn).ok_or("The image was deleted.")?;
     let recipe = image.body["imageRecipe"].clone();
+    let documents = documents(state, &recipe)?;
+    let steps = documents.iter().filter_map(|d| document::outline(&d.document).ok());
+    let steps_total = steps.map(|outline| outline.build_steps).sum();
+    let parent = parent(state, recipe["parentImage"].as_str().unwrap_or_default())?;
+    let image = state.imagebuilder.images.get(arn).ok_or("The image was deleted.")?;
+    let may = may(region, state, &image.body["infrastructureConfiguration"]);
+    let image = state.imagebuilder.images.get_mut(arn).ok_or("The image was deleted.")?;
+    image.steps_total = steps_total;
+    Ok(BuildSpec {
+        // Who is told of a failure finds its log by this.
+        build_id: image.workflow_execution_id.replacen("wf-", "build-", 1),
+        parent,
+        documents,
+        s3_root: region.s3_root(),
+        rules: region.rules.clone(),
+        may,
+    })
+}
+
+/// Documents of a recipe, in order.
+pub(super) fn documents(state: &State, recipe: &Value) -> Result<Vec<BuildDocument>, String> {
     let mut documents = Vec::new();
     for wanted in recipe["components"].as_array().into_iter().flatten() {
         let named = wanted["componentArn"].as_str().unwrap_or_default();
@@ -223,22 +287,7 @@ fn spec(region: &Arc<Inner>, arn: &str) -> Result<BuildSpec, String> {
             component_arn,
         });
     }
-    let steps = documents.iter().filter_map(|d| document::outline(&d.document).ok());
-    let steps_total = steps.map(|outline| outline.build_steps).sum();
-    let parent = parent(state, recipe["parentImage"].as_str().unwrap_or_default())?;
-    let image = state.imagebuilder.images.get(arn).ok_or("The image was deleted.")?;
-    let may = may(region, state, &image.body["infrastructureConfiguration"]);
-    let image = state.imagebuilder.images.get_mut(arn).ok_or("The image was deleted.")?;
-    image.steps_total = steps_total;
-    Ok(BuildSpec {
-        // Who is told of a failure finds its log by this.
-        build_id: image.workflow_execution_id.replacen("wf-", "build-", 1),
-        parent,
-        documents,
-        s3_root: region.s3_root(),
-        rules: region.rules.clone(),
-        may,
-    })
+    Ok(documents)
 }
 
 /// Files of a recipe's parent: AMI id, `ssm:<parameter>` or image ARN.
@@ -268,70 +317,4 @@ fn parent(state: &State, wanted: &str) -> Result<RootFs, String> {
     };
     let image = state.ec2.images.get(&ami);
     Ok(image.ok_or_else(|| format!("The parent image '{ami}' does not exist."))?.root.clone())
-}
-
-/// Key that the image is encrypted with: its distribution's, or its recipe's.
-fn key(region: &Inner, distribution: &Value, recipe: &Value) -> Option<String> {
-    let ebs = &recipe["blockDeviceMappings"][0]["ebs"];
-    let named = ebs["kmsKeyId"].as_str().unwrap_or(images::DEFAULT_KEY);
-    let of_recipe = (ebs["encrypted"].as_bool() == Some(true)).then_some(named);
-    let distributed = region.rules.on(&rules::KMS_KEY);
-    let named = distribution["kmsKeyId"].as_str().filter(|_| distributed).or(of_recipe);
-    named.map(str::to_owned)
-}
-
-/// Registers the AMI with the tags and name that were asked for.
-fn distribute(region: &Arc<Inner>, arn: &str, root: RootFs) {
-    let mut state = region.state();
-    let state = &mut *state;
-    let Some(image) = state.imagebuilder.images.get_mut(arn) else { return };
-    let distribution = image.body["distributionConfiguration"]["distributions"][0].clone();
-    let ami_settings = &distribution["amiDistributionConfiguration"];
-    let recipe_name = image.body["imageRecipe"]["name"].as_str().unwrap_or_default();
-    let template = ami_settings["name"]
-        .as_str()
-        .map_or_else(|| format!("{recipe_name} {{{{ imagebuilder:buildDate }}}}"), str::to_owned);
-    let date = jiff::Timestamp::now().strftime("%Y-%m-%dT%H-%M-%S.%3fZ").to_string();
-    let name = with_build_date(&template, &date);
-    let mut tags = Tags::from([
-        ("CreatedBy".to_owned(), "EC2 Image Builder".to_owned()),
-        ("Ec2ImageBuilderArn".to_owned(), arn.to_owned()),
-    ]);
-    for source in [&image.body["imageRecipe"]["amiTags"], &ami_settings["amiTags"]] {
-        for (key, value) in source.as_object().into_iter().flatten() {
-            tags.insert(key.clone(), value.as_str().unwrap_or_default().to_owned());
-        }
-    }
-    let ami = Image {
-        description: ami_settings["description"].as_str().unwrap_or_default().to_owned(),
-        kms_key: key(region, ami_settings, &image.body["imageRecipe"]),
-        ..Image::new(name.clone(), &region.config.account_id, root)
-    };
-    for target in distribution["ssmParameterConfigurations"].as_array().into_iter().flatten() {
-        let Some(parameter) = target["parameterName"].as_str() else { continue };
-        let data_type = target["dataType"].as_str().unwrap_or("text");
-        match state.ssm.get_mut(parameter) {
-            Some(known) => {
-                known.write(&ami.id, SERVICE);
-            }
-            None => {
-                let new = Parameter::new("String", data_type, &ami.id, SERVICE);
-                state.ssm.insert(parameter.to_owned(), new);
-            }
-        }
-    }
-    image.ami_id = Some(ami.id.clone());
-    image.ended = Some(timestamp());
-    image.body["outputResources"]["amis"] = json!([without_null(json!({
-        "region": region.config.region,
-        "image": ami.id,
-        "name": name,
-        "description": ami_settings["description"],
-        "accountId": region.config.account_id,
-        "state": {"status": "AVAILABLE"},
-    }))]);
-    image.body["state"] = json!({"status": "AVAILABLE"});
-    state.ec2.tags.insert(ami.snapshot_id.clone(), tags.clone());
-    state.ec2.tags.insert(ami.id.clone(), tags);
-    state.ec2.images.insert(ami.id.clone(), ami);
 }

@@ -151,7 +151,8 @@ pub fn create_distribution(call: &Call<'_>, input: &Input<'_>) -> Answer {
             }
             let ami = &distribution["amiDistributionConfiguration"];
             if let Some(name) = ami["name"].as_str() {
-                let fits = super::build::has_build_date(name) && name.len() <= MAX_AMI_NAME_CHARS;
+                let fits =
+                    super::distribute::has_build_date(name) && name.len() <= MAX_AMI_NAME_CHARS;
                 in_force.check(&rules::AMI_NAME, fits, || {
                     bad(
                         &format!("distributions[{index}].amiDistributionConfiguration.name"),

@@ -5,6 +5,7 @@ use super::{
 };
 use crate::api::timestamp;
 use crate::rules::imagebuilder as rules;
+use crate::state::workflow::{Step, Workflow};
 use crate::state::{ids, imagebuilder::ImageBuild};
 use serde_json::{Value, json};
 
@@ -80,10 +81,11 @@ pub fn create(call: &Call<'_>, input: &Input<'_>) -> Answer {
             ami_id: None,
             steps: Vec::new(),
             steps_total: 0,
-            workflow: Default::default(),
+            workflow: Workflow::of(&Step::BUILD),
             workflow_execution_id: format!("wf-{}", ids::request()),
             started: timestamp(),
             ended: None,
+            tests: Vec::new(),
             cancel: Default::default(),
         };
         builder.images.insert(arn.clone(), image);
@@ -123,18 +125,25 @@ pub fn cancel(call: &Call<'_>, input: &Input<'_>) -> Answer {
     })
 }
 
-/// RetryImage: goes on with a test or a distribution that failed. Here none
-/// fails, so that there is never one to go on with.
+/// RetryImage: goes on with a test that failed or was cancelled. Distribution does not fail here.
 pub fn retry(call: &Call<'_>, input: &Input<'_>) -> Answer {
     let arn = input.need("imageBuildVersionArn")?;
     names::check_arn(call, "imageBuildVersionArn", arn, "image", names::Form::Build)?;
     tokens::once(call, input, || {
-        let state = call.state();
-        let image = state.imagebuilder.images.get(arn).ok_or_else(|| not_found(arn))?;
-        call.region.rules.check(&rules::RETRY, false, || {
+        let mut state = call.state();
+        let image = state.imagebuilder.images.get_mut(arn).ok_or_else(|| not_found(arn))?;
+        let ended = matches!(image.status(), "FAILED" | "CANCELLED");
+        let can = ended && !image.tests.is_empty();
+        call.region.rules.check(&rules::RETRY, can, || {
             let status = image.status();
             invalid(format!("The image '{arn}' is {status}: no test or distribution of it failed."))
         })?;
+        if can {
+            image.body["state"] = json!({"status": "TESTING"});
+            image.ended = None;
+            image.cancel = Default::default();
+            build::test_again(call.region, arn.to_owned());
+        }
         Ok(("imageBuildVersionArn", arn.to_owned()))
     })
 }

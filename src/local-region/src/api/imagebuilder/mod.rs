@@ -3,12 +3,14 @@
 mod build;
 mod components;
 mod configurations;
+mod distribute;
 mod document;
 mod images;
 mod list;
 mod names;
 mod recipes;
 mod resources;
+mod test;
 mod tokens;
 mod workflows;
 

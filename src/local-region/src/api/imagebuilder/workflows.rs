@@ -1,12 +1,15 @@
-//! Progress of a build: its workflow and the workflow's steps.
+//! Progress of an image: its workflows and their steps.
 
 use super::{Answer, Call, Input, list, not_found};
 use crate::rules::imagebuilder as rules;
 use crate::state::imagebuilder::ImageBuild;
+use crate::state::workflow::Workflow;
 use serde_json::{Value, json};
 
+/// A build's status; it is over once there is something to test.
 fn status(image: &ImageBuild) -> &'static str {
     match image.status() {
+        _ if !image.tests.is_empty() => "COMPLETED",
         "PENDING" => "PENDING",
         "AVAILABLE" => "COMPLETED",
         "FAILED" => "FAILED",
@@ -15,34 +18,53 @@ fn status(image: &ImageBuild) -> &'static str {
     }
 }
 
-/// ListWorkflowExecutions: one, of type BUILD.
+/// ListWorkflowExecutions: one of type BUILD, and one of type TEST for each test.
 pub fn executions(call: &Call<'_>, input: &Input<'_>) -> Answer {
     let arn = input.need("imageBuildVersionArn")?;
     let state = call.state();
     let image = state.imagebuilder.images.get(arn).ok_or_else(|| not_found(arn))?;
-    let flow = &image.workflow;
-    let mut shown = json!({
-        "workflowBuildVersionArn": workflow_arn(&call.region.config.region),
-        "workflowExecutionId": image.workflow_execution_id,
-        "type": "BUILD",
-        "status": status(image),
-        "totalStepCount": flow.executions().len(),
-        "totalStepsSucceeded": flow.count("COMPLETED"),
-        "totalStepsFailed": flow.count("FAILED"),
-        "totalStepsSkipped": flow.count("SKIPPED"),
-        "startTime": image.started,
-    });
-    if let Some(ended) = &image.ended {
-        shown["endTime"] = json!(ended);
-    }
-    let mut answer = list::answer(call, input, "workflowExecutions", vec![shown])?;
+    let region = &call.region.config.region;
+    let one =
+        |kind: &str, id: &str, flow: &Workflow, status: &str, times: (&str, Option<&String>)| {
+            let mut shown = json!({
+                "workflowBuildVersionArn": workflow_arn(region, kind),
+                "workflowExecutionId": id,
+                "type": kind,
+                "status": status,
+                "totalStepCount": flow.executions().len(),
+                "totalStepsSucceeded": flow.count("COMPLETED"),
+                "totalStepsFailed": flow.count("FAILED"),
+                "totalStepsSkipped": flow.count("SKIPPED"),
+                "startTime": times.0,
+            });
+            if let Some(ended) = times.1 {
+                shown["endTime"] = json!(ended);
+            }
+            shown
+        };
+    let built = image.tests.first().map(|test| &test.started).or(image.ended.as_ref());
+    let times = (image.started.as_str(), built);
+    let mut shown =
+        vec![one("BUILD", &image.workflow_execution_id, &image.workflow, status(image), times)];
+    shown.extend(image.tests.iter().map(|test| {
+        let (ended, status) = match &test.ended {
+            Some((ended, status)) => (Some(ended), *status),
+            None => (None, "RUNNING"),
+        };
+        one("TEST", &test.id, &test.workflow, status, (&test.started, ended))
+    }));
+    let mut answer = list::answer(call, input, "workflowExecutions", shown)?;
     answer["imageBuildVersionArn"] = json!(arn);
     Ok(answer)
 }
 
-/// The workflow that every build has unless it names another.
-pub fn workflow_arn(region: &str) -> String {
-    format!("arn:aws:imagebuilder:{region}:aws:workflow/build/build-image/1.0.3/1")
+/// The workflow of this type that every image has unless it names another.
+pub fn workflow_arn(region: &str, kind: &str) -> String {
+    let name = match kind {
+        "TEST" => "test/test-image/1.0.2/1",
+        _ => "build/build-image/1.0.3/1",
+    };
+    format!("arn:aws:imagebuilder:{region}:aws:workflow/{name}")
 }
 
 /// `step-<uuid>`, of its own in each execution.
@@ -55,11 +77,16 @@ fn step_id(workflow_execution_id: &str, index: usize) -> String {
 pub fn steps(call: &Call<'_>, input: &Input<'_>) -> Answer {
     let id = input.need("workflowExecutionId")?;
     let state = call.state();
-    let found =
-        state.imagebuilder.images.iter().find(|(_, image)| image.workflow_execution_id == id);
-    let (arn, image) = found.ok_or_else(|| not_found(id))?;
+    let flow_of = |image: &'_ ImageBuild| {
+        let test = image.tests.iter().find(|test| test.id == id);
+        let build = (image.workflow_execution_id == id).then_some(("BUILD", &image.workflow));
+        build.or(test.map(|test| ("TEST", &test.workflow))).map(|(kind, flow)| (kind, flow.clone()))
+    };
+    let mut images = state.imagebuilder.images.iter();
+    let found = images.find_map(|(arn, image)| Some((arn, flow_of(image)?)));
+    let (arn, (kind, flow)) = found.ok_or_else(|| not_found(id))?;
     let executions = match call.region.rules.on(&rules::WORKFLOW) {
-        true => image.workflow.executions(),
+        true => flow.executions(),
         false => &[],
     };
     let shown: Vec<Value> = executions
@@ -86,6 +113,6 @@ pub fn steps(call: &Call<'_>, input: &Input<'_>) -> Answer {
     let mut answer = list::answer(call, input, "steps", shown)?;
     answer["workflowExecutionId"] = json!(id);
     answer["imageBuildVersionArn"] = json!(arn);
-    answer["workflowBuildVersionArn"] = json!(workflow_arn(&call.region.config.region));
+    answer["workflowBuildVersionArn"] = json!(workflow_arn(&call.region.config.region, kind));
     Ok(answer)
 }

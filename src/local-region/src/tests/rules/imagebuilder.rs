@@ -16,13 +16,13 @@ fn document(word: &str) -> String {
 }
 
 /// What a call had for an outcome, `OK` or a code, and its answer.
-async fn ask(bench: &Bench, method: Method, path: &str, body: Value) -> (String, Value) {
+pub async fn ask(bench: &Bench, method: Method, path: &str, body: Value) -> (String, Value) {
     let (_, answer) = bench.rest(method, path, body).await;
     let state = bench.region.inner.state();
     (state.calls.iter().last().unwrap().outcome.clone(), answer)
 }
 
-async fn get(bench: &Bench, path: &str) -> (String, Value) {
+pub async fn get(bench: &Bench, path: &str) -> (String, Value) {
     ask(bench, Method::GET, path, Value::Null).await
 }
 
@@ -31,7 +31,7 @@ async fn delete(bench: &Bench, path: &str) -> (String, Value) {
 }
 
 /// Puts a body with the changes in it, and a client token of its own.
-async fn put(bench: &Bench, path: &str, mut body: Value, changes: Value) -> (String, Value) {
+pub async fn put(bench: &Bench, path: &str, mut body: Value, changes: Value) -> (String, Value) {
     body["clientToken"] = json!(crate::state::ids::request());
     for (name, value) in changes.as_object().unwrap() {
         body[name] = value.clone();
@@ -39,24 +39,24 @@ async fn put(bench: &Bench, path: &str, mut body: Value, changes: Value) -> (Str
     ask(bench, Method::PUT, path, body).await
 }
 
-async fn component(bench: &Bench, changes: Value) -> (String, Value) {
+pub async fn component(bench: &Bench, changes: Value) -> (String, Value) {
     let body = json!({"name": "install", "semanticVersion": "1.0.0", "platform": "Linux", "data": document("true")});
     put(bench, "/CreateComponent", body, changes).await
 }
 
-async fn recipe(bench: &Bench, changes: Value) -> (String, Value) {
+pub async fn recipe(bench: &Bench, changes: Value) -> (String, Value) {
     let parent = format!("ssm:{}", crate::debian::PARAMETER);
     let body = json!({"name": "nixl", "semanticVersion": "1.0.0", "parentImage": parent, "components": []});
     put(bench, "/CreateImageRecipe", body, changes).await
 }
 
-async fn infrastructure(bench: &Bench, changes: Value) -> (String, Value) {
+pub async fn infrastructure(bench: &Bench, changes: Value) -> (String, Value) {
     bench.query("iam", "Action=CreateInstanceProfile&InstanceProfileName=builder").await;
     let body = json!({"name": "nixl node", "instanceProfileName": "builder"});
     put(bench, "/CreateInfrastructureConfiguration", body, changes).await
 }
 
-async fn distribution(bench: &Bench, distribution: Value) -> (String, Value) {
+pub async fn distribution(bench: &Bench, distribution: Value) -> (String, Value) {
     let body = json!({"name": "nixl", "distributions": [distribution]});
     put(bench, "/CreateDistributionConfiguration", body, json!({})).await
 }
@@ -81,6 +81,7 @@ async fn image_of(
     let request = json!({
         "imageRecipeArn": recipe.1["imageRecipeArn"],
         "infrastructureConfigurationArn": format!("{ARN}infrastructure-configuration/nixl-node"),
+        "imageTestsConfiguration": {"imageTestsEnabled": false},
     });
     let (outcome, answer) = put(bench, "/CreateImage", request, more).await;
     same(outcome.as_str(), "OK")?;
@@ -107,7 +108,7 @@ async fn settle() {
     }
 }
 
-async fn described(bench: &Bench, arn: &str) -> Value {
+pub async fn described(bench: &Bench, arn: &str) -> Value {
     get(bench, &format!("/GetImage?imageBuildVersionArn={arn}")).await.1["image"].clone()
 }
 

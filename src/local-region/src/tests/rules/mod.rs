@@ -7,6 +7,7 @@ mod capacity_blocks;
 mod consistency;
 mod copies;
 mod iam;
+mod image_tests;
 mod imagebuilder;
 mod images;
 mod instances;
@@ -108,6 +109,7 @@ fn cases() -> Vec<Case> {
         copies::cases(),
         snapshots::cases(),
         imagebuilder::cases(),
+        image_tests::cases(),
         logs::cases(),
         sts::cases(),
         throttling::cases(),
