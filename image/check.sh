@@ -12,7 +12,7 @@ command -v shellcheck >/dev/null || {
 }
 
 shopt -s nullglob
-scripts=("$here"/*/install.sh "$here"/*/validate.sh)
+scripts=("$here"/*/install.sh "$here"/*/validate.sh "$here"/*/test.sh)
 ((${#scripts[@]} > 0)) || {
     echo "image/check.sh: no scripts found below $here" >&2
     exit 1

@@ -61,6 +61,8 @@ pub struct Blueprint {
     pub infrastructure: CreateInfrastructure,
     /// Where it goes.
     pub distribution: CreateDistribution,
+    /// Type of the instance that the image is tested on, if it is.
+    pub test_on: Option<String>,
 }
 
 impl Blueprint {
@@ -106,8 +108,6 @@ impl Blueprint {
         let digest = image.digest;
         let hex = digest.hex();
         let image_name = image_name::stem(recipe.name.as_str(), &hex);
-        let infrastructure_sum =
-            Sum::of_fields([recipe.instance_type.as_bytes(), BUILDER_PROFILE.as_bytes()]);
         let mut ami_tags = tags(&digest);
         ami_tags.push(Tag::new(tag::NAME, &image_name));
         ami_tags.push(Tag::new(tag::RECIPE, recipe.name.as_str()));
@@ -155,14 +155,7 @@ impl Blueprint {
                 tags: tags(&digest),
                 client_token: token(&["recipe", &hex]),
             },
-            infrastructure: CreateInfrastructure {
-                name: format!("nixl-bake-{}", infrastructure_sum.short()),
-                description: format!("Builds on {}", recipe.instance_type),
-                instance_type: recipe.instance_type.clone(),
-                instance_profile: BUILDER_PROFILE.to_owned(),
-                tags: tags(&infrastructure_sum),
-                client_token: token(&["infrastructure", &infrastructure_sum.hex()]),
-            },
+            infrastructure: infrastructure(&recipe.instance_type),
             distribution: CreateDistribution {
                 name: image_name.clone(),
                 description: format!("{} {}", recipe.name, recipe.version),
@@ -172,22 +165,52 @@ impl Blueprint {
                 tags: tags(&digest),
                 client_token: token(&["distribution", &hex, &cloud.region]),
             },
+            test_on: None,
             bucket,
             digest,
         })
+    }
+
+    /// The same image, tested on an instance of this type before it is distributed. Image
+    /// Builder's own test workflow launches what the build was made on, so the build has
+    /// that type, too. The AMI gets the tag when it is distributed, which it is only
+    /// after a test that went well.
+    #[must_use]
+    pub fn tested_on(mut self, instance_type: &str) -> Self {
+        let mark = Tag::new(tag::TESTED_ON, instance_type);
+        let distribution = &mut self.distribution;
+        distribution.name.push_str(&format!("-{}", instance_type.replace('.', "-")));
+        distribution.ami_tags.push(mark);
+        distribution.client_token =
+            token(&["distribution", &self.digest.hex(), &self.region, instance_type]);
+        self.infrastructure = infrastructure(instance_type);
+        self.test_on = Some(instance_type.to_owned());
+        self
     }
 
     /// The request for the build, as the `attempt`-th for this content: a
     /// token is answered with its first answer for ever, also if that failed.
     #[must_use]
     pub fn image(&self, arns: Arns, attempt: u32) -> CreateImage {
+        let (digest, attempt) = (self.digest.hex(), attempt.to_string());
+        let mut parts = vec!["image", &digest, &self.region, &attempt];
+        // Two that differ in their tests are two requests.
+        parts.extend(self.test_on.as_deref());
+        let mark = self.test_on.iter().map(|kind| Tag::new(tag::TESTED_ON, kind.as_str()));
         CreateImage {
             recipe_arn: arns.recipe,
             infrastructure_arn: arns.infrastructure,
             distribution_arn: arns.distribution,
-            tags: tags(&self.digest),
-            client_token: token(&["image", &self.digest.hex(), &self.region, &attempt.to_string()]),
+            tests: self.test_on.is_some(),
+            tags: tags(&self.digest).into_iter().chain(mark).collect(),
+            client_token: token(&parts),
         }
+    }
+
+    /// Token of the `nth` time that the test of a build is tried again.
+    #[must_use]
+    pub fn retry_token(&self, build_arn: &str, nth: usize) -> String {
+        token(&["retry", build_arn, &nth.to_string()])
     }
 }
 
@@ -200,6 +223,19 @@ pub struct Arns {
     pub infrastructure: String,
     /// Distribution configuration.
     pub distribution: String,
+}
+
+/// Where it is built, and tested.
+fn infrastructure(instance_type: &str) -> CreateInfrastructure {
+    let sum = Sum::of_fields([instance_type.as_bytes(), BUILDER_PROFILE.as_bytes()]);
+    CreateInfrastructure {
+        name: format!("nixl-bake-{}", sum.short()),
+        description: format!("Builds on {instance_type}"),
+        instance_type: instance_type.to_owned(),
+        instance_profile: BUILDER_PROFILE.to_owned(),
+        tags: tags(&sum),
+        client_token: token(&["infrastructure", &sum.hex()]),
+    }
 }
 
 fn tags(digest: &Sum) -> Vec<Tag> {

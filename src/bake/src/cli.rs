@@ -128,6 +128,10 @@ pub struct Input {
     /// The node daemon to put into the image, built for it.
     #[arg(long, value_name = "FILE", env = "NIXL_NODED")]
     pub noded: PathBuf,
+    /// Test the image on an instance of this type before it is distributed and published:
+    /// every component's test.sh runs there. The build runs on this type, too.
+    #[arg(long, value_name = "INSTANCE_TYPE", value_parser = crate::recipe::parse_instance_type)]
+    pub test_on: Option<String>,
     /// Accounts whose image of the same content will do, if they share it with this one;
     /// more than the recipe's `shared_by`.
     #[arg(long, value_name = "ACCOUNT", value_delimiter = ',', value_parser = account)]

@@ -183,6 +183,24 @@ pub enum BakeError {
     /// The build failed.
     #[error("{0}")]
     Build(Box<crate::flow::Card>),
+    /// The image is there, and was not tested as is wanted.
+    #[error(
+        "image {ami} has this content already and was tested {tested}: Image Builder tests an image only while it makes it. Look at it on {wanted} by `nixl-launch up --image {ami} --instance-type {wanted}`, or deregister it and run this again"
+    )]
+    Untested {
+        /// Image.
+        ami: String,
+        /// Type to test on.
+        wanted: String,
+        /// Where it was.
+        tested: String,
+    },
+    /// Nothing of the recipe says how an image is tested.
+    #[error("no component of this image has a test.sh: there is nothing to test on {wanted}")]
+    NoTest {
+        /// Type to test on.
+        wanted: String,
+    },
     /// It takes longer than was allowed.
     #[error(
         "still {status} after {minutes} min; the build goes on: run the same command again to wait for it ({arn})"
@@ -282,6 +300,8 @@ impl BakeError {
             Self::NewerGlibc { .. } => "bake.newer_glibc",
             Self::Foreign { .. } => "bake.foreign_resource",
             Self::Build(_) => "bake.build_failed",
+            Self::Untested { .. } => "bake.untested",
+            Self::NoTest { .. } => "bake.no_test",
             Self::Deadline { .. } => "bake.deadline",
             Self::Unpublished { .. } => "bake.unpublished",
             Self::CopyLate { .. } => "bake.copy_late",

@@ -90,6 +90,7 @@ async fn run(cli: &Cli, console: &Console) -> Result<(String, ExitCode), BakeErr
                     flow::bake(&cloud, &blueprint, console, options).await?
                 }
             };
+            baked.check_test(input.test_on.as_deref())?;
             // What becomes of an image is its owner's to say.
             let published = if *no_publish || baked.shared_by.is_some() {
                 None
@@ -110,7 +111,10 @@ async fn run(cli: &Cli, console: &Console) -> Result<(String, ExitCode), BakeErr
             let Prepared { task, wishes, regions } =
                 prepare(input, common.region.as_deref(), console, WithoutLock::Imagine).await?;
             let mut plan = match task {
-                Task::Nothing(baked) => Plan::nothing(*baked),
+                Task::Nothing(baked) => {
+                    baked.check_test(input.test_on.as_deref())?;
+                    Plan::nothing(*baked)
+                }
                 Task::Bake(cloud, blueprint) => {
                     plan::plan(&cloud, &blueprint, Pace::default()).await?
                 }

@@ -63,6 +63,9 @@ pub fn baked(baked: &Baked, published: Option<&Published>, format: Format) -> St
     if let Some(account) = &baked.shared_by {
         table.add_row(["Shared by", account]);
     }
+    if let Some(tested_on) = &baked.tested_on {
+        table.add_row(["Tested on", tested_on]);
+    }
     if let Some(published) = published {
         table.add_row(["Parameter", &published.parameter]);
         for copy in &published.copies {
@@ -172,6 +175,9 @@ pub fn shown(shown: &Shown, format: Format) -> String {
     table.add_row(["Architecture", &shown.architecture]);
     table.add_row(["Recipe", shown.recipe.as_deref().unwrap_or("unknown")]);
     table.add_row(["Digest", &shown.digest]);
+    if let Some(tested_on) = &shown.tested_on {
+        table.add_row(["Tested on", tested_on]);
+    }
     for (part, is) in &shown.parts {
         table.add_row([part, is]);
     }

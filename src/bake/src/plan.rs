@@ -5,7 +5,7 @@ use crate::builder_profile::Standing;
 use crate::cloud::{Cloud, Regions};
 use crate::compare::{Change, compare};
 use crate::error::{BakeError, Result};
-use crate::flow::{Baked, Pace, find, finished, history, is_ours, retry};
+use crate::flow::{Baked, Pace, find, finished, history, is_ours, retry, with_failed_test};
 use crate::publish::{Outlook, Subject, Wishes, outlook};
 use crate::show;
 use nixl_aws::Tag;
@@ -71,6 +71,8 @@ pub enum Action {
     Create,
     /// It is uploaded.
     Upload,
+    /// It failed and is tried again.
+    Retry,
     /// It runs already and is waited for.
     Wait,
     /// Its name is taken by something else; `build` would stop here.
@@ -85,6 +87,7 @@ impl Action {
             Self::Exists => "exists",
             Self::Create => "create",
             Self::Upload => "upload",
+            Self::Retry => "retry",
             Self::Wait => "wait",
             Self::Conflict => "conflict",
         }
@@ -147,12 +150,22 @@ pub async fn plan(cloud: &Cloud, blueprint: &Blueprint, pace: Pace) -> Result<Pl
         plan.lines.push(Line { what: "build", name: build.arn, action: Action::Wait });
         return Ok(plan);
     }
+    if let Some(build) = with_failed_test(cloud, blueprint, &history, pace).await? {
+        plan.lines.push(Line { what: "test", name: build.arn, action: Action::Retry });
+        return Ok(plan);
+    }
     plan.lines = lines(cloud, blueprint, pace).await?;
     plan.lines.push(Line {
         what: "build",
         name: format!("{} (attempt {})", blueprint.distribution.name, history.next_attempt),
         action: Action::Create,
     });
+    let test = blueprint.test_on.iter();
+    plan.lines.extend(test.map(|kind| Line {
+        what: "test",
+        name: format!("on {kind}"),
+        action: Action::Create,
+    }));
     Ok(plan)
 }
 

@@ -56,6 +56,11 @@ pub async fn prepare(
     // All files before the first call: a typo costs no connection.
     let daemon = Daemon::read(&input.noded)?;
     let content = Content::load(&input.paths.recipe, &daemon)?;
+    if let Some(wanted) = &input.test_on
+        && content.components.iter().all(|component| component.test.is_none())
+    {
+        return Err(BakeError::NoTest { wanted: wanted.clone() });
+    }
     let path = input.paths.lock();
     let lock = Lock::read(&path)?;
     if lock.is_none() && without_lock == WithoutLock::Refuse {
@@ -68,8 +73,10 @@ pub async fn prepare(
         let disagrees = |differences| BakeError::LockDisagrees { path: path.clone(), differences };
         Pins::new(lock, &content, &daemon, region).map_err(disagrees)
     };
-    let owners: Vec<&str> =
-        content.recipe.shared_by.iter().chain(&input.shared_by).map(Account::as_str).collect();
+    let trusted = content.recipe.shared_by.iter().chain(&input.shared_by);
+    // Others' tags are not seen, so neither is where their image was tested.
+    let trusted = trusted.filter(|_| input.test_on.is_none());
+    let owners: Vec<&str> = trusted.map(Account::as_str).collect();
     let there = async |images: &dyn Images, region: &str, pins: &Pins| {
         let baked = there(images, &content, pins, &owners, region).await?;
         Ok::<_, BakeError>(baked.map(|baked| Task::Nothing(Box::new(baked))))
@@ -94,8 +101,11 @@ pub async fn prepare(
             (cloud, pins)
         }
     };
-    let blueprint = Box::new(Blueprint::new(&content, &pins, &cloud)?);
-    Ok(Prepared { task: Task::Bake(cloud, blueprint), wishes, regions })
+    let mut blueprint = Blueprint::new(&content, &pins, &cloud)?;
+    if let Some(kind) = &input.test_on {
+        blueprint = blueprint.tested_on(kind);
+    }
+    Ok(Prepared { task: Task::Bake(cloud, Box::new(blueprint)), wishes, regions })
 }
 
 /// The image of this content that is there already: our own, else one that is shared
@@ -123,6 +133,7 @@ async fn there(
         base_ami: pins.base_ami.clone(),
         shared_by,
         build_arn: None,
+        tested_on: flow::tested_on(&image.tags).map(str::to_owned),
         image: Some(image),
     }))
 }

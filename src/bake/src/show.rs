@@ -4,7 +4,7 @@ use crate::cloud::{Cloud, Regions};
 use crate::compare::{Change, compare};
 use crate::elsewhere::elsewhere;
 use crate::error::{BakeError, Result};
-use crate::flow::{Pace, retry};
+use crate::flow::{Pace, retry, tested_on};
 use crate::manifest::{Manifest, Unread};
 use nixl_aws::Tag;
 use nixl_aws::ec2::Image;
@@ -32,6 +32,9 @@ pub struct Shown {
     pub digest: String,
     /// Parts, and what each is known by.
     pub parts: BTreeMap<String, String>,
+    /// Instance type that it was tested on, if it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tested_on: Option<String>,
     /// Where its manifest is kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub manifest_uri: Option<String>,
@@ -94,6 +97,7 @@ async fn read(cloud: &Cloud, ami: &str) -> Result<Shown> {
         Err(unread) => (None, Some(unread)),
     };
     Ok(Shown {
+        tested_on: tested_on(&image.tags).map(str::to_owned),
         manifest_uri,
         manifest,
         manifest_unread: unread.as_ref().map(Unread::to_string),

@@ -88,9 +88,9 @@ struct Shells {
 
 impl Shells {
     fn look_at(&mut self, component: &Component, folder: &Path, problems: &mut Vec<String>) {
-        for (name, text) in
-            [("install.sh", &component.install), ("validate.sh", &component.validate)]
-        {
+        let scripts = [("install.sh", &component.install), ("validate.sh", &component.validate)];
+        let test = component.test.iter().map(|text| ("test.sh", text));
+        for (name, text) in scripts.into_iter().chain(test) {
             let path = folder.join(name);
             let syntax = self.run("bash", &["-n", "/dev/stdin"], text);
             let told = syntax.into_iter().filter_map(|line| {

@@ -71,7 +71,8 @@ fn shape(component: &Component, pins: &Pins) -> String {
             ));
             let Some(script) = step["inputs"]["commands"][0].as_str() else { continue };
             let mut script = script.to_owned();
-            for text in [&component.install, &component.validate] {
+            for text in [&component.install, &component.validate].into_iter().chain(&component.test)
+            {
                 script = script.replace(text.split_once('\n').unwrap().1, "SCRIPT\n");
             }
             for text in prelude::ALL {

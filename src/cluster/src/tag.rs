@@ -40,6 +40,8 @@ pub const INPUT_PREFIX: &str = "nixl:input:";
 pub const IMAGE: &str = "nixl:image";
 /// Where the manifest of a baked image is kept (`s3://…`).
 pub const MANIFEST: &str = "nixl:manifest";
+/// Instance types that a baked image was tested on, or is being.
+pub const TESTED_ON: &str = "nixl:tested-on";
 /// Version of the program that made a resource.
 pub const VERSION: &str = "nixl:version";
 

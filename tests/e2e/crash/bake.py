@@ -24,6 +24,8 @@ regions = ["eu-west-1", "us-west-2"]
 accounts = ["222233334444"]
 deprecate_days = 7
 """
+# The image is tested on an instance of this type while it is made.
+TESTED = ("--test-on", "g6.12xlarge")
 LATE = {"window": {"name": "iam.profile_visible", "length": "5s"}}
 FAILS_ONCE = """
 [[failing]]
@@ -31,11 +33,14 @@ component = "noded"
 message = "disk full"
 builds = 1
 """
+TEST_FAILS_ONCE = FAILS_ONCE + "test = true\n"
 
 SCENARIOS = (
     Scenario("cold", reads=True),
     Scenario("IAM is late", settings=(LATE,)),
     Scenario("a build that failed before", script=FAILS_ONCE, before=("build",)),
+    Scenario("tested", build=TESTED),
+    Scenario("a test that failed before", script=TEST_FAILS_ONCE, before=("build",), build=TESTED),
     Scenario("published in three regions", lock=PUBLISHED, build=PUBLISHED),
 )
 
@@ -57,8 +62,11 @@ def of_recipe(binary, command, recipe, home):
 
 def program(binary):
     def start(environment, home, command, arguments):
-        path = published(home) if arguments == PUBLISHED else f"{IMAGE}/recipe.toml"
-        return popen(of_recipe(binary, command, path, home), environment, home)
+        if arguments == PUBLISHED:
+            path, arguments = published(home), ()
+        else:
+            path = f"{IMAGE}/recipe.toml"
+        return popen([*of_recipe(binary, command, path, home), *arguments], environment, home)
 
     return Program(
         "nixl-bake",
@@ -131,7 +139,7 @@ def one_image(run):
 
 
 def nothing_to_do(run):
-    """One image that one build made, and a further run that finds it and makes nothing."""
+    """One image that one build made, no machine, and a further run that finds it and makes nothing."""
     before = audit(run.region.environment)
     kinds = counted(before)
     if (kinds.get("image available"), kinds.get("build AVAILABLE")) != (1, 1):
@@ -139,7 +147,7 @@ def nothing_to_do(run):
     seen = len(run.region.laptop_calls())
     complaint = run.finish("build")
     calls = run.region.laptop_calls()[seen:]
-    if len(calls) > (PUBLISHED_CALLS if run.scenario.build else NOTHING_TO_DO_CALLS):
+    if len(calls) > (PUBLISHED_CALLS if run.scenario.build == PUBLISHED else NOTHING_TO_DO_CALLS):
         return f"nothing is to do, and it calls {calls}"
     if audit(run.region.environment) != before:
         return "there was nothing to do, and something changed"

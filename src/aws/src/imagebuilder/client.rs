@@ -52,6 +52,9 @@ impl ImageBuilder for Client {
     async fn create_image(&self, request: &CreateImage) -> Result<String> {
         self.new_image(request).await
     }
+    async fn retry_image(&self, arn: &str, client_token: &str) -> Result<()> {
+        self.retry(arn, client_token).await
+    }
     async fn list_builds(&self, name: &str, version: &str) -> Result<Vec<Build>> {
         self.builds(name, version).await
     }

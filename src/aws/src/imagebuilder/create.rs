@@ -137,7 +137,7 @@ impl Client {
             .infrastructure_configuration_arn(&request.infrastructure_arn)
             .distribution_configuration_arn(&request.distribution_arn)
             .image_tests_configuration(
-                ImageTestsConfiguration::builder().image_tests_enabled(false).build(),
+                ImageTestsConfiguration::builder().image_tests_enabled(request.tests).build(),
             )
             .set_tags(Some(to_map(&request.tags)))
             .client_token(&request.client_token)
@@ -145,6 +145,13 @@ impl Client {
             .await
             .map_err(failed(OPERATION))?;
         promised(OPERATION, "imageBuildVersionArn", answer.image_build_version_arn)
+    }
+}
+
+impl Client {
+    pub(super) async fn retry(&self, arn: &str, client_token: &str) -> Result<()> {
+        let call = self.sdk.retry_image().image_build_version_arn(arn).client_token(client_token);
+        call.send().await.map_err(failed("RetryImage")).map(drop)
     }
 }
 

@@ -36,6 +36,8 @@ pub trait ImageBuilder: Send + Sync {
 
     /// Starts a build; the ARN of the image build version.
     async fn create_image(&self, request: &CreateImage) -> Result<String>;
+    /// Goes on with a build whose test or distribution failed, without building again.
+    async fn retry_image(&self, arn: &str, client_token: &str) -> Result<()>;
     /// Builds of one image version, oldest first.
     async fn list_builds(&self, name: &str, version: &str) -> Result<Vec<Build>>;
     /// One build, or `None` if there is none of this ARN.

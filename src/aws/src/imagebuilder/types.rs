@@ -100,8 +100,7 @@ pub struct CreateDistribution {
     pub client_token: String,
 }
 
-/// A build to start. No test stage: Image Builder would launch a second
-/// instance for it, and the components validate themselves.
+/// A build to start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CreateImage {
     /// Image recipe.
@@ -110,6 +109,8 @@ pub struct CreateImage {
     pub infrastructure_arn: String,
     /// Distribution configuration.
     pub distribution_arn: String,
+    /// Whether an instance of the image runs its components' phases `test`.
+    pub tests: bool,
     /// Tags.
     pub tags: Vec<Tag>,
     /// Idempotency token. The service answers a known token with the first
@@ -163,6 +164,14 @@ pub struct Failure {
     pub action: Option<String>,
     /// Message, cut at 1024 characters by the service.
     pub message: Option<String>,
+}
+
+impl Failure {
+    /// Whether the image was built already, and failed in its test.
+    #[must_use]
+    pub fn in_test(&self) -> bool {
+        self.image_status.as_deref() == Some("TESTING")
+    }
 }
 
 /// A workflow execution.

@@ -26,6 +26,8 @@ pub struct Component {
     pub install: String,
     /// `validate.sh`.
     pub validate: String,
+    /// `test.sh`, if there is one: runs on an instance of the image.
+    pub test: Option<String>,
     /// Files for the build machine.
     pub files: Vec<File>,
     /// What it downloads.
@@ -98,7 +100,8 @@ impl Component {
             Some(text)
         };
         let (install, validate) = (script("install.sh"), script("validate.sh"));
-        let (install, validate) = (install?, validate?);
+        let test = path.join("test.sh").exists().then(|| script("test.sh"));
+        let (install, validate, test) = (install?, validate?, test.flatten());
         let downloads = downloads(&spec, source, &inputs, recipe, &mut keep);
         for name in spec.inputs.keys() {
             let (variable, braces) = (name.variable(), format!("{{{name}}}"));
@@ -108,6 +111,7 @@ impl Component {
             };
             if !install.contains(&variable)
                 && !validate.contains(&variable)
+                && !test.as_ref().is_some_and(|test| test.contains(&variable))
                 && !spec.downloads.iter().any(in_download)
             {
                 keep(source.at(0, format!("nothing uses input {name} (${variable})")));
@@ -119,6 +123,7 @@ impl Component {
             spec_bytes: text.into_bytes(),
             install,
             validate,
+            test,
             files,
             downloads,
             inputs,
@@ -152,6 +157,7 @@ impl Component {
             self.install.clone().into(),
             self.validate.clone().into(),
         ];
+        fields.extend(self.test.iter().flat_map(|test| [b"test.sh".to_vec(), test.clone().into()]));
         fields.extend(prelude::ALL.map(Into::into));
         fields.extend(self.facts().map(|(_, value)| value.into()));
         for (file, spec) in self.files.iter().zip(&self.spec.files) {

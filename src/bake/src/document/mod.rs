@@ -122,14 +122,22 @@ pub fn render(
         });
     }
 
+    // Where the image is tested at all, on an instance of it.
+    let test = component
+        .test
+        .iter()
+        .map(|text| bash("test", script(component, None, text, (image, pins))));
+    let test = test.collect();
+
     let document = Document {
         name: component.name().as_str(),
         description: &component.spec.description,
         schema_version: 1.0,
-        phases: vec![
-            Phase { name: "build", steps: build },
-            Phase { name: "validate", steps: validate },
-        ],
+        phases: [("build", build), ("validate", validate), ("test", test)]
+            .into_iter()
+            .filter(|(_, steps)| !steps.is_empty())
+            .map(|(name, steps)| Phase { name, steps })
+            .collect(),
     };
     let text = document.to_yaml();
     if text.len() > MAX_BYTES {

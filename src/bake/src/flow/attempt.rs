@@ -4,7 +4,7 @@ use super::{Pace, card::Card, patience};
 use crate::blueprint::{Arns, Blueprint};
 use crate::cloud::Cloud;
 use crate::error::Result;
-use nixl_aws::imagebuilder::Build;
+use nixl_aws::imagebuilder::{Build, Failure};
 use nixl_cluster::tag;
 
 /// Tokens that lead to builds which are over and deleted are passed over, but
@@ -22,8 +22,43 @@ pub(crate) struct History {
     pub last_failure: Option<String>,
     /// Number of the next.
     pub next_attempt: u32,
-    /// ARNs of all.
+    /// ARNs of all, the newest last.
     pub known: Vec<String>,
+}
+
+/// The newest build, if all that failed of it is the test that is wanted now.
+pub(crate) async fn with_failed_test(
+    cloud: &Cloud,
+    blueprint: &Blueprint,
+    history: &History,
+    pace: Pace,
+) -> Result<Option<Build>> {
+    let (Some(wanted), Some(arn)) = (blueprint.test_on.as_deref(), history.known.last()) else {
+        return Ok(None);
+    };
+    // Lists are not promised to tell why.
+    let build = patience::retry(pace, || async { cloud.builder.get_image(arn).await }).await?;
+    let in_test = |build: &Build| {
+        build.status == "FAILED"
+            && build.failure.as_ref().is_some_and(Failure::in_test)
+            && super::tested_on(&build.tags) == Some(wanted)
+    };
+    Ok(build.filter(in_test))
+}
+
+/// Tests a build again. Its tests so far are its token: the same call for all who see
+/// the same failure.
+pub(super) async fn test_again(
+    cloud: &Cloud,
+    blueprint: &Blueprint,
+    build: &Build,
+    pace: Pace,
+) -> Result<()> {
+    let arn = &build.arn;
+    let flows = patience::retry(pace, || async { cloud.builder.list_workflows(arn).await }).await?;
+    let tests = flows.iter().filter(|flow| flow.kind == "TEST").count();
+    let token = blueprint.retry_token(arn, tests);
+    Ok(patience::retry(pace, || async { cloud.builder.retry_image(arn, &token).await }).await?)
 }
 
 /// Looks up all builds of this content.
@@ -54,7 +89,7 @@ pub(crate) async fn history(cloud: &Cloud, blueprint: &Blueprint, pace: Pace) ->
     Ok(History { running, ami_id, last_failure, next_attempt, known })
 }
 
-/// Starts a build and returns its ARN. A token is answered with its first
+/// Starts a build and returns it. A token is answered with its first
 /// answer for ever: an ARN that was known before, or of a build that has been
 /// deleted, is an old answer, and the next attempt has another token.
 pub(super) async fn start(
@@ -63,7 +98,7 @@ pub(super) async fn start(
     arns: Arns,
     history: &History,
     pace: Pace,
-) -> Result<String> {
+) -> Result<Build> {
     let mut attempt = history.next_attempt;
     loop {
         let request = blueprint.image(arns.clone(), attempt);
@@ -71,7 +106,7 @@ pub(super) async fn start(
             patience::retry(pace, || async { cloud.builder.create_image(&request).await }).await?;
         let is_old = history.known.contains(&arn) || !exists(cloud, &arn, pace).await?;
         if !is_old || attempt >= history.next_attempt + MAX_REPLAYS {
-            return Ok(arn);
+            return Ok(Build { arn, tags: request.tags, ..Build::default() });
         }
         tracing::debug!(%arn, attempt, "the token belongs to an earlier build");
         attempt += 1;

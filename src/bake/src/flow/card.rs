@@ -10,6 +10,8 @@ pub struct Card {
     pub arn: String,
     /// `FAILED`, `CANCELLED`, …
     pub status: String,
+    /// It was built, and failed in its test.
+    pub in_test: bool,
     /// Component, by name and version.
     pub component: Option<String>,
     /// Phase of its document.
@@ -33,10 +35,12 @@ impl Card {
     #[must_use]
     pub fn new(build: &Build) -> Self {
         let failure = build.failure.clone().unwrap_or_default();
+        let in_test = failure.in_test();
         let phase = failure.phase.or(failure.image_status.map(|status| status.to_lowercase()));
         Self {
             arn: build.arn.clone(),
             status: build.status.clone(),
+            in_test,
             component: failure.component_arn.as_deref().map(name_of),
             phase,
             step: failure.step.or(failure.workflow_step),
@@ -77,6 +81,7 @@ impl fmt::Display for Card {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.status.as_str() {
             "CANCELLED" => write!(f, "the build was cancelled")?,
+            "FAILED" if self.in_test => write!(f, "the image failed its test")?,
             "FAILED" => write!(f, "the build failed")?,
             other => write!(f, "the build ended as {other}")?,
         }
@@ -103,7 +108,12 @@ impl fmt::Display for Card {
                 write!(f, "\n  {label:<10} {}", value.replace('\n', "\n             "))?;
             }
         }
-        write!(f, "\ncorrect it and run the same command again")
+        f.write_str(match self.in_test {
+            false => "\ncorrect it and run the same command again",
+            true => {
+                "\nit is not published; the same command tests it again without building, and a changed recipe makes another"
+            }
+        })
     }
 }
 

@@ -19,11 +19,12 @@ pub use patience::Pace;
 use crate::base;
 use crate::blueprint::Blueprint;
 use crate::cloud::{Cloud, Images};
-use crate::error::Result;
+use crate::error::{BakeError, Result};
 use crate::hash::Sum;
 use crate::progress::Progress;
+use nixl_aws::Tag;
 use nixl_aws::ec2::Image;
-use nixl_cluster::image_name;
+use nixl_cluster::{image_name, tag};
 use std::time::Duration;
 
 /// An image.
@@ -45,9 +46,32 @@ pub struct Baked {
     /// The build that made it, if this run knows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub build_arn: Option<String>,
+    /// Instance type that it was tested on, if it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tested_on: Option<String>,
     /// The image as it was seen, if it was.
     #[serde(skip)]
     pub image: Option<Image>,
+}
+
+impl Baked {
+    /// Whether it was tested where that is wanted. Image Builder tests what it makes,
+    /// and nothing that is there.
+    ///
+    /// # Errors
+    /// [`BakeError::Untested`] with what can be done.
+    pub fn check_test(&self, wanted: Option<&str>) -> Result<()> {
+        let Some(wanted) = wanted.filter(|wanted| self.tested_on.as_deref() != Some(*wanted))
+        else {
+            return Ok(());
+        };
+        let tested = self.tested_on.as_ref();
+        Err(BakeError::Untested {
+            ami: self.ami_id.clone(),
+            wanted: wanted.to_owned(),
+            tested: tested.map_or_else(|| "nowhere".to_owned(), |on| format!("on {on} only")),
+        })
+    }
 }
 
 /// How to go about it.
@@ -75,26 +99,37 @@ pub async fn bake(
     if let Some(image) = finished(cloud, &history, pace).await? {
         return Ok(found(blueprint, image));
     }
-    let build = match &history.running {
-        Some(build) => {
-            progress.note("a build of this content is running already; waiting for it");
-            build.arn.clone()
+    let wanted = blueprint.test_on.as_deref();
+    let build = if let Some(build) = &history.running {
+        progress.note("a build of this content is running already; waiting for it");
+        if wanted.is_some() && tested_on(&build.tags) != wanted {
+            progress.note("that build does not test it so");
         }
-        None => {
-            if let Some(lost) = &history.last_failure {
-                progress.note(&format!("the last attempt {lost}; trying again"));
-            }
-            // Before anything is made: a pinned image may be withdrawn.
-            base::exists(cloud, &blueprint.base_ami, pace).await?;
-            upload::upload(cloud, blueprint, progress, pace).await?;
-            let arns = ensure::ensure(cloud, blueprint, progress, pace).await?;
-            progress.phase("starting the build");
-            attempt::start(cloud, blueprint, arns, &history, pace).await?
+        build.clone()
+    } else if let Some(build) = attempt::with_failed_test(cloud, blueprint, &history, pace).await? {
+        progress.note("the last build is whole and failed its test: testing it again");
+        attempt::test_again(cloud, blueprint, &build, pace).await?;
+        build
+    } else {
+        if let Some(lost) = &history.last_failure {
+            progress.note(&format!("the last attempt {lost}; trying again"));
         }
+        // Before anything is made: a pinned image may be withdrawn.
+        base::exists(cloud, &blueprint.base_ami, pace).await?;
+        upload::upload(cloud, blueprint, progress, pace).await?;
+        let arns = ensure::ensure(cloud, blueprint, progress, pace).await?;
+        progress.phase("starting the build");
+        attempt::start(cloud, blueprint, arns, &history, pace).await?
     };
-    progress.building(&build);
-    let ami_id = wait::wait(cloud, blueprint, &build, progress, options).await?;
-    Ok(baked(blueprint, ami_id, Some(build)))
+    progress.building(&build.arn);
+    let ami_id = wait::wait(cloud, blueprint, &build.arn, progress, options).await?;
+    let tested_on = tested_on(&build.tags).map(str::to_owned);
+    Ok(Baked { tested_on, ..baked(blueprint, ami_id, Some(build.arn)) })
+}
+
+/// Type that a build tests on, or an image was tested on.
+pub(crate) fn tested_on(tags: &[Tag]) -> Option<&str> {
+    Tag::find(tags, tag::TESTED_ON)
 }
 
 /// The newest usable AMI with this content.
@@ -138,7 +173,7 @@ pub(crate) async fn finished(
     Ok(image.filter(|image| image.state == "available"))
 }
 
-pub(crate) use attempt::{History, history};
+pub(crate) use attempt::{History, history, with_failed_test};
 pub(crate) use ensure::is_ours;
 pub(crate) use patience::retry;
 
@@ -151,14 +186,18 @@ fn baked(blueprint: &Blueprint, ami_id: String, build_arn: Option<String>) -> Ba
         base_ami: blueprint.base_ami.clone(),
         shared_by: None,
         build_arn,
+        tested_on: None,
         image: None,
     }
 }
 
 fn found(blueprint: &Blueprint, image: Image) -> Baked {
     let reused = baked(blueprint, image.id.clone(), None);
-    Baked { reused: true, image: Some(image), ..reused }
+    let tested_on = tested_on(&image.tags).map(str::to_owned);
+    Baked { reused: true, tested_on, image: Some(image), ..reused }
 }
 
+#[cfg(test)]
+mod test_stage;
 #[cfg(test)]
 mod tests;

@@ -6,18 +6,18 @@ use crate::testing::{BASE, Checkout, Fake, Told, base_image, pins};
 use nixl_aws::imagebuilder::{Build, Resource};
 use nixl_aws::{ErrorKind, Tag};
 
-const PACE: Pace = Pace { first: Duration::ZERO, longest: Duration::ZERO, tries: 4 };
-const OPTIONS: Options = Options { deadline: Duration::from_secs(30), pace: PACE };
+pub(super) const PACE: Pace = Pace { first: Duration::ZERO, longest: Duration::ZERO, tries: 4 };
+pub(super) const OPTIONS: Options = Options { deadline: Duration::from_secs(30), pace: PACE };
 
-struct Bench {
-    fake: Fake,
-    cloud: Cloud,
-    blueprint: Blueprint,
-    told: Told,
+pub(super) struct Bench {
+    pub(super) fake: Fake,
+    pub(super) cloud: Cloud,
+    pub(super) blueprint: Blueprint,
+    pub(super) told: Told,
 }
 
 impl Bench {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let fake = Fake::default();
         let cloud = fake.cloud();
         let content = Checkout::new().load().unwrap();
@@ -26,11 +26,11 @@ impl Bench {
         Self { fake, cloud, blueprint, told: Told::default() }
     }
 
-    async fn bake(&self) -> Result<Baked> {
+    pub(super) async fn bake(&self) -> Result<Baked> {
         bake(&self.cloud, &self.blueprint, &self.told, OPTIONS).await
     }
 
-    fn running(&self, arn: &str, status: &str, script: &[&'static str]) {
+    pub(super) fn running(&self, arn: &str, status: &str, script: &[&'static str]) {
         let mut world = self.fake.world();
         world.builds.push(Build {
             arn: arn.into(),

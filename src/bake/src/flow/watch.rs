@@ -13,6 +13,9 @@ use std::time::Duration;
 /// Image Builder's tag on every AMI it makes.
 const BUILD_TAG: &str = "Ec2ImageBuilderArn";
 
+/// Steps of the workflows in which documents run.
+const COMPONENTS: [&str; 2] = ["ApplyBuildComponents", "ApplyTestComponents"];
+
 /// Eyes on one build.
 pub(super) struct Watch<'a> {
     cloud: &'a Cloud,
@@ -78,7 +81,7 @@ impl<'a> Watch<'a> {
         if let Some(message) = step.message.filter(|message| !message.trim().is_empty()) {
             tail = format!(": {}{tail}", message.trim());
         }
-        let place = self.log.place().filter(|_| step.name == "ApplyBuildComponents");
+        let place = self.log.place().filter(|_| COMPONENTS.contains(&step.name.as_str()));
         match place.and_then(|it| Some((it, self.number(&it.component)?))) {
             Some((place, number)) => {
                 let what = [&place.component, &place.phase, &place.step]

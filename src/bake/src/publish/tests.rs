@@ -53,6 +53,7 @@ impl Bench {
             region: "eu-west-1".into(),
             base_ami: String::new(),
             build_arn: None,
+            tested_on: None,
             image: self.fake.world().images.iter().find(|image| image.id == id).cloned(),
         };
         publish(&self.fake, &self.wishes, &baked, &self.told, OPTIONS).await

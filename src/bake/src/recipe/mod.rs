@@ -16,7 +16,7 @@ pub(crate) use files::variable;
 pub use files::{FileSource, FileSpec, UploadSpec};
 pub use position::Source;
 pub use publish::{Account, Days, KmsKey, Publish};
-pub use values::{InputName, Name, SemanticVersion, Text, VolumeSize};
+pub use values::{InputName, Name, SemanticVersion, Text, VolumeSize, parse_instance_type};
 
 use crate::error::Result;
 use serde::Deserialize;

@@ -128,17 +128,22 @@ pub(super) fn device<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String
 }
 
 pub(super) fn instance_type<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
-    let text = String::deserialize(from)?;
+    parse_instance_type(&String::deserialize(from)?).map_err(D::Error::custom)
+}
+
+/// Reads the name of an instance type.
+///
+/// # Errors
+/// If it is none.
+pub fn parse_instance_type(text: &str) -> Result<String, String> {
     let is_word = |word: &str| {
         !word.is_empty()
             && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
     };
     if !text.split_once('.').is_some_and(|(family, size)| is_word(family) && is_word(size)) {
-        return Err(D::Error::custom(format!(
-            "{text:?} is no instance type: use one such as \"m7i.large\""
-        )));
+        return Err(format!("{text:?} is no instance type: use one such as \"m7i.large\""));
     }
-    Ok(text)
+    Ok(text.to_owned())
 }
 
 /// Component folders, each once.

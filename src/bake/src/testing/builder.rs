@@ -1,9 +1,10 @@
 //! The scripted Image Builder: what is made is there, and builds go as scripted.
 
 use super::Fake;
-use nixl_aws::Result;
 use nixl_aws::ec2::Image;
 use nixl_aws::imagebuilder::*;
+use nixl_aws::{Result, Tag};
+use nixl_cluster::tag;
 use std::collections::VecDeque;
 
 #[async_trait::async_trait]
@@ -45,6 +46,7 @@ impl ImageBuilder for Fake {
         let script =
             world.scripts.pop_front().unwrap_or_else(|| vec!["CREATING", "BUILDING", "AVAILABLE"]);
         world.running.insert(arn.clone(), script.into());
+        assert_eq!(request.tests, Tag::find(&request.tags, tag::TESTED_ON).is_some());
         world.builds.push(Build {
             arn: arn.clone(),
             status: "PENDING".into(),
@@ -52,6 +54,15 @@ impl ImageBuilder for Fake {
             ..Build::default()
         });
         Ok(arn)
+    }
+    async fn retry_image(&self, arn: &str, _: &str) -> Result<()> {
+        let mut world = self.called("retry_image")?;
+        let at = world.builds.iter().position(|build| build.arn == arn).unwrap();
+        assert!(world.builds[at].failure.take().is_some_and(|failure| failure.in_test()));
+        world.builds[at].status = "TESTING".into();
+        let script = world.scripts.pop_front().unwrap_or_else(|| vec!["TESTING", "AVAILABLE"]);
+        world.running.insert(arn.to_owned(), script.into());
+        Ok(())
     }
     async fn list_builds(&self, _: &str, _: &str) -> Result<Vec<Build>> {
         Ok(self.called("list_builds")?.builds.clone())
@@ -64,6 +75,7 @@ impl ImageBuilder for Fake {
         };
         if let Some(status) = next {
             let build = &mut world.builds[at];
+            let in_test = build.status == "TESTING";
             build.status = status.into();
             if status == "AVAILABLE" {
                 let id = format!("ami-{at:017x}");
@@ -78,10 +90,11 @@ impl ImageBuilder for Fake {
             }
             if status == "FAILED" {
                 world.builds[at].failure = Some(Failure {
+                    image_status: Some(if in_test { "TESTING" } else { "BUILDING" }.into()),
                     component_arn: Some(
                         "arn:aws:imagebuilder:r:1:component/nixl-noded/1.2.3/1".into(),
                     ),
-                    phase: Some("build".into()),
+                    phase: Some(if in_test { "test" } else { "build" }.into()),
                     step: Some("install".into()),
                     message: Some("line 14 failed: install\nno such file".into()),
                     ..Failure::default()

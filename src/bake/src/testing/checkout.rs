@@ -33,6 +33,10 @@ impl Checkout {
             "image/nixl-noded/validate.sh",
             "#!/bin/bash\nset -Eeuo pipefail\nnixl-noded --version || die \"it does not run\"\n",
         );
+        checkout.write(
+            "image/nixl-noded/test.sh",
+            "#!/bin/bash\nset -Eeuo pipefail\nnixl-noded check || die \"it is not well\"\n",
+        );
         checkout.write("systemd/usr/lib/systemd/system/nixl-noded.service", "[Service]\n");
         std::fs::write(checkout.path("nixl-noded"), "a daemon").unwrap();
         checkout

@@ -13,4 +13,5 @@ mod kernel;
 mod manifest;
 mod recipe;
 mod stage;
+mod test_phase;
 mod web;

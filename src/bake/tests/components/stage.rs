@@ -104,15 +104,26 @@ impl Stage {
         (output.status.code().unwrap_or(-1), String::from_utf8_lossy(&told).into_owned())
     }
 
-    /// Runs the document of a component to its end.
+    /// Runs the document of a component as a build does.
     pub fn run(&self, component: &Component, pins: &Pins) -> Ran {
+        self.phases(component, pins, &["build", "validate"])
+    }
+
+    /// Runs what of it is for a test instance.
+    pub fn test(&self, component: &Component, pins: &Pins) -> Ran {
+        self.phases(component, pins, &["test"])
+    }
+
+    fn phases(&self, component: &Component, pins: &Pins, wanted: &[&str]) -> Ran {
         let store = Store { bucket: "bucket".into(), account: "123456789012".into() };
         let image = self.image.clone();
         let text = render(component, &store, &image, pins).unwrap();
         let document: serde_yaml_ng::Value = serde_yaml_ng::from_str(&text).unwrap();
         let mut ran = Ran { failed: None, reboots: 0, told: String::new() };
         let phases = document["phases"].as_sequence().unwrap();
-        for step in phases.iter().flat_map(|phase| phase["steps"].as_sequence().unwrap()) {
+        let phases =
+            phases.iter().filter(|phase| wanted.contains(&phase["name"].as_str().unwrap()));
+        for step in phases.flat_map(|phase| phase["steps"].as_sequence().unwrap()) {
             let name = step["name"].as_str().unwrap();
             if step["action"] == "S3Download" {
                 self.bring(component, step);

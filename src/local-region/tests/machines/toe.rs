@@ -2,18 +2,17 @@
 
 use std::sync::Arc;
 
-use nixl_local_region::backend::{BuildDocument, BuildSpec, Builder, May};
+use nixl_local_region::backend::{BuildDocument, BuildSpec, Builder, Machines, May, TestInstance};
 use nixl_local_region::build::NspawnBuilder;
 use nixl_local_region::rules::Rules;
 
 use crate::ground::Ground;
 
-/// Message of a build whose only document has these steps, or what its last step left in `/told`.
-pub async fn built(ground: &Ground, rules: &Rules, steps: &str) -> Result<String, String> {
-    let document = format!("schemaVersion: 1.0\nphases:\n- name: build\n  steps:\n{steps}");
-    let builder = NspawnBuilder::new(&ground.layout);
-    let spec = BuildSpec {
-        build_id: "build-00000004".into(),
+/// What there is to run: a document with one phase.
+fn spec(ground: &Ground, rules: &Rules, phase: &str, steps: &str) -> BuildSpec {
+    let document = format!("schemaVersion: 1.0\nphases:\n- name: {phase}\n  steps:\n{steps}");
+    BuildSpec {
+        build_id: format!("{phase}-00000004"),
         parent: ground.base.clone(),
         documents: vec![BuildDocument {
             component_arn: "arn:aws:imagebuilder:us-east-1:123456789012:component/t/1.0.0/1".into(),
@@ -21,11 +20,17 @@ pub async fn built(ground: &Ground, rules: &Rules, steps: &str) -> Result<String
             document,
             parameters: Vec::new(),
         }],
-        s3_root: "/nowhere".into(),
+        s3_root: ground.layout.state_dir().join("s3"),
         may: May::everything(),
         rules: rules.clone(),
-    };
-    let image = builder.build(spec, Arc::new(|_| {})).await.map_err(|failure| failure.message)?;
+    }
+}
+
+/// Message of a build whose only document has these steps, or what its last step left in `/told`.
+pub async fn built(ground: &Ground, rules: &Rules, steps: &str) -> Result<String, String> {
+    let builder = NspawnBuilder::new(&ground.layout);
+    let built = builder.build(spec(ground, rules, "build", steps), Arc::new(|_| {})).await;
+    let image = built.map_err(|failure| failure.message)?;
     let told = std::fs::read_to_string(image.layers[0].join("told"));
     builder.discard(&image, &[]).await;
     told.map(|text| text.trim().to_owned()).map_err(|error| error.to_string())
@@ -80,4 +85,31 @@ async fn a_reboot_action_goes_on_and_a_download_is_what_it_should_be() {
     assert_eq!(built(&ground, &rules, &moved).await.unwrap(), "hello");
     let gone = built(&ground, &rules, &download("http://127.0.0.1:9/x", sum)).await.unwrap_err();
     assert!(gone.contains("127.0.0.1:9"), "{gone}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_test_runs_on_a_machine_that_reboots() {
+    let Some(ground) = Ground::new() else { return };
+    let objects = ground.layout.state_dir().join("s3/bucket");
+    std::fs::create_dir_all(&objects).unwrap();
+    std::fs::write(objects.join("tool"), "it's a tool\n").unwrap();
+    let (machines, _) = ground.machines();
+    let id = "i-0000000000000006";
+    machines.start(ground.spec(id)).await.unwrap();
+    ground.until(id, "true").await;
+    let steps = r#"
+  - {name: boot, action: ExecuteBash, inputs: {commands: ['cat /proc/sys/kernel/random/boot_id > /dev/null', 'echo x >> /var/runs', '[ $(wc -l < /var/runs) = 2 ] || { touch /run/gone; exit 194; }', '[ ! -e /run/gone ]']}}
+  - {name: fetch, action: S3Download, inputs: [{source: 's3://bucket/tool', destination: /var/tool}]}
+  - {name: keep, action: S3Upload, inputs: [{source: /var/tool, destination: 's3://bucket/back'}]}
+  - {name: fails, action: ExecuteBash, inputs: {commands: ['echo no GPU here >&2', 'exit 3']}}
+"#;
+    let builder = NspawnBuilder::new(&ground.layout);
+    let on = TestInstance { id: id.into(), machines: machines.clone() };
+    let spec = spec(&ground, &Rules::default(), "test", steps);
+    let failed = builder.test(spec, on, Arc::new(|_| {})).await.unwrap_err();
+    assert_eq!((failed.phase.as_str(), failed.step.as_str()), ("test", "fails"));
+    assert_eq!(failed.message, "no GPU here\nexit status 3");
+    assert_eq!(ground.sh(id, "wc -l < /var/runs").1.trim(), "2");
+    assert_eq!(std::fs::read_to_string(objects.join("back")).unwrap(), "it's a tool\n");
+    machines.shutdown().await;
 }

@@ -1,0 +1,107 @@
+//! Images that are tested while they are made.
+
+use super::tests::{Bench, PACE};
+use crate::error::BakeError;
+use crate::plan::{Action, plan};
+use nixl_aws::Tag;
+
+const KIND: &str = "g6.12xlarge";
+
+fn bench() -> Bench {
+    let mut bench = Bench::new();
+    bench.blueprint = bench.blueprint.tested_on(KIND);
+    bench
+}
+
+#[tokio::test]
+async fn a_tested_image_is_the_same_image_with_a_mark() {
+    let plain = Bench::new().blueprint;
+    let bench = bench();
+    let tested = &bench.blueprint;
+    assert_eq!((tested.digest, &tested.recipe.version), (plain.digest, &plain.recipe.version));
+    assert_eq!(tested.infrastructure.instance_type, KIND);
+    assert_ne!(tested.infrastructure.name, plain.infrastructure.name);
+    assert_ne!(tested.distribution.name, plain.distribution.name);
+    let mark = |tags: &[Tag]| super::tested_on(tags).map(str::to_owned);
+    assert_eq!(mark(&tested.distribution.ami_tags).as_deref(), Some(KIND));
+    assert_eq!(mark(&plain.distribution.ami_tags), None);
+
+    let baked = bench.bake().await.unwrap();
+    assert_eq!(baked.tested_on.as_deref(), Some(KIND));
+    baked.check_test(Some(KIND)).unwrap();
+    let again = bench.bake().await.unwrap();
+    assert!(again.reused && again.check_test(Some(KIND)).is_ok() && again.check_test(None).is_ok());
+    let other = again.check_test(Some("p5.48xlarge")).unwrap_err().to_string();
+    assert!(other.contains("tested on g6.12xlarge only"), "{other}");
+}
+
+#[tokio::test]
+async fn an_image_that_is_there_untested_is_told_of_with_what_to_do() {
+    let plain = Bench::new();
+    plain.bake().await.unwrap();
+    let blueprint = plain.blueprint.clone().tested_on(KIND);
+    let found = super::bake(&plain.cloud, &blueprint, &plain.told, crate::flow::tests::OPTIONS);
+    let error = found.await.unwrap().check_test(Some(KIND)).unwrap_err();
+    assert!(matches!(error, BakeError::Untested { .. }), "{error}");
+    let told = error.to_string();
+    for part in ["tested nowhere", "nixl-launch up --image ami-", "--instance-type g6.12xlarge"] {
+        assert!(told.contains(part), "{told}");
+    }
+    assert_eq!(plain.fake.count("create_image"), 1);
+}
+
+#[tokio::test]
+async fn a_build_of_another_run_that_does_not_test_is_waited_for_and_does_not_count() {
+    let bench = bench();
+    bench.running("arn:running/1", "BUILDING", &["AVAILABLE"]);
+    let baked = bench.bake().await.unwrap();
+    assert!(bench.told.all().contains("that build does not test it so"));
+    assert!(baked.check_test(Some(KIND)).is_err());
+}
+
+#[tokio::test]
+async fn a_failed_test_is_told_and_tried_again_without_a_build() {
+    let bench = bench();
+    bench.fake.world().scripts.push_back(vec!["BUILDING", "TESTING", "FAILED"]);
+    let told = bench.bake().await.unwrap_err().to_string();
+    for part in ["failed its test", "phase      test", "nixl-noded 1.2.3", "is not published"] {
+        assert!(told.contains(part), "{told}");
+    }
+    let planned = plan(&bench.cloud, &bench.blueprint, PACE).await.unwrap();
+    assert_eq!(planned.lines.iter().map(|line| line.action).collect::<Vec<_>>(), [Action::Retry]);
+
+    bench.fake.world().scripts.push_back(vec!["TESTING", "FAILED"]);
+    bench.bake().await.unwrap_err();
+    let baked = bench.bake().await.unwrap();
+    assert_eq!(baked.tested_on.as_deref(), Some(KIND));
+    assert_eq!((bench.fake.count("create_image"), bench.fake.count("retry_image")), (1, 2));
+    assert!(bench.told.all().contains("failed its test: testing it again"));
+}
+
+#[tokio::test]
+async fn who_wants_no_test_builds_anew_after_one_that_failed() {
+    let bench = bench();
+    bench.fake.world().scripts.push_back(vec!["TESTING", "FAILED"]);
+    bench.bake().await.unwrap_err();
+    let plain = Bench::new().blueprint;
+    let baked = super::bake(&bench.cloud, &plain, &bench.told, crate::flow::tests::OPTIONS);
+    assert_eq!(baked.await.unwrap().tested_on, None);
+    assert_eq!((bench.fake.count("create_image"), bench.fake.count("retry_image")), (2, 0));
+}
+
+#[tokio::test]
+async fn a_failure_of_the_build_is_built_again_and_not_only_tested() {
+    let bench = bench();
+    bench.fake.world().scripts.push_back(vec!["BUILDING", "FAILED"]);
+    bench.bake().await.unwrap_err();
+    bench.bake().await.unwrap();
+    assert_eq!((bench.fake.count("create_image"), bench.fake.count("retry_image")), (2, 0));
+}
+
+#[tokio::test]
+async fn plan_tells_of_the_test() {
+    let bench = bench();
+    let planned = plan(&bench.cloud, &bench.blueprint, PACE).await.unwrap();
+    let last = planned.lines.last().unwrap();
+    assert_eq!((last.what, last.name.as_str()), ("test", "on g6.12xlarge"));
+}
