@@ -212,9 +212,10 @@ async fn shared_are_seen(bench: Bench) -> Found {
 }
 
 async fn executable_by(bench: Bench) -> Found {
+    // The only one of others until then.
+    let debian = debian(&bench);
     let (mine, shared, private) = of_others(&bench).await;
     accepted(&modify(&bench, &mine, "&LaunchPermission.Add.1.UserId=333344445555").await)?;
-    let debian = debian(&bench);
     let account = bench.region.inner.config.account_id.clone();
     for (user, expected) in [
         ("self", [false, true, false, false]),
