@@ -1,5 +1,5 @@
 //! The Price List (API reference 2017-10-15), by hand-signed AwsJson 1.1: what
-//! an instance costs On-Demand.
+//! an instance and a tracking server of MLflow cost On-Demand.
 
 use crate::Result;
 use crate::json::{Service, client};
@@ -15,24 +15,45 @@ const SERVICE: Service = Service {
     nearest: Some(endpoint_region),
 };
 
+/// Words of the list for an hour: EC2's, and others of services.
+const HOURS: [&str; 3] = ["Hrs", "Hours", "hours"];
+
 /// A price of the list.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ListPrice {
-    /// US dollars for an hour of one instance.
+    /// US dollars for an hour of one.
     pub usd_per_hour: f64,
     /// When the list was published, as the list says it.
     pub published: String,
 }
 
-/// The call; [`Client`] makes it, tests script it.
+impl ListPrice {
+    /// Where it is from, for people.
+    #[must_use]
+    pub fn source(&self) -> String {
+        format!("AWS Price List of {}", self.published)
+    }
+}
+
+/// The calls; [`Client`] makes them, tests script them.
 #[async_trait::async_trait]
 pub trait Pricing: Send + Sync {
     /// On-Demand price of Linux with shared tenancy; none if the list has no
     /// price in US dollars, or several.
     async fn on_demand(&self, region: &str, instance_type: &str) -> Result<Option<ListPrice>>;
+    /// Price of a tracking server of MLflow of this size (`Small`), without what it
+    /// stores; none as above.
+    async fn tracking_server(&self, region: &str, size: &str) -> Result<Option<ListPrice>>;
 }
 
 client!(SERVICE);
+
+impl Client {
+    async fn ask(&self, request: &Value) -> Result<Option<ListPrice>> {
+        let answer: Products = self.json.call("GetProducts", request).await?;
+        Ok(price(&answer.price_list))
+    }
+}
 
 /// The Price List answers in four regions only (AWS Billing user guide, "Price
 /// List API endpoints").
@@ -53,7 +74,14 @@ struct Products {
     price_list: Vec<String>,
 }
 
-fn request(region: &str, instance_type: &str) -> Value {
+/// Asks for products of a service that match all of these: type, field, value.
+fn request(service_code: &str, filters: &[(&str, &str, &str)]) -> Value {
+    let filter = |(kind, field, value): &_| json!({"Type": kind, "Field": field, "Value": value});
+    let filters = Value::from_iter(filters.iter().map(filter));
+    json!({"ServiceCode": service_code, "FormatVersion": "aws_v1", "Filters": filters})
+}
+
+fn instances(region: &str, instance_type: &str) -> Value {
     let filters = [
         ("instanceType", instance_type),
         ("regionCode", region),
@@ -62,9 +90,16 @@ fn request(region: &str, instance_type: &str) -> Value {
         ("tenancy", "Shared"),
         ("capacitystatus", "Used"),
         ("marketoption", "OnDemand"),
-    ]
-    .map(|(field, value)| json!({"Type": "TERM_MATCH", "Field": field, "Value": value}));
-    json!({"ServiceCode": "AmazonEC2", "FormatVersion": "aws_v1", "Filters": filters})
+    ];
+    request("AmazonEC2", &filters.map(|(field, value)| ("TERM_MATCH", field, value)))
+}
+
+/// Before the usage type stands the billing code of the region (`APS3-`), which
+/// nothing tells; the region is matched by its own name.
+fn tracking_servers(region: &str, size: &str) -> Value {
+    let usage = format!("MLflow:TrackingServerCompute-{size}");
+    let filters = [("TERM_MATCH", "regionCode", region), ("CONTAINS", "usagetype", &usage)];
+    request("AmazonSageMaker", &filters)
 }
 
 /// The one price that all products agree on.
@@ -76,7 +111,7 @@ fn price(products: &[String]) -> Option<ListPrice> {
         let dimensions = terms.filter_map(|term| term["priceDimensions"].as_object());
         for dimension in dimensions.flat_map(|dimensions| dimensions.values()) {
             let usd: f64 = dimension["pricePerUnit"]["USD"].as_str()?.parse().ok()?;
-            if dimension["unit"] != "Hrs" || usd <= 0.0 {
+            if !HOURS.contains(&dimension["unit"].as_str()?) || usd <= 0.0 {
                 continue;
             }
             if found.as_ref().is_some_and(|it| it.usd_per_hour != usd) {
@@ -92,9 +127,11 @@ fn price(products: &[String]) -> Option<ListPrice> {
 #[async_trait::async_trait]
 impl Pricing for Client {
     async fn on_demand(&self, region: &str, instance_type: &str) -> Result<Option<ListPrice>> {
-        let answer: Products =
-            self.json.call("GetProducts", &request(region, instance_type)).await?;
-        Ok(price(&answer.price_list))
+        self.ask(&instances(region, instance_type)).await
+    }
+
+    async fn tracking_server(&self, region: &str, size: &str) -> Result<Option<ListPrice>> {
+        self.ask(&tracking_servers(region, size)).await
     }
 }
 

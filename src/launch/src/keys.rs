@@ -35,6 +35,8 @@ pub const TRACKING_ARN: &str = "nixl:tracking-arn";
 pub const BUCKET: &str = "nixl:bucket";
 /// Their version: closed to the public, TLS only, encrypted.
 pub const BUCKET_SETTINGS: &str = "1";
+/// On the bucket of MLflow: ARN of the KMS key of its objects, where it is not S3's own.
+pub const KMS_KEY: &str = "nixl:kms-key";
 /// On the MLflow role: name of the App made with it.
 pub const MLFLOW_APP: &str = "nixl:mlflow-app";
 /// On the MLflow role: ARN of the App that nodes are told of, written before they are

@@ -1,18 +1,13 @@
 //! What there is of a cluster's MLflow, what it costs and what to do about it: pure.
 
 use crate::keys;
+use crate::lifetime::HOURS_PER_MONTH;
 use crate::report::TrackingReport;
 use crate::terminal::{Terminal, wrapped};
 use nixl_aws::Tag;
 use nixl_aws::ec2::Instance;
 use nixl_cluster::ClusterName;
 use serde::Serialize;
-
-/// A Small server, always on, in US dollars (SageMaker's price list, us-east-1); of
-/// the other sizes no price is known here.
-const SMALL_USD_PER_HOUR: f64 = 0.642;
-/// As AWS counts it.
-const HOURS_PER_MONTH: f64 = 730.0;
 
 /// What was read.
 #[derive(Debug)]
@@ -63,16 +58,6 @@ impl MlflowStatus {
     }
 }
 
-/// Only a server that runs has hours.
-fn usd_per_hour(of: &TrackingReport) -> Option<f64> {
-    let runs = of.kind == "tracking-server" && of.status != "Stopped";
-    match of.size.as_deref() {
-        _ if !runs => Some(0.0),
-        Some("Small") => Some(SMALL_USD_PER_HOUR),
-        _ => None,
-    }
-}
-
 /// Judges it; `None` if there is nothing.
 #[must_use]
 pub fn status(seen: Seen<'_>) -> Option<MlflowStatus> {
@@ -86,10 +71,10 @@ pub fn status(seen: Seen<'_>) -> Option<MlflowStatus> {
     };
     tracking.sort_by_key(|it| std::cmp::Reverse((told(&it.arn), recorded == Some(&*it.arn))));
     let own = tracking.iter().filter(|it| it.owned);
-    let costs: Option<Vec<f64>> = own.clone().map(usd_per_hour).collect();
+    let costs: Option<Vec<f64>> = own.clone().map(|it| it.usd_per_hour).collect();
     let mut advice = Vec::new();
     for it in own {
-        if nodes.is_empty() && it.active && usd_per_hour(it) != Some(0.0) {
+        if nodes.is_empty() && it.active && it.usd_per_hour != Some(0.0) {
             advice.push("no node runs: `nixl-launch mlflow stop` ends its hours and keeps its data; `nixl-launch down --mlflow` removes it with all runs".to_owned());
         }
         if it.status == "Stopped" && !nodes.is_empty() {
@@ -148,9 +133,11 @@ pub fn text(status: &MlflowStatus, terminal: Terminal) -> String {
             let month = usd * HOURS_PER_MONTH;
             format!("about ${usd:.2} an hour (${month:.0} a month), and what it stores")
         }
-        None => "not known for this size: see SageMaker's price list".to_owned(),
+        None => "AWS told no price, and none is made up".to_owned(),
     };
     line("costs", &price);
+    let sources = status.tracking.iter().filter_map(|it| it.price_source.as_deref());
+    sources.take(1).for_each(|source| line("price from", source));
     for advice in &status.advice {
         let words = wrapped(advice, 6, terminal.columns);
         text.push_str(&format!("{}  {words}\n", terminal.ink(33, "WARN")));
@@ -174,6 +161,8 @@ mod tests {
             mlflow_version: Some("3.0".to_owned()),
             size: (kind == "tracking-server").then(|| "Small".to_owned()),
             maintenance: None,
+            usd_per_hour: Some(if kind == "app" || status == "Stopped" { 0.0 } else { 0.642 }),
+            price_source: Some("AWS Price List of 2026-07-20".to_owned()),
         }
     }
 
@@ -188,17 +177,17 @@ mod tests {
     }
 
     #[test]
-    fn only_hours_of_a_server_cost() {
-        let usd = |kind, status| of(&[], vec![report(kind, status)]).unwrap().usd_per_hour;
-        assert_eq!(usd("app", "Created"), Some(0.0));
-        assert_eq!(usd("tracking-server", "Created"), Some(SMALL_USD_PER_HOUR));
-        assert_eq!(usd("tracking-server", "Stopped"), Some(0.0));
-        let large = TrackingReport {
-            size: Some("Large".to_owned()),
-            ..report("tracking-server", "Created")
-        };
-        assert_eq!(of(&[], vec![large]).unwrap().usd_per_hour, None);
-        assert_eq!(of(&[], vec![]), None);
+    fn only_hours_of_a_server_cost_and_an_unknown_price_is_none() {
+        let sized = |kind, status| report(kind, status).billed_size().map(str::to_owned);
+        assert_eq!(sized("app", "Created"), None);
+        assert_eq!(sized("tracking-server", "Stopped"), None);
+        assert_eq!(sized("tracking-server", "Created").as_deref(), Some("Small"));
+        let usd = |found| of(&[], found).map(|status| status.usd_per_hour);
+        let server = report("tracking-server", "Created");
+        assert_eq!(usd(vec![report("app", "Created"), server.clone()]), Some(Some(0.642)));
+        let untold = TrackingReport { usd_per_hour: None, ..server };
+        assert_eq!(usd(vec![report("app", "Created"), untold]), Some(None));
+        assert_eq!(usd(vec![]), None);
     }
 
     #[test]

@@ -52,7 +52,9 @@ fn facts(report: &Report) -> Vec<(&'static str, String)> {
             tracking.map_or_else(dash, |t| {
                 let active = if t.active { "active" } else { "not active" };
                 let owner = if t.owned { "of this cluster" } else { "attached" };
-                format!("{}, {active}, {owner}", t.status)
+                let cost = t.usd_per_hour.filter(|usd| *usd > 0.0);
+                let cost = cost.map(|usd| format!(", ${usd:.2} an hour")).unwrap_or_default();
+                format!("{}, {active}, {owner}{cost}", t.status)
             }),
         ),
     ]

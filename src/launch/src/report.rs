@@ -72,7 +72,7 @@ pub struct LinkReport {
 }
 
 /// MLflow.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct TrackingReport {
     /// `tracking-server` or `app`.
     pub kind: &'static str,
@@ -94,6 +94,11 @@ pub struct TrackingReport {
     pub size: Option<String>,
     /// What its maintenance came to last.
     pub maintenance: Option<String>,
+    /// US dollars that an hour of it costs now, without what it stores; none where AWS
+    /// told no price, or was not asked.
+    pub usd_per_hour: Option<f64>,
+    /// Where the price is from.
+    pub price_source: Option<String>,
 }
 
 impl TrackingReport {
@@ -121,7 +126,15 @@ impl TrackingReport {
             mlflow_version: found.mlflow_version,
             size: found.size,
             maintenance: found.maintenance,
+            usd_per_hour: None,
+            price_source: None,
         }
+    }
+
+    /// Size of a server whose hours cost: one that runs.
+    #[must_use]
+    pub fn billed_size(&self) -> Option<&str> {
+        self.size.as_deref().filter(|_| self.kind != "app" && self.status != "Stopped")
     }
 }
 

@@ -4,6 +4,7 @@ use nixl_aws::ec2::{Addresses, Console, Ec2, Reservations, SpotRequests, Surroun
 use nixl_aws::iam::Iam;
 use nixl_aws::pricing::Pricing;
 use nixl_aws::quotas::Quotas;
+use nixl_aws::s3::BucketSettings;
 use nixl_aws::sagemaker::SageMaker;
 use nixl_aws::scheduler::Scheduler;
 use nixl_aws::ssm::{ManagedNodes, Ssm};
@@ -27,8 +28,10 @@ pub trait Buckets: Send + Sync {
     /// Makes it, in the client's region; fine if it is the caller's own already.
     async fn create(&self, bucket: &str) -> Result<()>;
     /// Closes it to the public and to whoever comes without TLS, and has new objects
-    /// encrypted.
-    async fn secure(&self, bucket: &str, policy: &str) -> Result<()>;
+    /// encrypted, with this KMS key or else with S3's own.
+    async fn secure(&self, bucket: &str, policy: &str, kms_key: Option<&str>) -> Result<()>;
+    /// How it is kept; an error if it does not belong to `account`.
+    async fn settings(&self, bucket: &str, account: &str) -> Result<BucketSettings>;
     /// Replaces its tags.
     async fn tag(&self, bucket: &str, tags: &[Tag]) -> Result<()>;
     /// Deletes every object in it.

@@ -55,11 +55,15 @@ impl Buckets for OverS3 {
         self.0.create_bucket(bucket).await
     }
 
-    async fn secure(&self, bucket: &str, policy: &str) -> Result<()> {
+    async fn secure(&self, bucket: &str, policy: &str, kms_key: Option<&str>) -> Result<()> {
         // Of settings of one bucket S3 refuses all but one at a time (OperationAborted).
         self.0.block_public_access(bucket).await?;
-        self.0.encrypt_bucket(bucket).await?;
+        self.0.encrypt_bucket(bucket, kms_key).await?;
         self.0.put_bucket_policy(bucket, policy).await
+    }
+
+    async fn settings(&self, bucket: &str, account: &str) -> Result<s3::BucketSettings> {
+        self.0.bucket_settings(bucket, account).await
     }
 
     async fn tag(&self, bucket: &str, tags: &[Tag]) -> Result<()> {

@@ -7,6 +7,7 @@ mod common;
 use common::Region;
 use serde_json::Value;
 
+const KEY: &str = "arn:aws:kms:us-east-1:123456789012:key/k";
 const BUCKET: &str = "nixl-mlflow-123456789012-us-east-1";
 
 fn json(region: &Region, args: &[&str]) -> Value {
@@ -25,8 +26,11 @@ fn an_app_lives_with_and_without_nodes() {
     let Some(region) = Region::up() else { return };
     assert!(refused(&region, &["mlflow", "status"]).contains("has no MLflow"));
     assert!(refused(&region, &["emit", "node-policy"]).contains("nixl-launch mlflow up"));
-    region.run("nixl-launch", &["plan", "--out", "plan.json"]);
-    let made = json(&region, &["mlflow", "up"]);
+    region.run("nixl-launch", &["plan", "--kms-key", KEY, "--out", "plan.json"]);
+    let server =
+        region.run("nixl-launch", &["plan", "--tracking-server", "--mlflow-size", "large"]);
+    assert!(server.contains("Large, without what it stores (AWS Price List of"), "{server}");
+    let made = json(&region, &["mlflow", "up", "--kms-key", KEY]);
     assert_eq!((&made["kind"], &made["active"]), (&"app".into(), &true.into()), "{made:#}");
     let arn = made["arn"].as_str().unwrap();
     // A plan of before says nothing else.
@@ -42,6 +46,10 @@ fn an_app_lives_with_and_without_nodes() {
     let url = json(&region, &["mlflow", "open", "--print"]);
     assert!(url["url"].as_str().unwrap().contains("authToken="), "{url}");
     assert!(region.run("nixl-launch", &["emit", "node-policy"]).contains(arn));
+    let doctor = region.try_run("nixl-launch", &["doctor"]);
+    let doctor = String::from_utf8(doctor.stdout).unwrap();
+    assert!(doctor.contains(&format!("{BUCKET}, encrypted with {KEY}")), "{doctor}");
+    assert!(refused(&region, &["up", "--kms-key", &KEY.replace("key/k", "key/o")]).contains(KEY));
     assert!(refused(&region, &["mlflow", "down"]).contains("log to it"));
     assert!(refused(&region, &["mlflow", "stop"]).contains("cannot be stopped"));
 

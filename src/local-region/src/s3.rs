@@ -13,6 +13,7 @@ use crate::api::policy::{self, Asked};
 use crate::exchange::AtGate;
 use crate::faults::Fired;
 use crate::faults::spec::{Effect, HoldWhen};
+use crate::rules::s3 as rules;
 use crate::server::{Inner, secret_of_key};
 use crate::sigv4::SignatureError;
 use crate::state::ids;
@@ -39,9 +40,10 @@ impl Objects {
     pub fn new(root: &Path) -> anyhow::Result<Self> {
         let region = Arc::new(OnceLock::new());
         let store = buckets::Buckets::new(root)?;
+        let keys = store.keys();
         let mut builder = S3ServiceBuilder::new(store);
-        builder.set_auth(Gate(region.clone()));
-        builder.set_access(Gate(region.clone()));
+        builder.set_auth(Gate { region: region.clone(), keys: keys.clone() });
+        builder.set_access(Gate { region: region.clone(), keys });
         Ok(Self { service: builder.build(), root: root.to_owned(), region })
     }
 
@@ -90,11 +92,14 @@ impl Objects {
 }
 
 /// Credentials and permissions.
-struct Gate(Arc<OnceLock<Weak<Inner>>>);
+struct Gate {
+    region: Arc<OnceLock<Weak<Inner>>>,
+    keys: buckets::Keys,
+}
 
 impl Gate {
     fn region(&self) -> S3Result<Arc<Inner>> {
-        self.0.get().and_then(Weak::upgrade).ok_or_else(|| s3_error!(ServiceUnavailable))
+        self.region.get().and_then(Weak::upgrade).ok_or_else(|| s3_error!(ServiceUnavailable))
     }
 }
 
@@ -154,11 +159,32 @@ impl S3Access for Gate {
         if let S3Path::Object { key, .. } = cx.s3_path() {
             check_key(key)?;
         }
-        let action = format!("s3:{}", action(&operation));
-        policy::authorize(&region, &caller, &Asked::new(&action, &resource)).map_err(|denial| {
-            let quoted = Denial { resource: format!("\"{resource}\""), ..denial };
+        let denied = |denial: Denial| {
+            let quoted = Denial { resource: format!("\"{}\"", denial.resource), ..denial };
             s3_error!(AccessDenied, "{quoted}")
-        })
+        };
+        let action = format!("s3:{}", action(&operation));
+        policy::authorize(&region, &caller, &Asked::new(&action, &resource)).map_err(denied)?;
+        let S3Path::Object { bucket, .. } = cx.s3_path() else { return Ok(()) };
+        let key = self.keys.of(bucket).filter(|_| region.rules.on(&rules::KMS));
+        let via = format!("s3.{}.amazonaws.com", region.config.region);
+        for action in key_actions(&operation) {
+            let Some(key) = &key else { break };
+            let asked = Asked { more: Some(("kms:ViaService", &via)), ..Asked::new(action, key) };
+            policy::authorize(&region, &caller, &asked).map_err(denied)?;
+        }
+        Ok(())
+    }
+}
+
+/// What an operation does with the key of a bucket (S3 user guide, "Using server-side
+/// encryption with AWS KMS keys").
+fn key_actions(operation: &str) -> &'static [&'static str] {
+    match operation {
+        "GetObject" | "CompleteMultipartUpload" => &["kms:Decrypt"],
+        "PutObject" | "CopyObject" => &["kms:GenerateDataKey"],
+        "CreateMultipartUpload" | "UploadPart" => &["kms:GenerateDataKey", "kms:Decrypt"],
+        _ => &[],
     }
 }
 

@@ -26,6 +26,11 @@ def judge():
     check(dimension["unit"] == "Hrs" and float(dimension["pricePerUnit"]["USD"]) > 1, dimension)
     pages = pricing.get_paginator("get_products").paginate(ServiceCode="AmazonEC2")
     check(sum(len(page["PriceList"]) for page in pages) > 300, "all products")
+    servers = pricing.get_products(
+        ServiceCode="AmazonSageMaker",
+        Filters=[{"Type": "CONTAINS", "Field": "usagetype", "Value": "MLflow:TrackingServerCompute"}],
+    )
+    check(len(servers["PriceList"]) == 3, servers)
     service = pricing.describe_services(ServiceCode="AmazonEC2")["Services"][0]
     check("instanceType" in service["AttributeNames"], service)
     values = pricing.get_attribute_values(ServiceCode="AmazonEC2", AttributeName="tenancy")

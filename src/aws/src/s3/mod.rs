@@ -5,6 +5,7 @@ mod client;
 mod settings;
 
 pub use client::Client;
+pub use settings::BucketSettings;
 
 use crate::{Result, Tag};
 use bytes::Bytes;

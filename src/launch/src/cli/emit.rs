@@ -5,7 +5,7 @@ use crate::check::{Check, Checks};
 use crate::emit;
 use crate::failure::{Failure, Problem};
 use crate::input::Asked;
-use crate::plan::{Facts, Tracking, node_policy, plan};
+use crate::plan::{Facts, node_policy, plan};
 use clap::{Args, ValueEnum};
 use nixl_cluster::Membership;
 use serde_json::Value;
@@ -66,12 +66,13 @@ pub(super) async fn run(cli: &Cli, flags: &Emit) -> anyhow::Result<()> {
     let plan = with_engine(cli, async |engine| {
         let spec = cli.spec(&flags.asked, engine).map_err(Failure::unchanged)?;
         let mut facts: Facts = engine.facts(&spec).await.map_err(Failure::unchanged)?;
-        if !matches!(flags.form, Form::AwsCli | Form::Cloudformation) {
+        let makes = matches!(flags.form, Form::AwsCli | Form::Cloudformation);
+        if !makes {
             facts.instances.clear();
         }
         let mut plan = plan(&spec, &facts);
         plan.ready().map_err(|checks| Failure::unchanged(Problem::Plan(checks)))?;
-        if plan.tracking.is_unknown() {
+        if plan.tracking.is_unknown() && !makes {
             let check = Check::fail(
                 "mlflow",
                 "SageMaker gives an App its ARN once it is made, and nodes are told of it at launch",
@@ -81,7 +82,7 @@ pub(super) async fn run(cli: &Cli, flags: &Emit) -> anyhow::Result<()> {
         }
         // An App that is there needs nothing more, and a stack would make a server again.
         let there = flags.form == Form::Cloudformation && facts.tracking.found.is_some();
-        if there || matches!(plan.tracking, Tracking::App { .. }) {
+        if there || plan.tracking.made_app().is_some() {
             plan.tracking.attach();
         }
         Ok(plan)

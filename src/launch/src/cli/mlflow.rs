@@ -5,7 +5,7 @@ use super::redirect::Redirect;
 use super::{Cli, OnInterrupt, Output, with_changes, with_engine};
 use crate::engine::{Engine, Power};
 use crate::failure::Failure;
-use crate::input::{self, MlflowVersion, ServerName, UsageError};
+use crate::input::{self, KmsKeyArn, MlflowVersion, ServerName, UsageError};
 use crate::mlflow::text;
 use crate::plan::{ServerSize, Spec, Wanted};
 use crate::terminal::Terminal;
@@ -39,6 +39,9 @@ enum What {
         /// Version of MLflow of the tracking server, where it is created
         #[arg(long, value_name = "VERSION")]
         mlflow_version: Option<MlflowVersion>,
+        /// KMS key that encrypts what is in its bucket [default: the one it has, else keys of S3]
+        #[arg(long, value_name = "ARN")]
+        kms_key: Option<KmsKeyArn>,
     },
     /// Show what there is of MLflow, its state and what it costs
     Status,
@@ -72,9 +75,10 @@ fn session(text: &str) -> Result<u32, String> {
 
 pub(super) async fn run(cli: &Cli, flags: &Mlflow) -> anyhow::Result<()> {
     match &flags.what {
-        What::Up { tracking_server, mlflow_size, mlflow_version } => {
+        What::Up { tracking_server, mlflow_size, mlflow_version, kms_key } => {
             let how = (*mlflow_size, mlflow_version.clone());
-            up(cli, input::mlflow(tracking_server.clone(), how, None, false)).await
+            let wanted = input::mlflow(tracking_server.clone(), how, None, false);
+            up(cli, wanted, kms_key.clone().map(|key| key.0)).await
         }
         What::Down { delete_bucket } => down(cli, *delete_bucket).await,
         What::Status => status(cli).await,
@@ -84,10 +88,15 @@ pub(super) async fn run(cli: &Cli, flags: &Mlflow) -> anyhow::Result<()> {
     }
 }
 
-async fn up(cli: &Cli, wanted: Result<Wanted, UsageError>) -> anyhow::Result<()> {
+async fn up(
+    cli: &Cli,
+    wanted: Result<Wanted, UsageError>,
+    kms_key: Option<String>,
+) -> anyhow::Result<()> {
     let wanted = wanted.map_err(Failure::unchanged)?;
     let report = with_changes(cli, Some(OnInterrupt::Leave), async |engine| {
-        let spec = Spec { mlflow: wanted, ..Spec::new(engine.cluster.clone(), &engine.region) };
+        let spec =
+            Spec { mlflow: wanted, kms_key, ..Spec::new(engine.cluster.clone(), &engine.region) };
         engine.mlflow_up(&spec).await
     })
     .await?;

@@ -5,6 +5,7 @@
 //! skipped with the cause named, so that one fault is one failure.
 
 mod account;
+mod bucket;
 mod drift;
 mod fix;
 mod lifetime;
@@ -23,9 +24,10 @@ use crate::plan::{self, Plan};
 use crate::report::TrackingReport;
 use crate::terminal::Terminal;
 use jiff::Timestamp;
-use nixl_aws::AwsError;
 use nixl_aws::ec2::{Instance, PlacementGroup, SecurityGroup};
 use nixl_aws::iam::{InstanceProfile, Role};
+use nixl_aws::s3::BucketSettings;
+use nixl_aws::{AwsError, Tag};
 use nixl_cluster::ClusterName;
 use nixl_cluster::check::Verdict;
 use serde::Serialize;
@@ -72,6 +74,8 @@ pub struct Facts {
     pub tracking: Read<Option<TrackingReport>>,
     /// Role of a server that this cluster made.
     pub tracking_role: Read<Option<Role>>,
+    /// Bucket of MLflow that this cluster made.
+    pub tracking_bucket: Read<Option<Bucket>>,
     /// When the schedules of running nodes end them, `2026-11-28T20:00:00` in UTC,
     /// by instance id.
     pub scheduled: Read<BTreeMap<String, String>>,
@@ -79,6 +83,17 @@ pub struct Facts {
     pub plugin: bool,
     /// Now.
     pub now: Timestamp,
+}
+
+/// A bucket.
+#[derive(Debug)]
+pub struct Bucket {
+    /// Name.
+    pub name: String,
+    /// Tags.
+    pub tags: Vec<Tag>,
+    /// How it is kept.
+    pub settings: BucketSettings,
 }
 
 /// What a launch would be.

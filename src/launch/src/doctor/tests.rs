@@ -55,7 +55,7 @@ fn node(rank: u32) -> Instance {
 }
 
 /// A pair with nothing wrong.
-fn healthy() -> Facts {
+pub(super) fn healthy() -> Facts {
     let arn = "arn:m/x".to_owned();
     let end: jiff::Timestamp = ENDS.parse().unwrap();
     let now: Timestamp = "2026-11-28T12:00:00Z".parse().unwrap();
@@ -115,6 +115,7 @@ fn healthy() -> Facts {
         asked: Some((now, now)),
         policy: Ok(Some(node_policy("us-east-1", Some(&arn)).to_string())),
         tracking_role: Ok(Some(Default::default())),
+        tracking_bucket: Ok(Some(bucket::tests::as_made())),
         says: ["i-0", "i-1"].map(|id| (id.to_owned(), Ok(says.clone()))).into(),
         tracking: Ok(Some(TrackingReport {
             arn,

@@ -1,6 +1,6 @@
 //! MLflow: what the nodes were told of, and its role.
 
-use super::{Facts, fix, unread};
+use super::{Facts, bucket, fix, unread};
 use crate::check::Check;
 use crate::keys;
 use crate::report::TrackingReport;
@@ -54,7 +54,7 @@ fn start(server: &TrackingReport) -> String {
 fn on(facts: &Facts, nodes: &[Instance], server: &TrackingReport) -> Vec<Check> {
     let arn = &server.arn;
     if server.owned {
-        vec![Check::pass("mlflow", arn), role(facts, nodes)]
+        vec![Check::pass("mlflow", arn), role(facts, nodes), bucket::judge(facts, nodes)]
     } else {
         vec![Check::pass("mlflow", format!("{arn}, attached"))]
     }

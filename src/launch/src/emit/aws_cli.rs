@@ -8,8 +8,8 @@ use super::{EmitError, check, schedule_group_arn};
 use crate::keys;
 use crate::lifetime::{SCHEDULER_POLICY, scheduler_policy, scheduler_trust};
 use crate::plan::{
-    Attempt, MLFLOW_POLICY, NODE_POLICY, Plan, Tracking, WayOut, bucket_policy, bucket_tags,
-    partition, ssm_core_policy_arn, trust_policy,
+    Attempt, MLFLOW_POLICY, NODE_POLICY, Plan, Store, Tracking, UNKNOWN_APP, WayOut, bucket_policy,
+    bucket_tags, partition, ssm_core_policy_arn, trust_policy,
 };
 use nixl_aws::Tag;
 use nixl_aws::ec2::NetworkInterfaceSpec;
@@ -69,16 +69,23 @@ fn head(plan: &Plan) -> String {
         tag = tag::CLUSTER,
         ssm = ssm_core_policy_arn(region),
     );
-    if let Tracking::Server { name, bucket, .. } = &plan.tracking {
+    if let Some(store) = plan.tracking.store() {
         let role = cluster.mlflow_role(region);
+        let delete = match &plan.tracking {
+            Tracking::Server { name, .. } => {
+                format!("delete-mlflow-tracking-server --tracking-server-name {name}")
+            }
+            _ => "delete-mlflow-app --arn ...                # those with the tag".to_owned(),
+        };
         let _ = write!(
             removal,
             "\
-#   aws sagemaker delete-mlflow-tracking-server --tracking-server-name {name}
+#   aws sagemaker {delete}
 #   aws iam delete-role-policy --role-name {role} --policy-name {MLFLOW_POLICY}
 #   aws iam delete-role --role-name {role}
 #   aws s3 rb --force s3://{bucket}                  # with all artifacts
-"
+",
+            bucket = store.bucket,
         );
     }
     format!(
@@ -107,20 +114,7 @@ fn variables(plan: &Plan) -> Vec<(&'static str, String)> {
     let policy = |role: &str| plan.policies.get(role).map(Value::to_string).unwrap_or_default();
     let schedules = schedule_group_arn(plan);
     let request = plan.request(&plan.attempts[0], GROUP, "");
-    let mut role_tags = plan.tags();
-    let (server, size, version, bucket) = match &plan.tracking {
-        Tracking::Server { name, size, mlflow_version, bucket, .. } => {
-            role_tags.push(Tag::new(keys::TRACKING_SERVER, name));
-            let version = mlflow_version.clone().unwrap_or_default();
-            (name.clone(), size.as_str(), version, bucket.clone())
-        }
-        _ => Default::default(),
-    };
-    let bucket_policy = match bucket.as_str() {
-        "" => String::new(),
-        bucket => bucket_policy(&spec.region, bucket).to_string(),
-    };
-    let bucket_tags = json!({ "TagSet": pairs(&bucket_tags(None, cluster)) });
+    let mlflow = Mlflow::of(plan);
     let elastic = plan.attempts.iter().filter(|attempt| attempt.way_out == WayOut::Elastic);
     let mut elastic: Vec<&str> = elastic.map(|it| it.place.subnet_id.as_str()).collect();
     elastic.dedup();
@@ -148,18 +142,84 @@ fn variables(plan: &Plan) -> Vec<(&'static str, String)> {
         ("scheduler_policy_name", SCHEDULER_POLICY.to_owned()),
         ("scheduler_policy", scheduler_policy(cluster, &spec.region, &schedules).to_string()),
         ("schedule_group_arn", schedules),
-        ("mlflow_server", server),
-        ("mlflow_size", size.to_owned()),
-        ("mlflow_version", version),
-        ("mlflow_bucket", bucket),
-        ("mlflow_bucket_policy", bucket_policy),
-        ("mlflow_bucket_tags", bucket_tags.to_string()),
+        ("mlflow_kind", mlflow.kind.to_owned()),
+        ("mlflow_name", mlflow.name),
+        ("mlflow_size", mlflow.size.to_owned()),
+        ("mlflow_version", mlflow.version),
+        ("mlflow_bucket", mlflow.bucket),
+        ("mlflow_bucket_policy", mlflow.bucket_policy),
+        ("mlflow_bucket_encryption", mlflow.bucket_encryption),
+        ("mlflow_bucket_tags", mlflow.bucket_tags),
         ("mlflow_role", cluster.mlflow_role(&spec.region)),
-        ("mlflow_role_tags", pairs(&role_tags).to_string()),
+        ("mlflow_role_tags", pairs(&mlflow.role_tags).to_string()),
         ("mlflow_trust", trust_policy("sagemaker.amazonaws.com").to_string()),
         ("mlflow_policy_name", MLFLOW_POLICY.to_owned()),
         ("mlflow_policy", policy(&cluster.mlflow_role(&spec.region))),
+        ("told_app_tag", keys::TOLD_APP.to_owned()),
+        ("unknown_app", UNKNOWN_APP.to_owned()),
     ]
+}
+
+/// What a script makes of MLflow; all empty where it makes nothing.
+#[derive(Default)]
+struct Mlflow {
+    kind: &'static str,
+    name: String,
+    size: &'static str,
+    version: String,
+    bucket: String,
+    bucket_policy: String,
+    bucket_encryption: String,
+    bucket_tags: String,
+    role_tags: Vec<Tag>,
+}
+
+impl Mlflow {
+    fn of(plan: &Plan) -> Self {
+        let mut role_tags = plan.tags();
+        let Some(store) = plan.tracking.store() else {
+            return Self { role_tags, ..Self::default() };
+        };
+        let (kind, name, size, version) = match &plan.tracking {
+            Tracking::Server { name, size, mlflow_version, .. } => {
+                role_tags.push(Tag::new(keys::TRACKING_SERVER, name));
+                ("server", name.clone(), size.as_str(), mlflow_version.clone().unwrap_or_default())
+            }
+            other => {
+                let name = other.name().unwrap_or_default();
+                role_tags.push(Tag::new(keys::MLFLOW_APP, name));
+                ("app", name.to_owned(), "", String::new())
+            }
+        };
+        let tags = bucket_tags(None, &plan.spec.cluster, store.kms_key.as_deref());
+        Self {
+            kind,
+            name,
+            size,
+            version,
+            bucket: store.bucket.clone(),
+            bucket_policy: bucket_policy(&plan.spec.region, &store.bucket).to_string(),
+            bucket_encryption:
+                json!({ "Rules": [encryption("ApplyServerSideEncryptionByDefault", store)] })
+                    .to_string(),
+            bucket_tags: json!({ "TagSet": pairs(&tags) }).to_string(),
+            role_tags,
+        }
+    }
+}
+
+/// How new objects are encrypted: one rule, with what it does under the name that S3
+/// or CloudFormation has for it.
+pub(super) fn encryption(name: &str, store: &Store) -> Value {
+    let by_default = match &store.kms_key {
+        Some(key) => json!({ "SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key }),
+        None => json!({ "SSEAlgorithm": "AES256" }),
+    };
+    let mut rule = json!({ name: by_default });
+    if store.kms_key.is_some() {
+        rule["BucketKeyEnabled"] = true.into();
+    }
+    rule
 }
 
 type Column = fn(&Plan, &Attempt) -> String;

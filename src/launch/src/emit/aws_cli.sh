@@ -116,6 +116,75 @@ for direction in ingress egress; do
         || die "$direction rule of $group_id: $(<"$scratch/error")"
 done
 
+# MLflow: its role, its bucket, then the server or the App; nothing if it is another's.
+if [[ -n $mlflow_kind ]]; then
+    role "$mlflow_role" "$mlflow_trust" "$mlflow_role_tags"
+    policy "$mlflow_role" "$mlflow_policy_name" "$mlflow_policy"
+    place=()
+    if [[ $AWS_REGION != us-east-1 ]]; then
+        place=(--create-bucket-configuration "LocationConstraint=$AWS_REGION")
+    fi
+    try s3api create-bucket --bucket "$mlflow_bucket" "${place[@]}" \
+        || refused BucketAlreadyOwnedByYou \
+        || die "bucket $mlflow_bucket: $(<"$scratch/error")"
+    aws s3api put-public-access-block --bucket "$mlflow_bucket" --public-access-block-configuration \
+        BlockPublicAcls=true,IgnorePublicAcls=true,BlockPublicPolicy=true,RestrictPublicBuckets=true
+    aws s3api put-bucket-encryption --bucket "$mlflow_bucket" \
+        --server-side-encryption-configuration "$mlflow_bucket_encryption"
+    aws s3api put-bucket-policy --bucket "$mlflow_bucket" --policy "$mlflow_bucket_policy"
+    aws s3api put-bucket-tagging --bucket "$mlflow_bucket" --tagging "$mlflow_bucket_tags"
+fi
+make_mlflow() {
+    patiently '\(ValidationException\).*[Rr]ole' sagemaker "$@" \
+        --artifact-store-uri "s3://$mlflow_bucket/artifacts" --tags "$owner_tags" \
+        --role-arn "arn:$partition:iam::$account:role/$mlflow_role"
+}
+if [[ $mlflow_kind == server ]] \
+    && ! try sagemaker describe-mlflow-tracking-server --tracking-server-name "$mlflow_name"; then
+    make_mlflow create-mlflow-tracking-server \
+        --tracking-server-name "$mlflow_name" --tracking-server-size "$mlflow_size" \
+        ${mlflow_version:+--mlflow-version "$mlflow_version"} || die "MLflow: $(<"$scratch/error")"
+    say "MLflow tracking server $mlflow_name is being created"
+fi
+
+# ARN of the cluster's App: the one that nodes were told of, else the oldest.
+own_app() {
+    local arn recorded listed
+    recorded=$(aws iam list-role-tags --role-name "$mlflow_role" --output text \
+        --query "Tags[?Key=='$told_app_tag'].Value")
+    listed=$(aws sagemaker list-mlflow-apps --output text --query \
+        "sort_by(Summaries[?Name=='$mlflow_name' && !contains(['Deleting', 'Deleted', 'CreateFailed'], Status)], &CreationTime)[].Arn")
+    for arn in $recorded $listed; do
+        if [[ " ${listed//[[:space:]]/ } " == *" $arn "* ]] \
+            && [[ $(aws sagemaker list-tags --resource-arn "$arn" --output text \
+                --query "Tags[?Key=='$cluster_tag'].Value") == "$cluster" ]]; then
+            echo "$arn"
+            return
+        fi
+    done
+}
+if [[ $mlflow_kind == app ]]; then
+    app_arn=$(own_app)
+    if [[ -z $app_arn ]]; then
+        # The same call again would make another: none is sent again unseen.
+        if AWS_MAX_ATTEMPTS=1 make_mlflow create-mlflow-app --name "$mlflow_name" \
+            --query Arn --output text; then
+            app_arn=$(<"$scratch/answer")
+            say "MLflow App $mlflow_name is being created"
+        else
+            cp "$scratch/error" "$scratch/refusal"
+            app_arn=$(own_app)
+            [[ -n $app_arn ]] || die "MLflow: $(<"$scratch/refusal")"
+        fi
+    fi
+    patiently NoSuchEntity iam tag-role --role-name "$mlflow_role" \
+        --tags "Key=$told_app_tag,Value=$app_arn" || die "role $mlflow_role: $(<"$scratch/error")"
+    # Its id is known only now.
+    node_policy=${node_policy//"$unknown_app"/"${app_arn##*/}"}
+    node_tags=("${node_tags[@]//"$unknown_app"/"${app_arn##*/}"}")
+    user_data | sed "s/$unknown_app/${app_arn##*/}/g" >"$scratch/user-data"
+fi
+
 # Role and instance profile of the nodes.
 role "$node_role" "$node_trust" "$owner_tags"
 policy "$node_role" "$node_policy_name" "$node_policy"
@@ -129,34 +198,6 @@ patiently NoSuchEntity iam add-role-to-instance-profile --instance-profile-name 
     --role-name "$node_role" \
     || refused LimitExceeded \
     || die "instance profile $node_role: $(<"$scratch/error")"
-
-# MLflow tracking server, its role and its bucket; nothing if it is another's.
-if [[ -n $mlflow_bucket ]]; then
-    role "$mlflow_role" "$mlflow_trust" "$mlflow_role_tags"
-    policy "$mlflow_role" "$mlflow_policy_name" "$mlflow_policy"
-    place=()
-    if [[ $AWS_REGION != us-east-1 ]]; then
-        place=(--create-bucket-configuration "LocationConstraint=$AWS_REGION")
-    fi
-    try s3api create-bucket --bucket "$mlflow_bucket" "${place[@]}" \
-        || refused BucketAlreadyOwnedByYou \
-        || die "bucket $mlflow_bucket: $(<"$scratch/error")"
-    aws s3api put-public-access-block --bucket "$mlflow_bucket" --public-access-block-configuration \
-        BlockPublicAcls=true,IgnorePublicAcls=true,BlockPublicPolicy=true,RestrictPublicBuckets=true
-    aws s3api put-bucket-encryption --bucket "$mlflow_bucket" --server-side-encryption-configuration \
-        '{"Rules":[{"ApplyServerSideEncryptionByDefault":{"SSEAlgorithm":"AES256"}}]}'
-    aws s3api put-bucket-policy --bucket "$mlflow_bucket" --policy "$mlflow_bucket_policy"
-    aws s3api put-bucket-tagging --bucket "$mlflow_bucket" --tagging "$mlflow_bucket_tags"
-    if ! try sagemaker describe-mlflow-tracking-server --tracking-server-name "$mlflow_server"; then
-        patiently '\(ValidationException\).*[Rr]ole' sagemaker create-mlflow-tracking-server \
-            --tracking-server-name "$mlflow_server" --tracking-server-size "$mlflow_size" \
-            ${mlflow_version:+--mlflow-version "$mlflow_version"} \
-            --artifact-store-uri "s3://$mlflow_bucket/artifacts" --tags "$owner_tags" \
-            --role-arn "arn:$partition:iam::$account:role/$mlflow_role" \
-            || die "MLflow: $(<"$scratch/error")"
-        say "MLflow tracking server $mlflow_server is being created"
-    fi
-fi
 
 # The nodes: all in one request, in the first place that has room.
 there() {

@@ -24,6 +24,13 @@ pub(super) fn plan_for(name: &str) -> Plan {
     plan
 }
 
+/// One whose App is still to be made.
+pub(super) fn plan_with_app(name: &str) -> Plan {
+    let mut facts = facts();
+    facts.types[0].info = types().into_iter().find(|info| info.name == name).unwrap();
+    ready(&Spec { instance_types: vec![name.to_owned()], ..spec() }, &facts)
+}
+
 /// One card, and several.
 const TYPES: [&str; 2] = ["g6.12xlarge", "p4d.24xlarge"];
 
@@ -57,9 +64,10 @@ fn shellcheck_finds_nothing_in_a_script() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    for name in TYPES {
+    let app = ("app", plan_with_app(TYPES[0]));
+    for (name, plan) in TYPES.map(|name| (name, plan_for(name))).into_iter().chain([app]) {
         let path = folder.path().join(name);
-        std::fs::write(&path, script(&plan_for(name))).unwrap();
+        std::fs::write(&path, script(&plan)).unwrap();
         let judged = Command::new("shellcheck").arg(&path).output().unwrap();
         assert!(judged.status.success(), "{}", String::from_utf8_lossy(&judged.stdout));
     }

@@ -318,8 +318,10 @@ mod tests {
         assert_eq!(cost.source, "AWS Price List of 2026-07-20");
         assert_eq!(engine.list().await.unwrap()[0].cost.as_ref().unwrap().usd_per_hour, 9.0);
         let denied = Fault::Refuse("AccessDeniedException", "no", 400);
-        fake.script("GetProducts", &[denied.clone(), denied]);
-        assert_eq!(engine.status().await.unwrap().cost, None);
+        // Of nodes and of the tracking server, then of nodes.
+        fake.script("GetProducts", &[denied.clone(), denied.clone(), denied]);
+        let status = engine.status().await.unwrap();
+        assert_eq!((status.cost, status.tracking.unwrap().usd_per_hour), (None, None));
         assert_eq!(engine.list().await.unwrap()[0].cost, None);
     }
 

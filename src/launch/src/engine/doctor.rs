@@ -2,13 +2,13 @@
 //! cannot is an error in its place.
 
 use super::Engine;
-use crate::doctor::{Diagnosis, Facts, Launch, Read, diagnose, spec_of};
+use crate::doctor::{Bucket, Diagnosis, Facts, Launch, Read, diagnose, spec_of};
 use crate::keys;
 use crate::node_says::Part;
 use crate::plan::{NODE_POLICY, Spec, plan, ranked};
 use crate::report::TrackingReport;
-use nixl_aws::Tag;
 use nixl_aws::ec2::{Filter, Instance};
+use nixl_aws::{AwsError, Tag};
 use nixl_cluster::tag;
 use std::collections::BTreeMap;
 
@@ -43,13 +43,14 @@ impl Engine<'_> {
         let spec_there = spec_of(&self.cluster, &self.region, nodes);
         let running: Vec<Instance> =
             nodes.iter().filter(|node| node.state == "running").cloned().collect();
-        let (launch, known, agents, tracking, scheduled) = tokio::join!(
+        let (launch, known, agents, tracking, tracking_bucket, scheduled) = tokio::join!(
             async { if none { Some(self.would_launch(spec).await) } else { None } },
             async {
                 if nodes.is_empty() { Default::default() } else { self.known(&spec_there).await }
             },
             self.agents(&running),
             self.told_server(nodes),
+            self.mlflow_bucket(nodes, account.as_deref()),
             self.scheduled(&running),
         );
         let online = |it: &&Instance| {
@@ -79,6 +80,7 @@ impl Engine<'_> {
             says,
             tracking,
             tracking_role,
+            tracking_bucket,
             scheduled,
             plugin: in_path("session-manager-plugin"),
             now,
@@ -151,6 +153,24 @@ impl Engine<'_> {
             Some(arn) => self.tracking_report(arn).await,
             None => Ok(None),
         }
+    }
+
+    /// The cluster's own bucket, where nodes may log to it.
+    async fn mlflow_bucket(
+        &self,
+        nodes: &[Instance],
+        account: Result<&str, &AwsError>,
+    ) -> Read<Option<Bucket>> {
+        let told = nodes.iter().any(|node| Tag::find(&node.tags, keys::TRACKING_ARN).is_some());
+        let Ok(account) = account else { return Ok(None) };
+        if !told {
+            return Ok(None);
+        }
+        let buckets = &self.services.buckets;
+        let name = self.cluster.artifact_bucket(account, &self.region);
+        let Some(tags) = buckets.tags(&name, account).await? else { return Ok(None) };
+        let settings = buckets.settings(&name, account).await?;
+        Ok(Some(Bucket { name, tags, settings }))
     }
 
     /// Which of these nodes that run EventBridge Scheduler will end, and when.

@@ -6,9 +6,9 @@ use crate::keys;
 use crate::mlflow::{MlflowStatus, Seen, status};
 use crate::plan::is_live;
 use crate::report::TrackingReport;
-use nixl_aws::Tag;
 use nixl_aws::ec2::{Filter, Instance};
 use nixl_aws::sagemaker::Kind;
+use nixl_aws::{AwsError, Tag};
 use nixl_cluster::tag;
 use std::collections::BTreeSet;
 
@@ -31,7 +31,13 @@ impl Engine<'_> {
         let nodes: Vec<Instance> = nodes.into_iter().filter(is_live).collect();
         let told = nodes.iter().filter_map(|node| Tag::find(&node.tags, keys::TRACKING_ARN));
         let arns: BTreeSet<&str> = told.chain(made.arns()).collect();
-        let reads = arns.into_iter().map(|arn| self.tracking_report(arn));
+        let reads = arns.into_iter().map(async |arn| {
+            let found = self.tracking_report(arn).await?;
+            Ok::<_, AwsError>(match found {
+                Some(report) => Some(self.priced(report).await),
+                None => None,
+            })
+        });
         let found = futures_util::future::try_join_all(reads).await?;
         let seen = Seen {
             cluster: &self.cluster,

@@ -1,11 +1,14 @@
-//! What instances cost now, as AWS tells it.
+//! What instances and tracking servers cost now, as AWS tells it.
 
 use super::Engine;
 use crate::lifetime::{Cost, Price, Prices, Sort, bill};
+use crate::plan::Known;
+use crate::report::TrackingReport;
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use nixl_aws::Result;
 use nixl_aws::ec2::{Instance, Market};
+use nixl_aws::pricing::ListPrice;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -36,6 +39,29 @@ impl Engine<'_> {
         bill(&all, &self.prices(nodes.iter()).await, Timestamp::now())
     }
 
+    /// The price of a tracking server of this size.
+    pub(super) async fn server_price(&self, size: &str) -> Known<Option<ListPrice>> {
+        let told = self.services.pricing.tracking_server(&self.region, size);
+        match tokio::time::timeout(LONGEST, told).await {
+            Ok(told) => told.into(),
+            Err(_) => Known::Unknown("AWS was slow to tell".to_owned()),
+        }
+    }
+
+    /// With what it costs.
+    pub(super) async fn priced(&self, report: TrackingReport) -> TrackingReport {
+        let Some(size) = report.billed_size() else {
+            return TrackingReport { usd_per_hour: Some(0.0), ..report };
+        };
+        let told = self.server_price(size).await;
+        let price = told.value().and_then(Option::as_ref);
+        TrackingReport {
+            usd_per_hour: price.map(|it| it.usd_per_hour),
+            price_source: price.map(ListPrice::source),
+            ..report
+        }
+    }
+
     async fn price(&self, sort: &Sort) -> Result<Option<Price>> {
         let name = &sort.instance_type;
         if let Some(zone) = &sort.spot_zone {
@@ -51,9 +77,6 @@ impl Engine<'_> {
             return Ok(None);
         }
         let told = self.services.pricing.on_demand(&self.region, name).await?;
-        Ok(told.map(|it| Price {
-            usd_per_hour: it.usd_per_hour,
-            source: format!("AWS Price List of {}", it.published),
-        }))
+        Ok(told.map(|it| Price { usd_per_hour: it.usd_per_hour, source: it.source() }))
     }
 }

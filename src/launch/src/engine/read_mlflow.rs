@@ -2,7 +2,7 @@
 
 use super::Engine;
 use crate::keys;
-use crate::plan::{Facts, Spec, TrackingFacts, Wanted, is_ours, told_of};
+use crate::plan::{Facts, Known, Spec, TrackingFacts, Wanted, is_ours, told_of};
 use nixl_aws::ec2::{Filter, Instance};
 use nixl_aws::sagemaker::Mlflow;
 use nixl_aws::{Result, Tag};
@@ -44,16 +44,23 @@ impl Engine<'_> {
         if matches!(spec.mlflow, Wanted::None | Wanted::Arn(_)) {
             return Ok((TrackingFacts { found: server.await?, ..Default::default() }, None));
         }
+        let price = async {
+            match &spec.mlflow {
+                Wanted::Server(server) => self.server_price(server.size.as_str()).await,
+                _ => Known::default(),
+            }
+        };
         let role = self.cluster.mlflow_role(&self.region);
         let prefix = self.cluster.artifact_bucket_prefix();
-        let (server, apps, role, buckets) = tokio::join!(
+        let (server, apps, price, role, buckets) = tokio::join!(
             server,
             apps,
+            price,
             self.services.iam.role(&role),
             self.services.buckets.own(&prefix),
         );
         let facts =
-            TrackingFacts { found: server?, apps: apps?, role: role?, ..Default::default() };
+            TrackingFacts { found: server?, apps: apps?, role: role?, price, ..Default::default() };
         Ok((facts, buckets.ok()))
     }
 

@@ -107,7 +107,10 @@ impl Engine<'_> {
         let told = nodes.iter().find_map(|node| Tag::find(&node.tags, keys::TRACKING_ARN));
         let tracking = async {
             match told {
-                Some(arn) => self.tracking_report(arn).await,
+                Some(arn) => match self.tracking_report(arn).await? {
+                    Some(report) => Ok(Some(self.priced(report).await)),
+                    None => Ok(None),
+                },
                 None => Ok(None),
             }
         };

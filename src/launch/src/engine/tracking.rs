@@ -10,8 +10,8 @@ use crate::errors;
 use crate::failure::Problem;
 use crate::keys;
 use crate::plan::{
-    DELETING, Facts, MLFLOW_POLICY, ServerSize, Tracking, bucket_policy, bucket_tags, is_ours,
-    mlflow_policy, owner_tags, trust_policy,
+    DELETING, Facts, MLFLOW_POLICY, ServerSize, Store, Tracking, bucket_policy, bucket_tags,
+    is_ours, mlflow_policy, owner_tags, trust_policy,
 };
 use crate::report::TrackingReport;
 use nixl_aws::iam::Role;
@@ -41,12 +41,12 @@ impl Engine<'_> {
                 self.progress.told(&format!("{label} is there, attached"));
                 Ok(())
             }
-            Tracking::Server { name, bucket, size, mlflow_version, .. } => {
+            Tracking::Server { name, store, size, mlflow_version, .. } => {
                 let role =
-                    self.base(&[Tag::new(keys::TRACKING_SERVER, name)], bucket, facts).await?;
+                    self.base(&[Tag::new(keys::TRACKING_SERVER, name)], store, facts).await?;
                 let request = CreateTrackingServer {
                     name: name.clone(),
-                    artifact_store_uri: artifacts(bucket),
+                    artifact_store_uri: artifacts(store),
                     role_arn: role.arn,
                     size: ServerSize::as_str(*size).to_owned(),
                     mlflow_version: mlflow_version.clone(),
@@ -55,9 +55,9 @@ impl Engine<'_> {
                 self.server(&request, facts).await
             }
             Tracking::App { .. } if facts.tracking.is_settled => Ok(()),
-            Tracking::App { name, bucket, .. } => {
+            Tracking::App { name, store, .. } => {
                 let arn = tracking.made_app();
-                self.base(&app_tags(name, arn), bucket, facts).await.map(drop)
+                self.base(&app_tags(name, arn), store, facts).await.map(drop)
             }
         }
     }
@@ -66,7 +66,7 @@ impl Engine<'_> {
     pub(super) async fn base(
         &self,
         record: &[Tag],
-        bucket: &str,
+        store: &Store,
         facts: &Facts,
     ) -> Result<Role, Problem> {
         let role_name = self.cluster.mlflow_role(&self.region);
@@ -80,17 +80,22 @@ impl Engine<'_> {
                 Role { name: role_name.clone(), arn, tags }
             }
         };
-        let policy = mlflow_policy(&self.region, bucket);
+        let policy = mlflow_policy(&self.region, store);
         self.inline_policy(&role_name, MLFLOW_POLICY, &policy).await?;
-        self.bucket(bucket, facts.tracking.bucket.as_deref()).await?;
+        self.bucket(store, facts.tracking.bucket.as_deref()).await?;
         Ok(role)
     }
 
     /// The bucket with its settings; its tags say that it has them all.
-    async fn bucket(&self, bucket: &str, found: Option<&[Tag]>) -> Result<(), Problem> {
+    async fn bucket(&self, store: &Store, found: Option<&[Tag]>) -> Result<(), Problem> {
         let buckets = &self.services.buckets;
-        let settled = Some(keys::BUCKET_SETTINGS);
-        if found.is_some_and(|tags| Tag::find(tags, keys::BUCKET) == settled) {
+        let Store { bucket, kms_key } = store;
+        let kms_key = kms_key.as_deref();
+        let settled = |tags| {
+            Tag::find(tags, keys::BUCKET) == Some(keys::BUCKET_SETTINGS)
+                && Tag::find(tags, keys::KMS_KEY) == kms_key
+        };
+        if found.is_some_and(settled) {
             return Ok(());
         }
         if found.is_none() {
@@ -98,9 +103,9 @@ impl Engine<'_> {
             self.progress.told(&format!("S3 bucket {bucket} made"));
         }
         let policy = bucket_policy(&self.region, bucket).to_string();
-        let tags = bucket_tags(found, &self.cluster);
+        let tags = bucket_tags(found, &self.cluster, kms_key);
         let call = async || {
-            buckets.secure(bucket, &policy).await?;
+            buckets.secure(bucket, &policy, kms_key).await?;
             buckets.tag(bucket, &tags).await
         };
         Ok(self.pace.patiently(self.pace.consistency, bucket_not_ready, call).await?)
@@ -170,9 +175,9 @@ impl Engine<'_> {
             let call = async || self.tracking_report(arn).await;
             let report = self.pace.patiently(self.pace.consistency, errors::passes, call).await?;
             let status = report.as_ref().map_or("not shown yet", |r| r.status.as_str()).to_owned();
-            if report.as_ref().is_some_and(|report| report.active) {
+            if let Some(report) = report.filter(|report| report.active) {
                 self.progress.doing(&what, "active");
-                return Ok(report);
+                return Ok(Some(self.priced(report).await));
             }
             let over = status.ends_with("Failed") || status == DELETING || status == "Stopped";
             if over {
@@ -191,6 +196,6 @@ impl Engine<'_> {
 }
 
 /// Where a server or an App keeps artifacts in a bucket.
-pub(super) fn artifacts(bucket: &str) -> String {
-    format!("s3://{bucket}/artifacts")
+pub(super) fn artifacts(store: &Store) -> String {
+    format!("s3://{}/artifacts", store.bucket)
 }

@@ -31,13 +31,13 @@ impl Engine<'_> {
         tracking: &Tracking,
         facts: &Facts,
     ) -> Result<TrackingFacts, Problem> {
-        let (Tracking::App { name, bucket, .. }, was) = (tracking, &facts.tracking) else {
+        let (Tracking::App { name, store, .. }, was) = (tracking, &facts.tracking) else {
             return Ok(facts.tracking.clone());
         };
-        let role = self.base(&app_tags(name, None), bucket, facts).await?;
+        let role = self.base(&app_tags(name, None), store, facts).await?;
         let request = CreateApp {
             name: name.clone(),
-            artifact_store_uri: artifacts(bucket),
+            artifact_store_uri: artifacts(store),
             role_arn: role.arn.clone(),
             tags: owner_tags(&self.cluster),
         };
@@ -81,8 +81,10 @@ impl Engine<'_> {
                 ..Default::default()
             });
         }
-        let bucket = Some(bucket_tags(was.bucket.as_deref(), &self.cluster));
-        Ok(TrackingFacts { found: None, apps, role: Some(role), is_settled: true, bucket })
+        let bucket =
+            Some(bucket_tags(was.bucket.as_deref(), &self.cluster, store.kms_key.as_deref()));
+        let role = Some(role);
+        Ok(TrackingFacts { apps, role, is_settled: true, bucket, ..Default::default() })
     }
 
     /// Records which App nodes are told of, before the first is launched: its runs are

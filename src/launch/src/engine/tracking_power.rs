@@ -83,7 +83,7 @@ impl Engine<'_> {
             };
             match step(&server, power, *asked) {
                 Step::Done => {
-                    return Ok(TrackingReport::of(server, true));
+                    return Ok(self.priced(TrackingReport::of(server, true)).await);
                 }
                 Step::Never => {
                     return Err(Problem::Tracking { what: server.label(), status: server.status });

@@ -35,7 +35,7 @@ impl Engine<'_> {
             && !is_ours(&self.cluster, tags)
         {
             // So far the role was its only record.
-            let tags = bucket_tags(Some(tags), &self.cluster);
+            let tags = bucket_tags(Some(tags), &self.cluster, None);
             let call = async || buckets.tag(bucket, &tags).await;
             self.pace.patiently(self.pace.consistency, errors::passes, call).await?;
         }

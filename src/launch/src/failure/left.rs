@@ -29,7 +29,7 @@ impl Resource {
     #[must_use]
     pub fn cost(&self) -> Option<&'static str> {
         (self.kind == TRACKING_SERVER).then_some(
-            "the MLflow tracking server costs about USD 0.64 an hour (USD 469 a month) until `nixl-launch down --mlflow` removes it",
+            "the MLflow tracking server costs USD 0.64 an hour or more (USD 469 a month) until `nixl-launch down --mlflow` removes it",
         )
     }
 }

@@ -27,6 +27,13 @@ impl Pricing for Fake {
             Ok(Some(ListPrice { usd_per_hour: 4.5, published: "2026-07-20".to_owned() }))
         })
     }
+
+    async fn tracking_server(&self, _: &str, size: &str) -> Result<Option<ListPrice>> {
+        self.call("GetProducts", |_| {
+            let usd_per_hour = if size == "Small" { 0.642 } else { 1.5 };
+            Ok(Some(ListPrice { usd_per_hour, published: "2026-07-20".to_owned() }))
+        })
+    }
 }
 
 #[async_trait::async_trait]

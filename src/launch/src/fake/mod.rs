@@ -22,6 +22,7 @@ use nixl_aws::ec2::{
     SecurityGroup, SpotRequest, Volume,
 };
 use nixl_aws::iam::{InstanceProfile, Role};
+use nixl_aws::s3::BucketSettings;
 use nixl_aws::sagemaker::Mlflow;
 use nixl_aws::{AwsError, ErrorKind, Result, Tag};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -77,6 +78,7 @@ pub(crate) struct State {
     /// MLflow Apps with their tags.
     pub apps: Vec<(Mlflow, Vec<Tag>)>,
     pub buckets: BTreeMap<String, Vec<Tag>>,
+    pub bucket_settings: BTreeMap<String, BucketSettings>,
     /// EventBridge Scheduler.
     pub scheduler: scheduler::State,
     /// Value of `nixl:state` that nodes come to, instead of `paired`.

@@ -3,6 +3,7 @@
 use super::{ACCOUNT, Fake, REGION, refusal};
 use crate::services::{Account, Buckets};
 use nixl_aws::iam::{Iam, InstanceProfile, Role};
+use nixl_aws::s3::BucketSettings;
 use nixl_aws::sagemaker::{CreateApp, CreateTrackingServer, Kind, Mlflow, SageMaker};
 use nixl_aws::{Result, Tag};
 
@@ -174,6 +175,7 @@ impl SageMaker for Fake {
                 status: "Creating".to_owned(),
                 artifact_store_uri: request.artifact_store_uri.clone(),
                 role_arn: request.role_arn.clone(),
+                size: Some(request.size.clone()),
                 ..Default::default()
             };
             state.server = Some((server, request.tags.clone()));
@@ -345,10 +347,23 @@ impl Buckets for Fake {
         })
     }
 
-    async fn secure(&self, bucket: &str, policy: &str) -> Result<()> {
+    async fn secure(&self, bucket: &str, policy: &str, kms_key: Option<&str>) -> Result<()> {
         self.call("PutBucketPolicy", |state| {
-            assert!(state.buckets.contains_key(bucket) && policy.contains("SecureTransport"));
+            assert!(state.buckets.contains_key(bucket));
+            let settings = BucketSettings {
+                kms_key: kms_key.map(str::to_owned),
+                is_encrypted: true,
+                is_closed: true,
+                policy: Some(policy.to_owned()),
+            };
+            state.bucket_settings.insert(bucket.to_owned(), settings);
             Ok(())
+        })
+    }
+
+    async fn settings(&self, bucket: &str, _: &str) -> Result<BucketSettings> {
+        self.call("GetBucketPolicy", |state| {
+            Ok(state.bucket_settings.get(bucket).cloned().unwrap_or_default())
         })
     }
 
@@ -366,6 +381,7 @@ impl Buckets for Fake {
     async fn delete(&self, bucket: &str) -> Result<()> {
         self.call("DeleteBucket", |state| {
             state.buckets.remove(bucket);
+            state.bucket_settings.remove(bucket);
             Ok(())
         })
     }

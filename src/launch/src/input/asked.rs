@@ -1,8 +1,8 @@
 //! The flags of a launch; the keys of `nixl.toml` are the same.
 
 use super::names::{
-    AccountId, BadName, ImageName, Lifetime, Minutes, MlflowArn, MlflowVersion, RegionName,
-    ReservationId, ServerName, SubnetId, TypeName, ZoneName,
+    AccountId, BadName, ImageName, KmsKeyArn, Lifetime, Minutes, MlflowArn, MlflowVersion,
+    RegionName, ReservationId, ServerName, SubnetId, TypeName, ZoneName,
 };
 use super::near::hint;
 use crate::cli::{Nodes, RolesError};
@@ -90,6 +90,10 @@ pub struct Asked {
     /// Version of MLflow of the tracking server, where it is created [default: SageMaker's]
     #[arg(long, value_name = "VERSION")]
     pub mlflow_version: Option<MlflowVersion>,
+    /// KMS key that encrypts what the cluster's own MLflow keeps in its bucket
+    /// [default: the one it has, else keys of S3]
+    #[arg(long, value_name = "ARN", conflicts_with_all = ["mlflow_arn", "no_mlflow"])]
+    pub kms_key: Option<KmsKeyArn>,
     /// MLflow App or tracking server to attach: it is used, and never changed
     #[arg(long, value_name = "ARN", conflicts_with = "tracking_server")]
     pub mlflow_arn: Option<MlflowArn>,
@@ -187,6 +191,9 @@ pub enum UsageError {
         /// Flag.
         flag: &'static str,
     },
+    /// What is attached keeps its bucket.
+    #[error("--kms-key is for the bucket of an MLflow that the cluster makes: leave it out")]
+    NoBucket,
     /// Room is held On-Demand only, and is there in a reservation.
     #[error("hold reserves On-Demand room: leave out {with}")]
     Hold {
@@ -208,9 +215,9 @@ impl Asked {
             false => (file.tracking_server, file.mlflow_arn, file.no_mlflow),
         };
         // How a server is made is of no use where none is.
-        let (file_size, file_version) = match which && self.tracking_server.is_none() {
-            true => (None, None),
-            false => (file.mlflow_size, file.mlflow_version),
+        let (file_size, file_version, file_key) = match which && self.tracking_server.is_none() {
+            true => (None, None, None),
+            false => (file.mlflow_size, file.mlflow_version, file.kms_key),
         };
         let said = self.layout.nodes.is_some() || self.layout.roles.is_some();
         Self {
@@ -241,6 +248,7 @@ impl Asked {
             tracking_server: self.tracking_server.or(file_server),
             mlflow_size: self.mlflow_size.or(file_size),
             mlflow_version: self.mlflow_version.or(file_version),
+            kms_key: self.kms_key.or(file_key),
             mlflow_arn: self.mlflow_arn.or(file_arn),
             no_mlflow: self.no_mlflow.or(file_none),
         }
@@ -294,6 +302,10 @@ impl Asked {
             self.mlflow_arn,
             self.no_mlflow == Some(true),
         )?;
+        spec.kms_key = self.kms_key.map(|key| key.0);
+        if spec.kms_key.is_some() && matches!(spec.mlflow, Wanted::None | Wanted::Arn(_)) {
+            return Err(UsageError::NoBucket);
+        }
         Ok(spec)
     }
 }

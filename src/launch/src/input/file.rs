@@ -114,6 +114,7 @@ idle = "30m"
 tracking-server = "mine"
 mlflow-size = "medium"
 mlflow-version = "3.0"
+kms-key = "arn:aws:kms:us-east-1:123456789012:key/k"
 "#;
 
     #[test]
@@ -131,6 +132,7 @@ mlflow-version = "3.0"
             mlflow_version: Some("3.0".to_owned()),
         };
         assert_eq!(all.mlflow, Wanted::Server(server));
+        assert_eq!(all.kms_key.as_deref(), Some("arn:aws:kms:us-east-1:123456789012:key/k"));
         let flags = Asked {
             instance_type: vec!["p5.48xlarge".parse().unwrap()],
             ttl: Some("never".parse().unwrap()),
@@ -141,7 +143,7 @@ mlflow-version = "3.0"
         let over = spec(flags, ALL);
         assert_eq!(over.instance_types, ["p5.48xlarge"]);
         assert_eq!((over.size, over.prefill, over.ttl_secs), (3, None, None));
-        assert_eq!(over.mlflow, Wanted::None);
+        assert_eq!((over.mlflow, over.kms_key), (Wanted::None, None));
         let arn = "arn:aws:sagemaker:us-east-1:123456789012:mlflow-app/app-1";
         let flags = Asked { mlflow_arn: Some(arn.parse().unwrap()), ..Asked::default() };
         assert_eq!(spec(flags, ALL).mlflow, Wanted::Arn(arn.to_owned()));
@@ -162,6 +164,7 @@ mlflow-version = "3.0"
         for (text, expected) in [
             ("ttl = \"8h\"\ninstnce-type = \"x\"\n", "nixl.toml:2:1: unknown field `instnce-type`"),
             ("instnce-type = \"x\"\n", "did you mean instance-type?"),
+            ("kms-key = \"alias/mine\"\n", "`aws kms describe-key --key-id alias/mine"),
             ("zone = \"us-east-1\"\n", "nixl.toml:1:8: \"us-east-1\" is no zone"),
             ("\n  instance-type = [\"g6.12xlrage\"]\n", "did you mean g6.12xlarge?"),
             ("nodes = 2\nnodes = 3\n", "nixl.toml:2:"),

@@ -17,8 +17,8 @@ pub(crate) use asked::mlflow;
 pub use asked::{Asked, FabricProvider, MarketName, UsageError};
 pub use file::{DEFAULT_PATH, FileError, load};
 pub use names::{
-    AccountId, BadName, ImageName, Lifetime, Minutes, MlflowArn, MlflowVersion, RegionName,
-    ReservationId, ServerName, SubnetId, TypeName, ZoneName, is_ami,
+    AccountId, BadName, ImageName, KmsKeyArn, Lifetime, Minutes, MlflowArn, MlflowVersion,
+    RegionName, ReservationId, ServerName, SubnetId, TypeName, ZoneName, is_ami,
 };
 pub use near::{hint, nearest, only_near};
 

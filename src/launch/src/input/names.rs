@@ -211,6 +211,22 @@ name!(
     "write arn:aws:sagemaker:REGION:ACCOUNT:mlflow-app/ID or …:mlflow-tracking-server/NAME", without_blanks
 );
 
+name!(
+    /// A KMS key: a policy names a key by its ARN only, never by an alias.
+    KmsKeyArn, "ARN of a KMS key",
+    "^arn:aws[a-z-]*:kms:[a-z]{2,4}(-[a-z]+)+-[0-9]:[0-9]{12}:key/[a-zA-Z0-9-]{1,64}$",
+    "write arn:aws:kms:REGION:ACCOUNT:key/ID", no_alias
+);
+
+fn no_alias(given: &str) -> String {
+    match given.contains("alias/") {
+        true => format!(
+            "; `aws kms describe-key --key-id {given} --query KeyMetadata.Arn` tells an alias's key"
+        ),
+        false => String::new(),
+    }
+}
+
 /// The article's ARNs have blanks after their colons.
 fn without_blanks(given: &str) -> String {
     let close: String = given.split_whitespace().collect();

@@ -7,6 +7,9 @@ mod end;
 mod policy;
 mod verdict;
 
+/// A month's hours, as AWS counts them.
+pub const HOURS_PER_MONTH: f64 = 730.0;
+
 pub use bill::{Prices, Sort, bill};
 pub use change::{Change, ChangeError};
 pub use cost::{Cost, EndCost, Price, Run, cost, until};

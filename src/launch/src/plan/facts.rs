@@ -141,6 +141,8 @@ pub struct TrackingFacts {
     pub apps: Vec<Mlflow>,
     /// The role the cluster would make for it.
     pub role: Option<Role>,
+    /// Price of the server that was asked for.
+    pub price: Known<Option<ListPrice>>,
     /// Role and bucket were seen to in this run.
     pub is_settled: bool,
     /// Tags of the bucket the cluster would make for it, if it is there.

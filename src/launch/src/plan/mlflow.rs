@@ -1,11 +1,13 @@
 //! Which MLflow it will be, and what stands in its way.
 
-use super::{Facts, Spec, Tracking, Wanted, WantedServer, is_live, is_ours, tracking_arn};
+use super::{Facts, Spec, Store, Tracking, Wanted, WantedServer, is_live, is_ours, tracking_arn};
 use crate::check::Check;
 use crate::keys;
+use crate::lifetime::HOURS_PER_MONTH;
 use nixl_aws::Tag;
 use nixl_aws::ec2::Instance;
 use nixl_aws::iam::Role;
+use nixl_aws::pricing::ListPrice;
 use nixl_aws::sagemaker::{Kind, Mlflow};
 
 /// Status of what will be gone, which takes minutes.
@@ -16,11 +18,18 @@ const MLFLOW: &str = "mlflow";
 const OTHER: &str = "leave out what is said of MLflow to go on with it, or run `nixl-launch mlflow down` first, which keeps its bucket";
 
 pub(crate) fn decide(spec: &Spec, facts: &Facts) -> Result<Tracking, Check> {
-    match &spec.mlflow {
+    let tracking = match &spec.mlflow {
         Wanted::None => Ok(Tracking::None),
         Wanted::Own => own(spec, facts),
         Wanted::Server(server) => self::server(spec, facts, server),
         Wanted::Arn(arn) => attached(spec, facts, arn),
+    }?;
+    match &tracking {
+        Tracking::Attach { label, .. } if spec.kms_key.is_some() => {
+            let found = format!("{label} is somebody else's: its bucket keeps its key");
+            Err(Check::fail(MLFLOW, found, "leave out --kms-key"))
+        }
+        _ => Ok(tracking),
     }
 }
 
@@ -41,7 +50,7 @@ fn own(spec: &Spec, facts: &Facts) -> Result<Tracking, Check> {
     if let Some(found) = tracking.found.as_ref().filter(|found| told == Some(found.arn.as_str())) {
         return Ok(Tracking::Attach { label: found.label(), arn: found.arn.clone() });
     }
-    let bucket = owned(spec, facts)?;
+    let store = store(spec, facts)?;
     let name = spec.cluster.mlflow_app();
     let recorded = role.and_then(|role| Tag::find(&role.tags, keys::TOLD_APP));
     match chosen(&tracking.apps, told, recorded) {
@@ -50,8 +59,8 @@ fn own(spec: &Spec, facts: &Facts) -> Result<Tracking, Check> {
             format!("{} of this cluster is {}", app.label(), app.status),
             "`nixl-launch mlflow down` removes it and keeps its bucket; then run this again",
         )),
-        Some(app) => Ok(Tracking::App { name, arn: app.arn.clone(), bucket, is_made: true }),
-        None => Ok(Tracking::app(&spec.region, &facts.account, &name, &bucket)),
+        Some(app) => Ok(Tracking::App { name, arn: app.arn.clone(), store, is_made: true }),
+        None => Ok(Tracking::app(&spec.region, &facts.account, &name, &store)),
     }
 }
 
@@ -129,7 +138,7 @@ fn server(spec: &Spec, facts: &Facts, wanted: &WantedServer) -> Result<Tracking,
             return Ok(Tracking::Attach { label: server.label(), arn: server.arn.clone() });
         }
     }
-    let bucket = owned(spec, facts)?;
+    let store = store(spec, facts)?;
     if let Some(role) = &tracking.role {
         let app = Tag::find(&role.tags, keys::MLFLOW_APP);
         let other = Tag::find(&role.tags, keys::TRACKING_SERVER).filter(|made| made != name);
@@ -145,7 +154,7 @@ fn server(spec: &Spec, facts: &Facts, wanted: &WantedServer) -> Result<Tracking,
     Ok(Tracking::Server {
         name: name.clone(),
         arn: tracking_arn(&spec.region, &facts.account, name),
-        bucket,
+        store,
         size: wanted.size,
         mlflow_version: wanted.mlflow_version.clone(),
     })
@@ -153,7 +162,7 @@ fn server(spec: &Spec, facts: &Facts, wanted: &WantedServer) -> Result<Tracking,
 
 /// The bucket, if nothing with our names belongs to others. It is ours by its tags;
 /// before it has any, the role is its record.
-fn owned(spec: &Spec, facts: &Facts) -> Result<String, Check> {
+fn store(spec: &Spec, facts: &Facts) -> Result<Store, Check> {
     let bucket = spec.cluster.artifact_bucket(&facts.account, &spec.region);
     let tracking = &facts.tracking;
     if let Some(role) = tracking.role.as_ref().filter(|role| !is_ours(&spec.cluster, &role.tags)) {
@@ -164,7 +173,31 @@ fn owned(spec: &Spec, facts: &Facts) -> Result<String, Check> {
         Some(tags) => is_ours(&spec.cluster, tags),
         None => true,
     };
-    if is_ours { Ok(bucket) } else { Err(super::foreign("S3 bucket", &bucket, &spec.cluster)) }
+    if !is_ours {
+        return Err(super::foreign("S3 bucket", &bucket, &spec.cluster));
+    }
+    let tags = tracking.bucket.as_deref().unwrap_or_default();
+    let kms_key = kms_key(spec, Tag::find(tags, keys::KMS_KEY))?;
+    Ok(Store { bucket, kms_key })
+}
+
+/// The key that was asked for, else the one that the bucket has.
+fn kms_key(spec: &Spec, has: Option<&str>) -> Result<Option<String>, Check> {
+    let Some(wanted) = spec.kms_key.as_deref() else { return Ok(has.map(str::to_owned)) };
+    let fail = |found: String, fix: &str| Err(Check::fail(MLFLOW, found, fix));
+    // "The KMS key must be in the same Region as the bucket" (S3 user guide).
+    let region = wanted.split(':').nth(3).unwrap_or_default();
+    if region != spec.region {
+        let found = format!("KMS key {wanted} is in {region}, the bucket in {}", spec.region);
+        return fail(found, "name a key of the bucket's region");
+    }
+    match has {
+        Some(has) if has != wanted => fail(
+            format!("what is in the bucket is encrypted with {has}, which stays its key"),
+            "leave out --kms-key to go on with it; after `nixl-launch mlflow down --delete-bucket` another can be chosen",
+        ),
+        _ => Ok(Some(wanted.to_owned())),
+    }
 }
 
 /// The role's tags say which server it was made for, and only a server made with
@@ -184,7 +217,7 @@ pub(crate) fn check(tracking: &Tracking, facts: &Facts) -> Check {
         Tracking::Attach { label, .. } => {
             Check::pass(MLFLOW, format!("{label} is somebody else's: attached, never changed"))
         }
-        Tracking::Server { name, bucket, .. } => match &facts.tracking.found {
+        Tracking::Server { name, store, size, .. } => match &facts.tracking.found {
             Some(server) if server.status == DELETING => Check::warn(
                 MLFLOW,
                 format!(
@@ -196,11 +229,12 @@ pub(crate) fn check(tracking: &Tracking, facts: &Facts) -> Check {
             None => Check::pass(
                 MLFLOW,
                 format!(
-                    "tracking server {name} is made, with bucket {bucket}: up to 25 minutes, and about $469 a month (Small)"
+                    "tracking server {name} is made, with {store}: up to 25 minutes, and {}",
+                    price(facts.tracking.price.value().and_then(Option::as_ref), size.as_str())
                 ),
             ),
         },
-        Tracking::App { name, bucket, is_made, arn } => {
+        Tracking::App { name, store, is_made, arn } => {
             if let Some(gone) = told_of(&facts.instances).filter(|told| told != arn) {
                 return Check::warn(
                     MLFLOW,
@@ -210,9 +244,22 @@ pub(crate) fn check(tracking: &Tracking, facts: &Facts) -> Check {
             }
             let found = match is_made {
                 true => format!("App {name} is there already"),
-                false => format!("App {name} is made, with bucket {bucket}: no price of its own"),
+                false => format!("App {name} is made, with {store}: no price of its own"),
             };
             Check::pass(MLFLOW, found)
         }
+    }
+}
+
+/// What a server of this size costs while it is not stopped.
+fn price(told: Option<&ListPrice>, size: &str) -> String {
+    match told {
+        Some(price) => format!(
+            "${:.2} an hour (${:.0} a month), {size}, without what it stores ({})",
+            price.usd_per_hour,
+            price.usd_per_hour * HOURS_PER_MONTH,
+            price.source()
+        ),
+        None => format!("AWS told no price of size {size}, and none is made up"),
     }
 }

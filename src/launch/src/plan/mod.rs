@@ -42,7 +42,7 @@ pub use quota::{
 pub use saved::{Changed, Difference, SavedError};
 pub use spec::{DEFAULT_TTL_SECS, PublicAddress, Spec};
 pub use token::{client_token, next_generation, record};
-pub use tracking::{Tracking, UNKNOWN_APP, tracking_arn};
+pub use tracking::{Store, Tracking, UNKNOWN_APP, tracking_arn};
 pub use types::alternatives;
 pub use user_data::{LIFETIME_SCRIPT, MAX_USER_DATA_BYTES, user_data};
 pub use wanted::{ServerSize, Wanted, WantedServer};
@@ -60,7 +60,7 @@ use crate::check::{Check, Checks};
 use crate::keys;
 
 /// Version of the document that [`Plan`] is.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 
 /// Everything `up` will make sure of.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -192,9 +192,8 @@ pub fn of_nodes(spec: &Spec, facts: &Facts, nodes: &[Instance]) -> Vec<Check> {
 fn policies(spec: &Spec, tracking: &Tracking) -> BTreeMap<String, Value> {
     let node = (spec.cluster.node_role(&spec.region), node_policy(&spec.region, tracking.arn()));
     let mut policies = BTreeMap::from([node]);
-    if let Some(bucket) = tracking.bucket() {
-        policies
-            .insert(spec.cluster.mlflow_role(&spec.region), mlflow_policy(&spec.region, bucket));
+    if let Some(store) = tracking.store() {
+        policies.insert(spec.cluster.mlflow_role(&spec.region), mlflow_policy(&spec.region, store));
     }
     policies
 }
@@ -286,9 +285,14 @@ pub fn owner_tags(cluster: &ClusterName) -> Vec<Tag> {
 
 /// Tags of the bucket of MLflow once it has all its settings, with those of others.
 #[must_use]
-pub fn bucket_tags(found: Option<&[Tag]>, cluster: &ClusterName) -> Vec<Tag> {
+pub fn bucket_tags(
+    found: Option<&[Tag]>,
+    cluster: &ClusterName,
+    kms_key: Option<&str>,
+) -> Vec<Tag> {
     let mut tags = owner_tags(cluster);
     tags.push(Tag::new(keys::BUCKET, keys::BUCKET_SETTINGS));
+    tags.extend(kms_key.map(|key| Tag::new(keys::KMS_KEY, key)));
     let others = found.into_iter().flatten().filter(|tag| Tag::find(&tags, &tag.key).is_none());
     let others: Vec<Tag> = others.cloned().collect();
     tags.extend(others);

@@ -6,6 +6,7 @@
 
 mod mlflow;
 
+use super::Store;
 use nixl_cluster::tag;
 use serde_json::{Value, json};
 
@@ -75,27 +76,39 @@ pub fn node_policy(region: &str, tracking_arn: Option<&str>) -> Value {
     json!({ "Version": "2012-10-17", "Statement": statements })
 }
 
-/// What the tracking server may do: its own bucket, nothing else.
+/// What the tracking server may do: its own bucket and, through S3 only, that
+/// bucket's key (S3 user guide, "Using server-side encryption with AWS KMS keys",
+/// permissions), nothing else.
 #[must_use]
-pub fn mlflow_policy(region: &str, bucket: &str) -> Value {
-    let bucket = format!("arn:{}:s3:::{bucket}", partition(region));
-    json!({
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Sid": "Bucket",
-                "Effect": "Allow",
-                "Action": ["s3:GetBucketLocation", "s3:ListBucket"],
-                "Resource": bucket,
+pub fn mlflow_policy(region: &str, store: &Store) -> Value {
+    let bucket = format!("arn:{}:s3:::{}", partition(region), store.bucket);
+    let mut statements = vec![
+        json!({
+            "Sid": "Bucket",
+            "Effect": "Allow",
+            "Action": ["s3:GetBucketLocation", "s3:ListBucket"],
+            "Resource": bucket,
+        }),
+        json!({
+            "Sid": "Artifacts",
+            "Effect": "Allow",
+            "Action": ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
+            "Resource": format!("{bucket}/*"),
+        }),
+    ];
+    statements.extend(store.kms_key.as_ref().map(|key| {
+        let suffix = if region.starts_with("cn-") { ".cn" } else { "" };
+        json!({
+            "Sid": "Key",
+            "Effect": "Allow",
+            "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
+            "Resource": key,
+            "Condition": {
+                "StringEquals": { "kms:ViaService": format!("s3.{region}.amazonaws.com{suffix}") },
             },
-            {
-                "Sid": "Artifacts",
-                "Effect": "Allow",
-                "Action": ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
-                "Resource": format!("{bucket}/*"),
-            },
-        ],
-    })
+        })
+    }));
+    json!({ "Version": "2012-10-17", "Statement": statements })
 }
 
 /// Of the bucket: nobody comes in without TLS, whatever else they may.
@@ -138,10 +151,17 @@ mod tests {
 
     #[test]
     fn the_server_reaches_its_bucket_only() {
-        let policy = mlflow_policy("cn-north-1", "b");
+        let mut store = Store { bucket: "b".to_owned(), kms_key: None };
+        let policy = mlflow_policy("cn-north-1", &store);
         for statement in policy["Statement"].as_array().unwrap() {
             assert!(statement["Resource"].as_str().unwrap().starts_with("arn:aws-cn:s3:::b"));
         }
+        store.kms_key = Some("arn:aws-cn:kms:cn-north-1:1:key/k".to_owned());
+        let with_key = mlflow_policy("cn-north-1", &store);
+        let key = &with_key["Statement"][2];
+        assert_eq!(key["Resource"], "arn:aws-cn:kms:cn-north-1:1:key/k");
+        let via = &key["Condition"]["StringEquals"]["kms:ViaService"];
+        assert_eq!(*via, "s3.cn-north-1.amazonaws.com.cn");
     }
 
     #[test]

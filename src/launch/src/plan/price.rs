@@ -32,7 +32,7 @@ pub(super) fn on_demand(facts: &Facts, instance_type: &str) -> Option<Price> {
         market: Market::OnDemand,
         zone: None,
         usd_per_hour: price.usd_per_hour,
-        source: format!("AWS Price List of {}", price.published),
+        source: price.source(),
     })
 }
 

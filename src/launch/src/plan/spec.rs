@@ -60,6 +60,9 @@ pub struct Spec {
     pub idle_secs: Option<u64>,
     /// MLflow.
     pub mlflow: Wanted,
+    /// ARN of the KMS key for what the cluster's own MLflow keeps in its bucket; the
+    /// bucket's own, or S3's keys, if not given.
+    pub kms_key: Option<String>,
 }
 
 impl Spec {
@@ -84,6 +87,7 @@ impl Spec {
             ttl_secs: Some(DEFAULT_TTL_SECS),
             idle_secs: None,
             mlflow: Wanted::default(),
+            kms_key: None,
         }
     }
 }

@@ -24,8 +24,8 @@ pub enum Tracking {
         name: String,
         /// ARN, known before the server is there.
         arn: String,
-        /// Bucket for artifacts.
-        bucket: String,
+        /// Where artifacts are.
+        store: Store,
         /// Size.
         size: ServerSize,
         /// Version of MLflow that was asked for.
@@ -37,11 +37,31 @@ pub enum Tracking {
         name: String,
         /// ARN; until it is made one with [`UNKNOWN_APP`] at its end.
         arn: String,
-        /// Bucket for artifacts.
-        bucket: String,
+        /// Where artifacts are.
+        store: Store,
         /// Whether it is there.
         is_made: bool,
     },
+}
+
+/// The bucket of what the cluster has made or makes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Store {
+    /// Name.
+    pub bucket: String,
+    /// ARN of the KMS key that encrypts new objects; without one S3's own keys do.
+    pub kms_key: Option<String>,
+}
+
+impl std::fmt::Display for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "bucket {}", self.bucket)?;
+        match &self.kms_key {
+            Some(key) => write!(f, " (encrypted with {key})"),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Stands for the id of an App that is still to be made: SageMaker gives it.
@@ -73,6 +93,15 @@ impl Tracking {
         matches!(self, Self::App { is_made: false, .. })
     }
 
+    /// Name of what the cluster has made or makes.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Self::None | Self::Attach { .. } => None,
+            Self::Server { name, .. } | Self::App { name, .. } => Some(name),
+        }
+    }
+
     /// ARN of the cluster's own App, once it is made.
     #[must_use]
     pub fn made_app(&self) -> Option<&str> {
@@ -86,7 +115,7 @@ impl Tracking {
     #[must_use]
     pub fn before_it_was_made(&self, region: &str, account: &str) -> Self {
         match self {
-            Self::App { name, bucket, .. } => Self::app(region, account, name, bucket),
+            Self::App { name, store, .. } => Self::app(region, account, name, store),
             other => other.clone(),
         }
     }
@@ -97,10 +126,10 @@ impl Tracking {
     pub fn as_told(&self, nodes: &[Instance], facts: &TrackingFacts) -> Self {
         let told = told_of(nodes).filter(|told| facts.apps.iter().any(|app| app.arn == *told));
         match (self, told) {
-            (Self::App { name, bucket, .. }, Some(told)) => Self::App {
+            (Self::App { name, store, .. }, Some(told)) => Self::App {
                 name: name.clone(),
                 arn: told.to_owned(),
-                bucket: bucket.clone(),
+                store: store.clone(),
                 is_made: true,
             },
             _ => self.clone(),
@@ -108,18 +137,18 @@ impl Tracking {
     }
 
     /// An App that is still to be made.
-    pub(super) fn app(region: &str, account: &str, name: &str, bucket: &str) -> Self {
+    pub(super) fn app(region: &str, account: &str, name: &str, store: &Store) -> Self {
         let partition = partition(region);
         let arn = format!("arn:{partition}:sagemaker:{region}:{account}:mlflow-app/{UNKNOWN_APP}");
-        Self::App { name: name.to_owned(), arn, bucket: bucket.to_owned(), is_made: false }
+        Self::App { name: name.to_owned(), arn, store: store.clone(), is_made: false }
     }
 
-    /// Bucket of what the cluster has made or makes.
+    /// Where artifacts are of what the cluster has made or makes.
     #[must_use]
-    pub fn bucket(&self) -> Option<&str> {
+    pub fn store(&self) -> Option<&Store> {
         match self {
             Self::None | Self::Attach { .. } => None,
-            Self::Server { bucket, .. } | Self::App { bucket, .. } => Some(bucket),
+            Self::Server { store, .. } | Self::App { store, .. } => Some(store),
         }
     }
 

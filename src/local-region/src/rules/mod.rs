@@ -32,6 +32,7 @@ pub mod requests;
 pub mod reservations;
 pub mod route_tables;
 pub mod run_command;
+pub mod s3;
 pub mod scheduler;
 pub mod security_groups;
 pub mod sessions;
@@ -132,6 +133,7 @@ pub static AREAS: &[(&str, &[&Rule], &[Gap])] = &[
     ("CloudWatch Logs", logs::RULES, logs::GAPS),
     ("Identities and access", iam::RULES, iam::GAPS),
     ("Assumed roles", sts::RULES, sts::GAPS),
+    ("Objects", s3::RULES, s3::GAPS),
     ("Prices", pricing::RULES, pricing::GAPS),
     ("Schedules", scheduler::RULES, scheduler::GAPS),
     ("Request throttling", throttling::RULES, throttling::GAPS),

@@ -2,7 +2,8 @@
 
 super::rules! {
     gaps: [
-        "pricing": "Prices are those of On-Demand instances of the catalogue in us-east-1, with Linux and shared tenancy, as of 2026-07-20 (source in data/prices.json); types without a price there have none. Reserved and Spot prices, other services, regions and systems are not there.",
+        "pricing": "Prices are those of On-Demand instances of the catalogue in us-east-1, with Linux and shared tenancy, as of 2026-07-20 (source in data/prices.json); types without a price there have none. Reserved and Spot prices, other services but MLflow's tracking servers, regions and systems are not there.",
+        "pricing": "Of tracking servers the usage type and the Small price are as people's bills told them; the prices of Medium and Large are guesses, as are family and unit.",
         "pricing": "SKUs are not AWS's. A product has the attributes that callers filter by, not all that AWS tells.",
         "pricing": "A filter for a field that a product has not matches nothing; the codes of an unknown service, attribute or format are not verified.",
     ]

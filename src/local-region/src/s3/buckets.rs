@@ -5,7 +5,7 @@ use s3s::{S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
 use s3s_fs::FileSystem;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Settings of a bucket that are not files.
 #[derive(Default)]
@@ -16,11 +16,28 @@ struct Settings {
     encryption: Option<ServerSideEncryptionConfiguration>,
 }
 
+type AllSettings = Mutex<HashMap<String, Settings>>;
+
 /// Buckets as folders.
 pub struct Buckets {
     files: FileSystem,
     root: PathBuf,
-    settings: Mutex<HashMap<String, Settings>>,
+    settings: Arc<AllSettings>,
+}
+
+/// Which KMS keys encrypt what is in buckets.
+#[derive(Clone)]
+pub struct Keys(Arc<AllSettings>);
+
+impl Keys {
+    /// ARN of the bucket's key, if it has one.
+    pub fn of(&self, bucket: &str) -> Option<String> {
+        let settings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let rules = &settings.get(bucket)?.encryption.as_ref()?.rules;
+        let mut by_default =
+            rules.iter().filter_map(|rule| rule.apply_server_side_encryption_by_default.as_ref());
+        by_default.find_map(|it| it.kms_master_key_id.clone())
+    }
 }
 
 impl Buckets {
@@ -29,7 +46,12 @@ impl Buckets {
         let files = FileSystem::new(root).map_err(|error| {
             anyhow::anyhow!("cannot keep S3 objects in {}: {error:?}", root.display())
         })?;
-        Ok(Self { files, root: root.to_owned(), settings: Mutex::default() })
+        Ok(Self { files, root: root.to_owned(), settings: Arc::default() })
+    }
+
+    /// The keys of its buckets, also those that are set later.
+    pub fn keys(&self) -> Keys {
+        Keys(self.settings.clone())
     }
 
     fn settings(&self) -> MutexGuard<'_, HashMap<String, Settings>> {

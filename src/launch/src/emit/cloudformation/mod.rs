@@ -9,7 +9,7 @@
 
 mod nodes;
 
-use super::aws_cli::pairs;
+use super::aws_cli::{encryption, pairs};
 use super::{EmitError, check, schedule_group_arn};
 use crate::keys;
 use crate::lifetime::{SCHEDULER_POLICY, scheduler_policy, scheduler_trust};
@@ -26,6 +26,7 @@ const ENDS_AT: &str = "EndsAtUtc";
 const GROUP: &str = "FabricSecurityGroup";
 const PLACEMENT: &str = "PlacementGroup";
 const PROFILE: &str = "NodeProfile";
+const APP: &str = "MlflowApp";
 const SCHEDULES: &str = "Schedules";
 const SCHEDULER: &str = "SchedulerRole";
 
@@ -66,6 +67,9 @@ pub fn cloudformation(plan: &Plan) -> Result<String, EmitError> {
             "Description": "When the nodes are ended, in UTC: date -u -d '+8 hours' +%FT%T",
         }});
     }
+    if let Some(arn) = plan.tracking.arn().filter(|_| plan.tracking.is_unknown()) {
+        document = with_app(document, arn);
+    }
     let text = format!("{document:#}\n");
     match text.len() {
         bytes if bytes > MAX_BYTES => Err(EmitError::TooLong { bytes, most: MAX_BYTES }),
@@ -76,8 +80,8 @@ pub fn cloudformation(plan: &Plan) -> Result<String, EmitError> {
 fn description(plan: &Plan, attempt: &Attempt) -> String {
     let (cluster, size) = (&plan.spec.cluster, plan.spec.size);
     let mlflow = match &plan.tracking {
-        Tracking::Server { .. } => {
-            " MLflow (server, bucket, role) stays when the stack goes: nixl-launch down --mlflow."
+        Tracking::Server { .. } | Tracking::App { .. } => {
+            " MLflow (with its bucket and role) stays when the stack goes: nixl-launch down --mlflow."
         }
         _ => "",
     };
@@ -175,18 +179,21 @@ fn roles(plan: &Plan, stack: &mut Stack) {
 
 /// It stays when the stack goes, as `down` keeps it: it holds what was measured.
 fn mlflow(plan: &Plan, stack: &mut Stack) {
-    let Tracking::Server { name: server, bucket, size, mlflow_version, .. } = &plan.tracking else {
-        return;
-    };
+    let Some(store) = plan.tracking.store() else { return };
     let spec = &plan.spec;
     let name = spec.cluster.mlflow_role(&spec.region);
     let mut tags = plan.tags();
-    tags.push(Tag::new(keys::TRACKING_SERVER, server));
+    tags.push(match &plan.tracking {
+        Tracking::Server { name, .. } => Tag::new(keys::TRACKING_SERVER, name),
+        _ => Tag::new(keys::MLFLOW_APP, plan.tracking.name().unwrap_or_default()),
+    });
     let policy = (MLFLOW_POLICY, &plan.policies[&name]);
     let properties = role(&name, &trust_policy("sagemaker.amazonaws.com"), &tags, policy);
     stack.add_kept("MlflowRole", "IAM::Role", properties);
+    let mut tags = plan.tags();
+    tags.extend(store.kms_key.as_ref().map(|key| Tag::new(keys::KMS_KEY, key)));
     let properties = json!({
-        "BucketName": bucket,
+        "BucketName": store.bucket,
         "PublicAccessBlockConfiguration": {
             "BlockPublicAcls": true,
             "BlockPublicPolicy": true,
@@ -194,27 +201,54 @@ fn mlflow(plan: &Plan, stack: &mut Stack) {
             "RestrictPublicBuckets": true,
         },
         "BucketEncryption": { "ServerSideEncryptionConfiguration": [
-            { "ServerSideEncryptionByDefault": { "SSEAlgorithm": "AES256" } },
+            encryption("ServerSideEncryptionByDefault", store),
         ]},
-        "Tags": pairs(&plan.tags()),
+        "Tags": pairs(&tags),
     });
     stack.add_kept("MlflowBucket", "S3::Bucket", properties);
     let properties = json!({
         "Bucket": { "Ref": "MlflowBucket" },
-        "PolicyDocument": bucket_policy(&spec.region, bucket),
+        "PolicyDocument": bucket_policy(&spec.region, &store.bucket),
     });
     stack.add_kept("MlflowBucketPolicy", "S3::BucketPolicy", properties);
     let mut properties = json!({
-        "TrackingServerName": server,
-        "TrackingServerSize": size.as_str(),
         "ArtifactStoreUri": { "Fn::Sub": "s3://${MlflowBucket}/artifacts" },
         "RoleArn": { "Fn::GetAtt": ["MlflowRole", "Arn"] },
         "Tags": pairs(&plan.tags()),
     });
-    if let Some(version) = mlflow_version {
-        properties["MlflowVersion"] = version.as_str().into();
+    match &plan.tracking {
+        Tracking::Server { name, size, mlflow_version, .. } => {
+            properties["TrackingServerName"] = name.as_str().into();
+            properties["TrackingServerSize"] = size.as_str().into();
+            if let Some(version) = mlflow_version {
+                properties["MlflowVersion"] = version.as_str().into();
+            }
+            stack.add_kept("MlflowServer", "SageMaker::MlflowTrackingServer", properties);
+        }
+        other => {
+            properties["Name"] = other.name().unwrap_or_default().into();
+            stack.add_kept(APP, "SageMaker::MlflowApp", properties);
+        }
     }
-    stack.add_kept("MlflowServer", "SageMaker::MlflowTrackingServer", properties);
+}
+
+/// The same with the App's ARN, which only the stack gets to know, in the place of
+/// the one that stands for it.
+fn with_app(value: Value, unknown: &str) -> Value {
+    let arn = || json!({ "Fn::GetAtt": [APP, "Arn"] });
+    match value {
+        Value::String(text) if text == unknown => arn(),
+        Value::String(text) if text.contains(unknown) => {
+            let escaped = text.replace("${", "${!");
+            json!({ "Fn::Sub": escaped.replace(unknown, &format!("${{{APP}.Arn}}")) })
+        }
+        Value::Array(items) => items.into_iter().map(|item| with_app(item, unknown)).collect(),
+        Value::Object(fields) => {
+            let fields = fields.into_iter().map(|(key, value)| (key, with_app(value, unknown)));
+            Value::Object(fields.collect())
+        }
+        other => other,
+    }
 }
 
 #[cfg(test)]

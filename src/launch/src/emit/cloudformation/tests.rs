@@ -1,7 +1,8 @@
 //! A stack is what the plan says.
 
 use super::*;
-use crate::emit::tests::{plan_for, there};
+use crate::emit::tests::{plan_for, plan_with_app, there};
+use crate::plan::UNKNOWN_APP;
 use crate::plan::catalogue::{GOLDEN_TYPES, golden};
 use nixl_aws::ec2::{Market, SecurityGroup};
 use nixl_cluster::tag;
@@ -177,6 +178,50 @@ fn a_stack_without_end_and_without_mlflow_is_smaller() {
     assert_eq!(of_kind(&template, "AWS::IAM::Role").len(), 1);
 }
 
+/// Only the stack knows the App's ARN, in every place where nodes are told of it.
+#[test]
+fn a_stack_makes_an_app_and_tells_its_nodes_of_it() {
+    for name in ["g6.12xlarge", "p4d.24xlarge"] {
+        let mut plan = plan_with_app(name);
+        plan.spec.kms_key = Some("arn:k".to_owned());
+        let text = cloudformation(&plan).unwrap();
+        assert!(!text.contains(UNKNOWN_APP), "{text}");
+        let template = template(&plan);
+        let arn = json!({ "Fn::GetAtt": ["MlflowApp", "Arn"] });
+        let app = of_kind(&template, "AWS::SageMaker::MlflowApp")[0];
+        assert_eq!(app["Name"], "nixl-mlflow");
+        assert_eq!(tags(&app["Tags"])[tag::CLUSTER], "nixl");
+        for node in of_kind(&template, "AWS::EC2::Instance") {
+            assert_eq!(tags(&node["Tags"])[keys::TRACKING_ARN], arn);
+        }
+        for of in of_kind(&template, "AWS::EC2::LaunchTemplate") {
+            let joined = &of["LaunchTemplateData"]["UserData"]["Fn::Base64"]["Fn::Join"];
+            let lines = joined[1].as_array().unwrap().iter();
+            let told: Vec<_> = lines.filter(|line| line.is_object()).collect();
+            let said = "  mlflow_tracking_arn = \"${MlflowApp.Arn}\"";
+            assert!(told.len() == 1 && told[0]["Fn::Sub"].as_str().unwrap().ends_with(said.trim()));
+        }
+        let roles = of_kind(&template, "AWS::IAM::Role");
+        let policies: Vec<&Value> =
+            roles.iter().map(|role| &role["Policies"][0]["PolicyDocument"]["Statement"]).collect();
+        let opened = policies.iter().filter_map(|it| it.as_array()).flatten();
+        assert_eq!(opened.filter(|statement| statement["Resource"] == arn).count(), 1);
+    }
+}
+
+#[test]
+fn a_bucket_of_a_stack_has_its_key() {
+    let mut plan = plan_for("g6.12xlarge");
+    let Tracking::Server { store, .. } = &mut plan.tracking else { panic!() };
+    store.kms_key = Some("arn:k".to_owned());
+    let template = template(&plan);
+    let bucket = of_kind(&template, "AWS::S3::Bucket")[0];
+    let rule = &bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"][0];
+    assert_eq!(rule["ServerSideEncryptionByDefault"]["KMSMasterKeyID"], "arn:k");
+    assert_eq!(rule["BucketKeyEnabled"], true);
+    assert_eq!(tags(&bucket["Tags"])[keys::KMS_KEY], "arn:k", "so `up` goes on with it");
+}
+
 /// AWS's resource schemas (`NIXL_CFN_LINT` names the program), of one card and of
 /// several: it takes a second for each template.
 #[test]
@@ -192,8 +237,8 @@ fn cfn_lint_finds_nothing() {
         for ends in [true, false] {
             let mut plan = plan_for(name);
             if !ends {
+                plan = plan_with_app(name);
                 plan.spec.ttl_secs = None;
-                plan.tracking.attach();
                 (plan.attempts[0].market, plan.attempts[0].reservation_id) =
                     (Market::CapacityBlock, Some("cr-0123456789abcdef0".to_owned()));
                 plan.attempts[0].placement_group = None;

@@ -5,6 +5,7 @@ use crate::engine::Removal;
 use crate::failure::{Problem, Resource};
 use crate::fake::{Fake, Fault};
 use crate::keys;
+use crate::plan::{ServerSize, Spec, Wanted, WantedServer, plan};
 use nixl_aws::Tag;
 
 const LOST: Fault = Fault::Lose;
@@ -255,4 +256,53 @@ async fn what_a_cluster_has_made_is_gone_on_with_whatever_the_default_is() {
     assert!(fake.state().buckets.values().all(|tags| !tags.is_empty()));
     fake.engine(&services).up(&spec(), patience(500)).await.unwrap();
     assert_eq!(fake.count("CreateMlflowApp"), 1);
+}
+
+/// Wherever a run ends, the next one leaves the bucket with its key.
+#[tokio::test]
+async fn a_bucket_has_its_key_however_often_a_run_ends() {
+    const KEY: &str = "arn:aws:kms:us-east-1:123456789012:key/k";
+    let with_key = Spec { kms_key: Some(KEY.to_owned()), ..spec() };
+    for carried_out in [false, true] {
+        for at in 0.. {
+            let fake = Fake::new();
+            let services = fake.services();
+            fake.state().dies_at = Some((at, carried_out));
+            let engine = fake.engine(&services);
+            if !fake.dead(engine.mlflow_up(&with_key)).await {
+                break;
+            }
+            fake.engine(&services).mlflow_up(&with_key).await.unwrap();
+            // Who does not name it keeps it.
+            fake.engine(&services).mlflow_up(&spec()).await.unwrap();
+            let state = fake.state();
+            let settings = state.bucket_settings.values().next().unwrap();
+            assert_eq!(settings.kms_key.as_deref(), Some(KEY), "{at} {carried_out}");
+            let tags = state.buckets.values().next().unwrap();
+            assert_eq!(Tag::find(tags, keys::KMS_KEY), Some(KEY), "{at} {carried_out}");
+            let policy = &state.policies["nixl-mlflow-us-east-1"]["nixl-artifacts"];
+            assert!(policy.contains("kms:GenerateDataKey") && policy.contains(KEY), "{policy}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_a_server_costs_is_told_by_its_size() {
+    let fake = Fake::new();
+    let size = ServerSize::Large;
+    let server = Wanted::Server(WantedServer { size, ..Default::default() });
+    let large = Spec { mlflow: server, ..spec() };
+    let services = fake.services();
+    let plan = plan(&large, &fake.engine(&services).facts(&large).await.unwrap());
+    let told: Vec<_> = plan.checks.iter().filter(|check| check.name == "mlflow").collect();
+    assert!(told[0].found.contains("$1.50 an hour ($1095 a month), Large"), "{told:?}");
+    let report = up_with(&fake, &large).await.unwrap().tracking.unwrap();
+    assert_eq!((report.size.as_deref(), report.usd_per_hour), (Some("Large"), Some(1.5)));
+    assert_eq!(report.price_source.as_deref(), Some("AWS Price List of 2026-07-20"));
+    let status = fake.engine(&services).mlflow_status().await.unwrap();
+    assert_eq!(status.usd_per_hour, Some(1.5));
+    // Nobody's price is waited for or made up.
+    fake.script("GetProducts", &[DENIED; 20]);
+    let status = fake.engine(&services).mlflow_status().await.unwrap();
+    assert_eq!(status.usd_per_hour, None);
 }

@@ -48,6 +48,26 @@ fn a_bucket_without_its_record_is_foreign() {
     assert!(ready(&spec(), &facts).tracking.is_unknown(), "its own tags are a record, too");
 }
 
+/// A bucket keeps the key that what is in it is encrypted with.
+#[test]
+fn a_key_is_of_the_buckets_region_and_stays_with_the_bucket() {
+    let key = |region: &str, id: &str| format!("arn:aws:kms:{region}:123456789012:key/{id}");
+    let with = |key: &str| Spec { kms_key: Some(key.to_owned()), ..spec() };
+    let mut facts = facts();
+    let (here, other) = (key("us-east-1", "a"), key("us-east-1", "b"));
+    let kept = |spec: &Spec, facts: &Facts| ready(spec, facts).tracking.store().unwrap().clone();
+    assert_eq!(kept(&with(&here), &facts).kms_key.as_ref(), Some(&here));
+    assert!(refused(&with(&key("eu-west-1", "a")), &facts)[0].1.contains("is in eu-west-1"));
+    facts.tracking.bucket = Some(owner_tags(&spec().cluster));
+    assert_eq!(kept(&with(&here), &facts).kms_key.as_ref(), Some(&here), "S3's keys give way");
+    facts.tracking.bucket = Some(bucket_tags(None, &spec().cluster, Some(&here)));
+    assert_eq!(kept(&spec(), &facts).kms_key.as_ref(), Some(&here), "it is not given up");
+    assert!(refused(&with(&other), &facts)[0].1.contains(&here));
+    facts.tracking.found = Some(Mlflow { arn: "arn:other".to_owned(), ..Default::default() });
+    let server = Spec { mlflow: Wanted::Server(WantedServer::default()), ..with(&here) };
+    assert!(refused(&server, &facts)[0].1.contains("somebody else's"));
+}
+
 #[test]
 fn somebodys_tracking_server_is_attached_and_a_broken_one_refused() {
     let mut facts = facts();

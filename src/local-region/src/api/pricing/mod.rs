@@ -1,4 +1,5 @@
-//! AWS Price List (API reference 2017-10-15, AwsJson 1.1): what instances cost.
+//! AWS Price List (API reference 2017-10-15, AwsJson 1.1): what instances and MLflow's
+//! tracking servers cost.
 
 mod filter;
 mod products;
@@ -12,7 +13,7 @@ use products::{PRODUCTS, Product};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-const SERVICE: &str = "AmazonEC2";
+const SERVICES: [&str; 2] = [products::EC2, products::SAGEMAKER];
 const FORMAT: &str = "aws_v1";
 
 /// Entries of a page at most, and when no number is asked for.
@@ -28,13 +29,14 @@ pub fn perform(call: &Call<'_>, input: &Value) -> Answer {
         "DescribeServices" => describe_services(call, input),
         "GetAttributeValues" => attribute_values(call, input),
         "GetProducts" => {
-            service(call, input)?;
+            let code = service(call, input)?;
             let filters = filter::read(call, input)?;
             let in_force = &call.region.rules;
             let kept = |product: &&Product| {
                 !in_force.on(&rules::FILTERS) || filters.iter().all(|filter| filter.keeps(product))
             };
-            let shown = PRODUCTS.iter().filter(kept).map(|p| json!(p.price_list().to_string()));
+            let of = PRODUCTS.iter().filter(|product| product.service == code);
+            let shown = of.filter(kept).map(|p| json!(p.price_list().to_string()));
             let mut answer = page(call, input, "PriceList", shown.collect(), PAGE)?;
             answer["FormatVersion"] = json!(FORMAT);
             Ok(answer)
@@ -58,8 +60,8 @@ fn check_format(call: &Call<'_>, input: &Value) -> Result<(), ApiError> {
     })
 }
 
-/// Refuses a service that is not named, or has no prices.
-fn service(call: &Call<'_>, input: &Value) -> Result<(), ApiError> {
+/// The service that is named; one that has prices.
+fn service<'a>(call: &Call<'_>, input: &'a Value) -> Result<&'a str, ApiError> {
     let in_force = &call.region.rules;
     let code = input["ServiceCode"].as_str().unwrap_or_default();
     in_force.check(&rules::SERVICE_NEEDED, !code.is_empty(), || {
@@ -69,29 +71,38 @@ fn service(call: &Call<'_>, input: &Value) -> Result<(), ApiError> {
     in_force.check(&rules::SERVICE_LETTERS, plain, || {
         invalid("ServiceCode can only contain a-z, A-Z, 0-9")
     })?;
-    in_force.check(&rules::SERVICE_UNKNOWN, code == SERVICE, || {
+    in_force.check(&rules::SERVICE_UNKNOWN, SERVICES.contains(&code), || {
         not_found(format!("The service {code} was not found."))
-    })
+    })?;
+    Ok(code)
+}
+
+/// Fields of all products of a service.
+fn fields(code: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
+    PRODUCTS.iter().filter(move |product| product.service == code).flat_map(Product::fields)
 }
 
 fn describe_services(call: &Call<'_>, input: &Value) -> Answer {
-    if input["ServiceCode"].is_string() {
-        service(call, input)?;
-    }
-    let names: BTreeSet<&str> = PRODUCTS.iter().flat_map(Product::fields).map(|(k, _)| k).collect();
-    let shown = json!({"ServiceCode": SERVICE, "AttributeNames": names});
-    let mut answer = page(call, input, "Services", vec![shown], PAGE)?;
+    let codes = match input["ServiceCode"].is_string() {
+        true => vec![service(call, input)?],
+        false => SERVICES.to_vec(),
+    };
+    let shown = codes.into_iter().map(|code| {
+        let names: BTreeSet<&str> = fields(code).map(|(name, _)| name).collect();
+        json!({"ServiceCode": code, "AttributeNames": names})
+    });
+    let mut answer = page(call, input, "Services", shown.collect(), PAGE)?;
     answer["FormatVersion"] = json!(FORMAT);
     Ok(answer)
 }
 
 fn attribute_values(call: &Call<'_>, input: &Value) -> Answer {
-    service(call, input)?;
+    let code = service(call, input)?;
     let name = input["AttributeName"].as_str().unwrap_or_default();
-    let fields = PRODUCTS.iter().flat_map(Product::fields);
-    let values: BTreeSet<&str> = fields.filter(|(key, _)| *key == name).map(|(_, v)| v).collect();
+    let values: BTreeSet<&str> =
+        fields(code).filter(|(key, _)| *key == name).map(|(_, v)| v).collect();
     call.region.rules.check(&rules::ATTRIBUTE, !values.is_empty(), || {
-        not_found(format!("The attribute {name} of {SERVICE} was not found."))
+        not_found(format!("The attribute {name} of {code} was not found."))
     })?;
     let shown = values.into_iter().map(|value| json!({"Value": value})).collect();
     page(call, input, "AttributeValues", shown, VALUES_PAGE)

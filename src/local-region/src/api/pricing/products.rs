@@ -1,5 +1,5 @@
 //! What is sold: instances of the catalogue that have a price
-//! (`data/prices.json`, written by `scripts/prices.py`).
+//! (`data/prices.json`, written by `scripts/prices.py`), and tracking servers.
 
 use crate::api::ec2::InstanceType;
 use serde::Deserialize;
@@ -12,7 +12,12 @@ use std::sync::LazyLock;
 const TERM: &str = "JRTCKXETXF";
 /// AWS's code of their price for an hour.
 const RATE: &str = "6YS6EN2CT7";
-const FAMILY: &str = "Compute Instance";
+/// Codes of services.
+pub const EC2: &str = "AmazonEC2";
+pub const SAGEMAKER: &str = "AmazonSageMaker";
+/// US dollars for an hour of a tracking server. Of the small one it is what people
+/// paid in us-east-1; the others are guessed.
+const TRACKING_SERVERS: [(&str, f64); 3] = [("Small", 0.642), ("Medium", 1.284), ("Large", 2.568)];
 
 #[derive(Deserialize)]
 struct Prices {
@@ -29,7 +34,10 @@ static PRICES: LazyLock<Prices> = LazyLock::new(|| {
 /// Everything that is sold, by type.
 pub static PRODUCTS: LazyLock<Vec<Product>> = LazyLock::new(|| {
     let types = InstanceType::all().iter();
-    types.filter_map(|t| Some(Product::new(t, *PRICES.usd_per_hour.get(&t.name)?))).collect()
+    let sold = types
+        .filter_map(|t| Some(Product::instance(t, *PRICES.usd_per_hour.get(&t.name)?)))
+        .chain(TRACKING_SERVERS.map(|(size, usd)| Product::tracking_server(size, usd)));
+    sold.collect()
 });
 
 /// What an hour of a type costs, if it has a price.
@@ -37,15 +45,19 @@ pub fn on_demand_usd_per_hour(instance_type: &str) -> Option<f64> {
     PRICES.usd_per_hour.get(instance_type).copied()
 }
 
-/// Instances of a type: On-Demand, Linux, shared tenancy.
+/// Instances of a type (On-Demand, Linux, shared tenancy), or servers of a size.
 pub struct Product {
+    /// Code of the service that sells it.
+    pub service: &'static str,
+    family: &'static str,
+    description: String,
     sku: String,
     attributes: BTreeMap<&'static str, String>,
     usd_per_hour: f64,
 }
 
 impl Product {
-    fn new(t: &InstanceType, usd_per_hour: f64) -> Self {
+    fn instance(t: &InstanceType, usd_per_hour: f64) -> Self {
         let own = [
             ("instanceType", t.name.clone()),
             ("vcpu", t.vcpus.to_string()),
@@ -55,7 +67,7 @@ impl Product {
             ("usagetype", format!("BoxUsage:{}", t.name)),
         ];
         let common = [
-            ("servicecode", super::SERVICE),
+            ("servicecode", EC2),
             ("servicename", "Amazon Elastic Compute Cloud"),
             ("regionCode", "us-east-1"),
             ("location", "US East (N. Virginia)"),
@@ -74,33 +86,59 @@ impl Product {
         if gpus > 0 {
             attributes.insert("gpu", gpus.to_string());
         }
-        Self { sku: sku(&t.name), attributes, usd_per_hour }
+        Self {
+            service: EC2,
+            family: "Compute Instance",
+            description: format!("${usd_per_hour} per On Demand Linux {} Instance Hour", t.name),
+            sku: sku(&t.name),
+            attributes,
+            usd_per_hour,
+        }
+    }
+
+    fn tracking_server(size: &str, usd_per_hour: f64) -> Self {
+        let usage = format!("USE1-MLflow:TrackingServerCompute-{size}");
+        let attributes = [
+            ("servicecode", SAGEMAKER),
+            ("servicename", "Amazon SageMaker"),
+            ("regionCode", "us-east-1"),
+            ("location", "US East (N. Virginia)"),
+            ("locationType", "AWS Region"),
+            ("usagetype", &usage),
+        ];
+        Self {
+            service: SAGEMAKER,
+            family: "ML Instance",
+            description: format!("${usd_per_hour} per MLflow Tracking Server {size} hour"),
+            sku: sku(&usage),
+            attributes: attributes.map(|(name, value)| (name, value.to_owned())).into(),
+            usd_per_hour,
+        }
     }
 
     /// What filters ask for: the attributes, and what stands beside them.
     pub fn fields(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let attributes = self.attributes.iter().map(|(name, value)| (*name, value.as_str()));
-        attributes.chain([("productFamily", FAMILY), ("termType", "OnDemand")])
+        attributes.chain([("productFamily", self.family), ("termType", "OnDemand")])
     }
 
     /// The product as one entry of a price list.
     pub fn price_list(&self) -> Value {
-        let Self { sku, attributes, usd_per_hour } = self;
+        let Self { service, family, description, sku, attributes, usd_per_hour } = self;
         let term = format!("{sku}.{TERM}");
         let rate = format!("{term}.{RATE}");
-        let name = &attributes["instanceType"];
         let dimension = json!({
             "rateCode": rate,
             "unit": "Hrs",
             "beginRange": "0",
             "endRange": "Inf",
             "appliesTo": [],
-            "description": format!("${usd_per_hour} per On Demand Linux {name} Instance Hour"),
+            "description": description,
             "pricePerUnit": {"USD": format!("{usd_per_hour:.10}")},
         });
         json!({
-            "serviceCode": super::SERVICE,
-            "product": {"sku": sku, "productFamily": FAMILY, "attributes": attributes},
+            "serviceCode": service,
+            "product": {"sku": sku, "productFamily": family, "attributes": attributes},
             "terms": {"OnDemand": {&term: {
                 "sku": sku,
                 "offerTermCode": TERM,
@@ -127,7 +165,7 @@ mod tests {
 
     #[test]
     fn prices_are_of_known_types_and_positive() {
-        assert_eq!(PRODUCTS.len(), PRICES.usd_per_hour.len());
+        assert_eq!(PRODUCTS.len(), PRICES.usd_per_hour.len() + TRACKING_SERVERS.len());
         assert!(PRICES.usd_per_hour.values().all(|usd| *usd > 0.0));
         assert!(PRICES.time.parse::<jiff::Timestamp>().is_ok());
         let skus: std::collections::BTreeSet<_> = PRODUCTS.iter().map(|p| &p.sku).collect();

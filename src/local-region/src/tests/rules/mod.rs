@@ -29,6 +29,7 @@ mod requests;
 mod reservations;
 mod route_tables;
 mod run_command;
+mod s3;
 mod scheduler;
 mod security_groups;
 mod sessions;
@@ -103,6 +104,7 @@ fn cases() -> Vec<Case> {
         requests::cases(),
         quotas::cases(),
         scheduler::cases(),
+        s3::cases(),
         pricing::cases(),
         iam::cases(),
         images::cases(),

@@ -55,6 +55,15 @@ pub fn cases() -> Vec<Case> {
         refuses(&rules::MAX_RESULTS, "GetProducts", of(json!({"MaxResults": 101}))),
         refuses(&rules::TOKEN, "GetProducts", of(json!({"NextToken": "x"}))),
         case(&rules::FILTERS, async |bench: Bench| {
+            let filters = json!({"ServiceCode": "AmazonSageMaker", "Filters": [
+                filter("TERM_MATCH", "regionCode", "us-east-1"),
+                filter("CONTAINS", "usagetype", "MLflow:TrackingServerCompute-Small"),
+            ]});
+            let found = products(&ask(&bench, "GetProducts", of(filters)).await);
+            same(found.len(), 1)?;
+            same(found[0]["product"]["attributes"]["servicecode"].as_str(), Some("AmazonSageMaker"))
+        }),
+        case(&rules::FILTERS, async |bench: Bench| {
             // As launchers ask: one product with one price.
             let filters = json!({"Filters": [
                 filter("TERM_MATCH", "regionCode", "us-east-1"),
