@@ -134,6 +134,9 @@ def of_s3(s3):
         try:
             s3.get_bucket_policy(Bucket=name)
             yield "policy of a bucket", name
+            for rule in s3.get_bucket_encryption(Bucket=name)["ServerSideEncryptionConfiguration"]["Rules"]:
+                by_default = rule["ApplyServerSideEncryptionByDefault"]
+                yield "encryption of a bucket", f"{name}: {by_default.get('KMSMasterKeyID', by_default['SSEAlgorithm'])}"
         except s3.exceptions.ClientError as error:
             if error.response["Error"]["Code"] != "NoSuchBucketPolicy":
                 raise

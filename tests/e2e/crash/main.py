@@ -36,6 +36,7 @@ def window(name):
     return {"window": {"name": name, "length": f"{LATE_SECS}s"}}
 
 
+KEY = "arn:aws:kms:us-east-1:123456789012:key/k"
 # Nodes that need Elastic IPs.
 MANY_CARDS = ("--instance-type", "p4d.24xlarge")
 ALL = ("--mlflow",)
@@ -51,7 +52,7 @@ SCENARIOS = (
     Scenario("cold", down=ALL, reads=True),
     Scenario("a zone without room first, several cards", MANY_CARDS, ALL, settings=(no_room(MANY_CARDS[1]),)),
     Scenario("AWS is late", down=ALL, settings=tuple(window(name) for name in LATE)),
-    Scenario("a tracking server", ("--tracking-server",), ALL),
+    Scenario("a tracking server, a bucket with a key", ("--tracking-server", "--kms-key", KEY), ALL),
     Scenario("held room, a zone without first", ("--hold", *ALONE), settings=(no_room("g6.12xlarge"),)),
     Scenario("Spot", ("--market", "spot", *ALONE)),
 )

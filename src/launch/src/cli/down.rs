@@ -12,14 +12,24 @@ pub struct Down {
     /// runs and artifacts [default: it is kept, and costs money while it is there]
     #[arg(long)]
     pub mlflow: bool,
+    /// Stop the cluster's tracking server, which is kept: its hours cost no more
+    #[arg(long, conflicts_with = "mlflow")]
+    pub stop_mlflow: bool,
     /// Keep what costs nothing, for a quicker next `up`: security group, role, instance
     /// profile and the placement group used last
     #[arg(long)]
     pub keep_free: bool,
 }
 
+impl Down {
+    pub(super) fn removal(&self) -> Removal {
+        let Self { mlflow, stop_mlflow, keep_free } = *self;
+        Removal { mlflow, stop_mlflow, keep_free }
+    }
+}
+
 pub(super) async fn run(cli: &Cli, flags: &Down) -> anyhow::Result<()> {
-    let removal = Removal { mlflow: flags.mlflow, keep_free: flags.keep_free };
+    let removal = flags.removal();
     let down = async |engine: &Engine<'_>| engine.down(removal).await;
     let removed = with_changes(cli, Some(OnInterrupt::Leave), down).await?;
     print_removed(cli, &removed)
@@ -37,7 +47,7 @@ fn print_removed(cli: &Cli, removed: &Removed) -> anyhow::Result<()> {
 
 /// What is gone, and what is kept and what that costs.
 pub(super) fn lines(cluster: &str, removed: &Removed) -> Vec<String> {
-    let Removed { removed, kept, foreign } = removed;
+    let Removed { removed, kept, foreign, stopped } = removed;
     let mut lines = Vec::new();
     if removed.is_empty() {
         lines.push(format!("nothing of cluster {cluster} is there"));
@@ -47,7 +57,12 @@ pub(super) fn lines(cluster: &str, removed: &Removed) -> Vec<String> {
     }
     if !kept.is_empty() {
         lines.push(format!("kept: {}", joined(kept)));
-        lines.extend(kept.iter().find_map(Resource::cost).map(str::to_owned));
+        lines.extend(match stopped {
+            Some(server) => Some(format!(
+                "MLflow tracking server {server} is stopped: it costs what it stores; `nixl-launch mlflow start` starts it"
+            )),
+            None => kept.iter().find_map(Resource::cost).map(str::to_owned),
+        });
     }
     if !foreign.is_empty() {
         lines.push(format!("not this cluster's, left alone: {}", joined(foreign)));
@@ -65,12 +80,15 @@ mod tests {
         let removed = Removed {
             removed: vec![Resource::new("instance", "i-1")],
             kept: vec![Resource::new(TRACKING_SERVER, "m")],
-            foreign: vec![],
+            ..Default::default()
         };
         let told = lines("nixl", &removed);
         assert_eq!(told[..2], ["cluster nixl is gone; removed:", "  instance i-1"]);
         assert_eq!(told[2], "kept: MLflow tracking server m");
         assert!(told[3].contains("USD 0.64 an hour") && told[3].contains("down --mlflow"));
+        let stopped = Removed { stopped: Some("m".to_owned()), ..removed };
+        let told = lines("nixl", &stopped);
+        assert!(told[3].contains("is stopped") && told[3].contains("mlflow start"), "{told:?}");
         assert_eq!(lines("x", &Removed::default()), ["nothing of cluster x is there"]);
     }
 }

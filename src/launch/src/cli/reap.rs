@@ -2,7 +2,7 @@
 
 use super::{Cli, Down, OnInterrupt, Output, Told, with_changes};
 use crate::command::Flags;
-use crate::engine::{Engine, Look, Removal, Removed};
+use crate::engine::{Engine, Look, Removed};
 use crate::failure::{Failure, Left, Problem, Resource, joined};
 use crate::lifetime::{Found, Verdict};
 use clap::Args;
@@ -85,8 +85,11 @@ impl Reap {
         if super::duration(DEFAULT_GRACE) != Ok(self.grace) {
             command.push_str(&format!(" --grace {}s", self.grace.as_secs()));
         }
-        for (flag, is_set) in [("--mlflow", self.down.mlflow), ("--keep-free", self.down.keep_free)]
-        {
+        for (flag, is_set) in [
+            ("--mlflow", self.down.mlflow),
+            ("--stop-mlflow", self.down.stop_mlflow),
+            ("--keep-free", self.down.keep_free),
+        ] {
             if is_set {
                 command.push_str(&format!(" {flag}"));
             }
@@ -120,7 +123,7 @@ impl Reaped {
 }
 
 async fn reap(engine: &Engine<'_>, flags: &Reap) -> Result<Reaped, Failure> {
-    let removal = Removal { mlflow: flags.down.mlflow, keep_free: flags.down.keep_free };
+    let removal = flags.down.removal();
     let look = engine.look_for_over(flags.grace, removal).await?;
     let (mut removed, mut failed) = (Vec::new(), Vec::new());
     for name in look.over().iter().filter(|_| flags.yes) {
@@ -251,7 +254,7 @@ mod tests {
     }
 
     fn look(yes: bool, grace: &str, mlflow: bool) -> Option<String> {
-        let down = Down { mlflow, keep_free: false };
+        let down = Down { mlflow, stop_mlflow: false, keep_free: false };
         Reap { yes, grace: crate::cli::duration(grace).unwrap(), down }.for_real()
     }
 

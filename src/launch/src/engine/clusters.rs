@@ -12,9 +12,6 @@ use nixl_aws::{AwsError, Result, Tag};
 use nixl_cluster::{ClusterName, tag};
 use std::collections::BTreeSet;
 
-/// All that `down` could remove.
-const ALL: Removal = Removal { mlflow: true, keep_free: false };
-
 /// Questions about one server or group each that are asked at the same time: an
 /// account may have hundreds, most of them none of ours.
 const AT_ONCE: usize = 8;
@@ -78,7 +75,7 @@ impl Engine<'_> {
             clusters.extend(audit(&Found {
                 cluster: name.as_str(),
                 instances: instances.iter().filter(of).collect(),
-                resources: found.resources(ALL),
+                resources: found.resources(Removal::ALL),
                 foreign: found.foreign,
                 now: jiff::Timestamp::now(),
             }));
@@ -221,7 +218,7 @@ mod tests {
         assert_eq!((audit.clusters.len(), audit.clusters[0].nodes), (1, 2));
         assert_eq!(engine.list().await.unwrap().len(), 1);
         // Kept on purpose, and still it costs.
-        let kept = Removal { mlflow: false, keep_free: true };
+        let kept = Removal::KEEP_FREE;
         engine.down(kept).await.unwrap();
         let audit = engine.audit_region().await.unwrap();
         assert!(!audit.is_clean() && audit.clusters[0].orphaned, "{audit:?}");
@@ -234,7 +231,7 @@ mod tests {
         up(&fake).await;
         let services = fake.services();
         let engine = fake.engine(&services);
-        engine.down(Removal { mlflow: false, keep_free: false }).await.unwrap();
+        engine.down(Removal::NODES).await.unwrap();
         let cluster = "other".parse().unwrap();
         let other = Engine { cluster, ..fake.engine(&services) };
         let audit = other.audit_region().await.unwrap();
@@ -276,7 +273,7 @@ mod tests {
             assert_eq!(roles.len(), 3);
             let services = fake.services();
             let engine = fake.engine(&services);
-            engine.down(Removal { mlflow: true, keep_free: false }).await.unwrap();
+            engine.down(Removal::ALL).await.unwrap();
             // An hour later EC2 shows them no more.
             fake.state().instances.clear();
             fake.state().roles = roles;

@@ -15,9 +15,20 @@ use std::time::Duration;
 pub struct Removal {
     /// MLflow's server, bucket and role as well.
     pub mlflow: bool,
+    /// What stays of MLflow is stopped, where it has hours: its tracking server.
+    pub stop_mlflow: bool,
     /// What costs nothing stays, ready for the next `up`: security group, role,
     /// profile and the placement group used last.
     pub keep_free: bool,
+}
+
+impl Removal {
+    /// The cluster; MLflow stays as it is.
+    pub const NODES: Self = Self { mlflow: false, stop_mlflow: false, keep_free: false };
+    /// All that there is of a cluster.
+    pub const ALL: Self = Self { mlflow: true, ..Self::NODES };
+    /// What costs money; MLflow stays as it is.
+    pub const KEEP_FREE: Self = Self { keep_free: true, ..Self::NODES };
 }
 
 /// What `down` did.
@@ -29,6 +40,9 @@ pub struct Removed {
     pub foreign: Vec<Resource>,
     /// This cluster's, kept as asked.
     pub kept: Vec<Resource>,
+    /// Name of the tracking server that is kept and stopped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<String>,
 }
 
 /// Whether something else must be gone first, or the call may pass later.
@@ -67,9 +81,10 @@ impl Engine<'_> {
                     ));
                 }
                 let removed = before.resources(removal);
-                let all = before.resources(Removal { mlflow: true, keep_free: false });
+                let all = before.resources(Removal::ALL);
                 let kept = all.into_iter().filter(|it| !removed.contains(it));
-                Ok(Removed { kept: kept.collect(), removed, foreign: before.foreign })
+                let stopped = before.mlflow.server.filter(|_| removal.stop_mlflow);
+                Ok(Removed { kept: kept.collect(), removed, foreign: before.foreign, stopped })
             }
         }
     }
@@ -80,7 +95,11 @@ impl Engine<'_> {
         removal: Removal,
     ) -> std::result::Result<(), Problem> {
         let (cluster, mlflow) = tokio::join!(self.remove_nodes(found, removal), async {
-            if removal.mlflow { self.remove_mlflow(&found.mlflow, true).await } else { Ok(()) }
+            match removal {
+                Removal { mlflow: true, .. } => self.remove_mlflow(&found.mlflow, true).await,
+                Removal { stop_mlflow: true, .. } => self.stop_mlflow(&found.mlflow).await,
+                _ => Ok(()),
+            }
         });
         cluster?;
         mlflow

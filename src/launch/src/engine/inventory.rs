@@ -289,11 +289,7 @@ impl Engine<'_> {
 
     /// What is left after a failure.
     pub(super) async fn left(&self) -> Left {
-        match self
-            .inventory()
-            .await
-            .map(|inventory| inventory.resources(Removal { mlflow: true, keep_free: false }))
-        {
+        match self.inventory().await.map(|inventory| inventory.resources(Removal::ALL)) {
             Ok(list) if list.is_empty() => Left::Clear,
             Ok(list) => Left::Remaining(list),
             Err(_) => Left::Unknown,

@@ -122,7 +122,7 @@ mod tests {
         let status = engine.mlflow_status().await.unwrap();
         assert_eq!((status.tracking.len(), status.told_nodes), (1, 2));
         assert_eq!(engine.mlflow_url(1800).await.unwrap(), format!("https://{APP}/auth"));
-        let all = crate::engine::Removal { mlflow: true, keep_free: false };
+        let all = crate::engine::Removal::ALL;
         let removed = engine.down(all).await.unwrap();
         assert_eq!(removed.foreign, [crate::failure::Resource::new("MLflow App", "ours")]);
         assert_eq!(fake.residue(), [APP]);

@@ -74,6 +74,6 @@ impl Engine<'_> {
             return Err(Failure { problem: Problem::Residue, left: self.left().await });
         }
         let (kept, removed) = found.resources().into_iter().partition(|it| is_kept(it.kind));
-        Ok(Removed { removed, foreign, kept })
+        Ok(Removed { removed, foreign, kept, stopped: None })
     }
 }

@@ -34,9 +34,6 @@ impl Look {
     }
 }
 
-/// All that `down` could remove.
-const ALL: Removal = Removal { mlflow: true, keep_free: false };
-
 impl Engine<'_> {
     /// Looks at all clusters, whatever this engine's own is: at their nodes, and at
     /// what is left of those without any that `removal` would remove.
@@ -58,7 +55,11 @@ impl Engine<'_> {
                 let rest = self.of(&name).found().await?;
                 unread.extend(rest.unread);
                 let rest = rest.inventory;
-                clusters.extend(judge_rest(&name, rest.resources(ALL), rest.resources(removal)));
+                clusters.extend(judge_rest(
+                    &name,
+                    rest.resources(Removal::ALL),
+                    rest.resources(removal),
+                ));
             }
         }
         clusters.sort_by(|a, b| a.cluster.cmp(&b.cluster));
@@ -118,7 +119,8 @@ impl Engine<'_> {
         let tags = |found: &Inventory| -> Vec<_> {
             found.security_groups.iter().map(|group| Record::of(&group.tags)).collect()
         };
-        Ok(tags(&before) != tags(&after) || before.resources(ALL) != after.resources(ALL))
+        Ok(tags(&before) != tags(&after)
+            || before.resources(Removal::ALL) != after.resources(Removal::ALL))
     }
 
     /// What is there, as far as it can be read, of EC2 all of it: a launch begins
@@ -162,10 +164,10 @@ mod tests {
         let engine = fake.engine(&services);
         let patience = Patience { ready: Duration::from_millis(500), capacity: Duration::ZERO };
         engine.up(&Spec::new(Default::default(), REGION), patience).await.unwrap();
-        let look = engine.look_for_over(Duration::ZERO, ALL).await.unwrap();
+        let look = engine.look_for_over(Duration::ZERO, Removal::ALL).await.unwrap();
         assert_eq!((look.clusters.len(), look.over()), (1, vec![]));
         let name = ClusterName::default();
-        let removal = ALL;
+        let removal = Removal::ALL;
         assert_eq!(engine.reap(&name, Duration::ZERO, removal).await.unwrap(), None);
 
         for node in &mut fake.state().instances {
@@ -173,13 +175,13 @@ mod tests {
             node.tags.push(Tag::new("nixl:expires-at", "2020-01-01T00:00:00Z"));
         }
         assert_eq!(
-            engine.look_for_over(Duration::ZERO, ALL).await.unwrap().over(),
+            engine.look_for_over(Duration::ZERO, Removal::ALL).await.unwrap().over(),
             std::slice::from_ref(&name)
         );
         let removed = engine.reap(&name, Duration::ZERO, removal).await.unwrap().unwrap();
         assert!(removed.removed.len() > 2);
         assert_eq!(fake.residue(), Vec::<String>::new());
-        assert_eq!(engine.look_for_over(Duration::ZERO, ALL).await.unwrap().clusters, []);
+        assert_eq!(engine.look_for_over(Duration::ZERO, Removal::ALL).await.unwrap().clusters, []);
     }
 
     /// Ends all nodes, as their timers and schedules do.
@@ -203,13 +205,13 @@ mod tests {
             let services = fake.services();
             let name = ClusterName::default();
             let engine = Engine { cluster: "other".parse().unwrap(), ..fake.engine(&services) };
-            let look = engine.look_for_over(Duration::ZERO, ALL).await.unwrap();
+            let look = engine.look_for_over(Duration::ZERO, Removal::ALL).await.unwrap();
             assert_eq!(look.over(), std::slice::from_ref(&name), "{look:?}");
             let without = Removal::default();
             assert!(engine.reap(&name, Duration::ZERO, without).await.unwrap().is_some());
             let look = engine.look_for_over(Duration::ZERO, without).await.unwrap();
             assert!(matches!(look.clusters[0].verdict, Verdict::Kept { .. }), "{look:?}");
-            assert!(engine.reap(&name, Duration::ZERO, ALL).await.unwrap().is_some());
+            assert!(engine.reap(&name, Duration::ZERO, Removal::ALL).await.unwrap().is_some());
             assert_eq!(fake.residue(), Vec::<String>::new());
         }
     }
@@ -231,10 +233,10 @@ mod tests {
         for operation in ["ListRoles", "ListMlflowTrackingServers", "ListScheduleGroups"] {
             fake.script(operation, &vec![denied.clone(); 9]);
         }
-        let look = engine.look_for_over(Duration::ZERO, ALL).await.unwrap();
+        let look = engine.look_for_over(Duration::ZERO, Removal::ALL).await.unwrap();
         assert_eq!(look.over(), [ClusterName::default()]);
         assert_eq!(look.unread.len(), 3, "{:?}", look.unread);
-        engine.reap(&ClusterName::default(), Duration::ZERO, ALL).await.unwrap().unwrap();
+        engine.reap(&ClusterName::default(), Duration::ZERO, Removal::ALL).await.unwrap().unwrap();
         assert!(fake.state().instances.iter().all(|node| node.state == "terminated"));
     }
 
@@ -247,7 +249,7 @@ mod tests {
         let before = fake.residue();
         engine.pace.stop.ask();
         let name = ClusterName::default();
-        let failure = engine.reap(&name, Duration::ZERO, ALL).await.unwrap_err();
+        let failure = engine.reap(&name, Duration::ZERO, Removal::ALL).await.unwrap_err();
         assert!(matches!(failure.problem, Problem::Interrupted));
         assert_eq!(fake.residue(), before);
     }

@@ -19,7 +19,7 @@ use nixl_aws::sagemaker::Mlflow;
 use std::time::Duration;
 
 const CAPACITY: Fault = Fault::Refuse("InsufficientInstanceCapacity", "no room", 500);
-const ALL: Removal = Removal { mlflow: true, keep_free: false };
+const ALL: Removal = Removal::ALL;
 const DENIED: Fault = Fault::Refuse("UnauthorizedOperation", "not you", 403);
 
 fn spec() -> Spec {

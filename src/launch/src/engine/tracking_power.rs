@@ -2,6 +2,7 @@
 //! money, what it has stored is kept.
 
 use super::Engine;
+use super::inventory::Mlflow as Made;
 use crate::errors;
 use crate::failure::{Failure, Problem};
 use crate::report::TrackingReport;
@@ -61,6 +62,14 @@ impl Engine<'_> {
                 if asked { Failure::unknown(problem) } else { Failure::unchanged(problem) }
             },
         )
+    }
+
+    /// Stops the server that this cluster has made, if it has made one.
+    pub(super) async fn stop_mlflow(&self, mlflow: &Made) -> Result<(), Problem> {
+        if mlflow.server.is_none() {
+            return Ok(());
+        }
+        self.turn(Power::Off, &mut false).await.map(drop)
     }
 
     async fn turn(&self, power: Power, asked: &mut bool) -> Result<TrackingReport, Problem> {

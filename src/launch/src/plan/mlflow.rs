@@ -108,6 +108,9 @@ fn attached(spec: &Spec, facts: &Facts, arn: &str) -> Result<Tracking, Check> {
     }
 }
 
+/// What its owner can do about one that is off.
+const START: &str = "start it with `aws sagemaker start-mlflow-tracking-server`";
+
 /// What to do about one that will not come into use by itself.
 fn unusable(found: &Mlflow) -> Option<&'static str> {
     match found.status.as_str() {
@@ -115,9 +118,7 @@ fn unusable(found: &Mlflow) -> Option<&'static str> {
             Some("delete it with `aws sagemaker` or choose another one")
         }
         DELETING => Some("wait until it is gone or choose another one"),
-        "Stopping" | "Stopped" | "StopFailed" => {
-            Some("start it with `aws sagemaker start-mlflow-tracking-server`")
-        }
+        "Stopping" | "Stopped" | "StopFailed" => Some(START),
         _ => None,
     }
 }
@@ -131,6 +132,8 @@ fn server(spec: &Spec, facts: &Facts, wanted: &WantedServer) -> Result<Tracking,
         // One that a `down` left on its way is waited for and made anew.
         let awaited = ours && server.status == DELETING;
         if let Some(advice) = unusable(server).filter(|_| !awaited) {
+            let ours_is_off = ours && advice == START;
+            let advice = if ours_is_off { "`nixl-launch mlflow start` starts it" } else { advice };
             let found = format!("{} is {}", server.label(), server.status);
             return Err(Check::fail(MLFLOW, found, advice));
         }

@@ -71,8 +71,7 @@ async fn a_group_of_another_owner_is_left_alone() {
     let failure = up(&fake, &spec()).await.unwrap_err();
     assert!(matches!(failure.problem, Problem::Foreign { kind: "schedule group", .. }));
     let services = fake.services();
-    let removed =
-        fake.engine(&services).down(Removal { mlflow: true, keep_free: false }).await.unwrap();
+    let removed = fake.engine(&services).down(Removal::ALL).await.unwrap();
     assert!(removed.foreign.iter().any(|it| it.kind == "schedule group"), "{removed:?}");
     assert!(fake.state().scheduler.group.is_some());
 }

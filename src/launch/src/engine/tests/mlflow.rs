@@ -109,7 +109,6 @@ fn older_twin(fake: &Fake) {
 /// after they are gone.
 #[tokio::test]
 async fn a_launch_after_down_goes_on_with_the_runs_of_the_one_before() {
-    const NODES: Removal = Removal { mlflow: false, keep_free: false };
     for carried_out in [false, true] {
         for at in 0.. {
             let fake = Fake::new();
@@ -133,7 +132,7 @@ async fn a_launch_after_down_goes_on_with_the_runs_of_the_one_before() {
                 }
             }
             let before = told(&fake);
-            fake.engine(&services).down(NODES).await.unwrap();
+            fake.engine(&services).down(Removal::NODES).await.unwrap();
             let next = up(&fake).await.unwrap().tracking.unwrap().arn;
             assert!(
                 before.iter().all(|told| *told == next),
@@ -228,7 +227,7 @@ async fn mlflow_goes_alone_only_where_no_node_logs_to_it() {
     assert!(matches!(&used.problem, Problem::MlflowInUse { nodes } if nodes.len() == 2));
     let hours = engine.power_tracking(crate::engine::Power::Off).await.unwrap_err();
     assert!(matches!(hours.problem, Problem::NoHours { .. }), "{hours}");
-    engine.down(Removal { mlflow: false, keep_free: false }).await.unwrap();
+    engine.down(Removal::NODES).await.unwrap();
     let removed = engine.mlflow_down(false).await.unwrap();
     let bucket = Resource::new("S3 bucket", "nixl-mlflow-123456789012-us-east-1");
     assert_eq!(removed.kept, std::slice::from_ref(&bucket));
@@ -244,7 +243,7 @@ async fn what_a_cluster_has_made_is_gone_on_with_whatever_the_default_is() {
     let server = with_server();
     up_with(&fake, &server).await.unwrap();
     let services = fake.services();
-    fake.engine(&services).down(Removal { mlflow: false, keep_free: false }).await.unwrap();
+    fake.engine(&services).down(Removal::NODES).await.unwrap();
     assert_eq!(up(&fake).await.unwrap().tracking.unwrap().kind, "tracking-server");
     assert_eq!((fake.count("CreateMlflowTrackingServer"), fake.count("CreateMlflowApp")), (1, 0));
     let services = fake.services();
@@ -305,4 +304,33 @@ async fn what_a_server_costs_is_told_by_its_size() {
     fake.script("GetProducts", &[DENIED; 20]);
     let status = fake.engine(&services).mlflow_status().await.unwrap();
     assert_eq!(status.usd_per_hour, None);
+}
+
+/// Wherever a removal ends, the next one leaves the server stopped and no node.
+#[tokio::test]
+async fn a_server_is_stopped_with_its_cluster_and_an_app_has_nothing_to_stop() {
+    let stop = Removal { stop_mlflow: true, ..Removal::NODES };
+    for carried_out in [false, true] {
+        for at in 0.. {
+            let fake = Fake::new();
+            up_with(&fake, &with_server()).await.unwrap();
+            let services = fake.services();
+            let before = fake.state().changes;
+            fake.state().dies_at = Some((before + at, carried_out));
+            let engine = fake.engine(&services);
+            if !fake.dead(engine.down(stop)).await {
+                break;
+            }
+            let removed = fake.engine(&services).down(stop).await.unwrap();
+            assert_eq!(removed.stopped.as_deref(), Some("nixl-efa-mlflow"), "{at} {carried_out}");
+            let status = fake.state().server.as_ref().unwrap().0.status.clone();
+            assert_eq!((status.as_str(), told(&fake).len()), ("Stopped", 0), "{at} {carried_out}");
+            assert!(fake.count("StopMlflowTrackingServer") <= 2);
+        }
+    }
+    let fake = Fake::new();
+    up(&fake).await.unwrap();
+    let services = fake.services();
+    let removed = fake.engine(&services).down(stop).await.unwrap();
+    assert_eq!((removed.stopped, fake.state().apps.len()), (None, 1));
 }

@@ -88,7 +88,7 @@ async fn what_outlived_its_node_goes_too() {
 
 #[tokio::test]
 async fn a_failure_at_any_removal_that_keeps_what_is_free_converges() {
-    let keep_free = Removal { mlflow: false, keep_free: true };
+    let keep_free = Removal::KEEP_FREE;
     let probe = Fake::new();
     up(&probe).await.unwrap();
     let made = probe.state().changes;

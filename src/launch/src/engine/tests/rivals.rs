@@ -10,7 +10,7 @@ use nixl_aws::Tag;
 use nixl_aws::ec2::Instance;
 use std::collections::BTreeSet;
 
-const KEEP_FREE: Removal = Removal { mlflow: false, keep_free: true };
+const KEEP_FREE: Removal = Removal::KEEP_FREE;
 
 fn plain() -> Spec {
     Spec { mlflow: Wanted::None, ..spec() }

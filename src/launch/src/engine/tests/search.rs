@@ -48,7 +48,7 @@ async fn after_a_down_that_keeps_what_is_free_the_launch_is_the_only_change() {
     up_with(&fake, &plain()).await.unwrap();
     let generation = tag(&fake, keys::GENERATION);
     let services = fake.services();
-    let keep_free = Removal { mlflow: false, keep_free: true };
+    let keep_free = Removal::KEEP_FREE;
     let removed = fake.engine(&services).down(keep_free).await.unwrap();
     let kinds: Vec<_> = removed.kept.iter().map(|it| it.kind).collect();
     let free = ["placement group", "security group", "instance profile", "IAM role", "IAM role"];
@@ -67,7 +67,7 @@ async fn what_was_recorded_for_next_time_is_looked_for_when_something_else_is_wi
     let fake = Fake::new();
     up_with(&fake, &plain()).await.unwrap();
     let services = fake.services();
-    let keep_free = Removal { mlflow: false, keep_free: true };
+    let keep_free = Removal::KEEP_FREE;
     fake.engine(&services).down(keep_free).await.unwrap();
     fake.state().calls.clear();
     let other = Spec { zones: vec!["us-east-1b".to_owned()], ..plain() };
