@@ -7,6 +7,7 @@
 
 mod buckets;
 mod errors;
+mod keys;
 
 use crate::api::denial::Denial;
 use crate::api::policy::{self, Asked};
@@ -94,7 +95,7 @@ impl Objects {
 /// Credentials and permissions.
 struct Gate {
     region: Arc<OnceLock<Weak<Inner>>>,
-    keys: buckets::Keys,
+    keys: keys::Keys,
 }
 
 impl Gate {
@@ -168,23 +169,12 @@ impl S3Access for Gate {
         let S3Path::Object { bucket, .. } = cx.s3_path() else { return Ok(()) };
         let key = self.keys.of(bucket).filter(|_| region.rules.on(&rules::KMS));
         let via = format!("s3.{}.amazonaws.com", region.config.region);
-        for action in key_actions(&operation) {
+        for action in keys::actions(&operation) {
             let Some(key) = &key else { break };
             let asked = Asked { more: Some(("kms:ViaService", &via)), ..Asked::new(action, key) };
             policy::authorize(&region, &caller, &asked).map_err(denied)?;
         }
         Ok(())
-    }
-}
-
-/// What an operation does with the key of a bucket (S3 user guide, "Using server-side
-/// encryption with AWS KMS keys").
-fn key_actions(operation: &str) -> &'static [&'static str] {
-    match operation {
-        "GetObject" | "CompleteMultipartUpload" => &["kms:Decrypt"],
-        "PutObject" | "CopyObject" => &["kms:GenerateDataKey"],
-        "CreateMultipartUpload" | "UploadPart" => &["kms:GenerateDataKey", "kms:Decrypt"],
-        _ => &[],
     }
 }
 

@@ -1,5 +1,6 @@
 //! The S3 operations: what s3s-fs lacks, and the rest handed on to it.
 
+use super::keys::Keys;
 use s3s::dto::*;
 use s3s::{S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
 use s3s_fs::FileSystem;
@@ -9,35 +10,21 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Settings of a bucket that are not files.
 #[derive(Default)]
-struct Settings {
+pub(super) struct Settings {
     tags: Option<TagSet>,
     public_access_block: Option<PublicAccessBlockConfiguration>,
     policy: Option<Policy>,
-    encryption: Option<ServerSideEncryptionConfiguration>,
+    pub(super) encryption: Option<ServerSideEncryptionConfiguration>,
 }
 
-type AllSettings = Mutex<HashMap<String, Settings>>;
+/// Settings by bucket.
+pub(super) type AllSettings = Mutex<HashMap<String, Settings>>;
 
 /// Buckets as folders.
 pub struct Buckets {
     files: FileSystem,
     root: PathBuf,
     settings: Arc<AllSettings>,
-}
-
-/// Which KMS keys encrypt what is in buckets.
-#[derive(Clone)]
-pub struct Keys(Arc<AllSettings>);
-
-impl Keys {
-    /// ARN of the bucket's key, if it has one.
-    pub fn of(&self, bucket: &str) -> Option<String> {
-        let settings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let rules = &settings.get(bucket)?.encryption.as_ref()?.rules;
-        let mut by_default =
-            rules.iter().filter_map(|rule| rule.apply_server_side_encryption_by_default.as_ref());
-        by_default.find_map(|it| it.kms_master_key_id.clone())
-    }
 }
 
 impl Buckets {
@@ -51,7 +38,7 @@ impl Buckets {
 
     /// The keys of its buckets, also those that are set later.
     pub fn keys(&self) -> Keys {
-        Keys(self.settings.clone())
+        Keys::new(self.settings.clone())
     }
 
     fn settings(&self) -> MutexGuard<'_, HashMap<String, Settings>> {
