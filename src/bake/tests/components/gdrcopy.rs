@@ -167,6 +167,24 @@ fn what_really_breaks_is_seen() {
 }
 
 #[test]
+fn an_instance_with_a_gpu_has_the_device() {
+    let Some(bench) = Bench::new("ubuntu-24.04") else { return };
+    let test = || bench.stage.test(&bench.component, &pins(&bench.component, &bench.served));
+    bench.stage.stand_in("systemctl", "[[ $* == 'start nixl-gdrdrv.service' ]]");
+    bench.stage.stand_in("awk", "echo 511");
+    bench.stage.stand_in("stat", "echo character special file 1ff 666");
+    test().is_well();
+    bench.stage.stand_in("stat", "echo character special file 1fe 666");
+    test().failed_at("test", "not the module's device for all users");
+    bench.stage.stand_in("stat", "exit 1");
+    test().failed_at("test", "there is no /dev/gdrdrv");
+    bench.stage.stand_in("awk", "");
+    test().failed_at("test", "gdrdrv is not loaded");
+    bench.stage.stand_in("systemctl", "exit 1");
+    test().failed_at("test", "cannot be loaded");
+}
+
+#[test]
 fn the_unit_does_nothing_without_a_gpu_and_makes_the_device_of_the_kernels_number() {
     let Some(bench) = Bench::new("ubuntu-24.04") else { return };
     bench.run().is_well();
