@@ -83,6 +83,10 @@ def get_acl():
     return made("GetBucketAcl", {}, headers=XML, body=body)
 
 
+def policy():
+    return made("GetBucketPolicy", {}, headers=BARE, body='{"Statement":[]}')
+
+
 def location():
     return made("GetBucketLocation", {}, headers=XML, body=f"<LocationConstraint {XMLNS}></LocationConstraint>")
 
@@ -117,7 +121,7 @@ def at_the_door():
 
 RIGHT = [
     create_bucket, put_object, get_object, get_part, list_objects, delete_objects, complete, upload_part, copy_object,
-    get_acl, location, location_elsewhere, delete_bucket, error, late_error, head_error, at_the_door,
+    get_acl, policy, location, location_elsewhere, delete_bucket, error, late_error, head_error, at_the_door,
 ]
 
 WRONG = [

@@ -65,7 +65,7 @@ def _success(service, operation, answer, report):
     if answer["status"] != expected:
         report.breaks(operation, f"status {answer['status']}", "status", f"{answer['status']} instead of {expected}")
     if service.protocol == "rest-xml":
-        if answer.get("body"):
+        if answer.get("body") and not _is_text(operation):
             _content_type(answer, "application/xml", report)
         return rest_xml.answer(operation, answer, report)
     if service.protocol in ("ec2", "query"):
@@ -74,6 +74,13 @@ def _success(service, operation, answer, report):
     kind = "application/json" if service.protocol == "rest-json" else "application/x-amz-json-1.1"
     _content_type(answer, kind, report)
     return _json(operation, answer, report)
+
+
+def _is_text(operation):
+    """Whether the answer is a text as it is, such as a bucket's policy."""
+    shape = operation.output_shape
+    payload = shape and shape.serialization.get("payload")
+    return payload and shape.members[payload].type_name == "string"
 
 
 def _content_type(answer, expected, report):
