@@ -15,13 +15,14 @@ IMAGE = pathlib.Path(__file__).parents[3] / "image"
 DAEMON = "/usr/bin/env"
 # Which image has this content, and what the parameter says (issue: at most three).
 NOTHING_TO_DO_CALLS = 3
-# In each of three regions that, who may launch it, and which images it takes the place of.
-PUBLISHED_CALLS = 12
+# In each of three regions that, who may launch and who may copy it, and which images it takes the place of.
+PUBLISHED_CALLS = 15
 PUBLISHED = ("--publish",)
 PUBLISH = """
 [publish]
 regions = ["eu-west-1", "us-west-2"]
 accounts = ["222233334444"]
+copyable = true
 deprecate_days = 7
 """
 # The image is tested on an instance of this type while it is made.
