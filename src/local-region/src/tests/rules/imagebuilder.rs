@@ -1,6 +1,6 @@
 //! Proofs of the rules of Image Builder.
 
-use super::{Case, Found, case, iam, managed_nodes, same};
+use super::{Case, Found, case, same};
 use crate::rules::imagebuilder as rules;
 use crate::testing::Bench;
 use http::Method;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 const ARN: &str = "arn:aws:imagebuilder:us-east-1:111122223333:";
 
 /// A document whose build does what the word says to the recorder: `true`, `fail`, `hang`.
-fn document(word: &str) -> String {
+pub fn document(word: &str) -> String {
     format!(
         "schemaVersion: 1.0\nparameters:\n- Word: {{type: string, default: w}}\nphases:\n- name: build\n  steps:\n  - {{name: a, action: ExecuteBash, inputs: {{commands: [{word}]}}}}\n"
     )
@@ -67,7 +67,7 @@ async fn image(bench: &Bench, word: &str) -> Result<String, String> {
 }
 
 /// The same of a document, under a version and with more in the request.
-async fn image_of(
+pub async fn image_of(
     bench: &Bench,
     document: &str,
     version: &str,
@@ -97,7 +97,7 @@ async fn cancel(bench: &Bench, arn: &str) -> String {
 }
 
 /// A distribution to this region under a name.
-fn named(name: &str) -> Value {
+pub fn named(name: &str) -> Value {
     json!({"region": "us-east-1", "amiDistributionConfiguration": {"name": name}})
 }
 
@@ -323,41 +323,6 @@ fn requests() -> Vec<Case> {
 
 fn images() -> Vec<Case> {
     vec![
-        case(&rules::KMS_KEY, async |bench: Bench| {
-            let mut wanted = named("nixl {{ imagebuilder:buildDate }}");
-            wanted["amiDistributionConfiguration"]["kmsKeyId"] = json!("alias/nixl");
-            let (_, made) = distribution(&bench, wanted).await;
-            let distribution = made["distributionConfigurationArn"].clone();
-            let more = json!({"distributionConfigurationArn": distribution});
-            let arn = image_of(&bench, &document("true"), "1.0.0", more).await?;
-            let ami = described(&bench, &arn).await["outputResources"]["amis"][0]["image"].clone();
-            let state = bench.region.inner.state();
-            let key = state.ec2.images[ami.as_str().unwrap_or_default()].kms_key.clone();
-            same(key.as_deref(), Some("alias/nixl"))
-        }),
-        case(&rules::BUILD_ROLE, async |bench: Bench| {
-            managed_nodes::role(&bench, "builder", &[]).await;
-            let get = json!({"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/*"});
-            iam::allow(&bench, "builder", get).await;
-            let one = "{name: a, action: S3Download, inputs: [{source: 's3://b/k', destination: /tmp/k}]}";
-            let all = one.replace("b/k'", "b/k/*'");
-            let up = "{name: a, action: S3Upload, inputs: [{source: /k, destination: 's3://b/k'}]}";
-            let built = async |step: &str, version: &str| {
-                let head = "schemaVersion: 1.0\nphases:\n- name: build\n  steps:\n  - ";
-                let arn = image_of(&bench, &format!("{head}{step}\n"), version, json!({})).await?;
-                let state = described(&bench, &arn).await["state"].clone();
-                Ok::<_, String>(state["failureContext"]["componentFailure"]["errorMessage"].clone())
-            };
-            same(built(one, "1.0.0").await?, Value::Null)?;
-            let told = built(&all, "1.0.1").await?.to_string();
-            same(
-                told.contains(
-                    "not authorized to perform: s3:ListBucket on resource: arn:aws:s3:::b ",
-                ),
-                true,
-            )?;
-            same(built(up, "1.0.2").await?.to_string().contains("s3:PutObject"), true)
-        }),
         case(&rules::STATES, async |bench: Bench| {
             let arn = image(&bench, "hang").await?;
             let building = described(&bench, &arn).await;

@@ -2,6 +2,7 @@
 //! rule is switched off. A proof that cannot fail proves nothing.
 
 mod addresses;
+mod built_images;
 mod capacity;
 mod capacity_blocks;
 mod consistency;
@@ -112,6 +113,7 @@ fn cases() -> Vec<Case> {
         snapshots::cases(),
         imagebuilder::cases(),
         image_tests::cases(),
+        built_images::cases(),
         logs::cases(),
         sts::cases(),
         throttling::cases(),
