@@ -83,7 +83,7 @@ async fn build(
     documents: &[Read<'_>],
 ) -> Result<(), BuildFailure> {
     phases(Stage::Build, runner, documents).await?;
-    match sandbox.bash(sanitize::SCRIPT, sanitize::TIMEOUT_SECS, None).await {
+    match sandbox.bash(sanitize::SCRIPT, &[], sanitize::TIMEOUT_SECS, None).await {
         Ok(output) if output.ok() => Ok(()),
         Ok(output) => Err(failure("", "", "", "SanitizeInstance", output.tail())),
         Err(error) => Err(failure("", "", "", "SanitizeInstance", error.to_string())),

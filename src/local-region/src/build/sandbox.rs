@@ -61,14 +61,17 @@ impl Sandbox {
         &self.overlay
     }
 
-    /// Runs a script; its exit code is the result.
+    /// Runs a script with arguments; its exit code is the result.
     pub(crate) async fn bash(
         &self,
         script: &str,
+        arguments: &[String],
         timeout_secs: Option<u64>,
         console: Option<&Console>,
     ) -> io::Result<Output> {
-        self.spawn(&["/bin/bash", "-c", script], None, None, timeout_secs, console).await
+        let head = ["/bin/bash", "-c", script, "bash"].into_iter();
+        let argv: Vec<&str> = head.chain(arguments.iter().map(String::as_str)).collect();
+        self.spawn(&argv, None, None, timeout_secs, console).await
     }
 
     /// Without an output of its own what it says goes to the log.

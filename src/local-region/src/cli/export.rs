@@ -12,7 +12,7 @@ use serde_json::json;
 use super::status::Output;
 use super::{client, machine, prerequisites, state};
 use crate::backend::RootFs;
-use crate::export::Export;
+use crate::export::{DiskLock, Export};
 use crate::layout::Layout;
 use crate::pretend::NO_MACHINES;
 
@@ -25,6 +25,12 @@ pub(super) struct Options {
     /// Size of the disk; what is not written takes no room.
     #[arg(long, value_parser = machine::size, default_value = "8G", conflicts_with = "rootfs")]
     size: u64,
+    /// Installs what this file says and nothing else; made if it is not there.
+    #[arg(long, value_name = "FILE", requires = "disk")]
+    lock: Option<PathBuf>,
+    /// Takes what the archive has now, and shows what changes in the lock.
+    #[arg(long, requires = "lock")]
+    update_lock: bool,
     /// `table` or `json`.
     #[arg(long, default_value = "table")]
     output: Output,
@@ -68,7 +74,16 @@ pub(super) fn run(layout: &Layout, options: &Options) -> anyhow::Result<ExitCode
     let runtime = tokio::runtime::Runtime::new().context("start the runtime")?;
     let (target, mut told) = match &options.target {
         Target { disk: Some(file), .. } => {
-            (file, json!(runtime.block_on(export.disk(file, options.size))?))
+            let lock = options.lock.as_deref().map(DiskLock::read).transpose()?.flatten();
+            let kept = lock.as_ref().filter(|_| !options.update_lock);
+            let written = runtime.block_on(export.disk(file, options.size, kept))?;
+            if let Some(path) = options.lock.as_deref().filter(|_| kept.is_none()) {
+                for change in lock.unwrap_or_default().changes(&written.beside) {
+                    eprintln!("{}: {change}", path.display());
+                }
+                written.beside.write(path)?;
+            }
+            (file, json!(written))
         }
         Target { rootfs: Some(folder), .. } => {
             runtime.block_on(export.rootfs(folder))?;

@@ -3,6 +3,9 @@
 //! region is installed into a copy; the image stays as it is.
 
 mod disk;
+mod lock;
+
+pub use lock::DiskLock;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -23,6 +26,19 @@ const PREPARE: &str = include_str!("prepare.sh");
 const ROOM: &str = include_str!("room.sh");
 /// Makes the disk of it.
 const ASSEMBLE: &str = include_str!("assemble.sh");
+/// What is installed unless a lock says so, with what it needs: cloud-guest-utils has growpart;
+/// udev comes with the kernel.
+const PACKAGES: [&str; 6] = [
+    "linux-image-cloud-amd64",
+    "initramfs-tools",
+    "systemd-boot-efi",
+    "systemd-resolved",
+    "cloud-guest-utils",
+    "e2fsprogs",
+];
+/// The packages of the root `$1`: name, version.
+const LIST: &str =
+    r#"dpkg-query --admindir="$1/var/lib/dpkg" --show --showformat='${Package} ${Version}\n'"#;
 /// Copies `$1` to `$2`, owners, holes and attributes included.
 const COPY: &str = r#"cp --archive --reflink=auto --sparse=auto "$1/." "$2""#;
 /// apt, over a slow line.
@@ -45,6 +61,20 @@ pub enum ExportError {
     /// Kernel and network could not be installed.
     #[error("prepare the copy of the image: {0}")]
     Prepare(String),
+    /// A file that is no lock of a disk.
+    #[error("{}: {why}", path.display())]
+    NoLock {
+        /// File.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// What the lock says cannot be had, or is not all that is needed.
+    #[error("the disk would not be what its lock says: {}; `--update-lock` takes what there is now", differences.join(", "))]
+    Locked {
+        /// One by one.
+        differences: Vec<String>,
+    },
     /// A program failed.
     #[error("{what}: {why}")]
     Program {
@@ -77,6 +107,9 @@ pub struct Written {
     pub file_bytes: u64,
     /// Size of the disk.
     pub disk_bytes: u64,
+    /// What it has beside its image.
+    #[serde(flatten)]
+    pub beside: DiskLock,
 }
 
 /// An image about to be exported, with a folder of its own in the region's.
@@ -121,8 +154,14 @@ impl<'a> Export<'a> {
         std::fs::rename(&copy, target).map_err(io_error(format!("make {}", target.display())))
     }
 
-    /// A disk of `bytes`, as qcow2 in a file that is not there yet.
-    pub async fn disk(&self, target: &Path, bytes: u64) -> Result<Written, ExportError> {
+    /// A disk of `bytes`, as qcow2 in a file that is not there yet, with what a lock says
+    /// beside its image.
+    pub async fn disk(
+        &self,
+        target: &Path,
+        bytes: u64,
+        lock: Option<&DiskLock>,
+    ) -> Result<Written, ExportError> {
         let parent = free(target)?;
         let disk = Disk::new(bytes, self.image_id)
             .ok_or(ExportError::Small { bytes, least: MIN_BYTES })?;
@@ -132,12 +171,12 @@ impl<'a> Export<'a> {
         let mut interrupt = interrupt()?;
         let raw = self.folder.path().join("disk.raw");
         // Whoever interrupts this must not leave an apt behind.
-        let kernel = tokio::select! {
-            kernel = self.fill(&sandbox, &disk, &raw) => kernel,
+        let filled = tokio::select! {
+            filled = self.fill(&sandbox, &disk, &raw, lock) => filled,
             _ = interrupt.recv() => Err(ExportError::Prepare("interrupted".into())),
         };
         sandbox.close().await;
-        let kernel = kernel?;
+        let (kernel, beside) = filled?;
         (self.progress)(&format!("export: writing {}", target.display()));
         let file = tempfile::Builder::new()
             .prefix(".disk-")
@@ -153,29 +192,46 @@ impl<'a> Export<'a> {
         file.sync_all().map_err(made)?;
         let file_bytes = file.metadata().map_err(made)?.len();
         let disk_bytes = raw.metadata().map_err(made)?.len();
-        Ok(Written { kernel, file_bytes, disk_bytes })
+        Ok(Written { kernel, file_bytes, disk_bytes, beside })
     }
 
-    /// The disk as it is, holes and all; the kernel's release.
+    /// The disk as it is, holes and all; the kernel's release, and what was installed.
     async fn fill(
         &self,
         sandbox: &Sandbox,
         disk: &Disk,
         raw: &Path,
-    ) -> Result<String, ExportError> {
+        lock: Option<&DiskLock>,
+    ) -> Result<(String, DiskLock), ExportError> {
         let mut room = sandbox.overlay().script(ROOM);
         said("make the disk", room.arg(disk.root_bytes().to_string())).await?;
         (self.progress)("export: a kernel is being installed into a copy (about a minute)");
+        let list = async || said("list packages", &mut sandbox.overlay().script(LIST)).await;
+        let before = list().await?;
+        let usual = || PACKAGES.map(str::to_owned).to_vec();
+        let wanted = lock.map_or_else(usual, DiskLock::wanted);
         let prepared = sandbox
-            .bash(PREPARE, Some(PREPARE_SECS), None)
+            .bash(PREPARE, &wanted, Some(PREPARE_SECS), None)
             .await
             .map_err(io_error("start systemd-nspawn"))?;
         if !prepared.ok() {
-            return Err(ExportError::Prepare(prepared.tail()));
+            let why = prepared.tail();
+            return Err(match lock {
+                Some(_) if why.contains("was not found") => {
+                    ExportError::Locked { differences: vec![why] }
+                }
+                _ => ExportError::Prepare(why),
+            });
+        }
+        let beside = DiskLock::added(&before, &list().await?);
+        let differences = lock.map(|lock| lock.changes(&beside)).unwrap_or_default();
+        if !differences.is_empty() {
+            return Err(ExportError::Locked { differences });
         }
         (self.progress)("export: making the disk");
         let mut assemble = sandbox.overlay().script(ASSEMBLE);
-        said("make the disk", assemble.arg(raw).args(disk.arguments())).await
+        let kernel = said("make the disk", assemble.arg(raw).args(disk.arguments())).await?;
+        Ok((kernel, beside))
     }
 }
 

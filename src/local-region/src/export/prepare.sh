@@ -1,13 +1,11 @@
 # Makes an image of the local region start on a computer of its own: kernel, addresses from
 # the network in place of the region's, and a cloud-init that looks for a seed first.
-# Runs in a copy of the image.
+# Runs in a copy of the image; the packages to install, with versions where there is a lock, are its arguments.
 set -Eeuo pipefail
 export DEBIAN_FRONTEND=noninteractive
 
 apt-get update -qq
-# cloud-guest-utils has growpart; udev and initramfs-tools come with the kernel, if not by name.
-apt-get install -qq --yes --no-install-recommends linux-image-cloud-amd64 initramfs-tools \
-    systemd-boot-efi systemd-resolved cloud-guest-utils e2fsprogs
+apt-get install -qq --yes --no-install-recommends --allow-downgrades "$@"
 
 # The file of the region's base image, without what is true of its machines only.
 cat >/etc/cloud/cloud.cfg.d/90_ec2.cfg <<'CFG'
