@@ -159,6 +159,10 @@ fn launch(region: &Arc<Inner>, arn: &str) -> Result<String, String> {
     for (number, group) in (1..).zip(groups.into_iter().flatten()) {
         add(&format!("SecurityGroupId.{number}"), text(group));
     }
+    let metadata = &infrastructure["instanceMetadataOptions"];
+    add("MetadataOptions.HttpTokens", text(&metadata["httpTokens"]));
+    let hops = metadata["httpPutResponseHopLimit"].as_u64();
+    add("MetadataOptions.HttpPutResponseHopLimit", hops.map(|hops| hops.to_string()));
     let name = body["name"].as_str().unwrap_or_default();
     let mut tags = vec![
         ("Name".to_owned(), format!("Test instance for {name}")),

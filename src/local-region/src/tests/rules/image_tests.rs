@@ -21,7 +21,7 @@ async fn tested(bench: &Bench, word: &str, kind: &str) -> String {
     let made = component(bench, json!({"data": text})).await.1;
     let used = json!([{"componentArn": made["componentBuildVersionArn"]}]);
     let recipe = recipe(bench, json!({"components": used})).await.1;
-    let infrastructure = infrastructure(bench, json!({"instanceTypes": [kind]})).await.1;
+    let infrastructure = infrastructure(bench, json!({"instanceTypes": [kind], "instanceMetadataOptions": {"httpTokens": "required", "httpPutResponseHopLimit": 1}})).await.1;
     let tags = json!({"region": "us-east-1", "amiDistributionConfiguration": {"amiTags": {"nixl:digest": "d"}}});
     let distribution = distribution(bench, tags).await.1;
     let request = json!({
@@ -71,9 +71,9 @@ pub fn cases() -> Vec<Case> {
         let all = vec![pair("BUILD", "COMPLETED"), pair("TEST", "COMPLETED")];
         same(workflows(&bench, &arn).await, all)?;
         let state = bench.region.inner.state();
-        let kinds: Vec<_> =
-            state.ec2.instances.values().map(|one| one.instance_type.as_str()).collect();
-        same(kinds, vec!["g6.12xlarge"])
+        let made = state.ec2.instances.values();
+        let made = made.map(|one| (one.instance_type.as_str(), one.tokens_required, one.hop_limit));
+        same(made.collect::<Vec<_>>(), vec![("g6.12xlarge", true, 1)])
     })]
 }
 
