@@ -131,7 +131,8 @@ impl S3Access for Gate {
             return Err(s3_error!(AccessDenied, "Access Denied: the request is not signed"));
         };
         let header = cx.headers().get("x-amz-security-token").and_then(|value| value.to_str().ok());
-        let token = header.map(str::to_owned).or_else(|| query_token(cx.uri().query()));
+        let token =
+            header.map(str::to_owned).or_else(|| query(cx.uri().query(), "x-amz-security-token"));
         let caller = match secret_of_key(&region, &credentials.access_key, token.as_deref()) {
             Ok((_, caller)) => caller,
             Err(SignatureError::ExpiredToken) => {
@@ -165,7 +166,11 @@ impl S3Access for Gate {
             s3_error!(AccessDenied, "{quoted}")
         };
         let action = format!("s3:{}", action(&operation));
-        policy::authorize(&region, &caller, &Asked::new(&action, &resource)).map_err(denied)?;
+        let prefix = query(cx.uri().query(), "prefix").unwrap_or_default();
+        let lists = operation.starts_with("ListObjects") && region.rules.on(&rules::PREFIX);
+        let more = lists.then_some(("s3:prefix", prefix.as_str()));
+        let asked = Asked { more, ..Asked::new(&action, &resource) };
+        policy::authorize(&region, &caller, &asked).map_err(denied)?;
         let S3Path::Object { bucket, .. } = cx.s3_path() else { return Ok(()) };
         let key = self.keys.of(bucket).filter(|_| region.rules.on(&rules::KMS));
         let via = format!("s3.{}.amazonaws.com", region.config.region);
@@ -227,9 +232,9 @@ fn action(operation: &str) -> &str {
     }
 }
 
-fn query_token(query: Option<&str>) -> Option<String> {
-    let pairs = query?.split('&').filter_map(|pair| pair.split_once('='));
-    let (_, value) =
-        pairs.into_iter().find(|(key, _)| key.eq_ignore_ascii_case("x-amz-security-token"))?;
+/// A parameter's value.
+fn query(query: Option<&str>, name: &str) -> Option<String> {
+    let mut pairs = query?.split('&').filter_map(|pair| pair.split_once('='));
+    let (_, value) = pairs.find(|(key, _)| key.eq_ignore_ascii_case(name))?;
     Some(percent_encoding::percent_decode_str(value).decode_utf8_lossy().into_owned())
 }

@@ -41,6 +41,7 @@ fn main() -> ExitCode {
         story.check("the daemon is confined", || node::confined(&region));
         story.check("cloud-init liked its user data", || node::cloud_init(&region));
         story.check("a node may tag itself only", || node::self_only_tags(&region, &pair));
+        story.check("a node keeps artifacts and deletes none", || node::artifacts(&region));
         story.check("the AWS CLI sees what AWS would show", || {
             launch::seen_by_the_aws_cli(&region, &pair)
         });

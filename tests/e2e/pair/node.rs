@@ -3,7 +3,7 @@
 use super::launch::Pair;
 use anyhow::{Context, Result, bail, ensure};
 use nixl_tests::node::{curl, health as health_of, paired};
-use nixl_tests::{Region, wait_for};
+use nixl_tests::{Program, Region, wait_for};
 use serde_json::Value;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
@@ -150,8 +150,8 @@ pub fn cloud_init(region: &Region) -> Result<()> {
     Ok(())
 }
 
-/// The node's role, used from the node itself by another client than ours.
-pub fn self_only_tags(region: &Region, pair: &Pair) -> Result<()> {
+/// The AWS CLI with the credentials that a node's role gives it.
+fn as_node(region: &Region) -> Result<Program> {
     let credentials = region.exec_ok(
         "nixl-node1",
         &["sh", "-ec", "t=$(curl -s -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' http://169.254.169.254/latest/api/token); \
@@ -159,11 +159,16 @@ pub fn self_only_tags(region: &Region, pair: &Pair) -> Result<()> {
     )?;
     let c: Value = serde_json::from_str(&credentials)?;
     let text = |key: &str| c[key].as_str().unwrap_or_default().to_owned();
-    let aws = region.venv_program("aws").env(&[
+    Ok(region.venv_program("aws").env(&[
         ("AWS_ACCESS_KEY_ID".to_owned(), text("AccessKeyId")),
         ("AWS_SECRET_ACCESS_KEY".to_owned(), text("SecretAccessKey")),
         ("AWS_SESSION_TOKEN".to_owned(), text("Token")),
-    ]);
+    ]))
+}
+
+/// The node's role, used by another client than ours.
+pub fn self_only_tags(region: &Region, pair: &Pair) -> Result<()> {
+    let aws = as_node(region)?;
     let tag = |id: &str, key: &str| {
         aws.run(&[
             "ec2",
@@ -187,6 +192,41 @@ pub fn self_only_tags(region: &Region, pair: &Pair) -> Result<()> {
     let output =
         aws.run(&["ec2", "terminate-instances", "--dry-run", "--instance-ids", &pair.ids[0]])?;
     ensure!(output.stderr.contains("UnauthorizedOperation"), "{output}");
+    Ok(())
+}
+
+/// Clients of MLflow on a node write artifacts to S3 themselves: below the cluster's
+/// artifacts, and nothing of it goes.
+pub fn artifacts(region: &Region) -> Result<()> {
+    let admin = region.venv_program("aws");
+    let account = admin.json(&["sts", "get-caller-identity"])?;
+    let account = account["Account"].as_str().context("no account")?;
+    let bucket = format!("nixl-mlflow-{account}-us-east-1");
+    let aws = as_node(region)?;
+    let key = "artifacts/0/run/artifacts/x";
+    let of = |call: &str, more: &[&str]| {
+        let mut args = vec!["s3api", call, "--bucket", &bucket];
+        args.extend(more);
+        aws.run(&args)
+    };
+    for (call, more) in [
+        ("put-object", &["--key", key, "--body", "/etc/hostname"][..]),
+        ("get-object", &["--key", key, "/dev/null"]),
+        ("list-objects-v2", &["--prefix", "artifacts/0/run/"]),
+    ] {
+        let done = of(call, more)?;
+        ensure!(done.code == 0, "{call}: {done}");
+    }
+    for (call, more) in [
+        ("put-object", &["--key", "elsewhere/x", "--body", "/etc/hostname"][..]),
+        ("delete-object", &["--key", key]),
+        ("list-objects-v2", &[]),
+        ("get-bucket-policy", &[]),
+    ] {
+        let done = of(call, more)?;
+        ensure!(done.stderr.contains("AccessDenied"), "{call} {more:?}: {done}");
+    }
+    admin.ok(&["s3api", "delete-object", "--bucket", &bucket, "--key", key])?;
     Ok(())
 }
 

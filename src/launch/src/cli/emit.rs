@@ -5,7 +5,7 @@ use crate::check::{Check, Checks};
 use crate::emit;
 use crate::failure::{Failure, Problem};
 use crate::input::Asked;
-use crate::plan::{Facts, node_policy, plan};
+use crate::plan::{Facts, plan};
 use clap::{Args, ValueEnum};
 use nixl_cluster::Membership;
 use serde_json::Value;
@@ -96,7 +96,9 @@ pub(super) async fn run(cli: &Cli, flags: &Emit) -> anyhow::Result<()> {
             let group = flags.security_group.as_deref();
             json(emit::launch_template(&plan, flags.membership.into(), group)?)
         }
-        Form::NodePolicy => json(node_policy(&plan.spec.region, plan.tracking.arn())),
+        Form::NodePolicy => {
+            json(plan.policies[&plan.spec.cluster.node_role(&plan.spec.region)].clone())
+        }
     };
     print!("{text}");
     Ok(())

@@ -3,7 +3,7 @@
 use super::{Facts, fix, unread};
 use crate::check::Check;
 use crate::keys;
-use crate::plan::{SSM_CORE_POLICY, is_ours, node_policy};
+use crate::plan::{ARTIFACT_SIDS, SSM_CORE_POLICY, Store, is_ours, node_policy};
 use nixl_aws::Tag;
 use nixl_aws::ec2::Instance;
 use serde_json::Value;
@@ -45,7 +45,30 @@ pub(super) fn judge(facts: &Facts, nodes: &[Instance]) -> Vec<Check> {
     vec![role, profile, policy, own_policy(facts, nodes)]
 }
 
-/// What the daemon calls: its tags, its peers, its tracking server.
+/// Whether it is what `up` writes; where it is not known which bucket the nodes keep
+/// artifacts in, what is said of that does not matter.
+fn as_written(text: &str, facts: &Facts, arn: Option<&str>) -> bool {
+    let Ok(mut there) = serde_json::from_str::<Value>(text) else { return false };
+    let wanted = |store: Option<&Store>| node_policy(&facts.region, arn, store);
+    let server = facts.tracking.as_ref().ok().and_then(Option::as_ref);
+    let bucket = facts.tracking_bucket.as_ref().ok().and_then(Option::as_ref);
+    match (server, bucket) {
+        (Some(server), _) if !server.owned => there == wanted(None),
+        (Some(_), Some(bucket)) => {
+            let kms_key = Tag::find(&bucket.tags, keys::KMS_KEY).map(str::to_owned);
+            there == wanted(Some(&Store { bucket: bucket.name.clone(), kms_key }))
+        }
+        _ => {
+            let of_store = |it: &Value| ARTIFACT_SIDS.iter().any(|sid| it["Sid"] == *sid);
+            if let Some(statements) = there["Statement"].as_array_mut() {
+                statements.retain(|statement| !of_store(statement));
+            }
+            there == wanted(None)
+        }
+    }
+}
+
+/// What the daemon and MLflow's clients call: tags, peers, tracking server, artifacts.
 fn own_policy(facts: &Facts, nodes: &[Instance]) -> Check {
     const NAME: &str = "node-policy";
     let arn = nodes.iter().find_map(|node| Tag::find(&node.tags, keys::TRACKING_ARN));
@@ -55,10 +78,7 @@ fn own_policy(facts: &Facts, nodes: &[Instance]) -> Check {
         Ok(None) => {
             Check::fail(NAME, "the role's own policy is gone: its nodes cannot register", again())
         }
-        Ok(Some(text))
-            if serde_json::from_str::<Value>(text).ok()
-                == Some(node_policy(&facts.region, arn)) =>
-        {
+        Ok(Some(text)) if as_written(text, facts, arn) => {
             Check::pass(NAME, "as this program writes it")
         }
         Ok(Some(_)) => Check::warn(NAME, "is not as this program writes it", again()),

@@ -1,6 +1,6 @@
 use super::*;
 use crate::node_says::MachineState;
-use crate::plan::{Known, node_policy};
+use crate::plan::{Known, Store, node_policy};
 use nixl_aws::ErrorKind;
 use nixl_aws::Tag;
 use nixl_aws::ec2::{AttachedInterface, MetadataOptions, RouteTable};
@@ -57,6 +57,7 @@ fn node(rank: u32) -> Instance {
 /// A pair with nothing wrong.
 pub(super) fn healthy() -> Facts {
     let arn = "arn:m/x".to_owned();
+    let store = Store { bucket: "b".to_owned(), kms_key: None };
     let end: jiff::Timestamp = ENDS.parse().unwrap();
     let now: Timestamp = "2026-11-28T12:00:00Z".parse().unwrap();
     let says = NodeSays {
@@ -113,7 +114,7 @@ pub(super) fn healthy() -> Facts {
         attached: Ok(vec!["arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore".to_owned()]),
         agents: Ok(["i-0", "i-1"].map(|id| (id.to_owned(), "Online".to_owned())).into()),
         asked: Some((now, now)),
-        policy: Ok(Some(node_policy("us-east-1", Some(&arn)).to_string())),
+        policy: Ok(Some(node_policy("us-east-1", Some(&arn), Some(&store)).to_string())),
         tracking_role: Ok(Some(Default::default())),
         tracking_bucket: Ok(Some(bucket::tests::as_made())),
         says: ["i-0", "i-1"].map(|id| (id.to_owned(), Ok(says.clone()))).into(),
@@ -250,6 +251,10 @@ fn each_thing_that_breaks_is_the_one_that_is_named() {
     assert_eq!(ill(|f| f.attached = Ok(vec![])), one("ssm-policy", Fail));
     assert_eq!(ill(|f| f.scheduled = Ok(Default::default())), one("schedule", Fail));
     assert_eq!(ill(|f| f.tracking = Ok(None)), one("mlflow", Fail));
+    assert_eq!(ill(|f| f.tracking_bucket = Ok(None)), one("mlflow-bucket", Fail));
+    let other =
+        |f: &mut Facts| f.tracking_bucket.as_mut().unwrap().as_mut().unwrap().name.push('x');
+    assert!(ill(other).contains(&one("node-policy", Warn)[0]));
     let stopped = ill(|f| f.tracking.as_mut().unwrap().as_mut().unwrap().active = false);
     assert_eq!(stopped, one("mlflow", Fail));
     assert_eq!(ill(|f| f.now = "2026-11-28T21:00:00Z".parse().unwrap()), one("end", Fail));

@@ -60,7 +60,6 @@ impl Engine<'_> {
         &self,
         plan: &Plan,
         facts: &Facts,
-        tracking_arn: Option<&str>,
         wait: Duration,
     ) -> Result<(Vec<Instance>, String), Problem> {
         let seen = plan.security_group.as_ref().map(|group| Record::of(&group.tags));
@@ -73,7 +72,7 @@ impl Engine<'_> {
         let (group, made, role) = tokio::join!(
             self.security_group(plan, Some(plan.record(&first))),
             self.placement_group(first.placement_group.as_deref(), &placement),
-            self.node_role(facts, tracking_arn),
+            self.node_role(facts, plan.tracking.arn(), plan.tracking.store()),
         );
         let (made, ()) = (made?, role?);
         let (group, is_new) = group?;

@@ -46,7 +46,7 @@ impl Engine<'_> {
                     self.base(&[Tag::new(keys::TRACKING_SERVER, name)], store, facts).await?;
                 let request = CreateTrackingServer {
                     name: name.clone(),
-                    artifact_store_uri: artifacts(store),
+                    artifact_store_uri: store.artifact_uri(),
                     role_arn: role.arn,
                     size: ServerSize::as_str(*size).to_owned(),
                     mlflow_version: mlflow_version.clone(),
@@ -193,9 +193,4 @@ impl Engine<'_> {
             delay = delay.mul_f64(1.5).min(self.pace.poll_tracking);
         }
     }
-}
-
-/// Where a server or an App keeps artifacts in a bucket.
-pub(super) fn artifacts(store: &Store) -> String {
-    format!("s3://{}/artifacts", store.bucket)
 }

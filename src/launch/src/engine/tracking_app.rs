@@ -2,7 +2,7 @@
 //! several the same used again.
 
 use super::node_role::not_there_yet;
-use super::tracking::{artifacts, role_not_shown_yet};
+use super::tracking::role_not_shown_yet;
 use super::{Engine, now_secs};
 use crate::errors;
 use crate::failure::Problem;
@@ -37,7 +37,7 @@ impl Engine<'_> {
         let role = self.base(&app_tags(name, None), store, facts).await?;
         let request = CreateApp {
             name: name.clone(),
-            artifact_store_uri: artifacts(store),
+            artifact_store_uri: store.artifact_uri(),
             role_arn: role.arn.clone(),
             tags: owner_tags(&self.cluster),
         };

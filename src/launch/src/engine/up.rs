@@ -145,8 +145,11 @@ impl Engine<'_> {
                 self.progress.told(&format!("{} nodes are already there", nodes.len()));
                 // They were told an ARN at launch; their role keeps it.
                 let told = nodes.first().and_then(|node| Tag::find(&node.tags, keys::TRACKING_ARN));
+                let tracking = plan.tracking.as_told(nodes, &facts.tracking);
+                let arn = told.or(tracking.arn());
+                let store = tracking.store().filter(|_| arn == tracking.arn());
                 let (role, group) = tokio::join!(
-                    self.node_role(facts, told.or(plan.tracking.arn())),
+                    self.node_role(facts, arn, store),
                     self.security_group(plan, None),
                 );
                 role?;
@@ -158,7 +161,7 @@ impl Engine<'_> {
                 self.tidy_placement_groups(&usable(&facts.placement_groups), used).await;
                 (nodes, group)
             }
-            Existing::None => self.launch(plan, facts, plan.tracking.arn(), wait).await?,
+            Existing::None => self.launch(plan, facts, wait).await?,
         };
         let (named, given, ending) = tokio::join!(
             self.name_nodes(&nodes),

@@ -31,8 +31,8 @@ pub(crate) use mlflow::{chosen as chosen_app, decide as decide_mlflow, told_of};
 pub use network::{Slot, interfaces, layout};
 pub use place::{Place, hinted};
 pub use policy::{
-    MLFLOW_POLICY, NODE_POLICY, SSM_CORE_POLICY, bucket_policy, mlflow_policy, node_policy,
-    partition, ssm_core_policy_arn, trust_policy,
+    ARTIFACT_SIDS, MLFLOW_POLICY, NODE_POLICY, SSM_CORE_POLICY, bucket_policy, mlflow_policy,
+    node_policy, partition, ssm_core_policy_arn, trust_policy,
 };
 pub use price::Price;
 pub use quota::{
@@ -42,7 +42,7 @@ pub use quota::{
 pub use saved::{Changed, Difference, SavedError};
 pub use spec::{DEFAULT_TTL_SECS, PublicAddress, Spec};
 pub use token::{client_token, next_generation, record};
-pub use tracking::{Store, Tracking, UNKNOWN_APP, tracking_arn};
+pub use tracking::{ARTIFACTS, Store, Tracking, UNKNOWN_APP, tracking_arn};
 pub use types::alternatives;
 pub use user_data::{LIFETIME_SCRIPT, MAX_USER_DATA_BYTES, user_data};
 pub use wanted::{ServerSize, Wanted, WantedServer};
@@ -190,7 +190,10 @@ pub fn of_nodes(spec: &Spec, facts: &Facts, nodes: &[Instance]) -> Vec<Check> {
 }
 
 fn policies(spec: &Spec, tracking: &Tracking) -> BTreeMap<String, Value> {
-    let node = (spec.cluster.node_role(&spec.region), node_policy(&spec.region, tracking.arn()));
+    let node = (
+        spec.cluster.node_role(&spec.region),
+        node_policy(&spec.region, tracking.arn(), tracking.store()),
+    );
     let mut policies = BTreeMap::from([node]);
     if let Some(store) = tracking.store() {
         policies.insert(spec.cluster.mlflow_role(&spec.region), mlflow_policy(&spec.region, store));

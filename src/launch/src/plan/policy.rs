@@ -14,6 +14,8 @@ use serde_json::{Value, json};
 pub const NODE_POLICY: &str = "nixl-node";
 /// Name of the MLflow role's inline policy.
 pub const MLFLOW_POLICY: &str = "nixl-artifacts";
+/// What a node's policy says of artifacts.
+pub const ARTIFACT_SIDS: [&str; 3] = ["FindArtifacts", "Artifacts", "Key"];
 /// Managed policy that lets SSM reach the node.
 pub const SSM_CORE_POLICY: &str = "AmazonSSMManagedInstanceCore";
 
@@ -46,9 +48,11 @@ pub fn trust_policy(service: &str) -> Value {
     })
 }
 
-/// What a node may do: register itself, find its peers, open MLflow.
+/// What a node may do: register itself, find its peers, log to MLflow and, where the
+/// cluster's own bucket has the artifacts, keep them there: SageMaker's servers hand
+/// none out, their clients write to S3 themselves.
 #[must_use]
-pub fn node_policy(region: &str, tracking_arn: Option<&str>) -> Value {
+pub fn node_policy(region: &str, tracking_arn: Option<&str>, store: Option<&Store>) -> Value {
     let partition = partition(region);
     let mut statements = vec![
         json!({
@@ -73,6 +77,7 @@ pub fn node_policy(region: &str, tracking_arn: Option<&str>) -> Value {
         }),
     ];
     statements.extend(tracking_arn.into_iter().flat_map(mlflow::statements));
+    statements.extend(store.into_iter().flat_map(|store| mlflow::artifacts(region, store)));
     json!({ "Version": "2012-10-17", "Statement": statements })
 }
 
@@ -96,8 +101,14 @@ pub fn mlflow_policy(region: &str, store: &Store) -> Value {
             "Resource": format!("{bucket}/*"),
         }),
     ];
-    statements.extend(store.kms_key.as_ref().map(|key| {
-        let suffix = if region.starts_with("cn-") { ".cn" } else { "" };
+    statements.extend(key(region, store));
+    json!({ "Version": "2012-10-17", "Statement": statements })
+}
+
+/// The key of a bucket's objects, through S3 only.
+fn key(region: &str, store: &Store) -> Option<Value> {
+    let suffix = if region.starts_with("cn-") { ".cn" } else { "" };
+    store.kms_key.as_ref().map(|key| {
         json!({
             "Sid": "Key",
             "Effect": "Allow",
@@ -107,8 +118,7 @@ pub fn mlflow_policy(region: &str, store: &Store) -> Value {
                 "StringEquals": { "kms:ViaService": format!("s3.{region}.amazonaws.com{suffix}") },
             },
         })
-    }));
-    json!({ "Version": "2012-10-17", "Statement": statements })
+    })
 }
 
 /// Of the bucket: nobody comes in without TLS, whatever else they may.
@@ -132,9 +142,11 @@ pub fn bucket_policy(region: &str, bucket: &str) -> Value {
 mod tests {
     use super::*;
 
+    const APP: &str = "arn:aws:sagemaker:us-east-1:1:mlflow-app/app-x";
+
     #[test]
     fn a_node_may_tag_only_itself_and_only_with_its_keys() {
-        let policy = node_policy("us-east-1", None);
+        let policy = node_policy("us-east-1", None, None);
         let condition = &policy["Statement"][0]["Condition"];
         assert_eq!(
             condition["ArnEquals"]["ec2:SourceInstanceARN"],
@@ -147,6 +159,21 @@ mod tests {
         // ForAllValues is true of no keys at all; Null closes that.
         assert_eq!(condition["Null"]["aws:TagKeys"], "false");
         assert_eq!(policy["Statement"].as_array().unwrap().len(), 2);
+    }
+
+    #[test]
+    fn a_node_keeps_artifacts_and_deletes_none() {
+        let kms_key = Some("arn:aws:kms:us-east-1:1:key/k".to_owned());
+        let store = Store { bucket: "b".to_owned(), kms_key };
+        let policy = node_policy("us-east-1", Some(APP), Some(&store));
+        let of = |sid: &str| {
+            let mut all = policy["Statement"].as_array().unwrap().iter();
+            all.find(|statement| statement["Sid"] == sid).cloned().unwrap()
+        };
+        assert_eq!(of("Artifacts")["Resource"], "arn:aws:s3:::b/artifacts/*");
+        assert_eq!(of("FindArtifacts")["Condition"]["StringLike"]["s3:prefix"], "artifacts/*");
+        assert_eq!(of("Key")["Resource"], "arn:aws:kms:us-east-1:1:key/k");
+        assert!(!policy.to_string().contains("Delete"));
     }
 
     #[test]
@@ -167,6 +194,7 @@ mod tests {
     #[test]
     fn policies_fit_iams_limit_for_inline_policies() {
         let arn = "x".repeat(300);
-        assert!(node_policy("us-east-1", Some(&arn)).to_string().len() < 10_240);
+        let store = Store { bucket: "x".repeat(63), kms_key: Some(arn.clone()) };
+        assert!(node_policy("us-east-1", Some(&arn), Some(&store)).to_string().len() < 10_240);
     }
 }

@@ -54,6 +54,17 @@ pub struct Store {
     pub kms_key: Option<String>,
 }
 
+/// Folder of the artifacts in a bucket.
+pub const ARTIFACTS: &str = "artifacts";
+
+impl Store {
+    /// Where a server or an App keeps artifacts.
+    #[must_use]
+    pub fn artifact_uri(&self) -> String {
+        format!("s3://{}/{ARTIFACTS}", self.bucket)
+    }
+}
+
 impl std::fmt::Display for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "bucket {}", self.bucket)?;

@@ -10,4 +10,10 @@ super::rules! {
         answer: "AccessDenied",
         proof: Api,
     }
+    PREFIX = "s3.list-prefix" {
+        says: "A policy may let a caller list only what begins with a prefix (s3:prefix).",
+        source: "S3 user guide, Bucket policy examples using condition keys, s3:prefix",
+        answer: "AccessDenied",
+        proof: Api,
+    }
 }

@@ -4,6 +4,8 @@
 //! `sagemaker`; which call of a client needs which action was recorded with
 //! mlflow 3.17.2.
 
+use super::{Store, partition};
+use crate::plan::ARTIFACTS;
 use nixl_aws::sagemaker::Kind;
 use serde_json::{Value, json};
 
@@ -56,6 +58,18 @@ pub(super) fn statements(arn: &str) -> Vec<Value> {
         allow("EnterMlflow", json!("sagemaker-mlflow:AccessUI"), "*"),
         allow("TrackWithMlflow", actions("sagemaker-mlflow", TRACKING), arn),
     ]
+}
+
+/// Statements for a node whose clients write artifacts into this bucket.
+pub(super) fn artifacts(region: &str, store: &Store) -> Vec<Value> {
+    let bucket = format!("arn:{}:s3:::{}", partition(region), store.bucket);
+    let of = ["GetObject", "PutObject", "AbortMultipartUpload", "ListMultipartUploadParts"];
+    let mut find = allow("FindArtifacts", actions("s3", &["ListBucket"]), &bucket);
+    find["Condition"] = json!({ "StringLike": { "s3:prefix": format!("{ARTIFACTS}/*") } });
+    let keep = allow("Artifacts", actions("s3", &of), &format!("{bucket}/{ARTIFACTS}/*"));
+    let mut statements = vec![find, keep];
+    statements.extend(super::key(region, store));
+    statements
 }
 
 fn actions(service: &str, names: &[&str]) -> Value {
