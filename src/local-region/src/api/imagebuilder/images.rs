@@ -129,7 +129,7 @@ pub fn cancel(call: &Call<'_>, input: &Input<'_>) -> Answer {
 pub fn retry(call: &Call<'_>, input: &Input<'_>) -> Answer {
     let arn = input.need("imageBuildVersionArn")?;
     names::check_arn(call, "imageBuildVersionArn", arn, "image", names::Form::Build)?;
-    tokens::once(call, input, || {
+    let mut answer = tokens::once(call, input, || {
         let mut state = call.state();
         let image = state.imagebuilder.images.get_mut(arn).ok_or_else(|| not_found(arn))?;
         let ended = matches!(image.status(), "FAILED" | "CANCELLED");
@@ -145,7 +145,10 @@ pub fn retry(call: &Call<'_>, input: &Input<'_>) -> Answer {
             build::test_again(call.region, arn.to_owned());
         }
         Ok(("imageBuildVersionArn", arn.to_owned()))
-    })
+    })?;
+    // The one call of the service that tells none.
+    answer.as_object_mut().map(|answer| answer.remove("requestId"));
+    Ok(answer)
 }
 
 /// DeleteImage; the AMI stays.
