@@ -1,6 +1,6 @@
 //! MLflow: made, used again or attached.
 
-use super::{ServerSize, TrackingFacts, partition, told_of};
+use super::{DELETING, ServerSize, TrackingFacts, partition, told_of};
 use nixl_aws::ec2::Instance;
 use nixl_aws::sagemaker::Kind;
 use serde::{Deserialize, Serialize};
@@ -132,10 +132,11 @@ impl Tracking {
     }
 
     /// Of several Apps of the cluster the one that its nodes were told of: another run
-    /// may have launched them.
+    /// may have launched them. One that is being deleted does not come back.
     #[must_use]
     pub fn as_told(&self, nodes: &[Instance], facts: &TrackingFacts) -> Self {
-        let told = told_of(nodes).filter(|told| facts.apps.iter().any(|app| app.arn == *told));
+        let mut there = facts.apps.iter().filter(|app| app.status != DELETING);
+        let told = told_of(nodes).filter(|told| there.any(|app| app.arn == *told));
         match (self, told) {
             (Self::App { name, store, .. }, Some(told)) => Self::App {
                 name: name.clone(),

@@ -81,6 +81,21 @@ async fn one_too_many_is_removed_once_nodes_know_the_other() {
     assert_eq!(fake.residue(), [foreign.arn]);
 }
 
+/// `down --mlflow` was cut off before it came to the nodes.
+#[tokio::test]
+async fn an_app_that_is_being_deleted_is_not_waited_for() {
+    let fake = Fake::new();
+    up(&fake).await.unwrap();
+    let known = told(&fake)[0].clone();
+    fake.state().apps.iter_mut().for_each(|(app, _)| {
+        (app.status, app.is_active) = ("Deleting".to_owned(), false);
+    });
+    let next = up(&fake).await.unwrap().tracking.unwrap();
+    assert!(next.active && next.arn != known, "{next:?}");
+    down(&fake).await.unwrap();
+    assert!(fake.residue().is_empty());
+}
+
 /// Nodes that are gone may have been told of it.
 #[tokio::test]
 async fn one_too_many_that_is_older_stays_with_its_runs() {
