@@ -270,6 +270,10 @@ fn each_thing_that_breaks_is_the_one_that_is_named() {
     };
     assert_eq!(ill(|f| at(f, "2026-11-28T18:00:00")), one("schedule", Warn));
     assert_eq!(ill(|f| machine(f).end_secs = Some(1)), one("timer", Warn));
+    let moved = |f: &mut Facts, secs: i64| *machine(f).end_secs.as_mut().unwrap() += secs;
+    assert_eq!(ill(|f| moved(f, 40)), [], "it booted before its tag was there");
+    assert_eq!(ill(|f| moved(f, 301)), one("timer", Warn));
+    assert_eq!(ill(|f| moved(f, -1)), one("timer", Warn));
     assert_eq!(ill(|f| machine(f).end_secs = None), one("timer", Fail));
     assert_eq!(ill(|f| machine(f).timer = false), one("timer", Fail));
     assert_eq!(ill(|f| machine(f).free_bytes = Some(1)), one("disk", Fail));
