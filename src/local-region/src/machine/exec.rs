@@ -28,6 +28,8 @@ pub fn enter_with(leader: u32, environment: &[(String, String)], argv: &[String]
         // Root and working folder, too: where this computer is itself a chroot,
         // systemd-nspawn cannot pivot, and the namespace alone has another root.
         .args(["-t", &leader.to_string(), "-a", "-r", "-w", "--no-fork", "--", "env", "-i"])
+        // A region that was started by nohup(1) ignores what ends a lost terminal.
+        .arg("--default-signal")
         .arg(format!("PATH={PATH}"))
         .args(environment.iter().map(|(name, value)| format!("{name}={value}")))
         .args(["sh", "-c", WAIT, "sh"])
