@@ -95,6 +95,19 @@ impl ClusterName {
         bounded(format!("{}-scheduler-{region}", self.0), ROLE_CHARS)
     }
 
+    /// Group of the schedule that stops the tracking server once it is idle: it outlives
+    /// the nodes and their schedules.
+    #[must_use]
+    pub fn mlflow_stop(&self) -> String {
+        format!("{}-mlflow-stop", self.0)
+    }
+
+    /// IAM role this schedule acts as.
+    #[must_use]
+    pub fn mlflow_stop_role(&self, region: &str) -> String {
+        bounded(format!("{}-mlflow-stop-{region}", self.0), ROLE_CHARS)
+    }
+
     /// S3 bucket for MLflow artifacts; unique by account and region.
     #[must_use]
     pub fn artifact_bucket(&self, account: &str, region: &str) -> String {
@@ -174,12 +187,13 @@ mod tests {
     }
 
     /// All names that are global in an account.
-    fn global(cluster: &str, region: &str) -> [String; 4] {
+    fn global(cluster: &str, region: &str) -> [String; 5] {
         let name: ClusterName = cluster.parse().unwrap();
         [
             name.node_role(region),
             name.mlflow_role(region),
             name.scheduler_role(region),
+            name.mlflow_stop_role(region),
             name.artifact_bucket("123456789012", region),
         ]
     }
@@ -192,6 +206,7 @@ mod tests {
                 "nixl-node-us-east-1",
                 "nixl-mlflow-us-east-1",
                 "nixl-scheduler-us-east-1",
+                "nixl-mlflow-stop-us-east-1",
                 "nixl-mlflow-123456789012-us-east-1",
             ]
         );
@@ -205,8 +220,8 @@ mod tests {
                 regions.iter().flat_map(|region| global(&cluster, region)).collect();
             let distinct: std::collections::BTreeSet<&String> = names.iter().collect();
             assert_eq!(distinct.len(), names.len(), "{names:?}");
-            for [node, mlflow, scheduler, bucket] in regions.map(|it| global(&cluster, it)) {
-                assert!([node, mlflow, scheduler].iter().all(|role| role.len() <= 64));
+            for [roles @ .., bucket] in regions.map(|it| global(&cluster, it)) {
+                assert!(roles.iter().all(|role| role.len() <= 64));
                 assert!(bucket.len() <= 63, "{bucket}");
             }
         }

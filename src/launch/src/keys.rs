@@ -46,3 +46,6 @@ pub const TOLD_APP: &str = "nixl:told-app";
 /// made before the server and its bucket and deleted after them, so it is the
 /// record of both.
 pub const TRACKING_SERVER: &str = "nixl:tracking-server";
+/// On the MLflow role: seconds without nodes after which the tracking server made with it
+/// is stopped, or `never`. Written before the schedule that stops it, and its record.
+pub const IDLE_STOP: &str = "nixl:idle-stop-secs";

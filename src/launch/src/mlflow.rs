@@ -2,6 +2,7 @@
 
 use crate::keys;
 use crate::lifetime::HOURS_PER_MONTH;
+use crate::plan::IdleStop;
 use crate::report::TrackingReport;
 use crate::terminal::{Terminal, wrapped};
 use nixl_aws::Tag;
@@ -26,6 +27,10 @@ pub struct Seen<'a> {
     pub role: Option<String>,
     /// Bucket that was made for it.
     pub bucket: Option<String>,
+    /// What was said of its idle stop.
+    pub idle_stop: Option<IdleStop>,
+    /// When its server stops, as it stands now, UTC.
+    pub stops_at: Option<String>,
 }
 
 /// MLflow of a cluster.
@@ -43,6 +48,12 @@ pub struct MlflowStatus {
     pub role: Option<String>,
     /// Bucket the cluster has made for it.
     pub bucket: Option<String>,
+    /// What was said of its server's idle stop: seconds after the last node's end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idle_stop: Option<IdleStop>,
+    /// When its server stops by itself, as it stands now, RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stops_at: Option<String>,
     /// What the cluster's own costs now, without what is stored; none where no price
     /// is known.
     pub usd_per_hour: Option<f64>,
@@ -61,7 +72,8 @@ impl MlflowStatus {
 /// Judges it; `None` if there is nothing.
 #[must_use]
 pub fn status(seen: Seen<'_>) -> Option<MlflowStatus> {
-    let Seen { cluster, region, nodes, found: mut tracking, recorded, role, bucket } = seen;
+    let Seen { cluster, region, nodes, found: mut tracking, recorded, role, bucket, .. } = seen;
+    let (idle_stop, stops_at) = (seen.idle_stop, seen.stops_at);
     if tracking.is_empty() && role.is_none() && bucket.is_none() {
         return None;
     }
@@ -74,7 +86,7 @@ pub fn status(seen: Seen<'_>) -> Option<MlflowStatus> {
     let costs: Option<Vec<f64>> = own.clone().map(|it| it.usd_per_hour).collect();
     let mut advice = Vec::new();
     for it in own {
-        if nodes.is_empty() && it.active && it.usd_per_hour != Some(0.0) {
+        if nodes.is_empty() && it.active && it.usd_per_hour != Some(0.0) && stops_at.is_none() {
             advice.push("no node runs: `nixl-launch mlflow stop` ends its hours and keeps its data; `nixl-launch down --mlflow` removes it with all runs".to_owned());
         }
         if it.status == "Stopped" && !nodes.is_empty() {
@@ -92,6 +104,8 @@ pub fn status(seen: Seen<'_>) -> Option<MlflowStatus> {
         tracking,
         role,
         bucket,
+        idle_stop,
+        stops_at,
         // The sum of none is -0.
         usd_per_hour: costs.map(|costs| costs.iter().fold(0.0, |sum, usd| sum + usd)),
         advice,
@@ -118,9 +132,16 @@ pub fn text(status: &MlflowStatus, terminal: Terminal) -> String {
         }
         it.maintenance.iter().for_each(|value| line("maintenance", value));
         it.url.iter().for_each(|value| line("URL", value));
+        if !it.artifact_store_uri.is_empty() {
+            line("artifacts", &it.artifact_store_uri);
+        }
         if i == 0 {
             line("nodes", &format!("{} live and were told of it", status.told_nodes));
         }
+    }
+    if let Some(stop) = status.idle_stop {
+        let at = status.stops_at.as_ref().map(|at| format!(": at {at}, as it stands"));
+        line("idle stop", &format!("{}{}", stop.told(), at.unwrap_or_default()));
     }
     status.bucket.iter().for_each(|bucket| line("bucket", &format!("s3://{bucket}")));
     status.role.iter().for_each(|role| line("role", role));
@@ -161,6 +182,7 @@ mod tests {
             mlflow_version: Some("3.0".to_owned()),
             size: (kind == "tracking-server").then(|| "Small".to_owned()),
             maintenance: None,
+            artifact_store_uri: String::new(),
             usd_per_hour: Some(if kind == "app" || status == "Stopped" { 0.0 } else { 0.642 }),
             price_source: Some("AWS Price List of 2026-07-20".to_owned()),
         }
@@ -173,7 +195,17 @@ mod tests {
     fn of(nodes: &[Instance], found: Vec<TrackingReport>) -> Option<MlflowStatus> {
         let cluster = &ClusterName::default();
         let recorded = Some("arn:app");
-        status(Seen { cluster, region: "r", nodes, found, recorded, role: None, bucket: None })
+        status(Seen {
+            cluster,
+            region: "r",
+            nodes,
+            found,
+            recorded,
+            role: None,
+            bucket: None,
+            idle_stop: None,
+            stops_at: None,
+        })
     }
 
     #[test]

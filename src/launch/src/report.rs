@@ -94,6 +94,8 @@ pub struct TrackingReport {
     pub size: Option<String>,
     /// What its maintenance came to last.
     pub maintenance: Option<String>,
+    /// Where its clients keep artifacts, `s3://bucket/folder`.
+    pub artifact_store_uri: String,
     /// US dollars that an hour of it costs now, without what it stores; none where AWS
     /// told no price, or was not asked.
     pub usd_per_hour: Option<f64>,
@@ -126,6 +128,7 @@ impl TrackingReport {
             mlflow_version: found.mlflow_version,
             size: found.size,
             maintenance: found.maintenance,
+            artifact_store_uri: found.artifact_store_uri,
             usd_per_hour: None,
             price_source: None,
         }

@@ -180,7 +180,11 @@ def of_parameters(ssm):
 def of_scheduler(scheduler, nodes):
     for schedule in pages(scheduler, "list_schedules", "Schedules"):
         whole = scheduler.get_schedule(GroupName=schedule["GroupName"], Name=schedule["Name"])
-        ends = json.loads(whole["Target"]["Input"])["InstanceIds"]
+        given = json.loads(whole["Target"]["Input"])
+        if "TrackingServerName" in given:
+            yield "schedule of a tracking server", given["TrackingServerName"]
+            continue
+        ends = given["InstanceIds"]
         yield f"schedule of {'a node' if nodes.issuperset(ends) else 'what is gone'}", schedule["Name"]
     for group in pages(scheduler, "list_schedule_groups", "ScheduleGroups"):
         if group["Name"] != "default":

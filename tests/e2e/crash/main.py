@@ -52,7 +52,11 @@ SCENARIOS = (
     Scenario("cold", down=ALL, reads=True),
     Scenario("a zone without room first, several cards", MANY_CARDS, ALL, settings=(no_room(MANY_CARDS[1]),)),
     Scenario("AWS is late", down=ALL, settings=tuple(window(name) for name in LATE)),
-    Scenario("a tracking server, a bucket with a key", ("--tracking-server", "--kms-key", KEY), ALL),
+    Scenario(
+        "a tracking server that stops by itself, a bucket with a key",
+        ("--tracking-server", "--mlflow-idle-stop", "2h", "--kms-key", KEY),
+        ALL,
+    ),
     Scenario("held room, a zone without first", ("--hold", *ALONE), settings=(no_room("g6.12xlarge"),)),
     Scenario("Spot", ("--market", "spot", *ALONE)),
 )

@@ -12,6 +12,7 @@
 mod endpoint;
 mod front;
 mod ground;
+mod idle;
 
 use endpoint::Endpoint;
 use ground::Ground;
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
         story.check("a server that is stopped says so, and comes back with its runs", || {
             front::stopped(ground)
         });
+        story.check("a tracking server without nodes stops by itself", || idle::stops(&region));
     }
     if story.failed() {
         story.always("what the region said", || {

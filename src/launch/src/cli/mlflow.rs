@@ -5,7 +5,7 @@ use super::redirect::Redirect;
 use super::{Cli, OnInterrupt, Output, with_changes, with_engine};
 use crate::engine::{Engine, Power};
 use crate::failure::Failure;
-use crate::input::{self, KmsKeyArn, MlflowVersion, ServerName, UsageError};
+use crate::input::{self, KmsKeyArn, MlflowVersion, ServerIdle, ServerName, UsageError};
 use crate::mlflow::text;
 use crate::plan::{ServerSize, Spec, Wanted};
 use crate::terminal::Terminal;
@@ -39,6 +39,10 @@ enum What {
         /// Version of MLflow of the tracking server, where it is created
         #[arg(long, value_name = "VERSION")]
         mlflow_version: Option<MlflowVersion>,
+        /// Stop the tracking server so long after the cluster's last node's end, e.g. 2h,
+        /// or never; `up` starts it again [default: as it was told before, else never]
+        #[arg(long, value_name = "TIME")]
+        idle_stop: Option<ServerIdle>,
         /// KMS key that encrypts what is in its bucket [default: the one it has, else keys of S3]
         #[arg(long, value_name = "ARN")]
         kms_key: Option<KmsKeyArn>,
@@ -75,10 +79,10 @@ fn session(text: &str) -> Result<u32, String> {
 
 pub(super) async fn run(cli: &Cli, flags: &Mlflow) -> anyhow::Result<()> {
     match &flags.what {
-        What::Up { tracking_server, mlflow_size, mlflow_version, kms_key } => {
+        What::Up { tracking_server, mlflow_size, mlflow_version, idle_stop, kms_key } => {
             let how = (*mlflow_size, mlflow_version.clone());
             let wanted = input::mlflow(tracking_server.clone(), how, None, false);
-            up(cli, wanted, kms_key.clone().map(|key| key.0)).await
+            up(cli, wanted, *idle_stop, kms_key.clone().map(|key| key.0)).await
         }
         What::Down { delete_bucket } => down(cli, *delete_bucket).await,
         What::Status => status(cli).await,
@@ -91,12 +95,17 @@ pub(super) async fn run(cli: &Cli, flags: &Mlflow) -> anyhow::Result<()> {
 async fn up(
     cli: &Cli,
     wanted: Result<Wanted, UsageError>,
+    idle_stop: Option<ServerIdle>,
     kms_key: Option<String>,
 ) -> anyhow::Result<()> {
     let wanted = wanted.map_err(Failure::unchanged)?;
     let report = with_changes(cli, Some(OnInterrupt::Leave), async |engine| {
-        let spec =
-            Spec { mlflow: wanted, kms_key, ..Spec::new(engine.cluster.clone(), &engine.region) };
+        let spec = Spec {
+            mlflow: wanted,
+            mlflow_idle_stop: idle_stop.map(|idle| idle.0),
+            kms_key,
+            ..Spec::new(engine.cluster.clone(), &engine.region)
+        };
         engine.mlflow_up(&spec).await
     })
     .await?;

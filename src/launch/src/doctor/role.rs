@@ -3,7 +3,7 @@
 use super::{Facts, fix, unread};
 use crate::check::Check;
 use crate::keys;
-use crate::plan::{ARTIFACT_SIDS, SSM_CORE_POLICY, Store, is_ours, node_policy};
+use crate::plan::{ARTIFACT_SIDS, Artifacts, SSM_CORE_POLICY, Store, is_ours, node_policy};
 use nixl_aws::Tag;
 use nixl_aws::ec2::Instance;
 use serde_json::Value;
@@ -49,14 +49,17 @@ pub(super) fn judge(facts: &Facts, nodes: &[Instance]) -> Vec<Check> {
 /// artifacts in, what is said of that does not matter.
 fn as_written(text: &str, facts: &Facts, arn: Option<&str>) -> bool {
     let Ok(mut there) = serde_json::from_str::<Value>(text) else { return false };
-    let wanted = |store: Option<&Store>| node_policy(&facts.region, arn, store);
+    let wanted = |it: Option<Artifacts>| node_policy(&facts.region, arn, it.as_ref());
     let server = facts.tracking.as_ref().ok().and_then(Option::as_ref);
     let bucket = facts.tracking_bucket.as_ref().ok().and_then(Option::as_ref);
     match (server, bucket) {
-        (Some(server), _) if !server.owned => there == wanted(None),
+        (Some(server), _) if !server.owned => {
+            there == wanted(Artifacts::of_uri(&server.artifact_store_uri))
+        }
         (Some(_), Some(bucket)) => {
             let kms_key = Tag::find(&bucket.tags, keys::KMS_KEY).map(str::to_owned);
-            there == wanted(Some(&Store { bucket: bucket.name.clone(), kms_key }))
+            let store = Store { bucket: bucket.name.clone(), kms_key };
+            there == wanted(Some(store.artifacts()))
         }
         _ => {
             let of_store = |it: &Value| ARTIFACT_SIDS.iter().any(|sid| it["Sid"] == *sid);

@@ -114,7 +114,9 @@ pub(super) fn healthy() -> Facts {
         attached: Ok(vec!["arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore".to_owned()]),
         agents: Ok(["i-0", "i-1"].map(|id| (id.to_owned(), "Online".to_owned())).into()),
         asked: Some((now, now)),
-        policy: Ok(Some(node_policy("us-east-1", Some(&arn), Some(&store)).to_string())),
+        policy: Ok(Some(
+            node_policy("us-east-1", Some(&arn), Some(&store.artifacts())).to_string(),
+        )),
         tracking_role: Ok(Some(Default::default())),
         tracking_bucket: Ok(Some(bucket::tests::as_made())),
         says: ["i-0", "i-1"].map(|id| (id.to_owned(), Ok(says.clone()))).into(),

@@ -17,6 +17,9 @@ pub enum EmitError {
     /// Room is held and let go by `up` as it goes.
     #[error("hold is what `up` does as it goes: leave it out")]
     Hold,
+    /// The schedule moves with the nodes' end.
+    #[error("an idle stop of MLflow is what `up` sets and each command moves: leave it out")]
+    IdleStop,
     /// No way to launch it.
     #[error("the plan has nothing to try")]
     Nothing,
@@ -64,6 +67,7 @@ pub enum EmitError {
 fn check(plan: &Plan) -> Result<(), EmitError> {
     match plan {
         _ if plan.spec.hold => Err(EmitError::Hold),
+        _ if plan.spec.mlflow_idle_stop.is_some() => Err(EmitError::IdleStop),
         _ if plan.attempts.is_empty() || plan.image.is_none() => Err(EmitError::Nothing),
         _ => Ok(()),
     }

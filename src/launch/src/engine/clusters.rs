@@ -251,11 +251,12 @@ mod tests {
             }),
             ("schedule group", |state| {
                 state.roles.clear();
-                state.scheduler.group = Some(nixl_aws::scheduler::ScheduleGroup {
+                let group = nixl_aws::scheduler::ScheduleGroup {
                     name: "nixl-scheduler".to_owned(),
                     tags: crate::plan::owner_tags(&Default::default()),
                     ..Default::default()
-                });
+                };
+                state.scheduler.groups.insert(group.name.clone(), group);
             }),
             ("Spot request", |state| {
                 state.roles.clear();

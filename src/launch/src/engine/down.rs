@@ -2,6 +2,7 @@
 
 use super::Engine;
 use super::inventory::{Found, Inventory};
+use super::lifetime::Moves;
 use super::record::{Group, Record};
 use crate::errors;
 use crate::failure::{Failure, Problem, Resource};
@@ -98,6 +99,10 @@ impl Engine<'_> {
             match removal {
                 Removal { mlflow: true, .. } => self.remove_mlflow(&found.mlflow, true).await,
                 Removal { stop_mlflow: true, .. } => self.stop_mlflow(&found.mlflow).await,
+                // Its idle time begins.
+                _ if !found.mlflow.server_is_off => {
+                    self.recorded_idle_stop(&found.mlflow, &[], Moves::Anywhere).await
+                }
                 _ => Ok(()),
             }
         });

@@ -154,7 +154,8 @@ impl Engine<'_> {
         );
         let standing = standing(&nodes, timers);
         if standing.is_empty() {
-            return scheduled.map(|()| nodes);
+            scheduled?;
+            return self.move_idle_stop(&nodes).await.map(|()| nodes);
         }
         let (old, end) = (old.to_string(), end.to_string());
         let unscheduled = scheduled.err().map(|problem| problem.to_string());

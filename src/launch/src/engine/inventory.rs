@@ -25,6 +25,12 @@ pub(super) struct Mlflow {
     pub server: Option<String>,
     /// Its ARN.
     pub server_arn: Option<String>,
+    /// It is stopped, or on its way there.
+    pub server_is_off: bool,
+    /// Group of the schedule that stops it.
+    pub stop_group: Option<ScheduleGroup>,
+    /// Role of that schedule.
+    pub stop_role: Option<Role>,
     /// Apps.
     pub apps: Vec<App>,
     /// The bucket with its tags, if it is there.
@@ -44,6 +50,8 @@ impl Mlflow {
         self.server.iter().for_each(|name| add(TRACKING_SERVER, name));
         self.apps.iter().for_each(|app| add(MLFLOW_APP, &app.name));
         self.bucket.iter().for_each(|(name, _)| add(BUCKET, name));
+        self.stop_group.iter().for_each(|it| add("schedule group", &it.name));
+        self.stop_role.iter().for_each(|it| add("IAM role", &it.name));
         self.role.iter().for_each(|it| add("IAM role", &it.name));
         list
     }

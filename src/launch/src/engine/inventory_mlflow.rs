@@ -4,7 +4,9 @@ use super::Engine;
 use super::inventory::Mlflow;
 use crate::failure::{BUCKET, Resource, TRACKING_SERVER};
 use crate::keys;
-use crate::plan::is_ours;
+use crate::plan::{is_off, is_ours};
+use nixl_aws::iam::Role;
+use nixl_aws::scheduler::ScheduleGroup;
 use nixl_aws::{Result, Tag};
 
 /// Who may not look at MLflow has made none; with a role of ours it is an error.
@@ -54,12 +56,43 @@ impl Engine<'_> {
         };
         let server = server.and_then(|(server, tags)| {
             if is_ours(&self.cluster, &tags) {
-                return Some((server.name, server.arn));
+                return Some(server);
             }
             foreign.push(Resource::new(TRACKING_SERVER, server.name));
             None
         });
-        let (server, server_arn) = server.unzip();
-        Ok((Mlflow { role, server, server_arn, apps, bucket }, foreign))
+        let server_is_off = server.as_ref().is_some_and(is_off);
+        let (server, server_arn) = server.map(|server| (server.name, server.arn)).unzip();
+        let (stop_group, stop_role) = self.idle_stop_made(role.as_ref(), &mut foreign).await?;
+        let made =
+            Mlflow { role, server, server_arn, server_is_off, stop_group, stop_role, apps, bucket };
+        Ok((made, foreign))
+    }
+
+    /// What stops the server by itself; without a record there is nothing.
+    async fn idle_stop_made(
+        &self,
+        role: Option<&Role>,
+        foreign: &mut Vec<Resource>,
+    ) -> Result<(Option<ScheduleGroup>, Option<Role>)> {
+        if role.is_none_or(|role| Tag::find(&role.tags, keys::IDLE_STOP).is_none()) {
+            return Ok((None, None));
+        }
+        let name = self.cluster.mlflow_stop_role(&self.region);
+        let group = self.cluster.mlflow_stop();
+        let (group, role) = tokio::try_join!(
+            self.services.scheduler.schedule_group(&group),
+            self.services.iam.role(&name)
+        )?;
+        let mut ours = |kind, name: &str, tags: &[Tag]| {
+            let ours = is_ours(&self.cluster, tags);
+            if !ours {
+                foreign.push(Resource::new(kind, name));
+            }
+            ours
+        };
+        let group = group.filter(|it| ours("schedule group", &it.name, &it.tags));
+        let role = role.filter(|it| ours("IAM role", &it.name, &it.tags));
+        Ok((group, role))
     }
 }

@@ -69,10 +69,11 @@ impl Engine<'_> {
         let Some(first) = search.first().cloned() else {
             return Err(Problem::NoCapacity { count: plan.spec.size, refusals: search.refusals() });
         };
+        let artifacts = plan.tracking.artifacts();
         let (group, made, role) = tokio::join!(
             self.security_group(plan, Some(plan.record(&first))),
             self.placement_group(first.placement_group.as_deref(), &placement),
-            self.node_role(facts, plan.tracking.arn(), plan.tracking.store()),
+            self.node_role(facts, plan.tracking.arn(), artifacts.as_ref()),
         );
         let (made, ()) = (made?, role?);
         let (group, is_new) = group?;

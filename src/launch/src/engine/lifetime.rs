@@ -55,7 +55,7 @@ impl Engine<'_> {
         if ends.is_empty() {
             return Ok(());
         }
-        let (group_arn, was_there) = self.schedule_group().await?;
+        let (group_arn, was_there) = self.schedule_group(&self.cluster.scheduler()).await?;
         let trust = scheduler_trust(&group_arn);
         let name = self.cluster.scheduler_role(&self.region);
         let role_arn = self.role(&name, &trust, &owner_tags(&self.cluster)).await?;
@@ -108,7 +108,7 @@ impl Engine<'_> {
         }
     }
 
-    async fn schedule(&self, mut wanted: Schedule, moves: Moves) -> Result<(), Problem> {
+    pub(super) async fn schedule(&self, mut wanted: Schedule, moves: Moves) -> Result<(), Problem> {
         let scheduler = &self.services.scheduler;
         match scheduler.schedule(&wanted.group, &wanted.name).await? {
             Some(there) => {
@@ -133,21 +133,20 @@ impl Engine<'_> {
         Ok(self.pace.patiently(self.pace.iam, role_not_shown_yet, call).await?)
     }
 
-    /// The cluster's group of schedules, made if it is not there; its ARN, and
+    /// A group of schedules of the cluster, made if it is not there; its ARN, and
     /// whether it was there.
-    async fn schedule_group(&self) -> Result<(String, bool), Problem> {
-        let name = self.cluster.scheduler();
-        let foreign = || Problem::Foreign { kind: "schedule group", name: name.clone() };
+    pub(super) async fn schedule_group(&self, name: &str) -> Result<(String, bool), Problem> {
+        let foreign = || Problem::Foreign { kind: "schedule group", name: name.to_owned() };
         let start = self.pace.clock.now();
         loop {
-            match self.services.scheduler.schedule_group(&name).await? {
+            match self.services.scheduler.schedule_group(name).await? {
                 Some(group) if !is_ours(&self.cluster, &group.tags) => return Err(foreign()),
                 Some(group) if !group.deleting => return Ok((group.arn, true)),
                 // That of an earlier cluster still goes.
                 Some(_) => {}
                 None => {
                     let tags = owner_tags(&self.cluster);
-                    match self.services.scheduler.create_schedule_group(&name, &tags).await {
+                    match self.services.scheduler.create_schedule_group(name, &tags).await {
                         Err(error) if errors::is(&error, errors::DUPLICATE) => {}
                         other => return Ok((other?, false)),
                     }
@@ -180,7 +179,7 @@ impl Engine<'_> {
         }
     }
 
-    async fn remove_schedules(&self, group: &ScheduleGroup) -> Result<(), Problem> {
+    pub(super) async fn remove_schedules(&self, group: &ScheduleGroup) -> Result<(), Problem> {
         let scheduler = &self.services.scheduler;
         let call = async || scheduler.delete_schedule_group(&group.name).await;
         self.removed(self.pace.patiently(self.pace.removal, super::down::later, call).await)?;

@@ -4,7 +4,7 @@ use super::Engine;
 use crate::failure::{Failure, Problem};
 use crate::keys;
 use crate::mlflow::{MlflowStatus, Seen, status};
-use crate::plan::is_live;
+use crate::plan::{is_live, recorded_idle_stop};
 use crate::report::TrackingReport;
 use nixl_aws::ec2::{Filter, Instance};
 use nixl_aws::sagemaker::Kind;
@@ -38,7 +38,10 @@ impl Engine<'_> {
                 None => None,
             })
         });
-        let found = futures_util::future::try_join_all(reads).await?;
+        let reads = futures_util::future::try_join_all(reads);
+        let stops_at =
+            async { if made.stop_group.is_some() { self.idle_stop_at().await } else { Ok(None) } };
+        let (found, stops_at) = tokio::try_join!(reads, stops_at)?;
         let seen = Seen {
             cluster: &self.cluster,
             region: &self.region,
@@ -46,6 +49,8 @@ impl Engine<'_> {
             found: found.into_iter().flatten().collect(),
             recorded: made.role.as_ref().and_then(|role| Tag::find(&role.tags, keys::TOLD_APP)),
             role: made.role.as_ref().map(|role| role.name.clone()),
+            idle_stop: made.role.as_ref().and_then(recorded_idle_stop),
+            stops_at,
             bucket: made.bucket.as_ref().map(|(bucket, _)| bucket.clone()),
         };
         let (cluster, region) = (self.cluster.to_string(), self.region.clone());

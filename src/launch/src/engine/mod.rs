@@ -13,6 +13,7 @@ mod down;
 mod evidence;
 mod extend;
 mod hold;
+mod idle_stop;
 mod inventory;
 mod inventory_mlflow;
 mod known;

@@ -4,7 +4,8 @@ use super::Engine;
 use crate::errors;
 use crate::failure::Problem;
 use crate::plan::{
-    Facts, NODE_POLICY, Store, is_ours, node_policy, owner_tags, ssm_core_policy_arn, trust_policy,
+    Artifacts, Facts, NODE_POLICY, is_ours, node_policy, owner_tags, ssm_core_policy_arn,
+    trust_policy,
 };
 use nixl_aws::{AwsError, Tag};
 use serde_json::Value;
@@ -20,7 +21,7 @@ impl Engine<'_> {
         &self,
         facts: &Facts,
         tracking_arn: Option<&str>,
-        store: Option<&Store>,
+        artifacts: Option<&Artifacts>,
     ) -> Result<(), Problem> {
         let iam = &self.services.iam;
         let name = self.cluster.node_role(&self.region);
@@ -39,7 +40,7 @@ impl Engine<'_> {
         role?;
         let full = full?;
 
-        let policy = node_policy(&self.region, tracking_arn, store);
+        let policy = node_policy(&self.region, tracking_arn, artifacts);
         let there = facts.node_policy.as_deref().and_then(|text| serde_json::from_str(text).ok());
         let (written, attached, added) = tokio::join!(
             async {

@@ -6,12 +6,13 @@
 
 use super::Engine;
 use super::tracking_app::app_tags;
+use super::tracking_power::Power;
 use crate::errors;
 use crate::failure::Problem;
 use crate::keys;
 use crate::plan::{
     DELETING, Facts, MLFLOW_POLICY, ServerSize, Store, Tracking, bucket_policy, bucket_tags,
-    is_ours, mlflow_policy, owner_tags, trust_policy,
+    is_off, is_ours, mlflow_policy, owner_tags, trust_policy,
 };
 use crate::report::TrackingReport;
 use nixl_aws::iam::Role;
@@ -41,9 +42,12 @@ impl Engine<'_> {
                 self.progress.told(&format!("{label} is there, attached"));
                 Ok(())
             }
-            Tracking::Server { name, store, size, mlflow_version, .. } => {
+            Tracking::Server { name, store, size, mlflow_version, idle_stop, .. } => {
                 let role =
                     self.base(&[Tag::new(keys::TRACKING_SERVER, name)], store, facts).await?;
+                self.record_idle_stop(&role, *idle_stop).await?;
+                let was = facts.tracking.role.as_ref();
+                self.planned_idle_stop(tracking, was, &facts.instances).await?;
                 let request = CreateTrackingServer {
                     name: name.clone(),
                     artifact_store_uri: store.artifact_uri(),
@@ -115,6 +119,10 @@ impl Engine<'_> {
         let name = &request.name;
         match &facts.tracking.found {
             Some(server) if server.status == DELETING => self.server_gone(name).await?,
+            // Only one that stops by itself is planned with as it is.
+            Some(server) if is_off(server) => {
+                return self.turn(name, Power::On, &mut false).await.map(drop);
+            }
             Some(_) => return Ok(()),
             None => {}
         }

@@ -3,10 +3,13 @@
 
 use super::Engine;
 use super::inventory::Mlflow as Made;
+use super::lifetime::Moves;
 use crate::errors;
 use crate::failure::{Failure, Problem};
 use crate::report::TrackingReport;
+use nixl_aws::ec2::Filter;
 use nixl_aws::sagemaker::Mlflow;
+use nixl_cluster::tag;
 
 /// What the server is to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +58,7 @@ impl Engine<'_> {
     /// If the cluster has made none, or it does not come to that.
     pub async fn power_tracking(&self, power: Power) -> Result<TrackingReport, Failure> {
         let mut asked = false;
-        let outcome = self.turn(power, &mut asked).await;
+        let outcome = self.powered(power, &mut asked).await;
         self.progress.done();
         outcome.map_err(
             |problem| {
@@ -64,28 +67,51 @@ impl Engine<'_> {
         )
     }
 
-    /// Stops the server that this cluster has made, if it has made one.
-    pub(super) async fn stop_mlflow(&self, mlflow: &Made) -> Result<(), Problem> {
-        if mlflow.server.is_none() {
-            return Ok(());
-        }
-        self.turn(Power::Off, &mut false).await.map(drop)
-    }
-
-    async fn turn(&self, power: Power, asked: &mut bool) -> Result<TrackingReport, Problem> {
+    async fn powered(&self, power: Power, asked: &mut bool) -> Result<TrackingReport, Problem> {
         let (mlflow, _) = self.mlflow().await?;
-        let Some(name) = mlflow.server else {
+        let Some(name) = &mlflow.server else {
             if let Some(app) = mlflow.apps.first() {
                 return Err(Problem::NoHours { what: app.label() });
             }
             return Err(Problem::NoTrackingServer { cluster: self.cluster.to_string() });
         };
+        if power == Power::Off {
+            let report = self.turn(name, power, asked).await?;
+            self.stopped(&mlflow).await?;
+            return Ok(report);
+        }
+        let ours = [Filter::tag(tag::CLUSTER, self.cluster.as_str())];
+        let nodes = self.services.ec2.describe_instances(&ours).await?;
+        // Before it runs, so that none runs without.
+        self.recorded_idle_stop(&mlflow, &nodes, Moves::Later).await?;
+        self.turn(name, power, asked).await
+    }
+
+    /// Stops the server that this cluster has made, if it has made one.
+    pub(super) async fn stop_mlflow(&self, mlflow: &Made) -> Result<(), Problem> {
+        let Some(name) = &mlflow.server else { return Ok(()) };
+        self.turn(name, Power::Off, &mut false).await?;
+        self.stopped(mlflow).await
+    }
+
+    /// Nothing has to stop it any more.
+    async fn stopped(&self, mlflow: &Made) -> Result<(), Problem> {
+        if mlflow.stop_group.is_some() { self.no_idle_stop().await } else { Ok(()) }
+    }
+
+    /// Asks for it once, and waits until it is so.
+    pub(super) async fn turn(
+        &self,
+        name: &str,
+        power: Power,
+        asked: &mut bool,
+    ) -> Result<TrackingReport, Problem> {
         let sagemaker = &self.services.sagemaker;
         let subject = format!("MLflow {name}");
         let clock = &self.pace.clock;
         let start = clock.now();
         loop {
-            let call = async || sagemaker.describe_tracking_server(&name).await;
+            let call = async || sagemaker.describe_tracking_server(name).await;
             let found = self.pace.patiently(self.pace.consistency, errors::passes, call).await?;
             let Some(server) = found else {
                 return Err(Problem::NoTrackingServer { cluster: self.cluster.to_string() });
@@ -101,8 +127,8 @@ impl Engine<'_> {
                     // Also if the answer is lost.
                     *asked = true;
                     let call = async || match power {
-                        Power::On => sagemaker.start_tracking_server(&name).await,
-                        Power::Off => sagemaker.stop_tracking_server(&name).await,
+                        Power::On => sagemaker.start_tracking_server(name).await,
+                        Power::Off => sagemaker.stop_tracking_server(name).await,
                     };
                     // Repeated after a lost answer, it finds it under way.
                     let budget = self.pace.consistency;

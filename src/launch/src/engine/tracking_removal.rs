@@ -1,5 +1,5 @@
-//! MLflow of the cluster, removed: server or App until it is gone, then the role,
-//! then the bucket. "Don't delete the IAM role until you've deleted the tracking
+//! MLflow of the cluster, removed: server or App until it is gone, then what would have
+//! stopped it, then the role, then the bucket. "Don't delete the IAM role until you've deleted the tracking
 //! server itself" (SageMaker developer guide, clean up MLflow resources).
 
 use super::Engine;
@@ -39,7 +39,10 @@ impl Engine<'_> {
             let call = async || buckets.tag(bucket, &tags).await;
             self.pace.patiently(self.pace.consistency, errors::passes, call).await?;
         }
-        if let Some(role) = &mlflow.role {
+        if let Some(group) = &mlflow.stop_group {
+            self.remove_schedules(group).await?;
+        }
+        for role in mlflow.stop_role.iter().chain(&mlflow.role) {
             self.delete_role(&role.name).await?;
         }
         if let Some((bucket, _)) = mlflow.bucket.as_ref().filter(|_| with_bucket) {

@@ -108,6 +108,7 @@ impl Engine<'_> {
             self.record_app(&tracking, &facts.tracking).await?;
         }
         self.tidy_apps(&tracking, facts, &nodes).await?;
+        self.planned_idle_stop(&tracking, facts.tracking.role.as_ref(), &nodes).await?;
         // Both only read, so a failure of one or a person may drop the other.
         let waits = async {
             tokio::try_join!(
@@ -147,9 +148,9 @@ impl Engine<'_> {
                 let told = nodes.first().and_then(|node| Tag::find(&node.tags, keys::TRACKING_ARN));
                 let tracking = plan.tracking.as_told(nodes, &facts.tracking);
                 let arn = told.or(tracking.arn());
-                let store = tracking.store().filter(|_| arn == tracking.arn());
+                let artifacts = tracking.artifacts().filter(|_| arn == tracking.arn());
                 let (role, group) = tokio::join!(
-                    self.node_role(facts, arn, store),
+                    self.node_role(facts, arn, artifacts.as_ref()),
                     self.security_group(plan, None),
                 );
                 role?;

@@ -232,7 +232,7 @@ impl Fake {
         left.extend(state.server.iter().map(|(server, _)| server.name.clone()));
         left.extend(state.apps.iter().map(|(app, _)| app.arn.clone()));
         left.extend(state.buckets.keys().cloned());
-        left.extend(state.scheduler.group.iter().map(|it| it.name.clone()));
+        left.extend(state.scheduler.groups.keys().cloned());
         left.extend(state.scheduler.schedules.keys().cloned());
         left
     }

@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 
 #[derive(Default)]
 pub(crate) struct State {
-    pub group: Option<ScheduleGroup>,
+    /// By name.
+    pub groups: BTreeMap<String, ScheduleGroup>,
+    /// By name: no two groups of a cluster share one.
     pub schedules: BTreeMap<String, Schedule>,
     /// So many tries to make a schedule find that the role cannot be assumed.
     pub role_unseen: u32,
@@ -17,10 +19,10 @@ pub(crate) struct State {
 impl Scheduler for Fake {
     async fn schedule_group(&self, name: &str) -> Result<Option<ScheduleGroup>> {
         self.call("GetScheduleGroup", |state| {
-            let found = state.scheduler.group.clone().filter(|it| it.name == name);
+            let found = state.scheduler.groups.get(name).cloned();
             // Deletion takes a moment, as on AWS.
             if found.as_ref().is_some_and(|it| it.deleting) {
-                state.scheduler.group = None;
+                state.scheduler.groups.remove(name);
             }
             Ok(found)
         })
@@ -28,34 +30,35 @@ impl Scheduler for Fake {
 
     async fn schedule_groups(&self) -> Result<Vec<String>> {
         self.call("ListScheduleGroups", |state| {
-            let named = state.scheduler.group.iter().map(|group| group.name.clone());
+            let named = state.scheduler.groups.keys().cloned();
             Ok(std::iter::once("default".to_owned()).chain(named).collect())
         })
     }
 
     async fn create_schedule_group(&self, name: &str, tags: &[Tag]) -> Result<String> {
         self.call("CreateScheduleGroup", |state| {
-            if state.scheduler.group.is_some() {
+            if state.scheduler.groups.contains_key(name) {
                 return Err(refusal("CreateScheduleGroup", "ConflictException", "", 409));
             }
             let arn = format!("arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule-group/{name}");
-            state.scheduler.group = Some(ScheduleGroup {
+            let group = ScheduleGroup {
                 name: name.to_owned(),
                 arn: arn.clone(),
                 deleting: false,
                 tags: tags.to_vec(),
-            });
+            };
+            state.scheduler.groups.insert(name.to_owned(), group);
             Ok(arn)
         })
     }
 
-    async fn delete_schedule_group(&self, _: &str) -> Result<()> {
+    async fn delete_schedule_group(&self, name: &str) -> Result<()> {
         self.call("DeleteScheduleGroup", |state| {
-            let Some(group) = &mut state.scheduler.group else {
+            let Some(group) = state.scheduler.groups.get_mut(name) else {
                 return Err(refusal("Delete", "ResourceNotFoundException", "", 404));
             };
             group.deleting = true;
-            state.scheduler.schedules.clear();
+            state.scheduler.schedules.retain(|_, schedule| schedule.group != name);
             Ok(())
         })
     }
@@ -64,8 +67,11 @@ impl Scheduler for Fake {
         self.call("GetSchedule", |state| Ok(state.scheduler.schedules.get(name).cloned()))
     }
 
-    async fn schedules(&self, _: &str) -> Result<Vec<String>> {
-        self.call("ListSchedules", |state| Ok(state.scheduler.schedules.keys().cloned().collect()))
+    async fn schedules(&self, group: &str) -> Result<Vec<String>> {
+        self.call("ListSchedules", |state| {
+            let all = state.scheduler.schedules.values();
+            Ok(all.filter(|it| it.group == group).map(|it| it.name.clone()).collect())
+        })
     }
 
     async fn delete_schedule(&self, _: &str, name: &str) -> Result<()> {
@@ -82,7 +88,7 @@ impl Scheduler for Fake {
                 let message = "The execution role you provide must allow AWS EventBridge Scheduler to assume the role.";
                 return Err(refusal("CreateSchedule", "ValidationException", message, 400));
             }
-            if state.scheduler.group.is_none() {
+            if !state.scheduler.groups.contains_key(&schedule.group) {
                 return Err(refusal("CreateSchedule", "ResourceNotFoundException", "", 404));
             }
             if state.scheduler.schedules.contains_key(&schedule.name) {

@@ -2,7 +2,7 @@
 
 use super::names::{
     AccountId, BadName, ImageName, KmsKeyArn, Lifetime, Minutes, MlflowArn, MlflowVersion,
-    RegionName, ReservationId, ServerName, SubnetId, TypeName, ZoneName,
+    RegionName, ReservationId, ServerIdle, ServerName, SubnetId, TypeName, ZoneName,
 };
 use super::near::hint;
 use crate::cli::{Nodes, RolesError};
@@ -90,6 +90,10 @@ pub struct Asked {
     /// Version of MLflow of the tracking server, where it is created [default: SageMaker's]
     #[arg(long, value_name = "VERSION")]
     pub mlflow_version: Option<MlflowVersion>,
+    /// Stop the cluster's tracking server so long after its last node's end, e.g. 2h, or
+    /// never; `up` starts it again [default: as it was told before, else never]
+    #[arg(long, value_name = "TIME", conflicts_with_all = ["mlflow_arn", "no_mlflow"])]
+    pub mlflow_idle_stop: Option<ServerIdle>,
     /// KMS key that encrypts what the cluster's own MLflow keeps in its bucket
     /// [default: the one it has, else keys of S3]
     #[arg(long, value_name = "ARN", conflicts_with_all = ["mlflow_arn", "no_mlflow"])]
@@ -215,9 +219,11 @@ impl Asked {
             false => (file.tracking_server, file.mlflow_arn, file.no_mlflow),
         };
         // How a server is made is of no use where none is.
-        let (file_size, file_version, file_key) = match which && self.tracking_server.is_none() {
-            true => (None, None, None),
-            false => (file.mlflow_size, file.mlflow_version, file.kms_key),
+        let made = !which || self.tracking_server.is_some();
+        let file_idle_stop = file.mlflow_idle_stop.filter(|_| made);
+        let (file_size, file_version, file_key) = match made {
+            false => (None, None, None),
+            true => (file.mlflow_size, file.mlflow_version, file.kms_key),
         };
         let said = self.layout.nodes.is_some() || self.layout.roles.is_some();
         Self {
@@ -248,6 +254,7 @@ impl Asked {
             tracking_server: self.tracking_server.or(file_server),
             mlflow_size: self.mlflow_size.or(file_size),
             mlflow_version: self.mlflow_version.or(file_version),
+            mlflow_idle_stop: self.mlflow_idle_stop.or(file_idle_stop),
             kms_key: self.kms_key.or(file_key),
             mlflow_arn: self.mlflow_arn.or(file_arn),
             no_mlflow: self.no_mlflow.or(file_none),
@@ -302,6 +309,7 @@ impl Asked {
             self.mlflow_arn,
             self.no_mlflow == Some(true),
         )?;
+        spec.mlflow_idle_stop = self.mlflow_idle_stop.map(|idle| idle.0);
         spec.kms_key = self.kms_key.map(|key| key.0);
         if spec.kms_key.is_some() && matches!(spec.mlflow, Wanted::None | Wanted::Arn(_)) {
             return Err(UsageError::NoBucket);

@@ -86,7 +86,7 @@ fn hint_for_key(message: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{PublicAddress, ServerSize, Spec, Wanted, WantedServer};
+    use crate::plan::{IdleStop, PublicAddress, ServerSize, Spec, Wanted, WantedServer};
     use nixl_aws::ec2::Market;
     use proptest::prelude::*;
 
@@ -114,6 +114,7 @@ idle = "30m"
 tracking-server = "mine"
 mlflow-size = "medium"
 mlflow-version = "3.0"
+mlflow-idle-stop = "2h"
 kms-key = "arn:aws:kms:us-east-1:123456789012:key/k"
 "#;
 
@@ -132,6 +133,7 @@ kms-key = "arn:aws:kms:us-east-1:123456789012:key/k"
             mlflow_version: Some("3.0".to_owned()),
         };
         assert_eq!(all.mlflow, Wanted::Server(server));
+        assert_eq!(all.mlflow_idle_stop, Some(IdleStop::AfterSecs(7200)));
         assert_eq!(all.kms_key.as_deref(), Some("arn:aws:kms:us-east-1:123456789012:key/k"));
         let flags = Asked {
             instance_type: vec!["p5.48xlarge".parse().unwrap()],
@@ -144,6 +146,7 @@ kms-key = "arn:aws:kms:us-east-1:123456789012:key/k"
         assert_eq!(over.instance_types, ["p5.48xlarge"]);
         assert_eq!((over.size, over.prefill, over.ttl_secs), (3, None, None));
         assert_eq!((over.mlflow, over.kms_key), (Wanted::None, None));
+        assert_eq!(over.mlflow_idle_stop, None);
         let arn = "arn:aws:sagemaker:us-east-1:123456789012:mlflow-app/app-1";
         let flags = Asked { mlflow_arn: Some(arn.parse().unwrap()), ..Asked::default() };
         assert_eq!(spec(flags, ALL).mlflow, Wanted::Arn(arn.to_owned()));

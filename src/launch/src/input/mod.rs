@@ -18,7 +18,7 @@ pub use asked::{Asked, FabricProvider, MarketName, UsageError};
 pub use file::{DEFAULT_PATH, FileError, load};
 pub use names::{
     AccountId, BadName, ImageName, KmsKeyArn, Lifetime, Minutes, MlflowArn, MlflowVersion,
-    RegionName, ReservationId, ServerName, SubnetId, TypeName, ZoneName, is_ami,
+    RegionName, ReservationId, ServerIdle, ServerName, SubnetId, TypeName, ZoneName, is_ami,
 };
 pub use near::{hint, nearest, only_near};
 

@@ -4,7 +4,7 @@
 //! guide, "Instance type naming conventions", "Regions and Zones".
 
 use super::near::{hint, nearest};
-use crate::plan::WantedImage;
+use crate::plan::{IdleStop, WantedImage};
 use nixl_cluster::instance_type;
 use regex_lite::Regex;
 use serde::Deserialize;
@@ -318,6 +318,36 @@ impl TryFrom<String> for Minutes {
     }
 }
 
+/// How long a tracking server runs without nodes: `2h`, or `never`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct ServerIdle(pub IdleStop);
+
+impl FromStr for ServerIdle {
+    type Err = BadName;
+    fn from_str(given: &str) -> Result<Self, BadName> {
+        const LEAST_SECS: u64 = 3600;
+        const WHAT: &str = "idle time";
+        if given == "never" {
+            return Ok(Self(IdleStop::Never));
+        }
+        let secs = duration(given, WHAT)?.as_secs();
+        if secs < LEAST_SECS {
+            let rule = "the least is 1h, as a tracking server takes up to 25 minutes to come up";
+            let given = given.to_owned();
+            return Err(BadName { given, what: WHAT, rule, hint: String::new() });
+        }
+        Ok(Self(IdleStop::AfterSecs(secs)))
+    }
+}
+
+impl TryFrom<String> for ServerIdle {
+    type Error = BadName;
+    fn try_from(given: String) -> Result<Self, BadName> {
+        given.parse()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -339,6 +369,8 @@ mod tests {
         assert!("ami-0123456789abcdef0".parse::<ImageName>().is_ok());
         assert_eq!("never".parse(), Ok(Lifetime(None)));
         assert_eq!("2d".parse(), Ok(Minutes(Duration::from_secs(172_800))));
+        assert_eq!("1h".parse(), Ok(ServerIdle(IdleStop::AfterSecs(3600))));
+        assert_eq!("never".parse(), Ok(ServerIdle(IdleStop::Never)));
     }
 
     #[test]
@@ -362,7 +394,10 @@ mod tests {
         assert!("cr-xyz".parse::<ReservationId>().is_err());
         for bad in ["", "soon", "-1h", "0s", "59s", "1", "99999999999d"] {
             assert!(bad.parse::<Lifetime>().is_err(), "{bad}");
+            assert!(bad.parse::<ServerIdle>().is_err(), "{bad}");
         }
+        let short = told("59m".parse::<ServerIdle>().unwrap_err());
+        assert!(short.contains("the least is 1h"), "{short}");
         assert!(!ZoneName("us-east-11a".to_owned()).is_in("us-east-1"));
     }
 
@@ -392,6 +427,7 @@ mod tests {
         fn no_text_breaks_a_parser(text in "\\PC{0,40}") {
             let _ = text.parse::<Lifetime>();
             let _ = text.parse::<Minutes>();
+            let _ = text.parse::<ServerIdle>();
             let _ = text.parse::<ZoneName>();
             let _ = text.parse::<TypeName>();
             let _ = text.parse::<ImageName>();

@@ -14,5 +14,7 @@ pub use bill::{Prices, Sort, bill};
 pub use change::{Change, ChangeError};
 pub use cost::{Cost, EndCost, Price, Run, cost, until};
 pub use end::{End, NoTime};
-pub use policy::{SCHEDULER_POLICY, scheduler_policy, scheduler_trust};
+pub use policy::{
+    IDLE_STOP_POLICY, SCHEDULER_POLICY, idle_stop_policy, scheduler_policy, scheduler_trust,
+};
 pub use verdict::{Found, Verdict, judge, judge_rest};

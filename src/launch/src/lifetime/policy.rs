@@ -1,4 +1,4 @@
-//! What the schedules that end nodes may do: end this cluster's nodes.
+//! What schedules may do: end this cluster's nodes, stop its tracking server.
 //!
 //! Source: EventBridge Scheduler user guide, "Setting up the execution role" and
 //! "Confused deputy prevention".
@@ -9,6 +9,9 @@ use serde_json::{Value, json};
 
 /// Name of the role's inline policy.
 pub const SCHEDULER_POLICY: &str = "nixl-end-nodes";
+
+/// Name of the inline policy of the role that stops an idle tracking server.
+pub const IDLE_STOP_POLICY: &str = "nixl-stop-mlflow";
 
 /// Account of an ARN.
 fn account(arn: &str) -> &str {
@@ -51,6 +54,20 @@ pub fn scheduler_policy(cluster: &ClusterName, region: &str, group_arn: &str) ->
                     format!("aws:ResourceTag/{}", tag::CLUSTER): cluster.as_str(),
                 },
             },
+        }],
+    })
+}
+
+/// Stops one tracking server.
+#[must_use]
+pub fn idle_stop_policy(server_arn: &str) -> Value {
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Sid": "StopServer",
+            "Effect": "Allow",
+            "Action": "sagemaker:StopMlflowTrackingServer",
+            "Resource": server_arn,
         }],
     })
 }

@@ -1,6 +1,9 @@
 //! Which MLflow it will be, and what stands in its way.
 
-use super::{Facts, Spec, Store, Tracking, Wanted, WantedServer, is_live, is_ours, tracking_arn};
+use super::{
+    Artifacts, Facts, IdleStop, Spec, Store, Tracking, Wanted, WantedServer, is_live, is_ours,
+    tracking_arn,
+};
 use crate::check::Check;
 use crate::keys;
 use crate::lifetime::HOURS_PER_MONTH;
@@ -29,8 +32,19 @@ pub(crate) fn decide(spec: &Spec, facts: &Facts) -> Result<Tracking, Check> {
             let found = format!("{label} is somebody else's: its bucket keeps its key");
             Err(Check::fail(MLFLOW, found, "leave out --kms-key"))
         }
+        Tracking::Server { .. } => Ok(tracking),
+        _ if spec.mlflow_idle_stop.is_some() => {
+            let what = tracking.label().unwrap_or_else(|| "no MLflow".to_owned());
+            let found = format!("{what} has no hours of this cluster to stop");
+            Err(Check::fail(MLFLOW, found, "leave out the idle stop, or make a --tracking-server"))
+        }
         _ => Ok(tracking),
     }
+}
+
+/// What the role says of the server made with it.
+pub(crate) fn recorded_idle_stop(role: &Role) -> Option<IdleStop> {
+    Tag::find(&role.tags, keys::IDLE_STOP)?.parse().ok()
 }
 
 /// What the nodes that are there were told of.
@@ -48,7 +62,7 @@ fn own(spec: &Spec, facts: &Facts) -> Result<Tracking, Check> {
         return server(spec, facts, &WantedServer { name: name.to_owned(), ..Default::default() });
     }
     if let Some(found) = tracking.found.as_ref().filter(|found| told == Some(found.arn.as_str())) {
-        return Ok(Tracking::Attach { label: found.label(), arn: found.arn.clone() });
+        return Ok(attach(found));
     }
     let store = store(spec, facts)?;
     let name = spec.cluster.mlflow_app();
@@ -82,6 +96,11 @@ pub(crate) fn chosen<'a>(
     })
 }
 
+fn attach(found: &Mlflow) -> Tracking {
+    let artifacts = Artifacts::of_uri(&found.artifact_store_uri);
+    Tracking::Attach { label: found.label(), arn: found.arn.clone(), artifacts }
+}
+
 /// Something that is there, by its ARN.
 fn attached(spec: &Spec, facts: &Facts, arn: &str) -> Result<Tracking, Check> {
     let fail = |found: String, fix: &str| Err(Check::fail(MLFLOW, found, fix));
@@ -104,12 +123,17 @@ fn attached(spec: &Spec, facts: &Facts, arn: &str) -> Result<Tracking, Check> {
     };
     match unusable(found) {
         Some(fix) => fail(format!("{arn} is {}", found.status), fix),
-        None => Ok(Tracking::Attach { label: found.label(), arn: found.arn.clone() }),
+        None => Ok(attach(found)),
     }
 }
 
 /// What its owner can do about one that is off.
 const START: &str = "start it with `aws sagemaker start-mlflow-tracking-server`";
+
+/// Whether it is stopped, or on its way there.
+pub(crate) fn is_off(server: &Mlflow) -> bool {
+    matches!(server.status.as_str(), "Stopping" | "Stopped" | "StopFailed")
+}
 
 /// What to do about one that will not come into use by itself.
 fn unusable(found: &Mlflow) -> Option<&'static str> {
@@ -118,7 +142,7 @@ fn unusable(found: &Mlflow) -> Option<&'static str> {
             Some("delete it with `aws sagemaker` or choose another one")
         }
         DELETING => Some("wait until it is gone or choose another one"),
-        "Stopping" | "Stopped" | "StopFailed" => Some(START),
+        _ if is_off(found) => Some(START),
         _ => None,
     }
 }
@@ -127,10 +151,14 @@ fn unusable(found: &Mlflow) -> Option<&'static str> {
 fn server(spec: &Spec, facts: &Facts, wanted: &WantedServer) -> Result<Tracking, Check> {
     let name = &wanted.name;
     let tracking = &facts.tracking;
+    let own_role = tracking.role.as_ref().filter(|role| is_ours(&spec.cluster, &role.tags));
+    let idle_stop = spec.mlflow_idle_stop.or_else(|| own_role.and_then(recorded_idle_stop));
     if let Some(server) = &tracking.found {
         let ours = made_by_us(spec, server, tracking.role.as_ref(), name);
-        // One that a `down` left on its way is waited for and made anew.
-        let awaited = ours && server.status == DELETING;
+        // One that a `down` left on its way is waited for and made anew; one that stops by
+        // itself is started.
+        let starts = matches!(idle_stop, Some(IdleStop::AfterSecs(_))) && is_off(server);
+        let awaited = ours && (server.status == DELETING || starts);
         if let Some(advice) = unusable(server).filter(|_| !awaited) {
             let ours_is_off = ours && advice == START;
             let advice = if ours_is_off { "`nixl-launch mlflow start` starts it" } else { advice };
@@ -138,7 +166,7 @@ fn server(spec: &Spec, facts: &Facts, wanted: &WantedServer) -> Result<Tracking,
             return Err(Check::fail(MLFLOW, found, advice));
         }
         if !ours {
-            return Ok(Tracking::Attach { label: server.label(), arn: server.arn.clone() });
+            return Ok(attach(server));
         }
     }
     let store = store(spec, facts)?;
@@ -160,6 +188,7 @@ fn server(spec: &Spec, facts: &Facts, wanted: &WantedServer) -> Result<Tracking,
         store,
         size: wanted.size,
         mlflow_version: wanted.mlflow_version.clone(),
+        idle_stop,
     })
 }
 
@@ -220,7 +249,7 @@ pub(crate) fn check(tracking: &Tracking, facts: &Facts) -> Check {
         Tracking::Attach { label, .. } => {
             Check::pass(MLFLOW, format!("{label} is somebody else's: attached, never changed"))
         }
-        Tracking::Server { name, store, size, .. } => match &facts.tracking.found {
+        Tracking::Server { name, store, size, idle_stop, .. } => match &facts.tracking.found {
             Some(server) if server.status == DELETING => Check::warn(
                 MLFLOW,
                 format!(
@@ -228,12 +257,17 @@ pub(crate) fn check(tracking: &Tracking, facts: &Facts) -> Check {
                 ),
                 "choose another --tracking-server if you cannot wait for minutes",
             ),
-            Some(_) => Check::pass(MLFLOW, format!("tracking server {name} is there already")),
+            Some(server) => {
+                let what = if is_off(server) { "is started again" } else { "is there already" };
+                let found = format!("tracking server {name} {what}{}", idle(*idle_stop));
+                Check::pass(MLFLOW, found)
+            }
             None => Check::pass(
                 MLFLOW,
                 format!(
-                    "tracking server {name} is made, with {store}: up to 25 minutes, and {}",
-                    price(facts.tracking.price.value().and_then(Option::as_ref), size.as_str())
+                    "tracking server {name} is made, with {store}: up to 25 minutes, and {}{}",
+                    price(facts.tracking.price.value().and_then(Option::as_ref), size.as_str()),
+                    idle(*idle_stop),
                 ),
             ),
         },
@@ -252,6 +286,10 @@ pub(crate) fn check(tracking: &Tracking, facts: &Facts) -> Check {
             Check::pass(MLFLOW, found)
         }
     }
+}
+
+fn idle(stop: Option<IdleStop>) -> String {
+    stop.map(|stop| format!("; it {}", stop.told())).unwrap_or_default()
 }
 
 /// What a server of this size costs while it is not stopped.

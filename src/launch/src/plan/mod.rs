@@ -27,7 +27,9 @@ pub use existing::{Existing, is_live, live, ranked};
 pub use facts::{Facts, Known, PriceFacts, QuotaFacts, TrackingFacts, TypeFacts};
 pub use image::WantedImage;
 pub use mlflow::DELETING;
-pub(crate) use mlflow::{chosen as chosen_app, decide as decide_mlflow, told_of};
+pub(crate) use mlflow::{
+    chosen as chosen_app, decide as decide_mlflow, is_off, recorded_idle_stop, told_of,
+};
 pub use network::{Slot, interfaces, layout};
 pub use place::{Place, hinted};
 pub use policy::{
@@ -42,10 +44,10 @@ pub use quota::{
 pub use saved::{Changed, Difference, SavedError};
 pub use spec::{DEFAULT_TTL_SECS, PublicAddress, Spec};
 pub use token::{client_token, next_generation, record};
-pub use tracking::{ARTIFACTS, Store, Tracking, UNKNOWN_APP, tracking_arn};
+pub use tracking::{Artifacts, Store, Tracking, UNKNOWN_APP, tracking_arn};
 pub use types::alternatives;
 pub use user_data::{LIFETIME_SCRIPT, MAX_USER_DATA_BYTES, user_data};
-pub use wanted::{ServerSize, Wanted, WantedServer};
+pub use wanted::{IdleStop, ServerSize, Wanted, WantedServer};
 pub(crate) use way_out::default_route;
 
 use nixl_aws::Tag;
@@ -60,7 +62,7 @@ use crate::check::{Check, Checks};
 use crate::keys;
 
 /// Version of the document that [`Plan`] is.
-pub const VERSION: u32 = 5;
+pub const VERSION: u32 = 6;
 
 /// Everything `up` will make sure of.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -192,7 +194,7 @@ pub fn of_nodes(spec: &Spec, facts: &Facts, nodes: &[Instance]) -> Vec<Check> {
 fn policies(spec: &Spec, tracking: &Tracking) -> BTreeMap<String, Value> {
     let node = (
         spec.cluster.node_role(&spec.region),
-        node_policy(&spec.region, tracking.arn(), tracking.store()),
+        node_policy(&spec.region, tracking.arn(), tracking.artifacts().as_ref()),
     );
     let mut policies = BTreeMap::from([node]);
     if let Some(store) = tracking.store() {

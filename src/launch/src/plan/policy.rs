@@ -6,7 +6,7 @@
 
 mod mlflow;
 
-use super::Store;
+use super::{Artifacts, Store};
 use nixl_cluster::tag;
 use serde_json::{Value, json};
 
@@ -48,11 +48,14 @@ pub fn trust_policy(service: &str) -> Value {
     })
 }
 
-/// What a node may do: register itself, find its peers, log to MLflow and, where the
-/// cluster's own bucket has the artifacts, keep them there: SageMaker's servers hand
-/// none out, their clients write to S3 themselves.
+/// What a node may do: register itself, find its peers, log to MLflow and keep artifacts
+/// in its folder: SageMaker's servers hand none out, their clients write to S3 themselves.
 #[must_use]
-pub fn node_policy(region: &str, tracking_arn: Option<&str>, store: Option<&Store>) -> Value {
+pub fn node_policy(
+    region: &str,
+    tracking_arn: Option<&str>,
+    artifacts: Option<&Artifacts>,
+) -> Value {
     let partition = partition(region);
     let mut statements = vec![
         json!({
@@ -77,7 +80,7 @@ pub fn node_policy(region: &str, tracking_arn: Option<&str>, store: Option<&Stor
         }),
     ];
     statements.extend(tracking_arn.into_iter().flat_map(mlflow::statements));
-    statements.extend(store.into_iter().flat_map(|store| mlflow::artifacts(region, store)));
+    statements.extend(artifacts.into_iter().flat_map(|it| mlflow::artifacts(region, it)));
     json!({ "Version": "2012-10-17", "Statement": statements })
 }
 
@@ -101,14 +104,14 @@ pub fn mlflow_policy(region: &str, store: &Store) -> Value {
             "Resource": format!("{bucket}/*"),
         }),
     ];
-    statements.extend(key(region, store));
+    statements.extend(key(region, store.kms_key.as_deref()));
     json!({ "Version": "2012-10-17", "Statement": statements })
 }
 
 /// The key of a bucket's objects, through S3 only.
-fn key(region: &str, store: &Store) -> Option<Value> {
+fn key(region: &str, key: Option<&str>) -> Option<Value> {
     let suffix = if region.starts_with("cn-") { ".cn" } else { "" };
-    store.kms_key.as_ref().map(|key| {
+    key.map(|key| {
         json!({
             "Sid": "Key",
             "Effect": "Allow",
@@ -165,7 +168,7 @@ mod tests {
     fn a_node_keeps_artifacts_and_deletes_none() {
         let kms_key = Some("arn:aws:kms:us-east-1:1:key/k".to_owned());
         let store = Store { bucket: "b".to_owned(), kms_key };
-        let policy = node_policy("us-east-1", Some(APP), Some(&store));
+        let policy = node_policy("us-east-1", Some(APP), Some(&store.artifacts()));
         let of = |sid: &str| {
             let mut all = policy["Statement"].as_array().unwrap().iter();
             all.find(|statement| statement["Sid"] == sid).cloned().unwrap()
@@ -174,6 +177,26 @@ mod tests {
         assert_eq!(of("FindArtifacts")["Condition"]["StringLike"]["s3:prefix"], "artifacts/*");
         assert_eq!(of("Key")["Resource"], "arn:aws:kms:us-east-1:1:key/k");
         assert!(!policy.to_string().contains("Delete"));
+    }
+
+    #[test]
+    fn artifacts_of_others_are_kept_in_their_folder_only() {
+        let of = |uri: &str| {
+            let artifacts = Artifacts::of_uri(uri)?;
+            let policy = node_policy("us-east-1", Some(APP), Some(&artifacts));
+            let mut all = policy["Statement"].as_array()?.iter();
+            let sid = |sid: &'static str| move |it: &&Value| it["Sid"] == sid;
+            let (find, keep) = (all.find(sid("FindArtifacts"))?, all.find(sid("Artifacts"))?);
+            let prefix = find["Condition"]["StringLike"]["s3:prefix"].as_str().unwrap_or("all");
+            Some(format!("{} {prefix}", keep["Resource"].as_str()?))
+        };
+        let folder = Some("arn:aws:s3:::b/team/runs/* team/runs/*".to_owned());
+        assert_eq!(of("s3://b/team/runs"), folder);
+        assert_eq!(of("s3://b/team/runs/"), folder);
+        assert_eq!(of("s3://b"), Some("arn:aws:s3:::b/* all".to_owned()));
+        for odd in ["", "s3://", "s3:///a", "b/team", "s3://b*", "s3://b/${aws:username}"] {
+            assert_eq!(of(odd), None, "{odd}");
+        }
     }
 
     #[test]
@@ -194,7 +217,8 @@ mod tests {
     #[test]
     fn policies_fit_iams_limit_for_inline_policies() {
         let arn = "x".repeat(300);
-        let store = Store { bucket: "x".repeat(63), kms_key: Some(arn.clone()) };
+        let (bucket, folder) = ("x".repeat(63), "x".repeat(1024));
+        let store = Artifacts { bucket, folder, kms_key: Some(arn.clone()) };
         assert!(node_policy("us-east-1", Some(&arn), Some(&store)).to_string().len() < 10_240);
     }
 }

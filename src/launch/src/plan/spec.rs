@@ -1,6 +1,6 @@
 //! What a person asked for.
 
-use super::{Wanted, WantedImage};
+use super::{IdleStop, Wanted, WantedImage};
 use nixl_aws::ec2::Market;
 use nixl_cluster::{ClusterName, Provider, ProviderChoice, instance_type};
 use serde::{Deserialize, Serialize};
@@ -63,6 +63,9 @@ pub struct Spec {
     /// ARN of the KMS key for what the cluster's own MLflow keeps in its bucket; the
     /// bucket's own, or S3's keys, if not given.
     pub kms_key: Option<String>,
+    /// When the cluster's own tracking server stops by itself; as it was told before, or
+    /// never, if not given.
+    pub mlflow_idle_stop: Option<IdleStop>,
 }
 
 impl Spec {
@@ -88,6 +91,7 @@ impl Spec {
             idle_secs: None,
             mlflow: Wanted::default(),
             kms_key: None,
+            mlflow_idle_stop: None,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! MLflow: made, used again or attached.
 
-use super::{DELETING, ServerSize, TrackingFacts, partition, told_of};
+use super::{DELETING, IdleStop, ServerSize, TrackingFacts, partition, told_of};
 use nixl_aws::ec2::Instance;
 use nixl_aws::sagemaker::Kind;
 use serde::{Deserialize, Serialize};
@@ -17,6 +17,8 @@ pub enum Tracking {
         label: String,
         /// ARN.
         arn: String,
+        /// Where its clients keep artifacts, if it tells.
+        artifacts: Option<Artifacts>,
     },
     /// A tracking server of this cluster, with a role and a bucket of its own.
     Server {
@@ -30,6 +32,8 @@ pub enum Tracking {
         size: ServerSize,
         /// Version of MLflow that was asked for.
         mlflow_version: Option<String>,
+        /// When it stops by itself; if nobody ever said, nothing is made for that.
+        idle_stop: Option<IdleStop>,
     },
     /// An App of this cluster, with the same.
     App {
@@ -54,14 +58,46 @@ pub struct Store {
     pub kms_key: Option<String>,
 }
 
-/// Folder of the artifacts in a bucket.
-pub const ARTIFACTS: &str = "artifacts";
+/// Folder of the artifacts in a bucket of a cluster.
+const ARTIFACTS: &str = "artifacts";
 
 impl Store {
     /// Where a server or an App keeps artifacts.
     #[must_use]
     pub fn artifact_uri(&self) -> String {
         format!("s3://{}/{ARTIFACTS}", self.bucket)
+    }
+
+    /// Where its clients do: SageMaker hands none out, they write to S3 themselves.
+    #[must_use]
+    pub fn artifacts(&self) -> Artifacts {
+        let Self { bucket, kms_key } = self.clone();
+        Artifacts { bucket, folder: ARTIFACTS.to_owned(), kms_key }
+    }
+}
+
+/// A folder of a bucket for clients' artifacts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Artifacts {
+    /// Name of the bucket.
+    pub bucket: String,
+    /// Key prefix without `/` at its ends; empty for all of the bucket.
+    pub folder: String,
+    /// ARN of the KMS key, where it is known.
+    pub kms_key: Option<String>,
+}
+
+impl Artifacts {
+    /// Of what somebody else has made, by its `ArtifactStoreUri`, `s3://bucket/folder`.
+    #[must_use]
+    pub fn of_uri(uri: &str) -> Option<Self> {
+        let rest = uri.strip_prefix("s3://")?;
+        let (bucket, folder) = rest.split_once('/').unwrap_or((rest, ""));
+        // In a policy these would stand for other buckets and folders.
+        let plain = !bucket.is_empty() && !uri.contains(['*', '?', '$']);
+        let folder = folder.trim_matches('/').to_owned();
+        plain.then(|| Self { bucket: bucket.to_owned(), folder, kms_key: None })
     }
 }
 
@@ -93,8 +129,9 @@ impl Tracking {
     /// Takes what is there as it is, whoever made it.
     pub fn attach(&mut self) {
         let label = self.label().unwrap_or_default();
-        if let Self::Server { arn, .. } | Self::App { arn, .. } = self {
-            *self = Self::Attach { label, arn: std::mem::take(arn) };
+        if let Self::Server { arn, store, .. } | Self::App { arn, store, .. } = self {
+            let artifacts = Some(store.artifacts());
+            *self = Self::Attach { label, arn: std::mem::take(arn), artifacts };
         }
     }
 
@@ -161,6 +198,15 @@ impl Tracking {
         match self {
             Self::None | Self::Attach { .. } => None,
             Self::Server { store, .. } | Self::App { store, .. } => Some(store),
+        }
+    }
+
+    /// Where clients keep artifacts, whoever has made it.
+    #[must_use]
+    pub fn artifacts(&self) -> Option<Artifacts> {
+        match self {
+            Self::Attach { artifacts, .. } => artifacts.clone(),
+            own => own.store().map(Store::artifacts),
         }
     }
 

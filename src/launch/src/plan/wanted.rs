@@ -2,6 +2,8 @@
 
 use nixl_cluster::name;
 use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
 
 /// How much a tracking server can do (SageMaker's developer guide: 25, 50 or 100
 /// users). A small one is plenty for one cluster.
@@ -64,4 +66,45 @@ pub enum Wanted {
     Server(WantedServer),
     /// What is there under this ARN: used, never changed.
     Arn(String),
+}
+
+/// When a tracking server of this cluster stops by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum IdleStop {
+    /// Somebody has to stop it.
+    Never,
+    /// So long after the last node's end.
+    AfterSecs(u64),
+}
+
+impl IdleStop {
+    /// For people.
+    #[must_use]
+    pub fn told(self) -> String {
+        match self {
+            Self::Never => "never stops by itself".to_owned(),
+            Self::AfterSecs(secs) => {
+                let secs = i64::try_from(secs).unwrap_or(i64::MAX);
+                format!("stops after {:#} without nodes", jiff::SignedDuration::from_secs(secs))
+            }
+        }
+    }
+}
+
+/// As the tag has it.
+impl fmt::Display for IdleStop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Never => f.write_str("never"),
+            Self::AfterSecs(secs) => write!(f, "{secs}"),
+        }
+    }
+}
+
+impl FromStr for IdleStop {
+    type Err = std::num::ParseIntError;
+    fn from_str(tag: &str) -> Result<Self, Self::Err> {
+        if tag == "never" { Ok(Self::Never) } else { tag.parse().map(Self::AfterSecs) }
+    }
 }

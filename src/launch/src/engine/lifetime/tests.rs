@@ -57,23 +57,24 @@ async fn without_end_there_is_neither() {
     assert_eq!(ends(&fake), [End::Never, End::Never]);
     let state = fake.state();
     assert!(
-        state.scheduler.group.is_none() && !state.roles.contains_key("nixl-scheduler-us-east-1")
+        state.scheduler.groups.is_empty() && !state.roles.contains_key("nixl-scheduler-us-east-1")
     );
 }
 
 #[tokio::test]
 async fn a_group_of_another_owner_is_left_alone() {
     let fake = Fake::new();
-    fake.state().scheduler.group = Some(nixl_aws::scheduler::ScheduleGroup {
+    let group = nixl_aws::scheduler::ScheduleGroup {
         name: "nixl-scheduler".to_owned(),
         ..Default::default()
-    });
+    };
+    fake.state().scheduler.groups.insert(group.name.clone(), group);
     let failure = up(&fake, &spec()).await.unwrap_err();
     assert!(matches!(failure.problem, Problem::Foreign { kind: "schedule group", .. }));
     let services = fake.services();
     let removed = fake.engine(&services).down(Removal::ALL).await.unwrap();
     assert!(removed.foreign.iter().any(|it| it.kind == "schedule group"), "{removed:?}");
-    assert!(fake.state().scheduler.group.is_some());
+    assert!(fake.state().scheduler.groups.contains_key("nixl-scheduler"));
 }
 
 #[tokio::test]

@@ -4,8 +4,8 @@
 //! `sagemaker`; which call of a client needs which action was recorded with
 //! mlflow 3.17.2.
 
-use super::{Store, partition};
-use crate::plan::ARTIFACTS;
+use super::partition;
+use crate::plan::Artifacts;
 use nixl_aws::sagemaker::Kind;
 use serde_json::{Value, json};
 
@@ -60,15 +60,21 @@ pub(super) fn statements(arn: &str) -> Vec<Value> {
     ]
 }
 
-/// Statements for a node whose clients write artifacts into this bucket.
-pub(super) fn artifacts(region: &str, store: &Store) -> Vec<Value> {
-    let bucket = format!("arn:{}:s3:::{}", partition(region), store.bucket);
+/// Statements for a node whose clients keep artifacts there.
+pub(super) fn artifacts(region: &str, there: &Artifacts) -> Vec<Value> {
+    let bucket = format!("arn:{}:s3:::{}", partition(region), there.bucket);
     let of = ["GetObject", "PutObject", "AbortMultipartUpload", "ListMultipartUploadParts"];
     let mut find = allow("FindArtifacts", actions("s3", &["ListBucket"]), &bucket);
-    find["Condition"] = json!({ "StringLike": { "s3:prefix": format!("{ARTIFACTS}/*") } });
-    let keep = allow("Artifacts", actions("s3", &of), &format!("{bucket}/{ARTIFACTS}/*"));
+    let below = match there.folder.as_str() {
+        "" => "*".to_owned(),
+        folder => format!("{folder}/*"),
+    };
+    if below != "*" {
+        find["Condition"] = json!({ "StringLike": { "s3:prefix": below } });
+    }
+    let keep = allow("Artifacts", actions("s3", &of), &format!("{bucket}/{below}"));
     let mut statements = vec![find, keep];
-    statements.extend(super::key(region, store));
+    statements.extend(super::key(region, there.kms_key.as_deref()));
     statements
 }
 
