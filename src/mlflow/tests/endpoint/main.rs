@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod bodies;
+mod clients;
 mod faults;
 mod full_disk;
 mod passing;
