@@ -93,7 +93,8 @@ pub enum Command {
     /// Remove old images with their snapshots; shows which, and does it with --yes.
     ///
     /// Only images that nixl-bake made in this account and region, never one that an
-    /// instance, a launch template or the recipe's parameter uses, or that is shared.
+    /// instance, a launch template or the recipe's parameter uses, or that is shared. An
+    /// image whose test failed goes unless it is the newest and could be tested again.
     Prune {
         /// Images of each recipe and architecture that stay, the newest.
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
@@ -101,6 +102,9 @@ pub enum Command {
         /// Only images of this recipe.
         #[arg(long, value_name = "NAME")]
         recipe: Option<String>,
+        /// Also images whose test failed and could be tried again.
+        #[arg(long)]
+        failed: bool,
         /// Remove them.
         #[arg(long)]
         yes: bool,
@@ -108,7 +112,7 @@ pub enum Command {
         #[command(flatten)]
         common: Common,
     },
-    /// List the images there are.
+    /// List the images there are, those whose test runs or failed among them.
     List {
         /// Those of all regions of the account.
         #[arg(long)]

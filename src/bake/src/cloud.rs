@@ -1,7 +1,7 @@
 //! What the flow needs from AWS, each behind a trait that tests script.
 
 use nixl_aws::ec2::{AccountRegions as _, Ec2, Filter, Image, ImageAttributes, ImageRemoval};
-use nixl_aws::imagebuilder::ImageBuilder;
+use nixl_aws::imagebuilder::{BUILD_ARN_TAG, ImageBuilder};
 use nixl_aws::logs::Logs;
 use nixl_aws::s3::S3;
 use nixl_aws::ssm::{ParameterStore, Ssm};
@@ -26,6 +26,9 @@ pub trait Images: Send + Sync {
     async fn shared(&self, owners: &[&str], stem: &str) -> Result<Vec<Image>>;
     /// The account's own AMIs that carry a digest, this one or any.
     async fn by_digest(&self, digest: Option<&str>) -> Result<Vec<Image>>;
+    /// The account's own AMIs that Image Builder made, in this build or in any, newest
+    /// first.
+    async fn by_build(&self, arn: Option<&str>) -> Result<Vec<Image>>;
 }
 
 /// An account and region, and the services there.
@@ -63,6 +66,8 @@ pub struct Place {
     pub region: String,
     /// AMIs.
     pub images: Box<dyn Images>,
+    /// What makes them.
+    pub builder: Box<dyn ImageBuilder>,
     /// What is changed of them.
     pub attributes: Box<dyn ImageAttributes>,
     /// What removes them.
@@ -86,6 +91,7 @@ impl Regions for Aws {
         Place {
             region: region.to_owned(),
             images: Box::new(Ec2Images(ec2.clone())),
+            builder: Box::new(nixl_aws::imagebuilder::Client::new(&aws)),
             attributes: Box::new(ec2.clone()),
             removal: Box::new(ec2),
             ssm: Box::new(ssm.clone()),
@@ -167,6 +173,14 @@ impl Images for Ec2Images {
         let filter = match digest {
             Some(digest) => Filter::tag(tag::DIGEST, digest),
             None => Filter::new("tag-key", [tag::DIGEST]),
+        };
+        self.own(filter).await
+    }
+
+    async fn by_build(&self, arn: Option<&str>) -> Result<Vec<Image>> {
+        let filter = match arn {
+            Some(arn) => Filter::tag(BUILD_ARN_TAG, arn),
+            None => Filter::new("tag-key", [BUILD_ARN_TAG]),
         };
         self.own(filter).await
     }

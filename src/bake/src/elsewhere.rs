@@ -7,7 +7,7 @@ use nixl_aws::ec2::Image;
 use std::time::Duration;
 
 /// A region that does not answer is told of and not waited for.
-const PACE: Pace =
+pub(crate) const PACE: Pace =
     Pace { first: Duration::from_millis(500), longest: Duration::from_secs(1), tries: 2 };
 
 /// What was found.
@@ -51,6 +51,7 @@ mod tests {
     use crate::show::{self, Twin};
     use crate::testing::Fake;
     use nixl_aws::Tag;
+    use nixl_aws::imagebuilder::{BUILD_ARN_TAG, Build, Failure};
     use nixl_cluster::tag;
 
     const HOME: &str = "eu-west-1";
@@ -91,11 +92,56 @@ mod tests {
     #[tokio::test]
     async fn a_list_of_all_regions_says_where_each_image_is() {
         let fake = account();
-        let here = list::list(&fake, HOME).await.unwrap();
+        let (here, _) = list::list(&fake.place(HOME)).await.unwrap();
         let (there, unread) = list::list_elsewhere(&fake, HOME).await;
         let told: Vec<String> =
             here.iter().chain(&there).map(|it| format!("{} {}", it.ami_id, it.region)).collect();
         assert_eq!(told, ["ami-1 eu-west-1", "ami-2 eu-west-1", "ami-3 us-west-2"]);
         assert!(unread.is_empty(), "{unread:?}");
+    }
+
+    /// An image that Image Builder made and did not distribute, of a build with these tags.
+    fn made(fake: &Fake, region: &str, id: &str, status: &str, tags: &[Tag]) {
+        let there = fake.there(region);
+        let mut world = there.world();
+        let arn = format!("arn:image/nixl/{id}/1");
+        world.images.push(Image {
+            id: id.into(),
+            state: "available".into(),
+            tags: vec![Tag::new(BUILD_ARN_TAG, &arn)],
+            ..Image::default()
+        });
+        let failure = Failure { image_status: Some("TESTING".into()), ..Failure::default() };
+        world.builds.push(Build {
+            arn,
+            status: status.into(),
+            failure: (status == "FAILED").then_some(failure),
+            tags: tags.to_vec(),
+            ..Build::default()
+        });
+    }
+
+    #[tokio::test]
+    async fn a_list_says_which_images_are_tested_or_failed_their_test() {
+        let fake = account();
+        let ours = [Tag::new(tag::DIGEST, "three"), Tag::new(tag::VERSION, "1")];
+        made(&fake, HOME, "ami-4", "FAILED", &ours);
+        made(&fake, HOME, "ami-5", "FAILED", &[]);
+        made(&fake, "us-west-2", "ami-6", "TESTING", &ours);
+        let (here, _) = list::list(&fake.place(HOME)).await.unwrap();
+        let (there, unread) = list::list_elsewhere(&fake, HOME).await;
+        let told: Vec<String> =
+            here.iter().chain(&there).map(|it| format!("{} {}", it.ami_id, it.state)).collect();
+        let expected =
+            ["ami-1 available", "ami-2 available", "ami-4 test_failed", "ami-3 available"];
+        assert_eq!(told, [&expected[..], &["ami-6 testing"]].concat());
+        let failed = here.last().unwrap();
+        assert_eq!((failed.digest.as_str(), failed.version.as_deref()), ("three", Some("1")));
+        assert!(unread.is_empty(), "{unread:?}");
+
+        fake.fails("list_all_builds", "AccessDeniedException", "no", 1);
+        let (here, unread) = list::list(&fake.place(HOME)).await.unwrap();
+        assert_eq!(here.len(), 2);
+        assert!(unread[0].starts_with("eu-west-1, images whose test failed: "), "{unread:?}");
     }
 }

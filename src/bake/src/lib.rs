@@ -33,6 +33,7 @@ pub mod publish;
 pub mod recipe;
 pub mod show;
 pub mod tar;
+pub mod undistributed;
 pub mod validate;
 
 #[cfg(test)]

@@ -1,8 +1,11 @@
 //! `nixl-bake list`: the images there are.
 
-use crate::cloud::{Images, Regions};
-use crate::elsewhere::{Elsewhere, elsewhere};
+use crate::cloud::{Place, Regions};
+use crate::elsewhere::{Elsewhere, PACE, elsewhere};
 use crate::error::Result;
+use crate::flow::retry;
+use crate::publish::all;
+use crate::undistributed::undistributed;
 use nixl_aws::Tag;
 use nixl_aws::ec2::Image;
 use nixl_cluster::tag;
@@ -17,7 +20,8 @@ pub struct Entry {
     pub ami_id: String,
     /// Name.
     pub name: String,
-    /// `available`, `pending`, `failed`, …
+    /// `available`, `pending`, `failed`, …; of one that is not distributed `testing`,
+    /// `test_failed`, …
     pub state: String,
     /// RFC 3339.
     pub created: String,
@@ -41,18 +45,35 @@ impl Entry {
     }
 }
 
-/// The images of a region, newest first.
-pub async fn list(images: &dyn Images, region: &str) -> Result<Vec<Entry>> {
-    let images = images.by_digest(None).await?;
-    Ok(images.into_iter().map(|image| Entry::new(region, image)).collect())
+/// The images of a region, newest first, and what could not be looked at.
+pub async fn list(place: &Place) -> Result<(Vec<Entry>, Vec<String>)> {
+    let images = retry(PACE, || async { place.images.by_digest(None).await }).await?;
+    Ok(with_undistributed(place, images).await)
 }
 
-/// The images of all regions but one, region by region, and which regions could not be
-/// looked at.
+/// The images of all regions but one, region by region, and what could not be looked at.
 pub async fn list_elsewhere(regions: &dyn Regions, home: &str) -> (Vec<Entry>, Vec<String>) {
-    let Elsewhere { images, unread } = elsewhere(regions, home, None).await;
-    let entries = images.into_iter().flat_map(|(region, images)| {
-        images.into_iter().map(move |image| Entry::new(&region, image)).collect::<Vec<_>>()
+    let Elsewhere { images, mut unread } = elsewhere(regions, home, None).await;
+    let looks = images.into_iter().map(|(region, images)| async move {
+        with_undistributed(&regions.place(&region), images).await
     });
-    (entries.collect(), unread)
+    let mut entries = Vec::new();
+    for (found, why) in all(looks.collect()).await {
+        entries.extend(found);
+        unread.extend(why);
+    }
+    (entries, unread)
+}
+
+/// Beside `images` of a region those that are not distributed, newest first.
+async fn with_undistributed(place: &Place, images: Vec<Image>) -> (Vec<Entry>, Vec<String>) {
+    let region = &place.region;
+    let (made, unread) = match undistributed(place, PACE).await {
+        Ok(made) => (made, Vec::new()),
+        Err(why) => (Vec::new(), vec![format!("{region}, images whose test failed: {why}")]),
+    };
+    let of_made = made.into_iter().map(|(image, made)| Image { state: made.state(), ..image });
+    let mut images: Vec<Image> = images.into_iter().chain(of_made).collect();
+    images.sort_by(|a, b| b.creation_date.cmp(&a.creation_date));
+    (images.into_iter().map(|image| Entry::new(region, image)).collect(), unread)
 }

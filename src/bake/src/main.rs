@@ -134,23 +134,30 @@ async fn run(cli: &Cli, console: &Console) -> Result<(String, ExitCode), BakeErr
             let cloud = Cloud::connect(common.region.as_deref()).await?;
             output::differs(&show::diff(&cloud, from, to).await?, common.output)
         }
-        Command::Prune { keep, recipe, yes, common } => {
+        Command::Prune { keep, recipe, failed, yes, common } => {
             let door = Door::open(common.region.as_deref()).await?;
             let place = door.regions().place(&door.region);
-            let wanted = Prune { keep: usize::from(*keep), recipe: recipe.clone(), yes: *yes };
+            let wanted = Prune {
+                keep: usize::from(*keep),
+                recipe: recipe.clone(),
+                failed: *failed,
+                yes: *yes,
+            };
             let pruned = prune(&place, &wanted, console, Pace::default()).await?;
             console.finish();
             output::pruned(&pruned, common.output)
         }
         Command::List { common, all_regions } => {
             let door = Door::open(common.region.as_deref()).await?;
-            let mut entries = list::list(&*door.images, &door.region).await?;
+            let regions = door.regions();
+            let (mut entries, mut unread) = list::list(&regions.place(&door.region)).await?;
             if *all_regions {
-                let (others, unread) = list::list_elsewhere(&*door.regions(), &door.region).await;
+                let (others, why) = list::list_elsewhere(&*regions, &door.region).await;
                 entries.extend(others);
-                for why in unread {
-                    console.note(&format!("not looked at: {why}"));
-                }
+                unread.extend(why);
+            }
+            for why in unread {
+                console.note(&format!("not looked at: {why}"));
             }
             output::list(&entries, common.output)
         }

@@ -253,13 +253,13 @@ pub fn pruned(pruned: &Pruned, format: Format) -> String {
     let goes = if pruned.dry_run { "would go" } else { "removed" };
     for one in &pruned.removed {
         let snapshots = one.snapshots.join(", ");
-        table.add_row([goes, &one.ami_id, &one.created, &one.name, &snapshots]);
+        table.add_row([goes, &one.ami_id, &one.state, &one.created, &one.name, &snapshots]);
     }
     for id in &pruned.left_over {
-        table.add_row([goes, id, "", "left of an image that was removed", ""]);
+        table.add_row([goes, id, "", "", "left of an image that was removed", ""]);
     }
     for one in &pruned.kept {
-        table.add_row(["stays", &one.ami_id, "", &one.name, &one.why.to_string()]);
+        table.add_row(["stays", &one.ami_id, &one.state, "", &one.name, &one.why.to_string()]);
     }
     let nothing = pruned.removed.is_empty() && pruned.left_over.is_empty();
     let last = match (nothing, pruned.dry_run) {

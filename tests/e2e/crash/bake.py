@@ -48,7 +48,16 @@ SCENARIOS = (
 
 # Images whose times differ: EC2 tells seconds, and which of two is the older one must be known.
 ONE_A_SECOND = 'step = "100ms"'
-PRUNE_SCENARIOS = (Scenario("two images", script=ONE_A_SECOND, reads=True),)
+PRUNE_SCENARIOS = (
+    Scenario("two images", script=ONE_A_SECOND, reads=True),
+    # Older than both, and none of the images to keep. Only here Image Builder is asked, so reads are points, too.
+    Scenario(
+        "two images, a test that failed before",
+        script=ONE_A_SECOND + TEST_FAILS_ONCE,
+        before=("build tested",),
+        reads=True,
+    ),
+)
 
 
 def popen(line, environment, home):
@@ -86,8 +95,10 @@ def prune(binary):
     def start(environment, home, command, _):
         if command == "prune":
             return popen([binary, "prune", "--keep", "1", "--yes"], environment, home)
-        version = {"build": "0.1.0", "build again": "0.1.1"}[command]
-        return popen(of_recipe(binary, "build", recipe(home, version), home), environment, home)
+        versions = {"build tested": ("0.0.9", *TESTED), "build": ("0.1.0",), "build again": ("0.1.1",)}
+        version, *arguments = versions[command]
+        line = of_recipe(binary, "build", recipe(home, version), home)
+        return popen([*line, *arguments], environment, home)
 
     return Program(
         "nixl-bake prune",

@@ -4,7 +4,7 @@ that knows nothing but, for a bake, the recipe and its lock.
 usage: main.py FOLDER_OF_PROGRAMS [--brief] [--program NAME] [--only TEXT] [--workers N] [--no-peer]
 
 Which calls there are is learnt from a run without faults in each scenario, so none can be forgotten; at calls that only read
-it is killed in the first scenario, in the others at all that change something. Every point is a
+it is killed in the scenarios with `reads`, in the others at all that change something. Every point is a
 fresh region without machines. Afterwards the account must hold exactly what an undisturbed `up` makes, or nothing, as
 boto3 sees it. A boto3 script without a tool goes through the same matrix beside it; what it leaves is counted, and is
 no failure of this suite. Programs wait more than they work, so there are many workers to a core.

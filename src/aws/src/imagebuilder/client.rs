@@ -58,6 +58,9 @@ impl ImageBuilder for Client {
     async fn list_builds(&self, name: &str, version: &str) -> Result<Vec<Build>> {
         self.builds(name, version).await
     }
+    async fn list_all_builds(&self) -> Result<Vec<Build>> {
+        self.builds_of(None).await
+    }
     async fn get_image(&self, arn: &str) -> Result<Option<Build>> {
         self.build(arn).await
     }

@@ -40,6 +40,8 @@ pub trait ImageBuilder: Send + Sync {
     async fn retry_image(&self, arn: &str, client_token: &str) -> Result<()>;
     /// Builds of one image version, oldest first.
     async fn list_builds(&self, name: &str, version: &str) -> Result<Vec<Build>>;
+    /// Builds of all of the account's own images.
+    async fn list_all_builds(&self) -> Result<Vec<Build>>;
     /// One build, or `None` if there is none of this ARN.
     async fn get_image(&self, arn: &str) -> Result<Option<Build>>;
     /// Workflow executions (build, test, distribution) of a build.

@@ -3,7 +3,8 @@
 use super::client::{failed, filter, from_map};
 use super::*;
 use aws_sdk_imagebuilder::types::{
-    ImageFailureContext, ImageState, OutputResources, Ownership, WorkflowExecutionMetadata,
+    ImageFailureContext, ImageState, ImageSummary, OutputResources, Ownership,
+    WorkflowExecutionMetadata,
 };
 
 impl Client {
@@ -117,25 +118,24 @@ impl Client {
         else {
             return Ok(Vec::new());
         };
+        let mut builds = self.builds_of(Some(arn)).await?;
+        builds.sort_by_key(|one| one.version().1);
+        Ok(builds)
+    }
+
+    /// Builds of an image version, or of all images of the account.
+    pub(super) async fn builds_of(&self, version_arn: Option<String>) -> Result<Vec<Build>> {
         let builds = self
             .sdk
             .list_image_build_versions()
-            .image_version_arn(arn)
+            .set_image_version_arn(version_arn)
             .into_paginator()
             .items()
             .send()
             .collect::<std::result::Result<Vec<_>, _>>()
             .await
             .map_err(failed("ListImageBuildVersions"))?;
-        let mut builds: Vec<Build> = builds
-            .into_iter()
-            .filter_map(|one| {
-                let tags = from_map(one.tags());
-                Some(build(one.arn?, one.state, one.output_resources, tags))
-            })
-            .collect();
-        builds.sort_by_key(|one| build_number(&one.arn));
-        Ok(builds)
+        Ok(builds.into_iter().filter_map(summary).collect())
     }
 
     pub(super) async fn build(&self, arn: &str) -> Result<Option<Build>> {
@@ -154,6 +154,7 @@ impl Client {
             let tags = from_map(image.tags());
             build(
                 image.arn.unwrap_or_else(|| arn.to_owned()),
+                image.name,
                 image.state,
                 image.output_resources,
                 tags,
@@ -202,8 +203,14 @@ fn build_number(arn: &str) -> u64 {
     arn.rsplit('/').next().and_then(|last| last.parse().ok()).unwrap_or(0)
 }
 
+fn summary(one: ImageSummary) -> Option<Build> {
+    let tags = from_map(one.tags());
+    Some(build(one.arn?, one.name, one.state, one.output_resources, tags))
+}
+
 fn build(
     arn: String,
+    name: Option<String>,
     state: Option<ImageState>,
     output: Option<OutputResources>,
     tags: Vec<crate::Tag>,
@@ -222,7 +229,7 @@ fn build(
             state.failure_context().map(failure),
         )
     });
-    Build { arn, status, reason, failure, amis, tags }
+    Build { arn, name: name.unwrap_or_default(), status, reason, failure, amis, tags }
 }
 
 fn failure(context: &ImageFailureContext) -> Failure {
@@ -265,6 +272,13 @@ fn workflow(one: WorkflowExecutionMetadata) -> Option<Workflow> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_build_is_one_of_its_version() {
+        let arn = "arn:aws:imagebuilder:r:1:image/a/1.0.0/12".to_owned();
+        let build = Build { arn, ..Build::default() };
+        assert_eq!(build.version(), ("arn:aws:imagebuilder:r:1:image/a/1.0.0", 12));
+    }
 
     #[test]
     fn the_newest_build_has_the_highest_number() {

@@ -2,6 +2,9 @@
 
 use crate::Tag;
 
+/// Tag that Image Builder itself puts on what it makes, AMIs and instances: the ARN of the build.
+pub const BUILD_ARN_TAG: &str = "Ec2ImageBuilderArn";
+
 /// Something that exists.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Resource {
@@ -123,6 +126,8 @@ pub struct CreateImage {
 pub struct Build {
     /// ARN, ends in `/<build number>`.
     pub arn: String,
+    /// Name of the recipe that it is of.
+    pub name: String,
     /// `PENDING`, `CREATING`, `BUILDING`, `TESTING`, `DISTRIBUTING`,
     /// `INTEGRATING`, `AVAILABLE`, `FAILED`, `CANCELLED`, …
     pub status: String,
@@ -137,6 +142,19 @@ pub struct Build {
 }
 
 impl Build {
+    /// ARN of its image version, and its number among the builds of that.
+    #[must_use]
+    pub fn version(&self) -> (&str, u64) {
+        let (version, number) = self.arn.rsplit_once('/').unwrap_or((&self.arn, ""));
+        (version, number.parse().unwrap_or(0))
+    }
+
+    /// Whether the image was made, and failed in its test.
+    #[must_use]
+    pub fn failed_test(&self) -> bool {
+        self.status == "FAILED" && self.failure.as_ref().is_some_and(Failure::in_test)
+    }
+
     /// Whether nothing will happen any more.
     #[must_use]
     pub fn is_final(&self) -> bool {

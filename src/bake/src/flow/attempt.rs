@@ -4,7 +4,7 @@ use super::{Pace, card::Card, patience};
 use crate::blueprint::{Arns, Blueprint};
 use crate::cloud::Cloud;
 use crate::error::Result;
-use nixl_aws::imagebuilder::{Build, Failure};
+use nixl_aws::imagebuilder::Build;
 use nixl_cluster::tag;
 
 /// Tokens that lead to builds which are over and deleted are passed over, but
@@ -26,7 +26,8 @@ pub(crate) struct History {
     pub known: Vec<String>,
 }
 
-/// The newest build, if all that failed of it is the test that is wanted now.
+/// The newest build, if all that failed of it is the test that is wanted now, and its
+/// image is still there to be tested.
 pub(crate) async fn with_failed_test(
     cloud: &Cloud,
     blueprint: &Blueprint,
@@ -38,12 +39,14 @@ pub(crate) async fn with_failed_test(
     };
     // Lists are not promised to tell why.
     let build = patience::retry(pace, || async { cloud.builder.get_image(arn).await }).await?;
-    let in_test = |build: &Build| {
-        build.status == "FAILED"
-            && build.failure.as_ref().is_some_and(Failure::in_test)
-            && super::tested_on(&build.tags) == Some(wanted)
-    };
-    Ok(build.filter(in_test))
+    let in_test =
+        |build: &Build| build.failed_test() && super::tested_on(&build.tags) == Some(wanted);
+    if !build.as_ref().is_some_and(in_test) {
+        return Ok(None);
+    }
+    let images = &cloud.images;
+    let made = patience::retry(pace, || async { images.by_build(Some(arn)).await }).await?;
+    Ok(build.filter(|_| made.iter().any(|image| image.state == "available")))
 }
 
 /// Tests a build again. Its tests so far are its token: the same call for all who see

@@ -79,6 +79,19 @@ async fn a_failed_test_is_told_and_tried_again_without_a_build() {
 }
 
 #[tokio::test]
+async fn what_failed_its_test_and_was_removed_is_built_again() {
+    let bench = bench();
+    bench.fake.world().scripts.push_back(vec!["TESTING", "FAILED"]);
+    bench.bake().await.unwrap_err();
+    bench.fake.world().images.retain(|image| image.id == crate::testing::BASE);
+    let planned = plan(&bench.cloud, &bench.blueprint, PACE).await.unwrap();
+    assert!(planned.lines.iter().any(|line| line.what == "build"), "{:?}", planned.lines);
+    let baked = bench.bake().await.unwrap();
+    assert_eq!(baked.tested_on.as_deref(), Some(KIND));
+    assert_eq!((bench.fake.count("create_image"), bench.fake.count("retry_image")), (2, 0));
+}
+
+#[tokio::test]
 async fn who_wants_no_test_builds_anew_after_one_that_failed() {
     let bench = bench();
     bench.fake.world().scripts.push_back(vec!["TESTING", "FAILED"]);

@@ -1,9 +1,11 @@
 //! Why an image stays.
 
+use super::Found;
 use crate::cloud::Place;
 use crate::error::Result;
 use crate::flow::{Pace, retry};
 use crate::publish::latest;
+use crate::undistributed::{Made, state};
 use nixl_aws::Tag;
 use nixl_aws::ec2::Image;
 use nixl_cluster::tag;
@@ -16,11 +18,13 @@ use std::collections::{BTreeMap, BTreeSet};
 pub enum Why {
     /// It is among the newest.
     Newest,
-    /// EC2 is not through with it.
+    /// EC2 or Image Builder is not through with it.
     State {
-        /// `pending`, `failed`, …
+        /// `pending`, `testing`, …
         state: String,
     },
+    /// Its test failed and can be tried again.
+    Retry,
     /// Somebody uses it.
     Used {
         /// Instances, launch templates and parameters.
@@ -38,6 +42,7 @@ impl std::fmt::Display for Why {
         match self {
             Self::Newest => f.write_str("among the newest"),
             Self::State { state } => f.write_str(state),
+            Self::Retry => f.write_str("`build` can test it again; goes with --failed"),
             Self::Used { by } => write!(f, "used by {}", by.join(", ")),
             Self::Shared { with } => {
                 write!(f, "shared with {with}, whose instances are not seen here")
@@ -46,27 +51,41 @@ impl std::fmt::Display for Why {
     }
 }
 
-/// Counts images, newest first, by recipe and architecture.
+/// Goes through images, newest first, by recipe and architecture.
 pub(super) struct Newest {
     keep: usize,
+    retry: bool,
+    /// How many of each kind count so far; none where there was one that does not.
     seen: BTreeMap<(String, String), usize>,
+    /// Digests that need no further test.
+    baked: BTreeSet<String>,
 }
 
 impl Newest {
-    pub(super) fn new(keep: usize) -> Self {
-        Self { keep, seen: BTreeMap::new() }
+    /// With `retry` what can be tested again may stay for that.
+    pub(super) fn new(keep: usize, retry: bool, images: &[Found]) -> Self {
+        let baked = images.iter().filter(|one| one.state() == "available");
+        let baked = baked.map(|one| digest(&one.image).to_owned()).collect();
+        Self { keep, retry, seen: BTreeMap::new(), baked }
     }
 
-    /// Why this one stays, if it does. What is not available counts for nobody, and what
-    /// EC2 still works on is left to it.
-    pub(super) fn takes(&mut self, image: &Image) -> Option<Why> {
-        if !matches!(image.state.as_str(), "available" | "failed") {
-            return Some(Why::State { state: image.state.clone() });
+    /// Why this one stays, if it does. Only what is available counts, and what EC2 or Image
+    /// Builder still works on is left to them.
+    pub(super) fn takes(&mut self, one: &Found) -> Option<Why> {
+        let (image, state) = (&one.image, one.state());
+        let ended = one.made.as_ref().is_none_or(|made| made.build.is_final());
+        if !ended || !matches!(image.state.as_str(), "available" | "failed") {
+            return Some(Why::State { state });
         }
         if image.state == "failed" {
             return None;
         }
+        let later = self.seen.contains_key(&kind(image));
         let count = self.seen.entry(kind(image)).or_default();
+        if let Some(made) = &one.made {
+            let can = made.can_retry && !later && !self.baked.contains(digest(image));
+            return (can && self.retry).then_some(Why::Retry);
+        }
         *count += 1;
         (*count <= self.keep).then_some(Why::Newest)
     }
@@ -77,7 +96,7 @@ pub(super) struct Uses(BTreeMap<String, Vec<String>>);
 
 impl Uses {
     /// Instances, launch templates and the parameters of `images`.
-    pub(super) async fn look(place: &Place, images: &[Image], pace: Pace) -> Result<Self> {
+    pub(super) async fn look(place: &Place, images: &[Found], pace: Pace) -> Result<Self> {
         let removal = &place.removal;
         let (instances, templates) = tokio::try_join!(
             retry(pace, || async { removal.used_by_instances().await }),
@@ -87,7 +106,7 @@ impl Uses {
         for one in instances.into_iter().chain(templates) {
             uses.entry(one.image_id).or_default().push(one.by);
         }
-        let kinds: BTreeSet<_> = images.iter().map(kind).collect();
+        let kinds: BTreeSet<_> = images.iter().map(|one| kind(&one.image)).collect();
         for (recipe, architecture) in kinds {
             let name = latest(&recipe, &architecture);
             let value = retry(pace, || async { place.ssm.get_parameter(&name).await }).await?;
@@ -113,6 +132,18 @@ pub(super) async fn shared(place: &Place, ami: &str, pace: Pace) -> Result<Optio
         with => with?,
     };
     Ok((!with.is_empty()).then(|| Why::Shared { with: with.to_string() }))
+}
+
+/// Whether Image Builder works on it again since it was looked at.
+pub(super) async fn taken_up(place: &Place, made: &Made, pace: Pace) -> Result<Option<Why>> {
+    let arn = &made.build.arn;
+    let now = retry(pace, || async { place.builder.get_image(arn).await }).await?;
+    let now = now.filter(|now| now.status != made.build.status);
+    Ok(now.map(|now| Why::State { state: state(&now) }))
+}
+
+fn digest(image: &Image) -> &str {
+    Tag::find(&image.tags, tag::DIGEST).unwrap_or_default()
 }
 
 fn kind(image: &Image) -> (String, String) {

@@ -2,7 +2,9 @@
 //!
 //! What is looked at first is the whole account's use of them; what is not known to be
 //! free stays. Before an image goes its snapshots are told apart by a tag, so that a run
-//! that is cut off leaves nothing that the next does not find.
+//! that is cut off leaves nothing that the next does not find. What a failed test has left
+//! goes as well, but for the one that can be tested again. Builds stay in Image Builder's
+//! list, whatever came of them: they cost nothing.
 
 mod kept;
 
@@ -12,6 +14,7 @@ use crate::cloud::Place;
 use crate::error::Result;
 use crate::flow::{Pace, retry};
 use crate::progress::Progress;
+use crate::undistributed::{Made, undistributed};
 use kept::Uses;
 use nixl_aws::Tag;
 use nixl_aws::ec2::Image;
@@ -25,6 +28,8 @@ pub struct Prune {
     pub keep: usize,
     /// This recipe's only.
     pub recipe: Option<String>,
+    /// Also images whose test failed and could be tried again.
+    pub failed: bool,
     /// Whether they go, or are looked at only.
     pub yes: bool,
 }
@@ -36,6 +41,8 @@ pub struct Removed {
     pub ami_id: String,
     /// Name.
     pub name: String,
+    /// `available`, `failed`, `test_failed`, …
+    pub state: String,
     /// RFC 3339.
     pub created: String,
     /// Its snapshots.
@@ -49,6 +56,8 @@ pub struct Kept {
     pub ami_id: String,
     /// Name.
     pub name: String,
+    /// `available`, `pending`, `test_failed`, …
+    pub state: String,
     /// Why.
     pub why: Why,
 }
@@ -66,6 +75,18 @@ pub struct Pruned {
     pub left_over: Vec<String>,
 }
 
+/// An image of ours, and how far Image Builder came with it if it is not distributed.
+struct Found {
+    image: Image,
+    made: Option<Made>,
+}
+
+impl Found {
+    fn state(&self) -> String {
+        self.made.as_ref().map_or_else(|| self.image.state.clone(), Made::state)
+    }
+}
+
 /// Looks which images may go and, if told to, removes them.
 ///
 /// # Errors
@@ -77,7 +98,7 @@ pub async fn prune(
     pace: Pace,
 ) -> Result<Pruned> {
     progress.phase("looking who uses which image");
-    let images = ours(place, wanted, pace).await?;
+    let images = ours(place, wanted, progress, pace).await?;
     let uses = Uses::look(place, &images, pace).await?;
     let mut pruned = Pruned {
         dry_run: !wanted.yes,
@@ -85,25 +106,30 @@ pub async fn prune(
         kept: Vec::new(),
         left_over: left_over(place, pace).await?,
     };
-    let mut newest = kept::Newest::new(wanted.keep);
-    for image in images {
-        let ami = &image.id;
+    let mut newest = kept::Newest::new(wanted.keep, !wanted.failed, &images);
+    for one in images {
+        let (ami, state) = (&one.image.id, one.state());
         // Of what would go only: it is a call for each.
-        let why = match newest.takes(&image).or_else(|| uses.of(ami)) {
+        let mut why = match newest.takes(&one).or_else(|| uses.of(ami)) {
             Some(why) => Some(why),
             None => kept::shared(place, ami, pace).await?,
         };
+        if let (None, Some(made), true) = (&why, &one.made, wanted.yes) {
+            why = kept::taken_up(place, made, pace).await?;
+        }
+        let image = one.image;
         if let Some(why) = why {
-            pruned.kept.push(Kept { ami_id: image.id, name: image.name, why });
+            pruned.kept.push(Kept { ami_id: image.id, name: image.name, state, why });
             continue;
         }
         if wanted.yes {
-            progress.phase(&format!("removing {ami}"));
+            progress.phase(&format!("removing {}", image.id));
             remove(place, &image, pace).await?;
         }
         pruned.removed.push(Removed {
             ami_id: image.id,
             name: image.name,
+            state,
             created: image.creation_date,
             snapshots: image.snapshot_ids,
         });
@@ -116,17 +142,35 @@ pub async fn prune(
     Ok(pruned)
 }
 
-/// The account's own images that carry all of our tags, newest first.
-async fn ours(place: &Place, wanted: &Prune, pace: Pace) -> Result<Vec<Image>> {
-    let mut images = retry(pace, || async { place.images.by_digest(None).await }).await?;
-    images.retain(|image| {
-        let has = |key| Tag::find(&image.tags, key);
+/// The account's own images that carry all of our tags, or will once they are distributed,
+/// newest first.
+async fn ours(
+    place: &Place,
+    wanted: &Prune,
+    progress: &dyn Progress,
+    pace: Pace,
+) -> Result<Vec<Found>> {
+    let images = retry(pace, || async { place.images.by_digest(None).await }).await?;
+    let made = match undistributed(place, pace).await {
+        // Who may use EC2 only goes on with what EC2 tells.
+        Err(why) if why.is(&["AccessDeniedException", "ForbiddenException"]) => {
+            progress.note(&format!("images whose test failed are not looked at: {why}"));
+            Vec::new()
+        }
+        made => made?,
+    };
+    let made = made.into_iter().map(|(image, made)| Found { image, made: Some(made) });
+    let distributed = images.into_iter().map(|image| Found { image, made: None });
+    let mut found: Vec<Found> = distributed.chain(made).collect();
+    found.retain(|one| {
+        let has = |key| Tag::find(&one.image.tags, key);
         let recipe = has(tag::RECIPE);
         has(tag::VERSION).is_some()
             && recipe.is_some()
             && (wanted.recipe.is_none() || recipe == wanted.recipe.as_deref())
     });
-    Ok(images)
+    found.sort_by(|a, b| b.image.creation_date.cmp(&a.image.creation_date));
+    Ok(found)
 }
 
 /// Tag first, so that what a lost answer or a refusal leaves is found again.

@@ -5,6 +5,8 @@ use crate::testing::{Fake, Told};
 use nixl_aws::ec2::{Sharing, Use};
 use std::time::Duration;
 
+mod failed;
+
 const PACE: Pace = Pace { first: Duration::ZERO, longest: Duration::ZERO, tries: 1 };
 
 /// Images of these ids, newest first, each with a snapshot.
@@ -35,7 +37,7 @@ fn image(fake: &Fake, id: &str, created: &str, state: &str) {
 }
 
 async fn run(fake: &Fake, keep: usize, yes: bool) -> Result<Pruned> {
-    let wanted = Prune { keep, recipe: None, yes };
+    let wanted = Prune { keep, recipe: None, failed: false, yes };
     prune(&fake.place("eu-west-1"), &wanted, &Told::default(), PACE).await
 }
 

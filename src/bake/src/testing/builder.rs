@@ -67,6 +67,9 @@ impl ImageBuilder for Fake {
     async fn list_builds(&self, _: &str, _: &str) -> Result<Vec<Build>> {
         Ok(self.called("list_builds")?.builds.clone())
     }
+    async fn list_all_builds(&self) -> Result<Vec<Build>> {
+        Ok(self.called("list_all_builds")?.builds.clone())
+    }
     async fn get_image(&self, arn: &str) -> Result<Option<Build>> {
         let mut world = self.called("get_image")?;
         let next = world.running.get_mut(arn).and_then(VecDeque::pop_front);
@@ -74,19 +77,26 @@ impl ImageBuilder for Fake {
             return Ok(None);
         };
         if let Some(status) = next {
+            let world = &mut *world;
             let build = &mut world.builds[at];
             let in_test = build.status == "TESTING";
             build.status = status.into();
-            if status == "AVAILABLE" {
-                let id = format!("ami-{at:017x}");
-                build.amis = vec![("eu-west-1".into(), id.clone())];
-                let tags = build.tags.clone();
+            let id = format!("ami-{at:017x}");
+            // What is tested is an AMI already, without tags of ours.
+            if matches!(status, "TESTING" | "AVAILABLE")
+                && !world.images.iter().any(|image| image.id == id)
+            {
                 world.images.push(Image {
-                    id,
+                    id: id.clone(),
                     state: "available".into(),
-                    tags,
+                    tags: vec![Tag::new(BUILD_ARN_TAG, arn)],
                     ..Image::default()
                 });
+            }
+            if status == "AVAILABLE" {
+                build.amis = vec![("eu-west-1".into(), id.clone())];
+                let image = world.images.iter_mut().find(|image| image.id == id);
+                image.unwrap().tags.extend(build.tags.clone());
             }
             if status == "FAILED" {
                 world.builds[at].failure = Some(Failure {

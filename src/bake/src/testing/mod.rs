@@ -13,7 +13,7 @@ use crate::cloud::{Cloud, Images};
 use crate::lock::Pins;
 use crate::progress::Progress;
 use nixl_aws::ec2::{Image, Sharing};
-use nixl_aws::imagebuilder::{Build, Resource};
+use nixl_aws::imagebuilder::{BUILD_ARN_TAG, Build, Resource};
 use nixl_aws::logs::{Logs, Page};
 use nixl_aws::ssm::Ssm;
 use nixl_aws::sts::Identity;
@@ -190,6 +190,13 @@ impl Images for Fake {
         let world = self.called("by_digest")?;
         let fits = |image: &&Image| {
             Tag::find(&image.tags, tag::DIGEST).is_some_and(|of| digest.is_none_or(|d| d == of))
+        };
+        Ok(world.images.iter().filter(fits).cloned().collect())
+    }
+    async fn by_build(&self, arn: Option<&str>) -> Result<Vec<Image>> {
+        let world = self.called("by_build")?;
+        let fits = |image: &&Image| {
+            Tag::find(&image.tags, BUILD_ARN_TAG).is_some_and(|of| arn.is_none_or(|arn| arn == of))
         };
         Ok(world.images.iter().filter(fits).cloned().collect())
     }

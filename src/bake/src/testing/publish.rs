@@ -29,6 +29,7 @@ impl Regions for Fake {
         Place {
             region: region.to_owned(),
             images: Box::new(there.clone()),
+            builder: Box::new(there.clone()),
             attributes: Box::new(there.clone()),
             removal: Box::new(there.clone()),
             ssm: Box::new(there.clone()),

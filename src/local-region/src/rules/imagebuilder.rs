@@ -11,7 +11,7 @@ super::rules! {
         "imagebuilder": "An AMI id or SSM parameter as parent image is looked up when the image is built, not with the recipe.",
         "imagebuilder": "Distribution does not fail, so RetryImage goes on with tests only.",
         "imagebuilder": "For a build, block devices but for their key, instance types and settings of an infrastructure configuration have no effect, and its subnet and security groups are not looked up; a test instance is launched with them.",
-        "imagebuilder": "Not verified: the codes of versions with more than one x, of a bad maxResults, of DeleteImage during a build and of CreateImage with a recipe that does not exist; which 1024 characters of a failure's message are kept.",
+        "imagebuilder": "Not verified: the codes of versions with more than one x, of a bad maxResults, of DeleteImage during a build and of CreateImage with a recipe that does not exist; which 1024 characters of a failure's message are kept; that outputResources names no AMI before an image is distributed.",
     ]
     NAME = "imagebuilder.name" {
         says: "A name is 3 to 128 letters, digits, dashes, underscores and inner spaces.",
@@ -206,8 +206,8 @@ super::rules! {
         proof: Api,
     }
     TEST = "imagebuilder.image.test" {
-        says: "Unless tests are off, an image is TESTING once it is built: an instance of the infrastructure's type starts from the AMI, the phases test of all components run on it, and it is ended before the image is distributed. If the test fails, the image is FAILED with imageStatus TESTING and its AMI stays, without its distribution's tags.",
-        source: "Image Builder user guide, Manage build and test workflows; API model, ImageTestsConfiguration and RetryImage",
+        says: "Unless tests are off, an image is TESTING once it is built: an instance of the infrastructure's type starts from the AMI, the phases test of all components run on it, and it is ended before the image is distributed. If the test fails, the image is FAILED with imageStatus TESTING and its AMI stays with Image Builder's own tags, without its distribution's.",
+        source: "Image Builder user guide, Manage build and test workflows, and Tag Image Builder output resources; API model, ImageTestsConfiguration and RetryImage; aws-parallelcluster pull request 3210",
         answer: "-",
         proof: Api,
     }
