@@ -140,6 +140,16 @@ pub enum BakeError {
         /// Region.
         region: String,
     },
+    /// An image of ours that has no tags yet.
+    #[error(
+        "image {ami} is of a build that is {state}: nothing is known of what is in it until `nixl-bake build` has gone on with it"
+    )]
+    Undistributed {
+        /// AMI.
+        ami: String,
+        /// `testing`, `test_failed`, …
+        state: String,
+    },
     /// An image that tells nothing of what is in it.
     #[error("image {ami} was not baked by nixl-bake in this account: it has no tag nixl:digest")]
     NotBaked {
@@ -294,6 +304,7 @@ impl BakeError {
             Self::NoRegion => "bake.no_region",
             Self::NoBase { .. } => "bake.no_base",
             Self::NoImage { .. } => "bake.no_image",
+            Self::Undistributed { .. } => "bake.undistributed",
             Self::NotBaked { .. } => "bake.not_baked",
             Self::BaseGone { .. } => "bake.base_gone",
             Self::WrongArchitecture { .. } => "bake.wrong_architecture",

@@ -6,8 +6,10 @@ use crate::elsewhere::elsewhere;
 use crate::error::{BakeError, Result};
 use crate::flow::{Pace, retry, tested_on};
 use crate::manifest::{Manifest, Unread};
+use crate::undistributed::state;
 use nixl_aws::Tag;
 use nixl_aws::ec2::Image;
+use nixl_aws::imagebuilder::BUILD_ARN_TAG;
 use nixl_cluster::tag;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -88,9 +90,9 @@ async fn read(cloud: &Cloud, ami: &str) -> Result<Shown> {
     let image = image
         .ok_or_else(|| BakeError::NoImage { ami: ami.to_owned(), region: cloud.region.clone() })?;
     // Tags of other accounts' images are not shown to us.
-    let digest = Tag::find(&image.tags, tag::DIGEST)
-        .ok_or_else(|| BakeError::NotBaked { ami: ami.to_owned() })?
-        .to_owned();
+    let Some(digest) = Tag::find(&image.tags, tag::DIGEST).map(str::to_owned) else {
+        return Err(without_digest(cloud, image).await?);
+    };
     let manifest_uri = Tag::find(&image.tags, tag::MANIFEST).map(str::to_owned);
     let (manifest, unread) = match Manifest::fetch(cloud, manifest_uri.as_deref(), &digest).await {
         Ok(manifest) => (Some(manifest), None),
@@ -112,6 +114,19 @@ async fn read(cloud: &Cloud, ami: &str) -> Result<Shown> {
         deprecation_time: image.deprecation_time,
         copies: Vec::new(),
         copies_unread: Vec::new(),
+    })
+}
+
+/// Why an image has none of our tags: they come last.
+async fn without_digest(cloud: &Cloud, image: Image) -> Result<BakeError> {
+    let ami = image.id;
+    let Some(arn) = Tag::find(&image.tags, BUILD_ARN_TAG) else {
+        return Ok(BakeError::NotBaked { ami });
+    };
+    let build = retry(Pace::default(), || async { cloud.builder.get_image(arn).await }).await?;
+    Ok(match build.filter(|build| Tag::find(&build.tags, tag::DIGEST).is_some()) {
+        Some(build) => BakeError::Undistributed { ami, state: state(&build) },
+        None => BakeError::NotBaked { ami },
     })
 }
 

@@ -7,8 +7,9 @@ use std::time::Duration;
 const CLUSTER: &str = "idle";
 const PATIENCE: Duration = Duration::from_secs(600);
 
-/// Made with an idle stop of an hour, it is stopped by the schedule once that is over, and
-/// started with a new one; with the server goes all that would have stopped it.
+/// Made with an idle stop, it is stopped by the schedule once that is over, and started with a
+/// new one; with the server goes all that would have stopped it. The region's clock was moved
+/// two hours ahead before, which the launcher's is not.
 pub fn stops(region: &Region) -> Result<()> {
     let launch = region.program("nixl-launch");
     let mlflow = |words: &[&str]| {
@@ -16,12 +17,13 @@ pub fn stops(region: &Region) -> Result<()> {
         launch.json(&[&["mlflow"], words, &of].concat())
     };
     let status = || mlflow(&["status"]);
-    mlflow(&["up", "--tracking-server", CLUSTER, "--idle-stop", "1h"])?;
+    let server = ["up", "--tracking-server", CLUSTER, "--idle-stop"];
+    mlflow(&[&server[..], &["4h"]].concat())?;
     let begun = status()?;
-    ensure!(begun["idle_stop"]["after-secs"] == 3600, "{begun:#}");
+    ensure!(begun["idle_stop"]["after-secs"] == 4 * 3600, "{begun:#}");
     let at = begun["stops_at"].as_str().context("no time to stop at")?;
     println!("        it stops at {at}");
-    region.control().ok(&["set", "clock", "+61m"])?;
+    region.control().ok(&["set", "clock", "+121m"])?;
     let probe = || {
         let now = status()?;
         ensure!(now["tracking"][0]["status"] == "Stopped", "{now:#}");
@@ -29,8 +31,10 @@ pub fn stops(region: &Region) -> Result<()> {
     };
     let (stopped, _) = wait_for("the schedule", PATIENCE, probe)?;
     ensure!(stopped["stops_at"].is_null(), "a schedule that has fired is gone: {stopped:#}");
-    mlflow(&["start"])?;
-    ensure!(status()?["stops_at"].is_string(), "started, nothing stops it");
+    mlflow(&[&server[..], &["24h"]].concat())?;
+    let again = status()?;
+    ensure!(again["tracking"][0]["active"] == true, "{again:#}");
+    ensure!(again["stops_at"].is_string(), "started, nothing stops it: {again:#}");
     mlflow(&["down", "--delete-bucket"])?;
     let aws = region.venv_program("aws");
     let groups = aws.ok(&["scheduler", "list-schedule-groups"])?;

@@ -83,6 +83,9 @@ async fn what_failed_its_test_and_was_removed_is_built_again() {
     let bench = bench();
     bench.fake.world().scripts.push_back(vec!["TESTING", "FAILED"]);
     bench.bake().await.unwrap_err();
+    let made = bench.fake.world().images.last().unwrap().id.clone();
+    let untagged = crate::show::show(&bench.cloud, &bench.fake, &made).await.unwrap_err();
+    assert!(untagged.to_string().contains("test_failed"), "{untagged}");
     bench.fake.world().images.retain(|image| image.id == crate::testing::BASE);
     let planned = plan(&bench.cloud, &bench.blueprint, PACE).await.unwrap();
     assert!(planned.lines.iter().any(|line| line.what == "build"), "{:?}", planned.lines);
