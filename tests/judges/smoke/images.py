@@ -4,6 +4,20 @@ import uuid
 
 from .base import NAME, check, client, refused, wait
 
+WORKFLOW = """name: %s
+schemaVersion: 1.0
+steps:
+- name: LaunchTestInstance
+  action: LaunchInstance
+  inputs: {waitFor: ssmAgent, instanceTypesOverride: [%s]}
+- name: ApplyTestComponents
+  action: ExecuteComponents
+  inputs: {instanceId.$: $.stepOutputs.LaunchTestInstance.instanceId}
+- name: TerminateTestInstance
+  action: TerminateInstance
+  onFailure: Continue
+  inputs: {instanceId.$: $.stepOutputs.LaunchTestInstance.instanceId}
+"""
 DOCUMENT = """schemaVersion: 1.0
 phases:
 - name: build
@@ -106,6 +120,25 @@ def build(uri):
     builder.tag_resource(resourceArn=build, tags={"k": "v"})
     check(builder.list_tags_for_resource(resourceArn=build)["tags"] == {"judge": NAME, "k": "v"}, "tags")
     builder.untag_resource(resourceArn=build, tagKeys=["k"])
+
+    def workflow(document, **more):
+        return builder.create_workflow(name=NAME, semanticVersion="1.0.0", type="TEST", data=document, tags={"judge": NAME}, **more, **token())["workflowBuildVersionArn"]
+
+    testing = workflow(WORKFLOW % (NAME, "g6.12xlarge"))
+    check(testing.endswith(":workflow/test/" + NAME.lower() + "/1.0.0/1"), testing)
+    refused("ResourceAlreadyExistsException", workflow, document=WORKFLOW % (NAME, "g6.12xlarge"))
+    refused("InvalidParameterValueException", workflow, document=(WORKFLOW % (NAME, "g6.12xlarge")).replace("ExecuteComponents", "Sleep"))
+    refused("DryRunOperationException", workflow, document=WORKFLOW % (NAME, "p5.48xlarge"), dryRun=True)
+    got = builder.get_workflow(workflowBuildVersionArn=testing[:-2])["workflow"]
+    check(got["arn"] == testing and got["type"] == "TEST" and got["tags"] == {"judge": NAME}, got)
+    listed = builder.list_workflows(owner="Self", filters=[{"name": "name", "values": [NAME]}])["workflowVersionList"]
+    check([one["arn"] for one in listed] == [testing[:-2]], listed)
+    check({one["name"] for one in builder.list_workflows(owner="Amazon")["workflowVersionList"]} == {"build-image", "test-image"}, "managed")
+    check(len(builder.list_workflow_build_versions(workflowVersionArn=testing[:-2])["workflowSummaryList"]) == 1, "builds of a workflow")
+    named = [{"workflowArn": "arn:aws:imagebuilder:us-east-1:aws:workflow/build/build-image/x.x.x"}, {"workflowArn": testing}]
+    refused("InvalidRequestException", builder.create_image, imageRecipeArn=recipe, infrastructureConfigurationArn=infrastructure, workflows=named, **token())
+    builder.delete_workflow(workflowBuildVersionArn=testing)
+    refused("ResourceNotFoundException", builder.get_workflow, workflowBuildVersionArn=testing)
 
     failing = component(NAME + "-fails", data=DOCUMENT % "exit; exit 1")
     bad = builder.create_image_recipe(name=NAME, semanticVersion="1.0.x", parentImage=ami, components=[{"componentArn": failing}], **token())["imageRecipeArn"]

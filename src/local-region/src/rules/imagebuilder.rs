@@ -3,10 +3,10 @@
 super::rules! {
     gaps: [
         "imagebuilder": "There is no build instance: documents run in a copy of the parent's root filesystem; a test instance is a machine of the region. No image is ever INTEGRATING.",
-        "imagebuilder": "An infrastructure configuration without instance types tests on m5.large; the version of the test workflow is not verified. On the test instance outputs of a step are told when it has ended.",
+        "imagebuilder": "An infrastructure configuration without instance types tests on m5.large. On the test instance outputs of a step are told when it has ended.",
         "imagebuilder": "With --machines pretend documents are read and not run: their steps pass in moments, unless the script has a component fail, and the AMI has its distribution's name and tags and nothing in it.",
         "imagebuilder": "A reboot of a build ends what runs and empties /run; the kernel stays the one of this computer. WebDownload is curl of this computer; what it tries again is what curl does.",
-        "imagebuilder": "Only Linux, one region and one account; no pipelines, container recipes, workflows of one's own, lifecycle policies or scans. A recipe or configuration is therefore never in use by a pipeline.",
+        "imagebuilder": "Only Linux, one region and one account; no pipelines, container recipes, lifecycle policies or scans. A recipe or configuration is therefore never in use by a pipeline.",
         "imagebuilder": "Logs to S3 are not written; what a build's commands wrote is also `builds/build-<the UUID of its workflowExecutionId>/log` below the region's state folder. Of a workflow's own lines in CloudWatch Logs there are the few that are known word by word.",
         "imagebuilder": "An AMI id or SSM parameter as parent image is looked up when the image is built, not with the recipe.",
         "imagebuilder": "Distribution does not fail, so RetryImage goes on with tests only.",
@@ -87,13 +87,13 @@ super::rules! {
     }
     COMPONENT_SIZE = "imagebuilder.component.data-size" {
         says: "A document in the request has at most 16000 characters.",
-        source: "Image Builder API model, InlineComponentData",
+        source: "Image Builder API model, InlineComponentData and InlineWorkflowData",
         answer: "InvalidParameterValueException",
         proof: Api,
     }
     COMPONENT_SOURCE = "imagebuilder.component.source" {
-        says: "A component is made from data or from a URI, not from both and not from neither.",
-        source: "Image Builder API model, CreateComponent",
+        says: "A component or workflow is made from data or from a URI, not from both and not from neither.",
+        source: "Image Builder API model, CreateComponent and CreateWorkflow",
         answer: "InvalidParameterCombinationException",
         proof: Api,
     }

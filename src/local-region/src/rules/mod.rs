@@ -43,6 +43,7 @@ pub mod tags;
 pub mod throttling;
 pub mod topology;
 pub mod tracking_servers;
+pub mod workflows;
 
 use crate::api::ApiError;
 use std::collections::BTreeSet;
@@ -130,6 +131,7 @@ pub static AREAS: &[(&str, &[&Rule], &[Gap])] = &[
     ("Attributes of images", images::RULES, images::GAPS),
     ("Snapshots", snapshots::RULES, snapshots::GAPS),
     ("Image Builder", imagebuilder::RULES, imagebuilder::GAPS),
+    ("Workflows of Image Builder", workflows::RULES, workflows::GAPS),
     ("CloudWatch Logs", logs::RULES, logs::GAPS),
     ("Identities and access", iam::RULES, iam::GAPS),
     ("Assumed roles", sts::RULES, sts::GAPS),

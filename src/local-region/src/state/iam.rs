@@ -108,6 +108,7 @@ pub fn managed_policy(arn: &str) -> Option<Value> {
             "ssmmessages:OpenControlChannel",
             "ssmmessages:OpenDataChannel",
         ],
+        "EC2ImageBuilderExecutionPolicy" => &["ec2:RunInstances"],
         "EC2InstanceProfileForImageBuilder" => &["imagebuilder:GetComponent"],
         "AmazonEC2ReadOnlyAccess" => &["ec2:Describe*"],
         "AmazonS3ReadOnlyAccess" => &["s3:Get*", "s3:List*"],

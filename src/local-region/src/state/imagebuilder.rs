@@ -1,7 +1,7 @@
 //! Image Builder's resources, kept as the JSON that their Get operations
 //! return, beside what a build needs.
 
-use super::workflow::Workflow;
+use super::workflow::{Flow, Workflow};
 use crate::backend::StepDone;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
@@ -25,7 +25,7 @@ pub struct ImageBuild {
     pub steps: Vec<StepDone>,
     /// Steps its documents have.
     pub steps_total: usize,
-    /// The workflow that it runs.
+    /// The workflow that builds it.
     pub workflow: Workflow,
     /// `wf-…`
     pub workflow_execution_id: String,
@@ -33,17 +33,23 @@ pub struct ImageBuild {
     pub started: String,
     /// When it ended.
     pub ended: Option<String>,
-    /// Its tests, the last of which counts.
+    /// The workflows that test it.
+    pub test_flows: Vec<Flow>,
+    /// Their runs, the last of which counts.
     pub tests: Vec<TestRun>,
+    /// ARN of the role that its workflows run as, if it names one.
+    pub execution_role: Option<String>,
     /// Tells the build to stop.
     pub cancel: Arc<tokio::sync::Notify>,
 }
 
-/// A run of the test workflow.
+/// A run of a test workflow.
 #[derive(Debug, Clone)]
 pub struct TestRun {
     /// `wf-…`
     pub id: String,
+    /// ARN of the workflow.
+    pub arn: String,
     /// Its steps.
     pub workflow: Workflow,
     /// When it began.
@@ -80,6 +86,8 @@ pub struct ImageBuilder {
     pub infrastructures: BTreeMap<String, Resource>,
     /// Distribution configurations.
     pub distributions: BTreeMap<String, Resource>,
+    /// Workflows of one's own.
+    pub workflows: BTreeMap<String, Resource>,
     /// Images.
     pub images: BTreeMap<String, ImageBuild>,
     /// Answers by operation and client token, with the request they answered.
@@ -97,6 +105,7 @@ impl ImageBuilder {
             &mut self.recipes,
             &mut self.infrastructures,
             &mut self.distributions,
+            &mut self.workflows,
         ]
         .into_iter()
         .find_map(|map| map.get_mut(arn))

@@ -1,12 +1,12 @@
-//! The workflows that every image runs, one that builds and one that tests: the
-//! steps that Image Builder shows of them.
+//! Executions of workflows: the steps that Image Builder shows of them.
 //!
 //! Source: AWS CLI, example of list-workflow-step-executions; EC2 Image Builder
-//! samples, "debugging"; user guide, "Create a YAML workflow document" (test steps).
+//! samples, "debugging".
 
 use crate::api::timestamp;
+use serde_json::{Map, Value};
 
-/// A step that is run as a whole.
+/// A step of the workflow that builds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     /// A build instance starts.
@@ -23,16 +23,10 @@ pub enum Step {
     CreateImage,
     /// The build instance ends.
     Terminate,
-    /// A test instance starts from the AMI.
-    LaunchTest,
-    /// The phases `test` of all documents run.
-    TestComponents,
-    /// The test instance ends.
-    TerminateTest,
 }
 
 impl Step {
-    /// Those of a build, in the order they run.
+    /// All, in the order they run.
     pub const BUILD: [Self; 7] = [
         Self::Launch,
         Self::Components,
@@ -42,8 +36,6 @@ impl Step {
         Self::CreateImage,
         Self::Terminate,
     ];
-    /// Those of a test, in the order they run.
-    pub const TEST: [Self; 3] = [Self::LaunchTest, Self::TestComponents, Self::TerminateTest];
 
     /// Name and action.
     #[must_use]
@@ -56,18 +48,53 @@ impl Step {
             Self::SysPrep => ("RunSysPrepScript", "RunSysPrep"),
             Self::CreateImage => ("CreateOutputAMI", "CreateImage"),
             Self::Terminate => ("TerminateBuildInstance", "TerminateInstance"),
-            Self::LaunchTest => ("LaunchTestInstance", "LaunchInstance"),
-            Self::TestComponents => ("ApplyTestComponents", "ExecuteComponents"),
-            Self::TerminateTest => ("TerminateTestInstance", "TerminateInstance"),
         }
     }
+}
+
+impl AsRef<str> for Step {
+    fn as_ref(&self) -> &str {
+        self.shown().0
+    }
+}
+
+/// A step as its workflow's document has it.
+#[derive(Debug, Clone)]
+pub struct Planned {
+    /// Name, the only one in its document.
+    pub name: String,
+    /// Action.
+    pub action: String,
+    /// Inputs of the action.
+    pub inputs: Map<String, Value>,
+    /// Whether the next step runs where this one fails.
+    pub goes_on: bool,
+    /// Whether it is undone where the workflow fails.
+    pub rolls_back: bool,
+    /// Whether a condition says if it runs.
+    pub is_conditional: bool,
+}
+
+/// A workflow that an image runs.
+#[derive(Debug, Clone)]
+pub struct Flow {
+    /// ARN of its build version.
+    pub arn: String,
+    /// Steps.
+    pub steps: Vec<Planned>,
+    /// Whether the image goes on where it fails.
+    pub goes_on: bool,
 }
 
 /// How a step stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Execution {
-    /// Which.
-    pub step: Step,
+    /// Name.
+    pub name: String,
+    /// Action.
+    pub action: String,
+    /// Inputs, JSON, if they are known.
+    pub inputs: Option<String>,
     /// `PENDING`, `RUNNING`, `COMPLETED`, `SKIPPED`, `FAILED`, `CANCELLED`.
     pub status: &'static str,
     /// When it began.
@@ -81,12 +108,21 @@ pub struct Execution {
 pub struct Workflow(Vec<Execution>);
 
 impl Workflow {
+    /// The one that builds; nothing of it has begun.
+    #[must_use]
+    pub fn build() -> Self {
+        let steps = Step::BUILD.iter().map(|step| (step.shown(), None));
+        Self(steps.map(|((name, action), inputs)| pending(name, action, inputs)).collect())
+    }
+
     /// One of these steps, none of which has begun.
     #[must_use]
-    pub fn of(steps: &[Step]) -> Self {
-        let pending =
-            |step: &Step| Execution { step: *step, status: "PENDING", started: None, ended: None };
-        Self(steps.iter().map(pending).collect())
+    pub fn planned(steps: &[Planned]) -> Self {
+        let one = |step: &Planned| {
+            let inputs = Value::Object(step.inputs.clone()).to_string();
+            pending(&step.name, &step.action, Some(inputs))
+        };
+        Self(steps.iter().map(one).collect())
     }
 
     /// All steps.
@@ -102,18 +138,18 @@ impl Workflow {
     }
 
     /// The step runs.
-    pub fn begin(&mut self, step: Step) {
-        self.set(step, "RUNNING", true, false);
+    pub fn begin(&mut self, step: impl AsRef<str>) {
+        self.set(step.as_ref(), "RUNNING", true, false);
     }
 
     /// The step, which ran, is over.
-    pub fn end(&mut self, step: Step, status: &'static str) {
-        self.set(step, status, false, true);
+    pub fn end(&mut self, step: impl AsRef<str>, status: &'static str) {
+        self.set(step.as_ref(), status, false, true);
     }
 
     /// The step is over as soon as it began.
-    pub fn pass(&mut self, step: Step, status: &'static str) {
-        self.set(step, status, true, true);
+    pub fn pass(&mut self, step: impl AsRef<str>, status: &'static str) {
+        self.set(step.as_ref(), status, true, true);
     }
 
     /// Whatever runs is over.
@@ -123,8 +159,8 @@ impl Workflow {
         }
     }
 
-    fn set(&mut self, step: Step, status: &'static str, begins: bool, ends: bool) {
-        for one in self.0.iter_mut().filter(|one| one.step == step) {
+    fn set(&mut self, step: &str, status: &'static str, begins: bool, ends: bool) {
+        for one in self.0.iter_mut().filter(|one| one.name == step) {
             one.status = status;
             if begins {
                 one.started = Some(timestamp());
@@ -134,4 +170,9 @@ impl Workflow {
             }
         }
     }
+}
+
+fn pending(name: &str, action: &str, inputs: Option<String>) -> Execution {
+    let (name, action) = (name.to_owned(), action.to_owned());
+    Execution { name, action, inputs, status: "PENDING", started: None, ended: None }
 }

@@ -1,6 +1,6 @@
 //! An image from CREATING to AVAILABLE: build, test, distribution.
 
-use super::{distribute, document, names, test, workflows};
+use super::{distribute, document, managed, names, test};
 use crate::api::{
     Caller,
     policy::{self, Asked},
@@ -86,9 +86,10 @@ async fn run(region: &Arc<Inner>, arn: &str) {
                 image.workflow.pass(step, "FAILED");
             });
             let id = change(region, arn, |image| image.workflow_execution_id.clone());
-            let (step, reason) = (step.shown().0, failure.to_string());
-            let place =
-                Place { status: "BUILDING", kind: "BUILD", id: id.unwrap_or_default(), step };
+            let (step, reason) = (step.shown().0.to_owned(), failure.to_string());
+            let workflow = managed::build_arn(&region.config.region);
+            let id = id.unwrap_or_default();
+            let place = Place { status: "BUILDING", workflow, id, step };
             let state = failed_state(region, &place, &reason, Some(&failure));
             fail(region, arn, state);
         }
@@ -124,9 +125,10 @@ pub(super) fn tell(region: &Arc<Inner>, arn: &str) -> TellBuild {
 
 /// The workflow until the documents run.
 fn begin(region: &Inner, arn: &str) {
-    log_workflow(region, arn, ("BUILDING", "BUILD"), Step::BUILD.len());
+    let workflow = managed::build_arn(&region.config.region);
+    log_workflow(region, arn, ("BUILDING", "BUILD"), &workflow, Step::BUILD.len());
     for step in [Step::Launch, Step::Components] {
-        log_step(region, arn, step);
+        log_step(region, arn, step.shown());
     }
     change(region, arn, |image| {
         image.workflow.pass(Step::Launch, "COMPLETED");
@@ -135,17 +137,20 @@ fn begin(region: &Inner, arn: &str) {
 }
 
 /// The beginning of a workflow in the image's log.
-pub(super) fn log_workflow(region: &Inner, arn: &str, stage: (&str, &str), steps: usize) {
-    let (status, kind) = stage;
-    let workflow = workflows::workflow_arn(&region.config.region, kind);
+pub(super) fn log_workflow(
+    region: &Inner,
+    arn: &str,
+    (status, kind): (&str, &str),
+    workflow: &str,
+    steps: usize,
+) {
     log(region, arn, format!("Image transitioned to {status} state for Image ARN: {arn}"));
     log(region, arn, format!("Started {kind} workflow {workflow}"));
     log(region, arn, format!("Total {steps} steps to run for workflow {workflow}"));
 }
 
-/// The beginning of a step in the image's log.
-pub(super) fn log_step(region: &Inner, arn: &str, step: Step) {
-    let (name, action) = step.shown();
+/// The beginning of a step, by name and action, in the image's log.
+pub(super) fn log_step(region: &Inner, arn: &str, (name, action): (&str, &str)) {
     log(region, arn, format!("Started step {name} with action {action}"));
 }
 
@@ -180,12 +185,12 @@ fn fail(region: &Inner, arn: &str, state: Value) {
 pub(super) struct Place {
     /// Status of the image then.
     pub status: &'static str,
-    /// Type of the workflow.
-    pub kind: &'static str,
+    /// ARN of the workflow.
+    pub workflow: String,
     /// `wf-…`
     pub id: String,
     /// Name of the workflow's step.
-    pub step: &'static str,
+    pub step: String,
 }
 
 /// State of an image that failed, by a component or by itself.
@@ -196,7 +201,7 @@ pub(super) fn failed_state(
     failure: Option<&BuildFailure>,
 ) -> Value {
     let cut = |text: &str, most: usize| text.chars().take(most).collect::<String>();
-    let step = place.step;
+    let step = &place.step;
     let reason = cut(&format!("Workflow step '{step}' failed: {reason}"), MAX_ERROR_CHARS);
     if !region.rules.on(&rules::FAILURE) {
         return json!({"status": "FAILED", "reason": reason});
@@ -204,7 +209,7 @@ pub(super) fn failed_state(
     let mut context = json!({
         "imageStatus": place.status,
         "workflowExecutionId": place.id,
-        "workflowArn": workflows::workflow_arn(&region.config.region, place.kind),
+        "workflowArn": place.workflow,
         "failedStep": step,
     });
     if let Some(failure) = failure {

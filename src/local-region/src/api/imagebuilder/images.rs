@@ -1,11 +1,12 @@
 //! Images: create, get, cancel, delete, list.
 
 use super::{
-    Answer, Call, Input, build, invalid, list, names, not_found, required, resources, tokens,
+    Answer, Call, Input, build, chosen, invalid, list, names, not_found, required, resources,
+    tokens,
 };
 use crate::api::timestamp;
 use crate::rules::imagebuilder as rules;
-use crate::state::workflow::{Step, Workflow};
+use crate::state::workflow::Workflow;
 use crate::state::{ids, imagebuilder::ImageBuild};
 use serde_json::{Value, json};
 
@@ -31,7 +32,9 @@ pub fn create(call: &Call<'_>, input: &Input<'_>) -> Answer {
         let recipe_arn = input.need("imageRecipeArn")?;
         let infrastructure_arn = input.need("infrastructureConfigurationArn")?;
         let tags = resources::read(input.body, "tags")?;
+        let role = chosen::role(call, input)?;
         let mut state = call.state();
+        let chosen = chosen::workflows(call, input, &state, role)?;
         let builder = &mut state.imagebuilder;
         let (recipes, infrastructures) = (&builder.recipes, &builder.infrastructures);
         let recipe = recipes.get(recipe_arn).ok_or_else(|| required(recipe_arn))?;
@@ -76,16 +79,24 @@ pub fn create(call: &Call<'_>, input: &Input<'_>) -> Answer {
             distribution.as_object_mut().and_then(|body| body.remove("regions"));
             body["distributionConfiguration"] = distribution;
         }
+        if let Some(role) = &chosen.role {
+            body["executionRole"] = json!(role);
+        }
+        if chosen.shown.is_array() {
+            body["workflows"] = chosen.shown;
+        }
         let image = ImageBuild {
             body,
             ami_id: None,
             steps: Vec::new(),
             steps_total: 0,
-            workflow: Workflow::of(&Step::BUILD),
+            workflow: Workflow::build(),
             workflow_execution_id: format!("wf-{}", ids::request()),
             started: timestamp(),
             ended: None,
+            test_flows: chosen.tests,
             tests: Vec::new(),
+            execution_role: chosen.role,
             cancel: Default::default(),
         };
         builder.images.insert(arn.clone(), image);

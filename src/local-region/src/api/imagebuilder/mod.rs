@@ -1,17 +1,23 @@
 //! Image Builder (API reference 2019-12-02, REST JSON).
 
 mod build;
+mod chosen;
 mod components;
 mod configurations;
 mod distribute;
 mod document;
 mod images;
 mod list;
+mod managed;
 mod names;
+mod own_workflows;
 mod recipes;
 mod resources;
 mod test;
+mod test_instance;
 mod tokens;
+mod workflow_actions;
+mod workflow_document;
 mod workflows;
 
 use super::{Answer, ApiError, Call};
@@ -29,16 +35,19 @@ const OPERATIONS: &[&str] = &[
     "CreateImage",
     "CreateImageRecipe",
     "CreateInfrastructureConfiguration",
+    "CreateWorkflow",
     "DeleteComponent",
     "DeleteDistributionConfiguration",
     "DeleteImage",
     "DeleteImageRecipe",
     "DeleteInfrastructureConfiguration",
+    "DeleteWorkflow",
     "GetComponent",
     "GetDistributionConfiguration",
     "GetImage",
     "GetImageRecipe",
     "GetInfrastructureConfiguration",
+    "GetWorkflow",
     "ListComponentBuildVersions",
     "ListComponents",
     "ListDistributionConfigurations",
@@ -46,8 +55,10 @@ const OPERATIONS: &[&str] = &[
     "ListImageRecipes",
     "ListImages",
     "ListInfrastructureConfigurations",
+    "ListWorkflowBuildVersions",
     "ListWorkflowExecutions",
     "ListWorkflowStepExecutions",
+    "ListWorkflows",
     "RetryImage",
 ];
 
@@ -158,6 +169,11 @@ pub fn perform(call: &Call<'_>, request: &SignedRequest<'_>, body: &Value) -> An
         "GetDistributionConfiguration" => configurations::DISTRIBUTION.get(call, input),
         "DeleteDistributionConfiguration" => configurations::DISTRIBUTION.delete(call, input),
         "ListDistributionConfigurations" => configurations::DISTRIBUTION.list(call, input),
+        "CreateWorkflow" => own_workflows::create(call, input),
+        "GetWorkflow" => own_workflows::get(call, input),
+        "DeleteWorkflow" => own_workflows::delete(call, input),
+        "ListWorkflows" => own_workflows::list(call, input),
+        "ListWorkflowBuildVersions" => own_workflows::list_builds(call, input),
         "CreateImage" => images::create(call, input),
         "GetImage" => images::get(call, input),
         "DeleteImage" => images::delete(call, input),

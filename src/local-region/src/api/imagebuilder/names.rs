@@ -65,6 +65,9 @@ pub fn check_arn(
     })
 }
 
+/// Kinds of workflows, by the stage that they are for.
+const WORKFLOWS: [&str; 3] = ["workflow/build", "workflow/test", "workflow/distribution"];
+
 /// What stands behind the name in an ARN.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Form {
@@ -82,9 +85,13 @@ impl Form {
     fn fits(self, arn: &str, kind: &str) -> bool {
         let parts: Vec<&str> = arn.splitn(6, ':').collect();
         let ["arn", _, "imagebuilder", _, _, resource] = parts[..] else { return false };
-        let mut parts = resource.split('/');
-        let named = parts.next() == Some(kind)
-            && parts.next().is_some_and(|name| !name.is_empty() && name == normal(name));
+        if kind == "workflow" {
+            return WORKFLOWS.iter().any(|kind| self.fits(arn, kind));
+        }
+        let rest = resource.strip_prefix(kind).and_then(|rest| rest.strip_prefix('/'));
+        let Some(rest) = rest else { return false };
+        let mut parts = rest.split('/');
+        let named = parts.next().is_some_and(|name| !name.is_empty() && name == normal(name));
         let rest: Vec<&str> = parts.collect();
         let version = |text: &str| is_version(&text.replace('x', "0"));
         named
@@ -121,14 +128,13 @@ pub fn arn(call: &Call<'_>, kind: &str, name: &str, rest: &str) -> String {
 #[must_use]
 pub fn resolve<'a>(arns: impl Iterator<Item = &'a String>, wanted: &str) -> Option<String> {
     let split = |arn: &str| -> Option<(String, Vec<String>, Option<u32>)> {
-        let mut parts = arn.split('/');
-        let head = format!("{}/{}", parts.next()?, parts.next()?);
-        let version = parts.next()?.split('.').map(str::to_owned).collect();
-        let build = match parts.next() {
-            Some(build) => Some(build.parse().ok()?),
-            None => None,
+        let (front, last) = arn.rsplit_once('/')?;
+        let (arn, build) = match last.parse() {
+            Ok(build) => (front, Some(build)),
+            Err(_) => (arn, None),
         };
-        Some((head, version, build))
+        let (head, version) = arn.rsplit_once('/')?;
+        Some((head.to_owned(), version.split('.').map(str::to_owned).collect(), build))
     };
     let (head, version, build) = split(wanted)?;
     arns.filter_map(|arn| Some((arn, split(arn)?)))
@@ -169,6 +175,8 @@ mod tests {
             ("component/n/1.0.0/1", "component", Form::Build),
             ("component/n/1.0.x", "component", Form::VersionOrBuild),
             ("infrastructure-configuration/n", "infrastructure-configuration", Form::Name),
+            ("workflow/test/n/1.0.0/1", "workflow", Form::Build),
+            ("workflow/build/n/x.x.x", "workflow", Form::VersionOrBuild),
         ] {
             assert!(form.fits(&arn(resource), kind), "{resource}");
         }
@@ -178,6 +186,8 @@ mod tests {
             ("component/N/1.0.0/1", "component", Form::Build),
             ("image/n/1.0.0/1", "component", Form::Build),
             ("component/n", "component", Form::Version),
+            ("workflow/deploy/n/1.0.0", "workflow", Form::Version),
+            ("workflow/n/1.0.0", "workflow", Form::Version),
         ] {
             assert!(!form.fits(&arn(resource), kind), "{resource}");
         }
@@ -196,5 +206,8 @@ mod tests {
         assert_eq!(latest("c/n/x.x.x").as_deref(), Some("c/n/1.0.10/1"));
         assert_eq!(latest("c/n/1.0.0/1").as_deref(), Some("c/n/1.0.0/1"));
         assert_eq!(latest("c/n/2.x.x"), None);
+        let workflows = ["w/test/n/1.0.0/1", "w/build/n/1.0.0/2"].map(str::to_owned);
+        let test = resolve(workflows.iter(), "w/test/n/x.x.x");
+        assert_eq!(test.as_deref(), Some("w/test/n/1.0.0/1"));
     }
 }

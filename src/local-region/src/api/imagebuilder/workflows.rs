@@ -1,6 +1,6 @@
 //! Progress of an image: its workflows and their steps.
 
-use super::{Answer, Call, Input, list, not_found};
+use super::{Answer, Call, Input, list, managed, not_found};
 use crate::rules::imagebuilder as rules;
 use crate::state::imagebuilder::ImageBuild;
 use crate::state::workflow::Workflow;
@@ -24,47 +24,42 @@ pub fn executions(call: &Call<'_>, input: &Input<'_>) -> Answer {
     let state = call.state();
     let image = state.imagebuilder.images.get(arn).ok_or_else(|| not_found(arn))?;
     let region = &call.region.config.region;
-    let one =
-        |kind: &str, id: &str, flow: &Workflow, status: &str, times: (&str, Option<&String>)| {
-            let mut shown = json!({
-                "workflowBuildVersionArn": workflow_arn(region, kind),
-                "workflowExecutionId": id,
-                "type": kind,
-                "status": status,
-                "totalStepCount": flow.executions().len(),
-                "totalStepsSucceeded": flow.count("COMPLETED"),
-                "totalStepsFailed": flow.count("FAILED"),
-                "totalStepsSkipped": flow.count("SKIPPED"),
-                "startTime": times.0,
-            });
-            if let Some(ended) = times.1 {
-                shown["endTime"] = json!(ended);
-            }
-            shown
-        };
+    let one = |(kind, arn): (&str, &str),
+               id: &str,
+               flow: &Workflow,
+               status: &str,
+               times: (&str, Option<&String>)| {
+        let mut shown = json!({
+            "workflowBuildVersionArn": arn,
+            "workflowExecutionId": id,
+            "type": kind,
+            "status": status,
+            "totalStepCount": flow.executions().len(),
+            "totalStepsSucceeded": flow.count("COMPLETED"),
+            "totalStepsFailed": flow.count("FAILED"),
+            "totalStepsSkipped": flow.count("SKIPPED"),
+            "startTime": times.0,
+        });
+        if let Some(ended) = times.1 {
+            shown["endTime"] = json!(ended);
+        }
+        shown
+    };
     let built = image.tests.first().map(|test| &test.started).or(image.ended.as_ref());
     let times = (image.started.as_str(), built);
+    let build = ("BUILD", &*managed::build_arn(region));
     let mut shown =
-        vec![one("BUILD", &image.workflow_execution_id, &image.workflow, status(image), times)];
+        vec![one(build, &image.workflow_execution_id, &image.workflow, status(image), times)];
     shown.extend(image.tests.iter().map(|test| {
         let (ended, status) = match &test.ended {
             Some((ended, status)) => (Some(ended), *status),
             None => (None, "RUNNING"),
         };
-        one("TEST", &test.id, &test.workflow, status, (&test.started, ended))
+        one(("TEST", &test.arn), &test.id, &test.workflow, status, (&test.started, ended))
     }));
     let mut answer = list::answer(call, input, "workflowExecutions", shown)?;
     answer["imageBuildVersionArn"] = json!(arn);
     Ok(answer)
-}
-
-/// The workflow of this type that every image has unless it names another.
-pub fn workflow_arn(region: &str, kind: &str) -> String {
-    let name = match kind {
-        "TEST" => "test/test-image/1.0.2/1",
-        _ => "build/build-image/1.0.3/1",
-    };
-    format!("arn:aws:imagebuilder:{region}:aws:workflow/{name}")
 }
 
 /// `step-<uuid>`, of its own in each execution.
@@ -79,12 +74,14 @@ pub fn steps(call: &Call<'_>, input: &Input<'_>) -> Answer {
     let state = call.state();
     let flow_of = |image: &'_ ImageBuild| {
         let test = image.tests.iter().find(|test| test.id == id);
-        let build = (image.workflow_execution_id == id).then_some(("BUILD", &image.workflow));
-        build.or(test.map(|test| ("TEST", &test.workflow))).map(|(kind, flow)| (kind, flow.clone()))
+        let region = &call.region.config.region;
+        let build = (image.workflow_execution_id == id)
+            .then(|| (managed::build_arn(region), image.workflow.clone()));
+        build.or(test.map(|test| (test.arn.clone(), test.workflow.clone())))
     };
     let mut images = state.imagebuilder.images.iter();
     let found = images.find_map(|(arn, image)| Some((arn, flow_of(image)?)));
-    let (arn, (kind, flow)) = found.ok_or_else(|| not_found(id))?;
+    let (arn, (workflow_arn, flow)) = found.ok_or_else(|| not_found(id))?;
     let executions = match call.region.rules.on(&rules::WORKFLOW) {
         true => flow.executions(),
         false => &[],
@@ -93,18 +90,19 @@ pub fn steps(call: &Call<'_>, input: &Input<'_>) -> Answer {
         .iter()
         .enumerate()
         .map(|(index, one)| {
-            let (name, action) = one.step.shown();
             let mut shown = json!({
                 "stepExecutionId": step_id(id, index),
-                "name": name,
-                "action": action,
+                "name": one.name,
+                "action": one.action,
                 "status": one.status,
                 "attemptNumber": 1,
                 "maxAttempts": 1,
             });
-            for (field, time) in [("startTime", &one.started), ("endTime", &one.ended)] {
-                if let Some(time) = time {
-                    shown[field] = json!(time);
+            let told =
+                [("inputs", &one.inputs), ("startTime", &one.started), ("endTime", &one.ended)];
+            for (field, value) in told {
+                if let Some(value) = value {
+                    shown[field] = json!(value);
                 }
             }
             shown
@@ -113,6 +111,6 @@ pub fn steps(call: &Call<'_>, input: &Input<'_>) -> Answer {
     let mut answer = list::answer(call, input, "steps", shown)?;
     answer["workflowExecutionId"] = json!(id);
     answer["imageBuildVersionArn"] = json!(arn);
-    answer["workflowBuildVersionArn"] = json!(workflow_arn(&call.region.config.region, kind));
+    answer["workflowBuildVersionArn"] = json!(workflow_arn);
     Ok(answer)
 }

@@ -42,6 +42,7 @@ mod tags;
 mod throttling;
 mod topology;
 mod tracking_servers;
+mod workflows;
 
 use crate::rules::{self, Proof, Rule};
 use crate::testing::Bench;
@@ -114,6 +115,7 @@ fn cases() -> Vec<Case> {
         imagebuilder::cases(),
         image_tests::cases(),
         built_images::cases(),
+        workflows::cases(),
         logs::cases(),
         sts::cases(),
         throttling::cases(),
