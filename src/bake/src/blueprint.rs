@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::hash::Sum;
 use crate::lock::Pins;
 use crate::manifest::MANIFEST;
+use crate::test_stage::TestStage;
 use nixl_aws::Tag;
 use nixl_aws::imagebuilder::{
     CreateComponent, CreateDistribution, CreateImage, CreateInfrastructure, CreateRecipe,
@@ -61,8 +62,8 @@ pub struct Blueprint {
     pub infrastructure: CreateInfrastructure,
     /// Where it goes.
     pub distribution: CreateDistribution,
-    /// Type of the instance that the image is tested on, if it is.
-    pub test_on: Option<String>,
+    /// What tests it, if it is tested.
+    pub test: Option<TestStage>,
 }
 
 impl Blueprint {
@@ -165,27 +166,32 @@ impl Blueprint {
                 tags: tags(&digest),
                 client_token: token(&["distribution", &hex, &cloud.region]),
             },
-            test_on: None,
+            test: None,
             bucket,
             digest,
         })
     }
 
-    /// The same image, tested on an instance of this type before it is distributed. Image
-    /// Builder's own test workflow launches what the build was made on, so the build has
-    /// that type, too. The AMI gets the tag when it is distributed, which it is only
-    /// after a test that went well.
+    /// The same image, tested before it is distributed; it is built where it is built
+    /// without. The AMI gets the tag when it is distributed, which it is only after a test
+    /// that went well.
     #[must_use]
-    pub fn tested_on(mut self, instance_type: &str) -> Self {
+    pub fn tested(mut self, test: TestStage) -> Self {
+        let instance_type = &test.instance_type;
         let mark = Tag::new(tag::TESTED_ON, instance_type);
         let distribution = &mut self.distribution;
         distribution.name.push_str(&format!("-{}", instance_type.replace('.', "-")));
         distribution.ami_tags.push(mark);
         distribution.client_token =
             token(&["distribution", &self.digest.hex(), &self.region, instance_type]);
-        self.infrastructure = infrastructure(instance_type);
-        self.test_on = Some(instance_type.to_owned());
+        self.test = Some(test);
         self
+    }
+
+    /// Type of the instance that the image is tested on, if it is.
+    #[must_use]
+    pub fn test_on(&self) -> Option<&str> {
+        self.test.as_ref().map(|test| test.instance_type.as_str())
     }
 
     /// The request for the build, as the `attempt`-th for this content: a
@@ -195,13 +201,15 @@ impl Blueprint {
         let (digest, attempt) = (self.digest.hex(), attempt.to_string());
         let mut parts = vec!["image", &digest, &self.region, &attempt];
         // Two that differ in their tests are two requests.
-        parts.extend(self.test_on.as_deref());
-        let mark = self.test_on.iter().map(|kind| Tag::new(tag::TESTED_ON, kind.as_str()));
+        parts.extend(self.test.as_ref().map(|test| test.workflow.client_token.as_str()));
+        let mark = self.test_on().map(|kind| Tag::new(tag::TESTED_ON, kind));
+        let workflows = self.test.as_ref().zip(arns.test_workflow);
         CreateImage {
             recipe_arn: arns.recipe,
             infrastructure_arn: arns.infrastructure,
             distribution_arn: arns.distribution,
-            tests: self.test_on.is_some(),
+            tests: self.test.is_some(),
+            workflows: workflows.map(|(test, arn)| test.workflows(arn)),
             tags: tags(&self.digest).into_iter().chain(mark).collect(),
             client_token: token(&parts),
         }
@@ -223,9 +231,11 @@ pub struct Arns {
     pub infrastructure: String,
     /// Distribution configuration.
     pub distribution: String,
+    /// Test workflow, if the image is tested.
+    pub test_workflow: Option<String>,
 }
 
-/// Where it is built, and tested.
+/// Where it is built.
 fn infrastructure(instance_type: &str) -> CreateInfrastructure {
     let sum = Sum::of_fields([instance_type.as_bytes(), BUILDER_PROFILE.as_bytes()]);
     CreateInfrastructure {
@@ -238,7 +248,7 @@ fn infrastructure(instance_type: &str) -> CreateInfrastructure {
     }
 }
 
-fn tags(digest: &Sum) -> Vec<Tag> {
+pub(crate) fn tags(digest: &Sum) -> Vec<Tag> {
     vec![Tag::new(tag::DIGEST, digest.hex()), Tag::new(tag::VERSION, VERSION)]
 }
 
@@ -248,7 +258,7 @@ fn input_key(part: &str) -> String {
 }
 
 /// 64 characters, the longest a client token may be.
-fn token(parts: &[&str]) -> String {
+pub(crate) fn token(parts: &[&str]) -> String {
     Sum::of_fields(parts.iter().map(|part| part.as_bytes())).hex()
 }
 
@@ -297,8 +307,12 @@ mod tests {
     #[test]
     fn another_attempt_has_another_token() {
         let blueprint = blueprint();
-        let arns =
-            Arns { recipe: "r".into(), infrastructure: "i".into(), distribution: "d".into() };
+        let arns = Arns {
+            recipe: "r".into(),
+            infrastructure: "i".into(),
+            distribution: "d".into(),
+            test_workflow: None,
+        };
         let tokens = [1, 2, 1].map(|attempt| blueprint.image(arns.clone(), attempt).client_token);
         assert!(tokens[0] != tokens[1] && tokens[0] == tokens[2]);
     }

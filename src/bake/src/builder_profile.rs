@@ -83,7 +83,7 @@ impl Found {
 }
 
 /// A cluster may have our name; its roles say so.
-fn is_ours(tags: &[Tag]) -> bool {
+pub(crate) fn is_ours(tags: &[Tag]) -> bool {
     Tag::find(tags, tag::VERSION).is_some() && Tag::find(tags, tag::CLUSTER).is_none()
 }
 
@@ -162,7 +162,7 @@ impl<I: Iam> BuilderProfile for InIam<I> {
 }
 
 /// Whether what was to be made is there already.
-fn exists(made: Result<String>) -> Result<bool> {
+pub(crate) fn exists(made: Result<String>) -> Result<bool> {
     match made {
         Ok(_) => Ok(false),
         Err(error) if error.is(&["EntityAlreadyExists", "EntityAlreadyExistsException"]) => {
@@ -173,4 +173,4 @@ fn exists(made: Result<String>) -> Result<bool> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

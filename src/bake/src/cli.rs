@@ -133,7 +133,7 @@ pub struct Input {
     #[arg(long, value_name = "FILE", env = "NIXL_NODED")]
     pub noded: PathBuf,
     /// Test the image on an instance of this type before it is distributed and published:
-    /// every component's test.sh runs there. The build runs on this type, too.
+    /// every component's test.sh runs there. It is built on the recipe's type.
     #[arg(long, value_name = "INSTANCE_TYPE", value_parser = crate::recipe::parse_instance_type)]
     pub test_on: Option<String>,
     /// Accounts whose image of the same content will do, if they share it with this one;

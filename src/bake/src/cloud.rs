@@ -10,6 +10,7 @@ use nixl_cluster::tag;
 
 use crate::builder_profile::{BuilderProfile, InIam};
 use crate::error::BakeError;
+use crate::execution_role::ExecutionRole;
 use nixl_aws::sts::{Identity, Sts as _};
 
 /// AMIs, by the questions asked.
@@ -43,6 +44,8 @@ pub struct Cloud {
     pub builder: Box<dyn ImageBuilder>,
     /// Instance profile of the build instance.
     pub profile: Box<dyn BuilderProfile>,
+    /// Role of workflows.
+    pub roles: Box<dyn ExecutionRole>,
     /// Files.
     pub s3: Box<dyn S3>,
     /// Parameters.
@@ -133,6 +136,7 @@ impl Door {
             images,
             builder: Box::new(nixl_aws::imagebuilder::Client::new(&aws)),
             profile: Box::new(InIam(nixl_aws::iam::Client::new(&aws))),
+            roles: Box::new(InIam(nixl_aws::iam::Client::new(&aws))),
             s3: Box::new(nixl_aws::s3::Client::new(&aws)),
             ssm: Box::new(nixl_aws::ssm::Client::new(&aws)),
             logs: Box::new(nixl_aws::logs::Client::new(&aws)),

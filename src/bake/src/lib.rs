@@ -18,6 +18,7 @@ pub mod daemon;
 pub mod document;
 pub mod elsewhere;
 pub mod error;
+pub mod execution_role;
 pub mod flow;
 pub mod glibc;
 pub mod hash;
@@ -33,6 +34,7 @@ pub mod publish;
 pub mod recipe;
 pub mod show;
 pub mod tar;
+pub mod test_stage;
 pub mod undistributed;
 pub mod validate;
 

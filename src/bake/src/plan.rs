@@ -160,10 +160,10 @@ pub async fn plan(cloud: &Cloud, blueprint: &Blueprint, pace: Pace) -> Result<Pl
         name: format!("{} (attempt {})", blueprint.distribution.name, history.next_attempt),
         action: Action::Create,
     });
-    let test = blueprint.test_on.iter();
-    plan.lines.extend(test.map(|kind| Line {
+    let built_on = &blueprint.infrastructure.instance_type;
+    plan.lines.extend(blueprint.test_on().map(|kind| Line {
         what: "test",
-        name: format!("on {kind}"),
+        name: format!("on {kind} (built on {built_on})"),
         action: Action::Create,
     }));
     Ok(plan)
@@ -201,12 +201,18 @@ async fn lines(cloud: &Cloud, blueprint: &Blueprint, pace: Pace) -> Result<Vec<L
     }
 
     let profile = &blueprint.profile;
-    let action = match retry(pace, || async { cloud.profile.standing(profile).await }).await? {
+    let standing = |standing| match standing {
         Standing::Complete => Action::Exists,
         Standing::Incomplete => Action::Create,
         Standing::Foreign { .. } => Action::Conflict,
     };
-    line("instance profile", &profile.name, action);
+    let found = retry(pace, || async { cloud.profile.standing(profile).await }).await?;
+    line("instance profile", &profile.name, standing(found));
+    if let Some(test) = &blueprint.test {
+        let role = &test.role;
+        let found = retry(pace, || async { cloud.roles.role_standing(role).await }).await?;
+        line("role", &role.name, standing(found));
+    }
 
     let state = |found: Option<Resource>, tags: &[Tag]| match found {
         None => Action::Create,
@@ -229,5 +235,13 @@ async fn lines(cloud: &Cloud, blueprint: &Blueprint, pace: Pace) -> Result<Vec<L
     let wanted = &blueprint.distribution;
     let found = retry(pace, || async { builder.find_distribution(&wanted.name).await }).await?;
     line("distribution", &wanted.name, state(found, &wanted.tags));
+    if let Some(test) = &blueprint.test {
+        let wanted = &test.workflow;
+        let found = retry(pace, || async {
+            builder.find_test_workflow(&wanted.name, &wanted.version).await
+        })
+        .await?;
+        line("test workflow", &wanted.name, state(found, &wanted.tags));
+    }
     Ok::<_, BakeError>(lines)
 }

@@ -11,6 +11,7 @@ use crate::lock::{self, Curl, Lock, Pins, Wants};
 use crate::progress::Progress;
 use crate::publish::Wishes;
 use crate::recipe::Account;
+use crate::test_stage::TestStage;
 use std::path::Path;
 
 /// What to do where there is no lock.
@@ -103,7 +104,7 @@ pub async fn prepare(
     };
     let mut blueprint = Blueprint::new(&content, &pins, &cloud)?;
     if let Some(kind) = &input.test_on {
-        blueprint = blueprint.tested_on(kind);
+        blueprint = blueprint.tested(TestStage::new(kind, &cloud));
     }
     Ok(Prepared { task: Task::Bake(cloud, Box::new(blueprint)), wishes, regions })
 }

@@ -154,6 +154,11 @@ def of_imagebuilder(builder):
         yield "image recipe", recipe["arn"].partition(":image-recipe/")[2]
     for one in pages(builder, "list_infrastructure_configurations", "infrastructureConfigurationSummaryList"):
         yield "infrastructure configuration", one["name"]
+    for workflow in pages(builder, "list_workflows", "workflowVersionList", owner="Self"):
+        for build in pages(
+            builder, "list_workflow_build_versions", "workflowSummaryList", workflowVersionArn=workflow["arn"]
+        ):
+            yield "workflow", build["arn"].partition(":workflow/")[2]
     for one in pages(builder, "list_distribution_configurations", "distributionConfigurationSummaryList"):
         yield "distribution configuration", one["name"]
     for image in pages(builder, "list_images", "imageVersionList", owner="Self"):

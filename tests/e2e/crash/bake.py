@@ -25,8 +25,9 @@ accounts = ["222233334444"]
 copyable = true
 deprecate_days = 7
 """
-# The image is tested on an instance of this type while it is made.
+# The image is tested on an instance of this type while it is made, by one workflow and one role.
 TESTED = ("--test-on", "g6.12xlarge")
+OF_A_TEST = {"workflow": 1, "role": 2}
 LATE = {"window": {"name": "iam.profile_visible", "length": "5s"}}
 FAILS_ONCE = """
 [[failing]]
@@ -156,6 +157,9 @@ def nothing_to_do(run):
     kinds = counted(before)
     if (kinds.get("image available"), kinds.get("build AVAILABLE")) != (1, 1):
         return f"not one image of one build: {kinds}"
+    expected = OF_A_TEST if run.scenario.build == TESTED else {"workflow": 0, "role": 1}
+    if any(kinds.get(kind, 0) != count for kind, count in expected.items()):
+        return f"not {expected}: {kinds}"
     seen = len(run.region.laptop_calls())
     complaint = run.finish("build")
     calls = run.region.laptop_calls()[seen:]

@@ -49,6 +49,12 @@ impl ImageBuilder for Client {
     async fn create_distribution(&self, request: &CreateDistribution) -> Result<String> {
         self.new_distribution(request).await
     }
+    async fn find_test_workflow(&self, name: &str, version: &str) -> Result<Option<Resource>> {
+        self.test_workflow(name, version).await
+    }
+    async fn create_test_workflow(&self, request: &CreateWorkflow) -> Result<String> {
+        self.new_test_workflow(request).await
+    }
     async fn create_image(&self, request: &CreateImage) -> Result<String> {
         self.new_image(request).await
     }

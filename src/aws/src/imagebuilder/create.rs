@@ -6,7 +6,8 @@ use crate::{AwsError, ErrorKind};
 use aws_sdk_imagebuilder::types::{
     AmiDistributionConfiguration, ComponentConfiguration, Distribution,
     EbsInstanceBlockDeviceSpecification, EbsVolumeType, ImageTestsConfiguration,
-    InstanceBlockDeviceMapping, InstanceMetadataOptions, Platform,
+    InstanceBlockDeviceMapping, InstanceMetadataOptions, Platform, WorkflowConfiguration,
+    WorkflowType,
 };
 
 /// The builder itself needs the metadata service; nothing behind it does.
@@ -128,8 +129,35 @@ impl Client {
         promised(OPERATION, "distributionConfigurationArn", answer.distribution_configuration_arn)
     }
 
+    pub(super) async fn new_test_workflow(&self, request: &CreateWorkflow) -> Result<String> {
+        const OPERATION: &str = "CreateWorkflow";
+        let answer = self
+            .sdk
+            .create_workflow()
+            .name(&request.name)
+            .semantic_version(&request.version)
+            .description(&request.description)
+            .r#type(WorkflowType::Test)
+            .data(&request.document)
+            .set_tags(Some(to_map(&request.tags)))
+            .client_token(&request.client_token)
+            .send()
+            .await
+            .map_err(failed(OPERATION))?;
+        promised(OPERATION, "workflowBuildVersionArn", answer.workflow_build_version_arn)
+    }
+
     pub(super) async fn new_image(&self, request: &CreateImage) -> Result<String> {
         const OPERATION: &str = "CreateImage";
+        let (workflows, role) = match &request.workflows {
+            None => (None, None),
+            Some(own) => {
+                let one = |arn| WorkflowConfiguration::builder().workflow_arn(arn).build();
+                let all = own.arns.iter().map(one).collect::<std::result::Result<Vec<_>, _>>();
+                let all = all.map_err(|error| invalid(OPERATION, &error))?;
+                (Some(all), Some(own.execution_role.clone()))
+            }
+        };
         let answer = self
             .sdk
             .create_image()
@@ -139,6 +167,8 @@ impl Client {
             .image_tests_configuration(
                 ImageTestsConfiguration::builder().image_tests_enabled(request.tests).build(),
             )
+            .set_workflows(workflows)
+            .set_execution_role(role)
             .set_tags(Some(to_map(&request.tags)))
             .client_token(&request.client_token)
             .send()

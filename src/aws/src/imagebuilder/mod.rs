@@ -33,6 +33,10 @@ pub trait ImageBuilder: Send + Sync {
     async fn find_distribution(&self, name: &str) -> Result<Option<Resource>>;
     /// Makes a distribution configuration; its ARN.
     async fn create_distribution(&self, request: &CreateDistribution) -> Result<String>;
+    /// Newest build of the account's own test workflow of this name and version.
+    async fn find_test_workflow(&self, name: &str, version: &str) -> Result<Option<Resource>>;
+    /// Makes a workflow of type TEST; its ARN.
+    async fn create_test_workflow(&self, request: &CreateWorkflow) -> Result<String>;
 
     /// Starts a build; the ARN of the image build version.
     async fn create_image(&self, request: &CreateImage) -> Result<String>;

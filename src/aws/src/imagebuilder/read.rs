@@ -4,7 +4,7 @@ use super::client::{failed, filter, from_map};
 use super::*;
 use aws_sdk_imagebuilder::types::{
     ImageFailureContext, ImageState, ImageSummary, OutputResources, Ownership,
-    WorkflowExecutionMetadata,
+    WorkflowExecutionMetadata, WorkflowType,
 };
 
 impl Client {
@@ -35,6 +35,48 @@ impl Client {
             .collect::<std::result::Result<Vec<_>, _>>()
             .await
             .map_err(failed("ListComponentBuildVersions"))?;
+        Ok(builds
+            .into_iter()
+            .filter_map(|build| {
+                let tags = from_map(build.tags());
+                build.arn.map(|arn| Resource { arn, tags })
+            })
+            .max_by_key(|build| build_number(&build.arn)))
+    }
+
+    pub(super) async fn test_workflow(
+        &self,
+        name: &str,
+        version: &str,
+    ) -> Result<Option<Resource>> {
+        let versions = self
+            .sdk
+            .list_workflows()
+            .owner(Ownership::SelfValue)
+            .filters(filter("name", name))
+            .into_paginator()
+            .items()
+            .send()
+            .collect::<std::result::Result<Vec<_>, _>>()
+            .await
+            .map_err(failed("ListWorkflows"))?;
+        let Some(arn) = versions
+            .into_iter()
+            .find(|one| one.version() == Some(version) && one.r#type() == Some(&WorkflowType::Test))
+            .and_then(|one| one.arn)
+        else {
+            return Ok(None);
+        };
+        let builds = self
+            .sdk
+            .list_workflow_build_versions()
+            .workflow_version_arn(arn)
+            .into_paginator()
+            .items()
+            .send()
+            .collect::<std::result::Result<Vec<_>, _>>()
+            .await
+            .map_err(failed("ListWorkflowBuildVersions"))?;
         Ok(builds
             .into_iter()
             .filter_map(|build| {

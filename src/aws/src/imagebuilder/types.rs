@@ -103,6 +103,32 @@ pub struct CreateDistribution {
     pub client_token: String,
 }
 
+/// A test workflow to create.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreateWorkflow {
+    /// 3 to 128 of letters, digits, `-`, `_` and space.
+    pub name: String,
+    /// `major.minor.patch`, each below 2^30.
+    pub version: String,
+    /// Description, not empty.
+    pub description: String,
+    /// YAML, at most 16 000 characters.
+    pub document: String,
+    /// Tags.
+    pub tags: Vec<Tag>,
+    /// Idempotency token.
+    pub client_token: String,
+}
+
+/// Workflows of a build in place of Image Builder's own: none of theirs runs then.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Workflows {
+    /// ARNs; an `x` in a version stands for the latest.
+    pub arns: Vec<String>,
+    /// ARN of the role that Image Builder runs them as.
+    pub execution_role: String,
+}
+
 /// A build to start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CreateImage {
@@ -114,6 +140,8 @@ pub struct CreateImage {
     pub distribution_arn: String,
     /// Whether an instance of the image runs its components' phases `test`.
     pub tests: bool,
+    /// Workflows that are not Image Builder's own.
+    pub workflows: Option<Workflows>,
     /// Tags.
     pub tags: Vec<Tag>,
     /// Idempotency token. The service answers a known token with the first

@@ -6,21 +6,21 @@ const NAME: &str = "nixl-bake";
 
 /// An account's IAM with one role and one profile at most.
 #[derive(Clone, Default)]
-struct Account(Arc<Mutex<State>>);
+pub(crate) struct Account(Arc<Mutex<State>>);
 
 #[derive(Default)]
-struct State {
-    role: Option<Role>,
+pub(crate) struct State {
+    pub(crate) role: Option<Role>,
     profile: Option<InstanceProfile>,
-    attached: Vec<String>,
+    pub(crate) attached: Vec<String>,
     inline: Option<String>,
-    changes: Vec<&'static str>,
+    pub(crate) changes: Vec<&'static str>,
     /// Tags of a role that somebody makes just before we do.
-    overtakes: Option<Vec<Tag>>,
+    pub(crate) overtakes: Option<Vec<Tag>>,
 }
 
 impl Account {
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap()
     }
 
@@ -31,7 +31,7 @@ impl Account {
     }
 }
 
-fn role(tags: &[Tag]) -> Role {
+pub(crate) fn role(tags: &[Tag]) -> Role {
     Role { name: NAME.into(), arn: "arn:role".into(), tags: tags.to_vec() }
 }
 

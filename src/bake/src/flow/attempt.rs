@@ -34,7 +34,7 @@ pub(crate) async fn with_failed_test(
     history: &History,
     pace: Pace,
 ) -> Result<Option<Build>> {
-    let (Some(wanted), Some(arn)) = (blueprint.test_on.as_deref(), history.known.last()) else {
+    let (Some(wanted), Some(arn)) = (blueprint.test_on(), history.known.last()) else {
         return Ok(None);
     };
     // Lists are not promised to tell why.

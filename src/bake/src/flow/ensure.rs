@@ -29,8 +29,18 @@ pub(super) async fn ensure(
             return Err(BakeError::Foreign { what, name: name.clone(), arn });
         }
     }
+    if let Some(test) = &blueprint.test {
+        let (name, role) = (&test.role.name, &test.role);
+        match retry(pace, || async { cloud.roles.ensure_role(role).await }).await? {
+            Standing::Complete => {}
+            Standing::Incomplete => progress.note(&format!("role {name} is as it should be now")),
+            Standing::Foreign { what, arn } => {
+                return Err(BakeError::Foreign { what, name: name.clone(), arn });
+            }
+        }
+    }
 
-    let total = blueprint.components.len() + 3;
+    let total = blueprint.components.len() + 3 + usize::from(blueprint.test.is_some());
     let mut component_arns = Vec::new();
     for (done, request) in blueprint.components.iter().enumerate() {
         let label = format!("component {}", request.name);
@@ -48,7 +58,12 @@ pub(super) async fn ensure(
 
     let mut request = blueprint.recipe.clone();
     request.component_arns = component_arns;
-    progress.step(total - 3, total, "image recipe");
+    let mut done = blueprint.components.len();
+    let mut step = |what| {
+        done += 1;
+        progress.step(done - 1, total, what);
+    };
+    step("image recipe");
     let recipe = one(
         pace,
         Wanted { what: "image recipe", name: &request.name, tags: &request.tags },
@@ -58,7 +73,7 @@ pub(super) async fn ensure(
     .await?;
 
     let request = &blueprint.infrastructure;
-    progress.step(total - 2, total, "infrastructure configuration");
+    step("infrastructure configuration");
     let infrastructure = one(
         pace,
         Wanted { what: "infrastructure configuration", name: &request.name, tags: &request.tags },
@@ -68,7 +83,7 @@ pub(super) async fn ensure(
     .await?;
 
     let request = &blueprint.distribution;
-    progress.step(total - 1, total, "distribution configuration");
+    step("distribution configuration");
     let distribution = one(
         pace,
         Wanted { what: "distribution configuration", name: &request.name, tags: &request.tags },
@@ -76,7 +91,20 @@ pub(super) async fn ensure(
         || async { builder.create_distribution(request).await },
     )
     .await?;
-    Ok(Arns { recipe, infrastructure, distribution })
+
+    let Some(test) = &blueprint.test else {
+        return Ok(Arns { recipe, infrastructure, distribution, test_workflow: None });
+    };
+    let request = &test.workflow;
+    step("test workflow");
+    let workflow = one(
+        pace,
+        Wanted { what: "workflow", name: &request.name, tags: &request.tags },
+        || async { builder.find_test_workflow(&request.name, &request.version).await },
+        || async { builder.create_test_workflow(request).await },
+    )
+    .await?;
+    Ok(Arns { recipe, infrastructure, distribution, test_workflow: Some(workflow) })
 }
 
 struct Wanted<'a> {
@@ -107,7 +135,7 @@ where
     }
 }
 
-/// Recipes and configurations have a code for it, components only a text.
+/// Recipes and configurations have a code for it, components and workflows only a text.
 fn says_it_exists(error: &AwsError) -> bool {
     error.is(&["ResourceAlreadyExistsException"])
         || error.code().is_some() && error.message.contains("already exists")

@@ -99,7 +99,7 @@ pub async fn bake(
     if let Some(image) = finished(cloud, &history, pace).await? {
         return Ok(found(blueprint, image));
     }
-    let wanted = blueprint.test_on.as_deref();
+    let wanted = blueprint.test_on();
     let build = if let Some(build) = &history.running {
         progress.note("a build of this content is running already; waiting for it");
         if wanted.is_some() && tested_on(&build.tags) != wanted {

@@ -1,7 +1,7 @@
 //! When to try again, and how long to pause.
 //!
 //! The SDK retries what every service calls a throttle. Image Builder has its
-//! own words for it, and IAM's new profiles take a while to be seen; every
+//! own words for it, and IAM's new profiles and roles take a while to be seen; every
 //! creation carries a token or an unmistakable name, so repeating one is safe.
 
 use nixl_aws::{AwsError, ErrorKind};
@@ -34,6 +34,9 @@ impl Pace {
     }
 }
 
+/// What Image Builder says of a profile or role that it does not see yet.
+const UNSEEN: [&str; 4] = ["nstance profile", "xecution role", "executionRole", "be assumed"];
+
 /// Whether the same call may succeed later.
 pub(super) fn may_pass(error: &AwsError) -> bool {
     let busy = error.is(&[
@@ -49,7 +52,7 @@ pub(super) fn may_pass(error: &AwsError) -> bool {
     ]);
     let not_known_yet =
         error.is(&["InvalidParameterValueException", "InvalidRequestException", "ClientException"])
-            && error.message.contains("nstance profile");
+            && UNSEEN.iter().any(|text| error.message.contains(text));
     busy || not_known_yet || error.kind == ErrorKind::Ambiguous
 }
 

@@ -1,15 +1,20 @@
 //! Images that are tested while they are made.
 
 use super::tests::{Bench, PACE};
+use crate::blueprint::Blueprint;
+use crate::builder_profile::Standing;
 use crate::error::BakeError;
 use crate::plan::{Action, plan};
+use crate::test_stage::TestStage;
+use crate::testing::{Checkout, pins};
 use nixl_aws::Tag;
+use nixl_aws::imagebuilder::Resource;
 
 const KIND: &str = "g6.12xlarge";
 
 fn bench() -> Bench {
     let mut bench = Bench::new();
-    bench.blueprint = bench.blueprint.tested_on(KIND);
+    bench.blueprint = bench.blueprint.tested(TestStage::new(KIND, &bench.cloud));
     bench
 }
 
@@ -19,8 +24,7 @@ async fn a_tested_image_is_the_same_image_with_a_mark() {
     let bench = bench();
     let tested = &bench.blueprint;
     assert_eq!((tested.digest, &tested.recipe.version), (plain.digest, &plain.recipe.version));
-    assert_eq!(tested.infrastructure.instance_type, KIND);
-    assert_ne!(tested.infrastructure.name, plain.infrastructure.name);
+    assert_eq!(tested.infrastructure, plain.infrastructure, "it is built where it always is");
     assert_ne!(tested.distribution.name, plain.distribution.name);
     let mark = |tags: &[Tag]| super::tested_on(tags).map(str::to_owned);
     assert_eq!(mark(&tested.distribution.ami_tags).as_deref(), Some(KIND));
@@ -39,7 +43,7 @@ async fn a_tested_image_is_the_same_image_with_a_mark() {
 async fn an_image_that_is_there_untested_is_told_of_with_what_to_do() {
     let plain = Bench::new();
     plain.bake().await.unwrap();
-    let blueprint = plain.blueprint.clone().tested_on(KIND);
+    let blueprint = plain.blueprint.clone().tested(TestStage::new(KIND, &plain.cloud));
     let found = super::bake(&plain.cloud, &blueprint, &plain.told, crate::flow::tests::OPTIONS);
     let error = found.await.unwrap().check_test(Some(KIND)).unwrap_err();
     assert!(matches!(error, BakeError::Untested { .. }), "{error}");
@@ -119,5 +123,87 @@ async fn plan_tells_of_the_test() {
     let bench = bench();
     let planned = plan(&bench.cloud, &bench.blueprint, PACE).await.unwrap();
     let last = planned.lines.last().unwrap();
-    assert_eq!((last.what, last.name.as_str()), ("test", "on g6.12xlarge"));
+    assert_eq!((last.what, last.name.as_str()), ("test", "on g6.12xlarge (built on m7i.large)"));
+    let wanted = |what: &str| planned.lines.iter().find(|line| line.what == what).cloned();
+    for what in ["role", "test workflow"] {
+        assert_eq!(wanted(what).map(|line| line.action), Some(Action::Create), "{what}");
+    }
+    let plain = plan(&bench.cloud, &Bench::new().blueprint, PACE).await.unwrap();
+    assert!(plain.lines.iter().all(|line| !["role", "test workflow"].contains(&line.what)));
+
+    bench.bake().await.unwrap();
+    bench.fake.world().images.retain(|image| image.id == crate::testing::BASE);
+    let planned = plan(&bench.cloud, &bench.blueprint, PACE).await.unwrap();
+    let again = planned.lines.iter().filter(|line| ["role", "test workflow"].contains(&line.what));
+    assert!(again.map(|line| line.action).eq([Action::Exists; 2]));
+}
+
+#[tokio::test]
+async fn only_the_test_runs_on_its_type() {
+    let bench = bench();
+    bench.bake().await.unwrap();
+    let world = bench.fake.world();
+    let [workflows] = &world.workflows[..] else { panic!("{:?}", world.workflows) };
+    let test = bench.blueprint.test.as_ref().unwrap();
+    let key = format!("workflow/{}/{}", test.workflow.name, test.workflow.version);
+    assert_eq!(workflows.arns[1], world.resources[&key].arn);
+    assert!(workflows.arns[0].ends_with(":aws:workflow/build/build-image/x.x.x"));
+}
+
+#[tokio::test]
+async fn a_workflow_serves_all_recipes_and_is_made_once() {
+    let bench = bench();
+    bench.bake().await.unwrap();
+    let other = Checkout::new();
+    let script = other.path("image/nixl-noded/test.sh");
+    std::fs::write(&script, "#!/bin/bash\nset -Eeuo pipefail\ntrue\n").unwrap();
+    let content = other.load().unwrap();
+    let blueprint = Blueprint::new(&content, &pins(), &bench.cloud).unwrap();
+    assert_ne!(blueprint.digest, bench.blueprint.digest);
+    let blueprint = blueprint.tested(TestStage::new(KIND, &bench.cloud));
+    bench.fake.world().builds.clear();
+    bench.fake.world().resources.remove("recipe/nixl");
+    let baked = super::bake(&bench.cloud, &blueprint, &bench.told, crate::flow::tests::OPTIONS);
+    baked.await.unwrap();
+    let made = ["create_test_workflow", "create_infrastructure", "create_image"];
+    assert_eq!(made.map(|call| bench.fake.count(call)), [1, 1, 2]);
+}
+
+#[tokio::test]
+async fn without_a_test_there_is_neither_role_nor_workflow() {
+    let plain = Bench::new();
+    plain.bake().await.unwrap();
+    for call in ["ensure_role", "find_test_workflow", "create_test_workflow"] {
+        assert_eq!(plain.fake.count(call), 0, "{call}");
+    }
+}
+
+#[tokio::test]
+async fn a_role_or_workflow_of_others_is_not_used() {
+    let bench = bench();
+    let theirs = Standing::Foreign { what: "role", arn: "arn:theirs".into() };
+    bench.fake.world().role = theirs.clone();
+    let error = bench.bake().await.unwrap_err();
+    assert!(matches!(&error, BakeError::Foreign { what: "role", .. }), "{error}");
+    let planned = plan(&bench.cloud, &bench.blueprint, PACE).await.unwrap();
+    let role = planned.lines.iter().find(|line| line.what == "role").unwrap();
+    assert_eq!((role.name.as_str(), role.action), ("nixl-bake-workflows", Action::Conflict));
+
+    bench.fake.world().role = Standing::Complete;
+    let workflow = &bench.blueprint.test.as_ref().unwrap().workflow;
+    let key = format!("workflow/{}/{}", workflow.name, workflow.version);
+    let theirs = Resource { arn: "arn:theirs".into(), tags: vec![] };
+    bench.fake.world().resources.insert(key, theirs);
+    let error = bench.bake().await.unwrap_err();
+    assert!(matches!(&error, BakeError::Foreign { what: "workflow", .. }), "{error}");
+    assert_eq!(bench.fake.count("create_image"), 0);
+}
+
+#[tokio::test]
+async fn a_role_that_is_not_seen_yet_is_waited_for() {
+    let bench = bench();
+    let message = "The value supplied for parameter 'executionRole' is not valid.";
+    bench.fake.fails("create_image", "InvalidParameterValueException", message, 2);
+    bench.bake().await.unwrap();
+    assert_eq!(bench.fake.count("create_image"), 3);
 }

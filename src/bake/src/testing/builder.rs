@@ -36,6 +36,14 @@ impl ImageBuilder for Fake {
     async fn create_distribution(&self, request: &CreateDistribution) -> Result<String> {
         self.create("create_distribution", format!("dist/{}", request.name), &request.tags)
     }
+    async fn find_test_workflow(&self, name: &str, version: &str) -> Result<Option<Resource>> {
+        let key = format!("workflow/{name}/{version}");
+        Ok(self.called("find_test_workflow")?.resources.get(&key).cloned())
+    }
+    async fn create_test_workflow(&self, request: &CreateWorkflow) -> Result<String> {
+        let key = format!("workflow/{}/{}", request.name, request.version);
+        self.create("create_test_workflow", key, &request.tags)
+    }
     async fn create_image(&self, request: &CreateImage) -> Result<String> {
         let mut world = self.called("create_image")?;
         if let Some(arn) = world.tokens.get(&request.client_token) {
@@ -47,6 +55,8 @@ impl ImageBuilder for Fake {
             world.scripts.pop_front().unwrap_or_else(|| vec!["CREATING", "BUILDING", "AVAILABLE"]);
         world.running.insert(arn.clone(), script.into());
         assert_eq!(request.tests, Tag::find(&request.tags, tag::TESTED_ON).is_some());
+        assert_eq!(request.tests, request.workflows.is_some());
+        world.workflows.extend(request.workflows.clone());
         world.builds.push(Build {
             arn: arn.clone(),
             status: "PENDING".into(),

@@ -10,10 +10,11 @@ pub use checkout::Checkout;
 
 use crate::builder_profile::{BuilderProfile, Profile, Standing};
 use crate::cloud::{Cloud, Images};
+use crate::execution_role::{ExecutionRole, Role};
 use crate::lock::Pins;
 use crate::progress::Progress;
 use nixl_aws::ec2::{Image, Sharing};
-use nixl_aws::imagebuilder::{BUILD_ARN_TAG, Build, Resource};
+use nixl_aws::imagebuilder::{BUILD_ARN_TAG, Build, Resource, Workflows};
 use nixl_aws::logs::{Logs, Page};
 use nixl_aws::ssm::Ssm;
 use nixl_aws::sts::Identity;
@@ -55,6 +56,8 @@ pub struct World {
     pub images: Vec<Image>,
     pub resources: BTreeMap<String, Resource>,
     pub builds: Vec<Build>,
+    /// Workflows that builds were asked for with.
+    pub workflows: Vec<Workflows>,
     /// Token to ARN, for ever.
     pub tokens: BTreeMap<String, String>,
     /// Statuses of each build to come, the last one stays; empty: straight to AVAILABLE.
@@ -77,6 +80,7 @@ pub struct World {
     pub contents: BTreeMap<String, bytes::Bytes>,
     pub bucket: bool,
     pub profile: Standing,
+    pub role: Standing,
     /// Pieces of the build's log to come.
     pub log: VecDeque<Vec<&'static str>>,
     /// When workflows began and ended.
@@ -115,6 +119,7 @@ impl Fake {
             images: Box::new(self.clone()),
             builder: Box::new(self.clone()),
             profile: Box::new(self.clone()),
+            roles: Box::new(self.clone()),
             s3: Box::new(self.clone()),
             ssm: Box::new(self.clone()),
             logs: Box::new(self.clone()),
@@ -212,6 +217,21 @@ impl BuilderProfile for Fake {
         let before = world.profile.clone();
         if before == Standing::Incomplete {
             world.profile = Standing::Complete;
+        }
+        Ok(before)
+    }
+}
+
+#[async_trait::async_trait]
+impl ExecutionRole for Fake {
+    async fn role_standing(&self, _: &Role) -> Result<Standing> {
+        Ok(self.called("role_standing")?.role.clone())
+    }
+    async fn ensure_role(&self, _: &Role) -> Result<Standing> {
+        let mut world = self.called("ensure_role")?;
+        let before = world.role.clone();
+        if before == Standing::Incomplete {
+            world.role = Standing::Complete;
         }
         Ok(before)
     }
