@@ -32,6 +32,13 @@ impl Pace {
     pub fn next(&self, pause: Duration) -> Duration {
         (pause * 2).min(self.longest)
     }
+
+    /// The pause of who has seen no change for so long: a sixth of that, so that what
+    /// takes seconds and what takes an hour are both seen soon after they end.
+    #[must_use]
+    pub fn after(&self, unchanged: Duration) -> Duration {
+        (unchanged / 6).clamp(self.first, self.longest)
+    }
 }
 
 /// What Image Builder says of a profile or role that it does not see yet.
@@ -74,5 +81,17 @@ where
             }
             result => return result,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_ends_is_seen_soon_after() {
+        let pace = Pace::default();
+        let secs = |waited| pace.after(Duration::from_secs(waited)).as_secs();
+        assert_eq!([0, 3, 12, 60, 3600].map(secs), [1, 1, 2, 10, 15]);
     }
 }

@@ -25,6 +25,7 @@ pub(super) async fn wait(
     let started = Instant::now();
     let mut watch = Watch::new(cloud, blueprint, arn).await;
     let mut pause = options.pace.first;
+    let mut changed = started;
     let mut errors = 0;
     let mut status = "PENDING".to_owned();
     loop {
@@ -35,9 +36,9 @@ pub(super) async fn wait(
                     return outcome(cloud, watch, &build).await;
                 }
                 if build.status != status {
-                    // Something happens: look more closely again.
-                    pause = options.pace.first;
+                    changed = Instant::now();
                 }
+                pause = options.pace.after(changed.elapsed());
                 status.clone_from(&build.status);
                 watch.show(&build, progress).await;
             }
@@ -46,6 +47,7 @@ pub(super) async fn wait(
             }
             Err(error) if errors < MAX_ERRORS && passes(&error) => {
                 errors += 1;
+                pause = options.pace.next(pause);
                 progress.note(&format!("cannot see the build just now: {error}"));
             }
             Err(error) => return Err(error.into()),
@@ -58,7 +60,6 @@ pub(super) async fn wait(
             });
         }
         tokio::time::sleep(pause).await;
-        pause = options.pace.next(pause);
     }
 }
 
