@@ -3,7 +3,8 @@
 One region, one MLflow App with the real server behind, in turn: MLflow's client to the server itself ("direct"),
 through `nixl-noded mlflow-endpoint` ("ours"), and with AWS's plugin to the same API that verifies signatures ("plugin").
 Calls a second are ours against the plugin's; added milliseconds are ours and the plugin's beyond direct, of the same
-quantile. Artifacts are one file uploaded and downloaded over HTTP, ours against direct: hashed and signed as the region
+quantile. "hop" is the same without clients: what the endpoint adds to calls that were signed beforehand and go straight to
+that API, beside what the API itself adds to the server. Artifacts are one file uploaded and downloaded over HTTP, ours against direct: hashed and signed as the region
 wants it by default, and uploaded as it comes where it takes UNSIGNED-PAYLOAD ("streamed"). Throttling is off; the
 programs are the unoptimized ones that `./test` tests.
 """
@@ -25,6 +26,7 @@ import urllib.request
 ROOT = pathlib.Path(__file__).parents[1]
 ROUNDS = 3
 METRICS, BATCHES = 200, 40
+HOPS = 200
 ARTIFACT_MIB = 1024
 PATIENCE_SECS = 600
 # The region's rule that refuses them.
@@ -157,6 +159,15 @@ class Setup:
             sys.exit(f"bench: {way}: {done.stderr[-2000:]}")
         return json.loads(done.stdout.splitlines()[-1])
 
+    def hops(self):
+        """Milliseconds of the calls of each way, one client for all."""
+        line = [f"{self.venv}/bin/python", ROOT / "scripts/bench_mlflow_hop.py", self.arn, self.direct, self.ours, str(HOPS)]
+        env = self.env | {"MLFLOW_TRACKING_TOKEN": self.token}
+        done = subprocess.run(line, env=env, capture_output=True, text=True)
+        if done.returncode:
+            sys.exit(f"bench: hops: {done.stderr[-2000:]}")
+        return json.loads(done.stdout)
+
     def artifact(self, way, number):
         """MiB a second up and down."""
         base, name = {"direct": self.direct, "ours": self.ours, "streamed": self.streamed}[way], f"{way}-{number}"
@@ -194,6 +205,9 @@ def measures(setup):
         for quantile in (50, 99):
             of = [statistics.quantiles(one, n=100)[quantile - 1] for one in (ours, plugin, direct)]
             yield f"{call}.added_p{quantile}", of[0] - of[2], of[1] - of[2], "ms"
+    for call, took in setup.hops().items():
+        direct, front, ours = (statistics.median(took[way]) for way in ("direct", "front", "ours"))
+        yield f"{call.replace('-', '_')}.hop_p50", ours - front, front - direct, "ms"
     for name, way, at in (("upload", "ours", 0), ("upload_streamed", "streamed", 0), ("download", "ours", 1)):
         ours, direct = (statistics.median(one[at] for one in rates[it]) for it in (way, "direct"))
         yield f"artifact.{name}", ours, direct, "MiB/s"
