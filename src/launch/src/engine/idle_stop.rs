@@ -69,8 +69,8 @@ impl Engine<'_> {
     /// The same for who has not looked at MLflow: of nodes that were told of no server
     /// nothing is read.
     pub(super) async fn move_idle_stop(&self, nodes: &[Instance]) -> Result<(), Problem> {
-        let told = nodes.iter().filter_map(|node| Tag::find(&node.tags, keys::TRACKING_ARN));
-        if told.into_iter().all(|arn| !matches!(Kind::of(arn), Some((Kind::Server, _)))) {
+        let mut told = nodes.iter().filter_map(|node| Tag::find(&node.tags, keys::TRACKING_ARN));
+        if told.all(|arn| !matches!(Kind::of(arn), Some((Kind::Server, _)))) {
             return Ok(());
         }
         let (made, _) = self.mlflow().await?;
@@ -86,7 +86,7 @@ impl Engine<'_> {
         let Some(wanted) = wanted.filter(|it| recorded_idle_stop(role) != Some(*it)) else {
             return Ok(());
         };
-        let tags = [Tag::new(keys::IDLE_STOP, &wanted.to_string())];
+        let tags = [Tag::new(keys::IDLE_STOP, wanted.to_string())];
         let call = async || self.services.iam.tag_role(&role.name, &tags).await;
         Ok(self.pace.patiently(self.pace.consistency, not_there_yet, call).await?)
     }
