@@ -99,15 +99,18 @@ impl Engine<'_> {
             match removal {
                 Removal { mlflow: true, .. } => self.remove_mlflow(&found.mlflow, true).await,
                 Removal { stop_mlflow: true, .. } => self.stop_mlflow(&found.mlflow).await,
-                // Its idle time begins.
-                _ if !found.mlflow.server_is_off => {
-                    self.recorded_idle_stop(&found.mlflow, &[], Moves::Anywhere).await
-                }
                 _ => Ok(()),
             }
         });
         cluster?;
-        mlflow
+        mlflow?;
+        match removal {
+            Removal { mlflow: false, stop_mlflow: false, .. } if !found.mlflow.server_is_off => {
+                // Its idle time begins, now that no node is left that logs to it.
+                self.recorded_idle_stop(&found.mlflow, &[], Moves::Anywhere).await
+            }
+            _ => Ok(()),
+        }
     }
 
     /// First what costs money, then what it needed; what fails does not keep

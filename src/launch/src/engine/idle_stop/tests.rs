@@ -2,7 +2,7 @@
 
 use crate::engine::{Consent, Patience, Power, Removal};
 use crate::failure::{Failure, Problem};
-use crate::fake::{Fake, REGION};
+use crate::fake::{Fake, Fault, REGION};
 use crate::keys;
 use crate::lifetime::Change;
 use crate::plan::{IdleStop, Spec, Wanted, WantedServer};
@@ -119,6 +119,18 @@ async fn it_is_taken_back_and_a_node_without_end_keeps_its_server() {
     assert_eq!(stops_at(&fake), None, "its nodes have no end");
     engine.down(Removal::ALL).await.unwrap();
     assert!(fake.residue().is_empty(), "{:?}", fake.residue());
+}
+
+/// A node that is still there keeps its server.
+#[tokio::test]
+async fn a_removal_that_fails_stops_nothing_sooner() {
+    let fake = Fake::new();
+    up(&fake, Some(IdleStop::AfterSecs(IDLE_SECS))).await.unwrap();
+    let denied = Fault::Refuse("UnauthorizedOperation", "not you", 403);
+    fake.script("TerminateInstances", &vec![denied; 99]);
+    let services = fake.services();
+    fake.engine(&services).down(Removal::NODES).await.unwrap_err();
+    assert_eq!(stops_at(&fake).unwrap(), "2100-01-01T10:00:00");
 }
 
 #[tokio::test]
